@@ -1,0 +1,80 @@
+# `make help` lists what a person may want. A fresh machine needs Python 3.11 or newer, venv and make.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(VENV)/uv/bin/uv
+READY := $(VENV)/.ready
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
+
+$(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "make: Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V). Name another with PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)/uv
+	@$(VENV)/uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+
+$(READY): $(UV) requirements/dev.txt pyproject.toml
+	@echo "Preparing the Python environment in $(VENV) …"
+	@test -x $(BIN)/python || $(UV) --quiet venv --allow-existing --python $(PYTHON) $(VENV)
+	@$(UV) --quiet pip sync --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) --quiet pip install --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+.PHONY: env
+env: $(READY) ## the Python environment in .venv
+
+.PHONY: binaries
+binaries: $(READY) ## find or build etcd, kube-apiserver, kube-controller-manager and kubectl
+	@PYTHONPATH=hack $(BIN)/python -m local binaries
+
+.PHONY: demo
+demo: $(READY) ## run one example job from kubectl apply to its results, then stop everything
+	@PYTHONPATH=hack $(BIN)/python -m local demo
+
+.PHONY: up
+up: $(READY) ## start a control plane, the emulator, the controller and the receiver, and leave them running
+	@PYTHONPATH=hack $(BIN)/python -m local up
+
+.PHONY: down
+down: $(READY) ## stop what `make up` started
+	@PYTHONPATH=hack $(BIN)/python -m local down
+
+.PHONY: test
+test: binaries ## every test, on a real API server
+	$(BIN)/pytest --cov --cov-report=term
+
+.PHONY: unit
+unit: $(READY) ## the tests that need no API server
+	$(BIN)/pytest tests/unit
+
+.PHONY: lint
+lint: $(READY) ## formatting, style, types, layers, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/gemini-operator crds --check crds
+
+.PHONY: format
+format: $(READY) ## rewrite the code in the house style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: crds
+crds: $(READY) ## generate crds/ from the models
+	$(BIN)/gemini-operator crds --output crds
+
+.PHONY: lock
+lock: $(UV) ## pin every dependency with its hashes
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/run.txt pyproject.toml
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements/run.txt --group dev -o requirements/dev.txt pyproject.toml
+
+.PHONY: clean
+clean: down ## remove the environment and local state
+	rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache

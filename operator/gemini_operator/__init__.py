@@ -1,0 +1,1 @@
+"""Kubernetes operator that makes a long-running Gemini API job a Kubernetes object."""
