@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -26,9 +26,7 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
-        assert isinstance(command, click.Command)
-        return command
+        return cast("click.Command", getattr(import_module(COMMANDS[cmd_name]), cmd_name))
 
 
 @click.group(cls=LazyGroup, context_settings={"max_content_width": 100})
@@ -42,7 +40,7 @@ def main(run: Callable[..., Any] = cli) -> None:
     try:
         sys.exit(run(standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
+        click.echo(error.format_message(), err=True)
         sys.exit(2)
     except click.ClickException as error:
         click.echo(f"gemini-operator: error: {error.format_message()}", err=True)

@@ -1,0 +1,62 @@
+"""The one place where text and numbers from outside become safe to store, show and log.
+
+Google's answers and callback bodies are input like any other: they may be a megabyte long, carry
+terminal escapes, or echo the callback URL and the API key that they were sent.
+"""
+
+import re
+from collections.abc import Iterable
+
+MESSAGE_LIMIT = 1024
+STATE_LIMIT = 64
+MAX_COUNT = 2**63 - 1
+MASK = "[redacted]"
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]+"
+)
+_CALLBACK = re.compile(
+    r"(?:https?:(?://|\\/\\/)[^\s\"'<>]*?)?(?:/|\\/|%2[fF])v1(?:/|\\/|%2[fF])callbacks[^\s\"'<>]*"
+)
+_API_KEY = re.compile(r"\bAIza[0-9A-Za-z_-]{10,}|\bemulator-[!-~]{6,}|\bAQ\.[0-9A-Za-z_-]{10,}")
+_STATE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_DECIMAL = re.compile(r"[0-9]{1,30}")
+
+
+def text(value: object, limit: int = MESSAGE_LIMIT, *, secrets: Iterable[str] = ()) -> str:
+    """
+    One line of at most `limit` characters without control characters or known secrets.
+
+    Args:
+        value: anything; `None` becomes the empty string.
+        limit: characters, the ellipsis of a cut text included.
+        secrets: further strings that must not appear, such as the API key in use.
+    """
+    raw = "" if value is None else str(value)[: 16 * limit]
+    for secret in secrets:
+        if secret:
+            raw = raw.replace(secret, MASK)
+    line = _CONTROL.sub(" ", _ANSI.sub("", mask(raw))).strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def mask(line: str) -> str:
+    """`line` with every callback address and everything shaped like an API key replaced."""
+    return _API_KEY.sub(MASK, _CALLBACK.sub(MASK, line))
+
+
+def state(value: object) -> str:
+    """Google's word for a state: at most 64 of `A-Z 0-9 _`, or `UNKNOWN`."""
+    return value if isinstance(value, str) and _STATE.fullmatch(value) else "UNKNOWN"
+
+
+def count(value: object) -> int:
+    """A number of requests from an integer or a decimal string, clamped to 0 … 2⁶³-1; else 0."""
+    if isinstance(value, bool):
+        return 0
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value) if _DECIMAL.fullmatch(value) else MAX_COUNT
+    if not isinstance(value, int):
+        return 0
+    return min(max(value, 0), MAX_COUNT)
