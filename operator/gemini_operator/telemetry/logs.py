@@ -23,7 +23,6 @@ QUIET = (
 )
 
 
-
 class MaskingFormatter(structlog.stdlib.ProcessorFormatter):
     """The last line of defence: masks secrets in the finished line, tracebacks included."""
 
@@ -36,16 +35,7 @@ Logger = structlog.stdlib.BoundLogger
 
 def get_logger(name: str) -> Logger:
     """A logger whose keyword arguments become fields of the line."""
-    logger: 
-
-class MaskingFormatter(structlog.stdlib.ProcessorFormatter):
-    """The last line of defence: masks secrets in the finished line, tracebacks included."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return sanitize.mask(super().format(record))
-
-
-Logger = structlog.stdlib.get_logger(name)
+    logger: Logger = structlog.stdlib.get_logger(name)
     return logger
 
 
