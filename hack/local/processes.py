@@ -1,0 +1,110 @@
+"""One long-running program each: its pid file, its log file, its end."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from local.errors import LocalError
+from local.waiting import until
+
+TETHER = Path(__file__).with_name("tether.py")
+
+
+@dataclass
+class Process:
+    """A program known by `<directory>/<name>.pid`, with its output in `<directory>/<name>.log`.
+
+    `tethered` programs die with the process that started them; the others are left running.
+    """
+
+    name: str
+    directory: Path
+    tethered: bool = True
+    _child: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    @property
+    def pid_file(self) -> Path:
+        return self.directory / f"{self.name}.pid"
+
+    @property
+    def log_file(self) -> Path:
+        return self.directory / f"{self.name}.log"
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        """Start `command`, its output appended to the log."""
+        tether = (sys.executable, "-I", "-S", str(TETHER), str(os.getpid()))
+        with self.log_file.open("ab") as log:
+            self._child = subprocess.Popen(
+                [*(tether if self.tethered else ()), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+        self.pid_file.write_text(f"{self._child.pid}\n")
+
+    def running(self) -> bool:
+        return self._found() is not None
+
+    def wait_ready(self, ready: Callable[[], object], *, timeout: float) -> None:
+        """Return when `ready()` is true.
+
+        Raise LocalError with the last log line when the program ends first or `timeout` seconds pass.
+        """
+        if until(lambda: ready() or not self.running(), timeout=timeout) and self.running():
+            return
+        what = f"was not ready after {timeout:.0f} s" if self.running() else "ended at its start"
+        raise LocalError(f"{self.name} {what}: {self.last_log_line()} (log: {self.log_file})")
+
+    def stop(self, *, grace: float = 10) -> None:
+        """End it: SIGTERM, and SIGKILL after `grace` seconds. Fine when it does not run."""
+        if process := self._found():
+            self._end(process, grace)
+        if self._child:
+            self._child.wait(10)
+            self._child = None
+        self.pid_file.unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if process := self._found():
+            process.kill()
+        self.stop(grace=0)
+
+    def last_log_line(self) -> str:
+        lines = (
+            self.log_file.read_text(errors="replace").split("\n") if self.log_file.exists() else []
+        )
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
+
+    @staticmethod
+    def _end(process: psutil.Process, grace: float) -> None:
+        try:
+            process.send_signal(signal.SIGTERM)
+            process.wait(grace)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+        except psutil.NoSuchProcess:
+            return
+
+    def _found(self) -> psutil.Process | None:
+        """The process of the pid file, unless the number now belongs to another program."""
+        try:
+            process = psutil.Process(int(self.pid_file.read_text()))
+            alive = process.status() != psutil.STATUS_ZOMBIE
+            return process if alive and self._is_ours(process.cmdline()) else None
+        except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
+            return None
+
+    def _is_ours(self, command: Sequence[str]) -> bool:
+        """Every program here is told its state directory, so its command line names both."""
+        named = any(Path(argument).name == self.name for argument in command)
+        return named and any(str(self.directory) in argument for argument in command)

@@ -1,0 +1,65 @@
+"""A real Kubernetes API server for the whole run, and a namespace of its own for each test."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+
+from local import access, binaries
+from local.access import Account, Rule
+from local.control_plane import ControlPlane
+from local.kubectl import Kubectl
+
+CRDS = Path(__file__).parents[2] / "crds"
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """With the project's CRDs. Shared by all tests: only its own namespace belongs to a test."""
+    directory = tmp_path_factory.mktemp("control-plane")
+    with ControlPlane(directory, binaries.present(), audit=True) as plane:
+        if CRDS.is_dir():
+            plane.kubectl("apply", "--server-side", "-f", str(CRDS))
+            plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+        yield plane
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """Its deletion at the end is asked for and not waited for."""
+    name = f"test-{token_hex(4)}"
+    control_plane.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    yield name
+    control_plane.api.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def kubectl(control_plane: ControlPlane) -> Kubectl:
+    """`kubectl("get", "pods", "-n", namespace)` → what it prints; raises KubectlError with stderr."""
+    return control_plane.kubectl
+
+
+KubeconfigFor = Callable[..., Path]
+"""What the fixture below gives: `(rules, cluster_wide=True, seconds=3600)` → path."""
+
+
+@pytest.fixture
+def service_account_kubeconfig(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> KubeconfigFor:
+    """`service_account_kubeconfig(rules, cluster_wide=True, seconds=3600)` → path of a kubeconfig.
+
+    Its user is a new ServiceAccount of the test's namespace with these RBAC rules and no others.
+    """
+
+    def make(rules: Sequence[Rule], *, cluster_wide: bool = True, seconds: int = 3600) -> Path:
+        api = control_plane.api
+        account = Account(namespace, f"account-{token_hex(4)}")
+        account.create(api)
+        account.grant(api, rules, cluster_wide=cluster_wide)
+        token = account.token(api, seconds=seconds)
+        access.wait_effective(api, token, rules, namespace=namespace)
+        return account.write_kubeconfig(api, tmp_path / account.name, seconds=seconds)
+
+    return make

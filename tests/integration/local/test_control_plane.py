@@ -1,0 +1,61 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from local.control_plane import ControlPlane
+from local.errors import LocalError
+from local.kubectl import Kubectl, KubectlError
+
+KubeconfigFor = Callable[..., Path]
+
+CONFIG_MAPS = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]}
+
+
+def test_a_namespace_gets_its_default_service_account(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("wait", "--for=create", "serviceaccount/default", "-n", namespace, "--timeout=10s")
+
+
+def test_a_restricted_account_may_do_what_its_rules_say_and_nothing_else(
+    control_plane: ControlPlane, namespace: str, service_account_kubeconfig: KubeconfigFor
+) -> None:
+    restricted = Kubectl(control_plane.binaries.kubectl, service_account_kubeconfig([CONFIG_MAPS]))
+    restricted("create", "configmap", "allowed", "-n", namespace)
+    with pytest.raises(KubectlError, match="cannot get resource"):
+        restricted("get", "configmap", "allowed", "-n", namespace)
+
+
+def test_the_audit_log_names_each_write(
+    control_plane: ControlPlane, kubectl: Kubectl, namespace: str
+) -> None:
+    kubectl("create", "configmap", "counted", "-n", namespace)
+    writes = [
+        event["verb"]
+        for event in control_plane.audit_events()
+        if event["objectRef"].get("namespace") == namespace
+        and event["objectRef"].get("name") == "counted"
+    ]
+    assert writes == ["create"]
+
+
+def test_the_api_server_comes_back_on_its_port_with_its_data(
+    control_plane: ControlPlane, kubectl: Kubectl, namespace: str
+) -> None:
+    kubectl("create", "configmap", "kept", "-n", namespace)
+    server = control_plane.server
+    control_plane.stop_apiserver(kill=True)
+    assert not control_plane.api.answers("/readyz")
+    control_plane.start_apiserver()
+    assert control_plane.server == server
+    kept = json.loads(kubectl("get", "configmap", "kept", "-n", namespace, "-o", "json"))
+    assert kept["metadata"]["name"] == "kept"
+
+
+def test_a_start_that_fails_tells_the_last_log_line(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    broken = replace(control_plane.binaries, etcd=Path("/bin/false"))
+    with pytest.raises(LocalError, match="etcd ended at its start"), ControlPlane(tmp_path, broken):
+        pytest.fail("it started without etcd")
