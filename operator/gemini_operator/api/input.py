@@ -1,0 +1,99 @@
+"""Where a job's requests come from."""
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+from gemini_operator.api import names
+from gemini_operator.api.model import Model, bounded
+from gemini_operator.api.references import ConfigMapKeyRef, CredentialsSecretRef
+from gemini_operator.api.rules import exactly_one, rule, rules
+from gemini_operator.api.uri import ObjectUri
+
+INLINE_LIMIT = 1000
+"""Requests in `input.inline`."""
+
+
+class InputObject(Model):
+    """An object to read: s3, gs, az or https."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.uri.startsWith('https://') || self.uri.matches('^[a-z0-9]+://[^/]+/.*[^/]$')",
+                "uri names no object: add the object's path after the bucket",
+                at=".uri",
+            )
+        )
+    )
+
+    uri: ObjectUri
+    """uri is where the JSONL is: s3://bucket/path, gs://bucket/path, az://container/path or
+    https://host/path. An https URL may carry a query, but no user, password or port other than
+    443; redirects are not followed."""
+
+    credentials_secret_ref: CredentialsSecretRef | None = None
+    """credentialsSecretRef names the Secret with the credentials. When absent, an https URL is
+    read without any; the others need an administrator who allows the operator's own."""
+
+
+class InlineRequest(Model):
+    """One request, written into the job itself."""
+
+    key: Annotated[str, bounded(256)]
+    """key names the request within the job; its result carries the same key."""
+
+    request: Annotated[
+        dict[str, Any],
+        Field(
+            max_length=64,
+            json_schema_extra={
+                "x-kubernetes-preserve-unknown-fields": True,
+                "additionalProperties": None,
+            },
+        ),
+    ]
+    """request is a GenerateContentRequest or EmbedContentRequest of the Gemini API as JSON, passed
+    on as it is. A model in it is not used: spec.model is."""
+
+
+class Input(Model):
+    """Where the requests come from: exactly one of the members."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(exactly_one("inline", "configMapKeyRef", "fileName", "object"))
+    )
+
+    inline: (
+        Annotated[
+            tuple[InlineRequest, ...],
+            Field(
+                min_length=1,
+                max_length=INLINE_LIMIT,
+                json_schema_extra={
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["key"],
+                    **rules(
+                        rule(
+                            "self.map(item, item.key) == oldSelf.map(item, item.key)",
+                            "inline cannot be reordered after creation",
+                        )
+                    ),
+                },
+            ),
+        ]
+        | None
+    ) = None
+    """inline holds the requests themselves, at most 1000 of them and 200 KiB together; keys must
+    differ. Results come in the same order."""
+
+    config_map_key_ref: ConfigMapKeyRef | None = None
+    """configMapKeyRef names a ConfigMap with one request per line, as {"key": …, "request": …}.
+    It is read once, when the batch is submitted; later changes to it have no effect."""
+
+    file_name: Annotated[str, bounded(134, names.FILE_NAME)] | None = None
+    """fileName is a file that is in Google's File API already, such as files/abc-123. The operator
+    never deletes it."""
+
+    object: InputObject | None = None
+    """object is JSONL in object storage or behind an https URL, streamed into the File API."""

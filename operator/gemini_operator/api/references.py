@@ -1,0 +1,49 @@
+"""References from a job to things beside it: Secrets, ConfigMaps and stored objects.
+
+None of them can name another namespace.
+"""
+
+from typing import Annotated
+
+from gemini_operator.api import names
+from gemini_operator.api.model import Model, bounded
+
+ResourceName = Annotated[str, bounded(253, names.DNS_1123_SUBDOMAIN)]
+DataKey = Annotated[str, bounded(253, names.DATA_KEY)]
+
+
+class ConfigMapKeyRef(Model):
+    """One key of a ConfigMap in the job's namespace."""
+
+    name: ResourceName
+    """name is the ConfigMap's name, in the namespace of the job."""
+
+    key: DataKey
+    """key is the member of the ConfigMap's data or binaryData that holds the JSONL."""
+
+
+class ConfigMapRef(Model):
+    """A ConfigMap in the job's namespace."""
+
+    name: ResourceName
+    """name is the ConfigMap's name, in the namespace of the job. It must not exist yet: one that
+    the operator did not make for this job is left alone and refused before anything is sent."""
+
+
+class ApiKeySecretRef(Model):
+    """The key of a Secret in the job's namespace that holds a Gemini API key."""
+
+    name: ResourceName
+    """name is the Secret's name, in the namespace of the job."""
+
+    key: DataKey
+    """key is the member of the Secret's data that holds the Gemini API key, of 20 to 512 printable
+    characters; a value with spaces or line ends is treated as missing."""
+
+
+class CredentialsSecretRef(Model):
+    """A Secret in the job's namespace with credentials for object storage."""
+
+    name: ResourceName
+    """name is the Secret's name, in the namespace of the job. Its keys are a closed list per
+    storage; a Secret with any other key is refused."""

@@ -1,0 +1,68 @@
+"""Rules in CEL that the API server checks beside types and bounds.
+
+Source: the Kubernetes documentation on CustomResourceDefinition validation rules. A rule that
+mentions `oldSelf` is a transition rule: it is not evaluated when its field is added or removed,
+so an optional field is immutable only with a second rule, on its parent, about its presence.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+KEY = "x-kubernetes-validations"
+
+
+def rule(
+    cel: str, message: str, *, at: str | None = None, why: str | None = None
+) -> dict[str, str]:
+    """Describe one rule.
+
+    `cel` must be true of `self`; `message` says what to do otherwise; `at` is the JSON path of the
+    field to blame, relative to where the rule stands; `why` is Invalid, Forbidden or Required.
+    """
+    found = {"rule": cel, "message": message}
+    if at is not None:
+        found["fieldPath"] = at
+    if why is not None:
+        found["reason"] = f"FieldValue{why}"
+    return found
+
+
+def rules(*each: dict[str, str]) -> dict[str, Any]:
+    """Put rules in the form of a schema's extra members."""
+    return {KEY: list(each)}
+
+
+def exactly_one(*names: str) -> dict[str, str]:
+    """Ask for one of the fields `names` of the object it stands on, and no more."""
+    listed = ", ".join(f"has(self.{name})" for name in names)
+    return rule(
+        f"[{listed}].filter(present, present).size() == 1",
+        f"set exactly one of {', '.join(names)}",
+    )
+
+
+def immutable(*names: str, also: Iterable[dict[str, str]]) -> Callable[[dict[str, Any]], None]:
+    """Make a schema refuse to change, add or remove its members `names`.
+
+    `also` are the schema's other rules.
+    """
+
+    def extend(schema: dict[str, Any]) -> None:
+        found = list(also)
+        for name in names:
+            member = schema["properties"][name]
+            member.setdefault(KEY, []).append(rule("self == oldSelf", _kept(name, "changed")))
+            if name not in schema["required"] and member["default"] is None:
+                found.append(_same_presence(name))
+        schema[KEY] = found
+
+    return extend
+
+
+def _same_presence(name: str) -> dict[str, str]:
+    cel = f"has(self.{name}) == has(oldSelf.{name})"
+    return rule(cel, _kept(name, "added or removed"), at=f".{name}")
+
+
+def _kept(name: str, verb: str) -> str:
+    return f"{name} cannot be {verb} after creation; delete the job and create it anew"

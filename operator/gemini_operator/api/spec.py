@@ -1,0 +1,192 @@
+"""What a person asks for: the spec of a GeminiBatchJob.
+
+What the schema cannot say (the size of inline input, what a Secret holds) the controller checks.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from gemini_operator.api import names
+from gemini_operator.api.group import RESERVED_PREFIX
+from gemini_operator.api.input import Input
+from gemini_operator.api.model import Model, bounded
+from gemini_operator.api.output import Output
+from gemini_operator.api.references import ApiKeySecretRef
+from gemini_operator.api.rules import immutable, rule, rules
+
+SECONDS_LIMIT = 2**31 - 1
+"""About 68 years."""
+
+IMMUTABLE = (
+    "model",
+    "type",
+    "input",
+    "output",
+    "apiKeySecretRef",
+    "displayName",
+    "userMetadata",
+    "priority",
+    "adopt",
+)
+"""Members of the spec that a job keeps as they were when it was created."""
+
+
+class Adopt(Model):
+    """A batch that exists at Google already."""
+
+    batch_name: Annotated[str, bounded(136, names.BATCH_NAME)]
+    """batchName is the batch to take over, such as batches/abc123. Where several jobs name the same
+    one, the oldest has it and the others fail with reason AlreadyAdopted."""
+
+    previous_uid: Annotated[str | None, bounded(36, names.UID), Field(alias="previousUID")] = None
+    """previousUID is the metadata.uid of the job that submitted the batch. It is needed to take
+    over a batch that an operator submitted for another object, and ignored for others."""
+
+
+DisplayName = Annotated[
+    str,
+    bounded(128),
+    Field(
+        json_schema_extra=rules(
+            rule(
+                r"!self.matches('[\\p{Cc}\\[\\]]')",
+                "displayName cannot hold control characters or square brackets",
+            )
+        )
+    ),
+]
+
+UserMetadata = Annotated[
+    dict[str, Annotated[str, Field(max_length=1024)]],
+    Field(
+        max_length=32,
+        json_schema_extra=rules(
+            rule(
+                f"self.all(key, !key.startsWith('{RESERVED_PREFIX}'))",
+                f"userMetadata cannot have keys that start with {RESERVED_PREFIX}: they are the "
+                "operator's own",
+            ),
+            rule(
+                "self.all(key, key.size() >= 1 && key.size() <= 128)",
+                "userMetadata must have keys of 1 to 128 characters",
+            ),
+        ),
+    ),
+]
+
+ACROSS_FIELDS = (
+    rule(
+        "has(self.input) || has(self.adopt)",
+        "input is required: set one of inline, configMapKeyRef, fileName, object; only a "
+        "job with adopt has none",
+        at=".input",
+        why="Required",
+    ),
+    rule(
+        "!(has(self.input) && has(self.adopt))",
+        "input must be absent with adopt: the batch has its input already",
+        at=".input",
+        why="Forbidden",
+    ),
+    rule(
+        "!has(self.adopt) || !self.suspend",
+        "suspend must be false with adopt: an adopted batch is not submitted again",
+        at=".suspend",
+        why="Forbidden",
+    ),
+    rule(
+        "!has(self.adopt) || self.backoffLimit == 0",
+        "backoffLimit must be 0 with adopt: an adopted batch is not submitted again",
+        at=".backoffLimit",
+        why="Forbidden",
+    ),
+    rule(
+        "!has(self.adopt) || has(self.deletionPolicy)",
+        "deletionPolicy is required with adopt: Delete takes the batch away at Google when "
+        "the job is deleted, Orphan leaves it",
+        at=".deletionPolicy",
+        why="Required",
+    ),
+    rule(
+        "!has(self.ttlSecondsAfterFinished) || has(self.output) || "
+        "(has(self.deletionPolicy) && self.deletionPolicy == 'Orphan')",
+        "ttlSecondsAfterFinished would take the only copy of the results away: set output "
+        "too, or deletionPolicy to Orphan",
+        at=".ttlSecondsAfterFinished",
+    ),
+    rule(
+        "!has(oldSelf.shutdown) || has(self.shutdown)",
+        "shutdown cannot be taken back; delete the job and create it anew",
+        at=".shutdown",
+    ),
+)
+"""Rules that speak of more than one member of the spec."""
+
+
+class Spec(Model):
+    """What a GeminiBatchJob asks for."""
+
+    model_config = ConfigDict(json_schema_extra=immutable(*IMMUTABLE, also=ACROSS_FIELDS))
+
+    model: Annotated[str, bounded(140, names.MODEL)]
+    """model is the Gemini model: gemini-2.5-flash, models/gemini-2.5-flash or tunedModels/….
+    Immutable."""
+
+    type: Literal["GenerateContent", "EmbedContent"] = "GenerateContent"
+    """type is the batch method: GenerateContent, or EmbedContent for embeddings. Immutable."""
+
+    input: Input | None = None
+    """input is where the requests come from: exactly one of its members. Required, except with
+    adopt, where it must be absent. Immutable."""
+
+    output: Output | None = None
+    """output is where the results go: exactly one of its members. When absent they stay at Google,
+    which deletes them after some days, and status.output refers to them. Immutable."""
+
+    api_key_secret_ref: ApiKeySecretRef | None = None
+    """apiKeySecretRef names the Secret with the Gemini API key, in the namespace of the job. When
+    absent, the operator's default is used (gemini-api-key/api-key unless the administrator chose
+    another), also in the namespace of the job. Immutable; the Secret's content may change."""
+
+    display_name: DisplayName | None = None
+    """displayName is shown in Google's list of batches, in front of the operator's own mark. When
+    absent, the operator chooses one. Immutable."""
+
+    user_metadata: UserMetadata | None = None
+    """userMetadata is sent to Google with the batch and comes back in its events. It never decides
+    which job an event belongs to. Immutable."""
+
+    priority: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] = 0
+    """priority is Gemini's batch priority: higher ones run first; it may be negative. Immutable."""
+
+    suspend: bool = False
+    """suspend, when true before submission, makes the job wait. Set to true later, it cancels the
+    batch at Google; set to false again, a new batch is submitted and billed. It has no effect on a
+    finished job and must be false with adopt."""
+
+    shutdown: Literal["Cancel"] | None = None
+    """shutdown Cancel ends the job and keeps the object: the batch is cancelled at Google and the
+    job becomes Failed with reason Cancelled, unless it succeeded first. It cannot be taken back."""
+
+    active_deadline_seconds: Annotated[int, Field(ge=1, le=SECONDS_LIMIT)] | None = None
+    """activeDeadlineSeconds is how many seconds after status.startTime the batch is cancelled and
+    the job becomes Failed with reason DeadlineExceeded. Time in the operator's queue and suspended
+    time do not count. When absent there is no deadline but Google's own."""
+
+    backoff_limit: Annotated[int, Field(ge=0, le=1000)] = 0
+    """backoffLimit is how many new batches may be submitted, and billed, after one that Google
+    ended as failed or expired. It must be 0 with adopt."""
+
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=SECONDS_LIMIT)] | None = None
+    """ttlSecondsAfterFinished is how many seconds after its end the job is deleted: 0 at once,
+    absent never. It needs an output or deletionPolicy Orphan, so that the results survive."""
+
+    deletion_policy: Literal["Delete", "Orphan"] | None = None
+    """deletionPolicy says what happens at Google when the job is deleted: with Delete the batch is
+    cancelled and deleted, with Orphan it is left alone. Absent means Delete. Required with
+    adopt."""
+
+    adopt: Adopt | None = None
+    """adopt takes over an existing batch instead of submitting one. With it, input must be absent,
+    suspend false, backoffLimit 0 and deletionPolicy set. Immutable."""

@@ -1,0 +1,208 @@
+"""What the operator reports: the status of a GeminiBatchJob.
+
+The controller writes all of it but `lastEvent`, which the receiver writes and nobody else.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from gemini_operator.api import names
+from gemini_operator.api.conditions import Condition
+from gemini_operator.api.model import Model, Time, bounded
+from gemini_operator.api.references import ResourceName
+from gemini_operator.api.uri import URI_LIMIT
+
+EVENT_ID_LIMIT = 256
+"""Characters in the id of an event."""
+
+REQUEST_LIMIT = 256
+"""Characters of the refresh annotation's value that `observedRequest` holds."""
+
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+BatchName = Annotated[str, bounded(136, names.BATCH_NAME)]
+FileName = Annotated[str, bounded(134, names.FILE_NAME)]
+Digest = Annotated[str, bounded(64, names.SHA256)]
+
+
+class Attempt(Model):
+    """One create request: written down before it is sent."""
+
+    id: Annotated[str, bounded(16, names.ATTEMPT_ID)]
+    """id is 16 random hexadecimal digits; they are part of the batch's display name at Google."""
+
+    number: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    """number counts the job's attempts from 1."""
+
+    start_time: Time
+    """startTime is when the attempt was written down, before the request was sent."""
+
+    batch_name: BatchName | None = None
+    """batchName is the batch that the attempt created, absent until Google's answer is known."""
+
+    api_key_fingerprint: Annotated[str, bounded(64)] | None = None
+    """apiKeyFingerprint tells whether the API key is still the same. The key cannot be computed
+    from it."""
+
+
+class SupersededAttempt(Attempt):
+    """An attempt that was given up, in case its batch surfaces."""
+
+    reason: Annotated[str, bounded(64)] | None = None
+    """reason says what became of the attempt's batch, absent while nothing is known of one."""
+
+
+class Requests(Model):
+    """How many requests the batch has, as Google counts them."""
+
+    total: Count
+    """total is the number of requests in the batch."""
+
+    succeeded: Count
+    """succeeded is the number of requests that have a result."""
+
+    failed: Count
+    """failed is the number of requests that ended in an error."""
+
+    pending: Count
+    """pending is the number of requests without an end."""
+
+
+class InputFile(Model):
+    """A file that the operator uploaded to Google's File API."""
+
+    file_name: FileName
+    """fileName is the file's name at Google, made from the job's uid."""
+
+    bytes: Count | None = None
+    """bytes is the size of the file."""
+
+    records: Count | None = None
+    """records is the number of requests in the file."""
+
+    sha256: Digest | None = None
+    """sha256 is the SHA-256 of the file, in hexadecimal."""
+
+
+class OutputStatus(Model):
+    """Where the results are."""
+
+    file_name: FileName | None = None
+    """fileName is the file at Google that holds the results, where they stay there."""
+
+    batch_name: BatchName | None = None
+    """batchName is the batch that holds inline results, where they stay at Google."""
+
+    uri: Annotated[str, bounded(2 * URI_LIMIT)] | None = None
+    """uri is the object that holds the results."""
+
+    config_map: ResourceName | None = None
+    """configMap is the name of the ConfigMap that holds the results under results.jsonl."""
+
+    bytes: Count | None = None
+    """bytes is the size of the delivered results."""
+
+    records: Count | None = None
+    """records is the number of results, one a line."""
+
+    sha256: Digest | None = None
+    """sha256 is the SHA-256 of the delivered results, in hexadecimal; absent for results at
+    Google."""
+
+
+class LastEvent(Model):
+    """The last signed event, as the receiver wrote it down."""
+
+    id: Annotated[str, bounded(EVENT_ID_LIMIT)]
+    """id is the event's own id; a redelivery has the same."""
+
+    type: Annotated[str, bounded(128)] | None = None
+    """type is Google's word for the event, such as batch.succeeded."""
+
+    attempt: Annotated[str, bounded(16, names.ATTEMPT_ID)]
+    """attempt is the id of the attempt in the callback address."""
+
+    remote_name: Annotated[str, bounded(256)] | None = None
+    """remoteName is the batch that the event names, absent where it names none."""
+
+    time: Time | None = None
+    """time is when the event happened, in Google's words."""
+
+
+class Status(Model):
+    """What the operator reports of a GeminiBatchJob."""
+
+    state: Annotated[str, bounded(64)] | None = None
+    """state is one word for people: Queued, Suspended, Uploading, Submitting, Pending, Running,
+    Delivering, Succeeded, PartiallySucceeded, Failed, Cancelled or Expired. Programs read
+    conditions."""
+
+    conditions: Annotated[
+        tuple[Condition, ...],
+        Field(
+            max_length=16,
+            json_schema_extra={
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["type"],
+            },
+        ),
+    ] = ()
+    """conditions are Submitted; Complete and Failed, of which at most one ever becomes True and
+    stays; Suspended; and Stalled, which is True while a person is needed."""
+
+    observed_generation: Count | None = None
+    """observedGeneration is the metadata.generation that the status speaks of."""
+
+    attempt: Attempt | None = None
+    """attempt is the current create request, written down before it is sent so that no batch is
+    ever paid for twice."""
+
+    superseded_attempts: Annotated[
+        tuple[SupersededAttempt, ...],
+        Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = ()
+    """supersededAttempts are earlier create requests that Google never showed a batch for. They
+    are looked for until 72 hours after the job's end."""
+
+    batch_name: BatchName | None = None
+    """batchName is Google's name for the current batch."""
+
+    gemini_state: Annotated[str, bounded(64)] | None = None
+    """geminiState is Google's own word for the batch's state, as of the last look at it."""
+
+    requests: Requests | None = None
+    """requests counts the batch's requests, as of the last look at it."""
+
+    start_time: Time | None = None
+    """startTime is when the first attempt began. It is cleared on suspend and set again on
+    resume."""
+
+    completion_time: Time | None = None
+    """completionTime is when the job ended, well or not."""
+
+    failures: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """failures counts batches that Google ended as failed or expired."""
+
+    input_file: InputFile | None = None
+    """inputFile is the file that the operator uploaded for the job, absent where it needs none."""
+
+    output: OutputStatus | None = None
+    """output is where the results are; it is there also where their delivery failed."""
+
+    observed_event_id: Annotated[str | None, bounded(EVENT_ID_LIMIT)] = Field(
+        default=None, alias="observedEventID"
+    )
+    """observedEventID is the id of the last event acted on."""
+
+    observed_request: Annotated[str, bounded(REQUEST_LIMIT)] | None = None
+    """observedRequest is the value of the annotation gemini-operator.io/requested-at last acted
+    on."""
+
+    last_event: LastEvent | None = None
+    """lastEvent is the last signed callback. It is a hint to look, not a fact."""
+
+    def dump(self) -> dict[str, Any]:
+        """Give the controller's part of the status as JSON: no defaults and never `lastEvent`."""
+        return self.model_dump(
+            mode="json", by_alias=True, exclude_defaults=True, exclude={"last_event"}
+        )
