@@ -1,0 +1,85 @@
+"""The callback address: which job a delivery is for, and a token that only we can make.
+
+The address says *which* job is meant, the signature of the delivery says *who* speaks.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+
+from gemini_operator.callbacks.keys import CallbackKey
+
+PREFIX = "/v1/callbacks/"
+CONTEXT = "gemini-operator/callback/v1"
+TOKEN_LENGTH = 32
+MAX_PATH_LENGTH = 2048
+
+_LABEL = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+# Read before anything is decoded: what is not literally in canonical form is another address.
+_PATH = re.compile(
+    rf"{PREFIX}"
+    rf"(?P<plural>[a-z]{{1,63}})/"
+    rf"(?P<namespace>(?=[^/]{{1,63}}/){_LABEL})/"
+    rf"(?P<name>(?=[^/]{{1,253}}/){_LABEL}(?:\.{_LABEL})*)/"
+    rf"(?P<uid>[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})/"
+    rf"(?P<attempt>[0-9a-f]{{16}})/"
+    rf"(?P<token>[0-9a-f]{{{TOKEN_LENGTH}}})"
+    r"(?:\?[\x21-\x7e]*)?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The job that an address means, down to one object and one attempt."""
+
+    plural: str
+    namespace: str
+    name: str
+    uid: str
+    attempt: str
+
+
+def token(key: CallbackKey, target: Target) -> str:
+    """The 32 hex digits that prove an address was made with this key.
+
+    HMAC-SHA256 over six parts, each behind its own length: no two targets share a message.
+    """
+    parts = [part.encode() for part in (CONTEXT, *astuple(target))]
+    message = b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+    digest = hmac.new(key.secret.get_secret_value(), message, hashlib.sha256)
+    return digest.hexdigest()[:TOKEN_LENGTH]
+
+
+def url(public_url: str, key: CallbackKey, target: Target) -> str:
+    """The address to give to Google, below the receiver's public URL.
+
+    Raises ValueError where the receiver would not recognise the address as this target.
+    """
+    path = f"{PREFIX}{'/'.join(astuple(target))}/{token(key, target)}"
+    if parse(path) is None:
+        raise ValueError("a callback address needs a Kubernetes object and an attempt id")
+    return public_url.rstrip("/") + path
+
+
+def parse(raw_path: str) -> tuple[Target, str] | None:
+    """The target and token of a request's path, None for any other path.
+
+    `raw_path` is the request target as received, undecoded; a query is ignored (S17).
+    """
+    if len(raw_path) > MAX_PATH_LENGTH:
+        return None
+    match = _PATH.fullmatch(raw_path)
+    if match is None:
+        return None
+    *target, received = match.groups()
+    return Target(*target), received
+
+
+def verify(keys: Iterable[CallbackKey], target: Target, received: str) -> bool:
+    """Whether one of the keys made this token; the time taken tells nothing about the token."""
+    given = received.encode("ascii", "replace")
+    matches = [hmac.compare_digest(token(key, target).encode(), given) for key in keys]
+    return any(matches)
