@@ -157,7 +157,7 @@ class Spec(Model):
     """userMetadata is sent to Google with the batch and comes back in its events. It never decides
     which job an event belongs to. Immutable."""
 
-    priority: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] = 0
+    priority: int = 0
     """priority is Gemini's batch priority: higher ones run first; it may be negative. Immutable."""
 
     suspend: bool = False

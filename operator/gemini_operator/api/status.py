@@ -19,7 +19,7 @@ EVENT_ID_LIMIT = 256
 REQUEST_LIMIT = 256
 """Characters of the refresh annotation's value that `observedRequest` holds."""
 
-Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Count = Annotated[int, Field(ge=0)]
 BatchName = Annotated[str, bounded(136, names.BATCH_NAME)]
 FileName = Annotated[str, bounded(134, names.FILE_NAME)]
 Digest = Annotated[str, bounded(64, names.SHA256)]

@@ -1,0 +1,108 @@
+"""The CustomResourceDefinition, made from the models."""
+
+from typing import Any
+
+import yaml
+
+from gemini_operator.api import group
+from gemini_operator.api.spec import Spec
+from gemini_operator.api.status import Status
+from gemini_operator.api.structural import structural_schema
+
+FILE_NAME = f"{group.GROUP}_{group.PLURAL}.yaml"
+HEADER = "# Generated from operator/gemini_operator/api: change the models, then run `make crds`.\n"
+
+SELECTABLE = (".status.state", ".status.batchName", ".spec.model")
+WIDE = 1
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes a thing that occurs twice out twice, so that readers need no YAML anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        del data
+        return True
+
+
+def custom_resource_definition() -> dict[str, Any]:
+    """Give the definition as it is sent to the API server."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{group.PLURAL}.{group.GROUP}"},
+        "spec": {
+            "group": group.GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": group.KIND,
+                "listKind": f"{group.KIND}List",
+                "plural": group.PLURAL,
+                "singular": group.SINGULAR,
+                "shortNames": [group.SHORT_NAME],
+                "categories": [group.CATEGORY],
+            },
+            "versions": [_version()],
+        },
+    }
+
+
+def render() -> str:
+    """Write the definition as a YAML file, with a first line that says where it comes from."""
+    found = custom_resource_definition()
+    return HEADER + yaml.dump(found, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _version() -> dict[str, Any]:
+    return {
+        "name": group.VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "selectableFields": [{"jsonPath": path} for path in SELECTABLE],
+        "additionalPrinterColumns": [
+            _column("State", ".status.state"),
+            _column("Model", ".spec.model"),
+            _column("Requests", ".status.requests.total", kind="integer"),
+            _column("Failed", ".status.requests.failed", kind="integer"),
+            _column("Age", ".metadata.creationTimestamp", kind="date"),
+            _column("Batch", ".status.batchName", priority=WIDE),
+            _column("Failure", _reason_of("Failed"), priority=WIDE),
+            _column("Stalled", _reason_of("Stalled"), priority=WIDE),
+            _column("Completed", ".status.completionTime", kind="date", priority=WIDE),
+        ],
+        "schema": {"openAPIV3Schema": _schema()},
+    }
+
+
+def _schema() -> dict[str, Any]:
+    return {
+        "description": "GeminiBatchJob is a batch job of Google's Gemini API: submitted once, "
+        "followed by signed callbacks, its results delivered.",
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {
+                "description": f"apiVersion is {group.API_VERSION}.",
+                "type": "string",
+            },
+            "kind": {"description": f"kind is {group.KIND}.", "type": "string"},
+            "metadata": {"type": "object"},
+            "spec": {
+                **structural_schema(Spec, defaults=True),
+                "description": "spec is what the job asks for.",
+            },
+            "status": {
+                **structural_schema(Status, defaults=False),
+                "description": "status is what the operator reports; it cannot be applied.",
+            },
+        },
+    }
+
+
+def _reason_of(condition: str) -> str:
+    return f'.status.conditions[?(@.type=="{condition}")].reason'
+
+
+def _column(name: str, path: str, *, kind: str = "string", priority: int = 0) -> dict[str, Any]:
+    column = {"name": name, "type": kind, "jsonPath": path}
+    return {**column, "priority": priority} if priority else column
