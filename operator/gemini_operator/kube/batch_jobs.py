@@ -1,0 +1,99 @@
+"""The requests about GeminiBatchJobs, each with the least that it needs to be answered with."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from gemini_operator.api.group import GROUP, PLURAL, VERSION
+from gemini_operator.kube import errors
+from gemini_operator.kube.client import METADATA_ONLY, METADATA_ONLY_LIST, KubeClient
+
+PAGE = 500
+LIST_ATTEMPTS = 3
+
+
+class JobKey(NamedTuple):
+    namespace: str
+    name: str
+    uid: str
+
+
+class BatchJobs:
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+
+    async def get(self, namespace: str, name: str) -> dict[str, Any]:
+        return await self._client.get(*_path(namespace, name))
+
+    async def patch(
+        self, namespace: str, name: str, body: object, *, merge: bool
+    ) -> dict[str, Any]:
+        """Everything but the status. The answer is the object after the write."""
+        return await self._client.patch(*_path(namespace, name), body=body, merge=merge)
+
+    async def patch_status(
+        self, namespace: str, name: str, body: object, *, merge: bool, metadata_only: bool = False
+    ) -> dict[str, Any]:
+        """`metadata_only`: the answer has no spec and no status (rule S12)."""
+        path = *_path(namespace, name), "status"
+        accept = METADATA_ONLY if metadata_only else None
+        return await self._client.patch(*path, body=body, merge=merge, accept=accept)
+
+    async def delete(self, namespace: str, name: str, uid: str) -> dict[str, Any]:
+        """Raise Conflict when the object of this name has another uid: it was recreated."""
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid},
+            "propagationPolicy": "Background",
+        }
+        return await self._client.delete(*_path(namespace, name), body=body)
+
+    async def list_keys(self, namespaces: Iterable[str] | None, chunk: int = PAGE) -> list[JobKey]:
+        """Every job's key, in all namespaces (None) or in these, read in pages of `chunk`."""
+        keys: list[JobKey] = []
+        for scope in _scopes(namespaces):
+            keys += await self._list_scope(scope, chunk)
+        return keys
+
+    async def probe(self, namespaces: Iterable[str] | None) -> None:
+        """Raise NotFound when the kind isn't served, Forbidden when it may not be listed (P5)."""
+        for scope in _scopes(namespaces):
+            await self._page(scope, {"limit": "1"})
+
+    async def _list_scope(self, scope: tuple[str, ...], chunk: int) -> list[JobKey]:
+        """An expired `continue` (410, after some minutes) means starting over."""
+        for last in (False,) * (LIST_ATTEMPTS - 1) + (True,):
+            try:
+                return await self._pages(scope, chunk)
+            except errors.KubeError as error:
+                if error.status != 410 or last:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _pages(self, scope: tuple[str, ...], chunk: int) -> list[JobKey]:
+        keys: list[JobKey] = []
+        params = {"limit": str(chunk)}
+        while True:
+            page = await self._page(scope, params)
+            keys += [_key(item["metadata"]) for item in page.get("items") or ()]
+            following = page.get("metadata", {}).get("continue")
+            if not following:
+                return keys
+            params = {"limit": str(chunk), "continue": following}
+
+    async def _page(self, scope: tuple[str, ...], params: Mapping[str, str]) -> dict[str, Any]:
+        return await self._client.get(*scope, params=params, accept=METADATA_ONLY_LIST)
+
+
+def _scopes(namespaces: Iterable[str] | None) -> list[tuple[str, ...]]:
+    if namespaces is None:
+        return [("apis", GROUP, VERSION, PLURAL)]
+    return [_path(namespace) for namespace in namespaces]
+
+
+def _path(namespace: str, *name: str) -> tuple[str, ...]:
+    return ("apis", GROUP, VERSION, "namespaces", namespace, PLURAL, *name)
+
+
+def _key(metadata: Mapping[str, Any]) -> JobKey:
+    return JobKey(metadata["namespace"], metadata["name"], metadata["uid"])

@@ -1,0 +1,73 @@
+"""Events of `events.k8s.io/v1`, which `kubectl events` and `kubectl describe` show.
+
+The bounds are the API server's own (its validation of Event): 128 bytes for reason and action,
+1024 bytes for the note.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from gemini_operator.kube.client import KubeClient
+from gemini_operator.telemetry import sanitize
+
+CONTROLLER = "gemini-operator.io/controller"
+NOTE_LIMIT = 1024
+DEFAULT_INSTANCE = "gemini-operator"
+
+
+async def post(
+    client: KubeClient,
+    *,
+    regarding: Mapping[str, Any],
+    reason: str,
+    type: str,  # noqa: A002 -- the field's own name
+    note: str,
+    action: str,
+    now: datetime,
+    name: str,
+    instance: str = DEFAULT_INSTANCE,
+) -> dict[str, Any]:
+    """Create the Event `name` in the namespace of `regarding` (`default` where it has none).
+
+    `regarding` is an ObjectReference, `type` is `Normal` or `Warning`, `instance` names the
+    process. Raise AlreadyExists when the caller used the name before: then `repeat` it.
+    """
+    namespace = str(regarding.get("namespace") or "default")
+    event = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": name, "namespace": namespace},
+        "eventTime": micro_time(now),
+        "reportingController": CONTROLLER,
+        "reportingInstance": instance[:128],
+        "action": action,
+        "reason": reason,
+        "regarding": dict(regarding),
+        "note": _note(note),
+        "type": type,
+    }
+    return await client.post(*_path(namespace), body=event)
+
+
+async def repeat(
+    client: KubeClient, *, namespace: str, name: str, count: int, now: datetime
+) -> dict[str, Any]:
+    """Say that the Event has happened `count` times (2 or more) until now."""
+    series = {"count": count, "lastObservedTime": micro_time(now)}
+    return await client.patch(*_path(namespace), name, body={"series": series}, merge=True)
+
+
+def micro_time(moment: datetime) -> str:
+    """RFC 3339 with microseconds and `Z`, the only form that `eventTime` takes."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _note(text: str) -> str:
+    """At most 1024 bytes, which may be fewer characters."""
+    line = sanitize.text(text, NOTE_LIMIT)
+    return line.encode()[:NOTE_LIMIT].decode(errors="ignore")
+
+
+def _path(namespace: str) -> tuple[str, ...]:
+    return "apis", "events.k8s.io", "v1", "namespaces", namespace, "events"
