@@ -1,0 +1,118 @@
+"""The emulator put together: state from disk, the web application, the loops behind it."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from gemini_operator.emulator import model_routes
+from gemini_operator.emulator.addresses import Prefix
+from gemini_operator.emulator.batch_routes import BatchRoutes
+from gemini_operator.emulator.batches import Batches
+from gemini_operator.emulator.control import Control
+from gemini_operator.emulator.counters import Counters
+from gemini_operator.emulator.deliveries import Deliveries
+from gemini_operator.emulator.errors import ApiError
+from gemini_operator.emulator.faults import Faults
+from gemini_operator.emulator.file_routes import FileRoutes
+from gemini_operator.emulator.files import Files
+from gemini_operator.emulator.gate import LARGEST_BODY, Gate, error_response
+from gemini_operator.emulator.jobs import Jobs
+from gemini_operator.emulator.routes import Handler, Route
+from gemini_operator.emulator.schedule import RetrySchedule, Schedule
+from gemini_operator.emulator.signing import Mode, SigningKeys
+from gemini_operator.emulator.timestamps import Clock
+from gemini_operator.emulator.upload_routes import UploadRoutes
+from gemini_operator.emulator.uploads import Uploads
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one emulator behaves."""
+
+    state_dir: Path
+    schedule: Schedule
+    retries: RetrySchedule
+    deliver_to: tuple[Prefix, ...]
+    signature: Mode
+    control_token: str | None
+    most_open_batches: int
+
+
+class Emulator:
+    """Everything that lives as long as the process."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        root = settings.state_dir
+        self.faults = Faults()
+        self.counters = Counters(root / "requests.log")
+        self.keys = SigningKeys(root / "keys", settings.signature)
+        self.files = Files(root / "files", clock)
+        self.uploads = Uploads(root / "uploads", self.files, clock)
+        self.deliveries = Deliveries(
+            root / "deliveries",
+            keys=self.keys,
+            allowed=settings.deliver_to,
+            retries=settings.retries,
+            clock=clock,
+        )
+        self.jobs = Jobs(
+            Batches(root / "batches"),
+            schedule=settings.schedule,
+            clock=clock,
+            input_path=self.files.content,
+            announce=self.deliveries.announce,
+            most_open=settings.most_open_batches,
+        )
+        self._settings = settings
+        self._clock = clock
+
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_in_googles_form])
+        gate = Gate(self.faults, self.counters)
+        for route in self._routes():
+            app.router.add_route(route.method, route.path, gate.wrap(route))
+        Control(
+            token=self._settings.control_token,
+            jobs=self.jobs,
+            files=self.files,
+            uploads=self.uploads,
+            deliveries=self.deliveries,
+            faults=self.faults,
+            counters=self.counters,
+            keys=self.keys,
+        ).add_to(app.router)
+        app.on_shutdown.append(self._let_go)
+        return app
+
+    async def run(self) -> None:
+        """Move batches on and deliver callbacks until cancelled."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self.jobs.run())
+            loops.create_task(self.deliveries.run())
+
+    def _routes(self) -> list[Route]:
+        return [
+            *BatchRoutes(self.jobs, self.faults, self._clock).table(),
+            *UploadRoutes(self.uploads).table(),
+            *FileRoutes(self.files, self.jobs.batches).table(),
+            *model_routes.table(),
+            Route("GET", "/.well-known/jwks.json", "jwks", self._jwks),
+        ]
+
+    async def _jwks(self, request: web.Request) -> web.Response:
+        del request
+        return web.json_response(self.keys.jwks())
+
+    async def _let_go(self, app: web.Application) -> None:
+        del app
+        self.faults.release(answer=False)
+
+
+@web.middleware
+async def _in_googles_form(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        return error_response(ApiError(404, "Requested URL was not found on this server."))

@@ -1,0 +1,128 @@
+"""Batches as they are kept: a folder each, with the record, the requests and the results."""
+
+import json
+import shutil
+import string
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from secrets import choice
+from typing import Any
+
+from gemini_operator.emulator.errors import not_found
+from gemini_operator.emulator.store import records, replacing, write_json
+from gemini_operator.emulator.submission import Kind, Submission
+
+PENDING, RUNNING = "BATCH_STATE_PENDING", "BATCH_STATE_RUNNING"
+SUCCEEDED, FAILED = "BATCH_STATE_SUCCEEDED", "BATCH_STATE_FAILED"
+CANCELLED, EXPIRED = "BATCH_STATE_CANCELLED", "BATCH_STATE_EXPIRED"
+
+_ALPHABET = string.ascii_lowercase + string.digits
+_ID_LENGTH = 36
+"""As long as Google's, so that `files/batch-<id>` is longer than the File API's 40 characters."""
+
+
+def new_id() -> str:
+    return "".join(choice(_ALPHABET) for _ in range(_ID_LENGTH))
+
+
+@dataclass
+class Batch:
+    """One batch; moments are seconds since 1970, `due` is when it moves on by itself."""
+
+    id: str
+    project: str
+    kind: Kind
+    model: str
+    created: float
+    updated: float
+    display_name: str = ""
+    priority: int = 0
+    file_id: str | None = None
+    uris: list[str] = field(default_factory=list)
+    user_metadata: dict[str, Any] = field(default_factory=dict)
+    state: str = PENDING
+    due: float | None = None
+    ended: float | None = None
+    total: int | None = None
+    succeeded: int = 0
+    failed: int = 0
+    error: dict[str, Any] | None = None
+    announced: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"batches/{self.id}"
+
+    @property
+    def terminal(self) -> bool:
+        return self.state not in {PENDING, RUNNING}
+
+    @property
+    def results_file(self) -> str | None:
+        """The file with the results, of a batch that was made from a file and succeeded."""
+        return f"files/batch-{self.id}" if self.file_id and self.state == SUCCEEDED else None
+
+
+class Batches:
+    """All batches of all projects, in memory and on disk."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._batches = {record["id"]: Batch(**record) for _, record in records(root, "batch.json")}
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(tuple(self._batches.values()))
+
+    def add(self, project: str, submission: Submission, now: float, due: float) -> Batch:
+        """Keep a new batch; it exists on disk when this returns."""
+        batch = Batch(
+            id=new_id(),
+            project=project,
+            kind=submission.kind,
+            model=submission.model,
+            created=now,
+            updated=now,
+            display_name=submission.display_name,
+            priority=submission.priority,
+            file_id=submission.file_id,
+            uris=list(submission.uris),
+            user_metadata=submission.user_metadata,
+            due=due,
+            total=len(submission.requests) or None,
+        )
+        if submission.requests:
+            with replacing(self.requests(batch)) as file:
+                for request in submission.requests:
+                    file.write(json.dumps(request).encode() + b"\n")
+        self.save(batch)
+        self._batches[batch.id] = batch
+        return batch
+
+    def save(self, batch: Batch) -> None:
+        write_json(self._root / batch.id / "batch.json", asdict(batch))
+
+    def find(self, project: str, batch_id: str) -> Batch:
+        """Look a batch up for its project; ApiError 404 for everybody else."""
+        batch = self._batches.get(batch_id)
+        if batch is None or batch.project != project:
+            raise not_found()
+        return batch
+
+    def get(self, batch_id: str) -> Batch | None:
+        return self._batches.get(batch_id)
+
+    def remove(self, batch: Batch) -> None:
+        if self._batches.pop(batch.id, None):
+            (self._root / batch.id / "batch.json").unlink(missing_ok=True)
+            shutil.rmtree(self._root / batch.id, ignore_errors=True)
+
+    def clear(self) -> None:
+        for batch in self:
+            self.remove(batch)
+
+    def requests(self, batch: Batch) -> Path:
+        return self._root / batch.id / "requests.jsonl"
+
+    def results(self, batch: Batch) -> Path:
+        return self._root / batch.id / "results.jsonl"

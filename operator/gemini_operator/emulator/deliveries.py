@@ -1,0 +1,182 @@
+"""Callbacks on their way: tried until a 2xx answer, kept on disk until then."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from gemini_operator.emulator.addresses import Prefix, target
+from gemini_operator.emulator.alarm import Alarm
+from gemini_operator.emulator.batches import Batch
+from gemini_operator.emulator.events import event_id, event_type, payload
+from gemini_operator.emulator.message import Message
+from gemini_operator.emulator.schedule import RetrySchedule
+from gemini_operator.emulator.signing import SigningKeys
+from gemini_operator.emulator.store import read_json, write_json
+from gemini_operator.emulator.timestamps import Clock
+
+PENDING, DELIVERED, REFUSED, GIVEN_UP = "pending", "delivered", "refused", "given up"
+_ANSWER_TIMEOUT = aiohttp.ClientTimeout(total=10.0)
+_CONNECTIONS = 64
+
+
+@dataclass
+class Delivery:
+    """One event for one address; `outcome` is pending until it is settled.
+
+    `attempts` holds what came of each: an HTTP status, or the name of what went wrong.
+    """
+
+    id: str
+    job: str
+    type: str
+    uri: str
+    body: str
+    created: float
+    due: float | None
+    outcome: str = PENDING
+    attempts: list[int | str] = field(default_factory=list)
+
+
+class Deliveries:
+    """All deliveries, in memory and on disk, and the loop that makes them."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        keys: SigningKeys,
+        allowed: tuple[Prefix, ...],
+        retries: RetrySchedule,
+        clock: Clock,
+    ) -> None:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._root = root
+        self._keys = keys
+        self._allowed = allowed
+        self._retries = retries
+        self._clock = clock
+        self._alarm = Alarm(clock)
+        self._in_flight: set[str] = set()
+        found = (Delivery(**read_json(path)) for path in sorted(root.glob("msg_*.json")))
+        self._deliveries = {delivery.id: delivery for delivery in found}
+        self.base_url = ""
+
+    def __iter__(self) -> Iterator[Delivery]:
+        return iter(tuple(self._deliveries.values()))
+
+    def announce(self, batch: Batch) -> None:
+        """Keep one delivery for each address of an ended batch; those there are stay as they are."""
+        now = self._clock()
+        for uri in batch.uris:
+            identity = event_id(batch, uri)
+            if identity in self._deliveries:
+                continue
+            allowed = target(uri, self._allowed) is not None
+            delivery = Delivery(
+                id=identity,
+                job=batch.name,
+                type=event_type(batch),
+                uri=uri,
+                body=payload(batch, self.base_url),
+                created=now,
+                due=now if allowed else None,
+                outcome=PENDING if allowed else REFUSED,
+            )
+            self._keep(delivery)
+        self._alarm.ring()
+
+    def again(self, delivery_id: str) -> bool:
+        """Send an event once more, as at-least-once delivery may; False where it is unknown."""
+        delivery = self._deliveries.get(delivery_id)
+        if delivery is None or delivery.outcome == REFUSED:
+            return False
+        delivery.outcome, delivery.due = PENDING, self._clock()
+        self._keep(delivery)
+        self._alarm.ring()
+        return True
+
+    def clear(self) -> None:
+        for delivery in self:
+            del self._deliveries[delivery.id]
+            self._path(delivery).unlink(missing_ok=True)
+
+    async def run(self) -> None:
+        """Send what is due, for ever."""
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS), timeout=_ANSWER_TIMEOUT
+        )
+        async with session, asyncio.TaskGroup() as attempts:
+            while True:
+                now = self._clock()
+                for delivery in self._waiting():
+                    if delivery.due is not None and delivery.due <= now:
+                        self._in_flight.add(delivery.id)
+                        attempts.create_task(self._attempt(session, delivery))
+                due = (delivery.due for delivery in self._waiting() if delivery.due is not None)
+                await self._alarm.wait(min(due, default=None))
+
+    def _waiting(self) -> list[Delivery]:
+        return [d for d in self if d.due is not None and d.id not in self._in_flight]
+
+    async def _attempt(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
+        try:
+            status = await self._post(session, delivery)
+        finally:
+            self._in_flight.discard(delivery.id)
+        delivery.attempts.append(status)
+        if isinstance(status, int) and 200 <= status < 300:
+            delivery.outcome, delivery.due = DELIVERED, None
+        else:
+            now = self._clock()
+            delivery.due = self._retries.next_attempt(delivery.created, len(delivery.attempts), now)
+            delivery.outcome = GIVEN_UP if delivery.due is None else PENDING
+        if delivery.id in self._deliveries:
+            self._keep(delivery)
+        self._alarm.ring()
+
+    async def _post(self, session: aiohttp.ClientSession, delivery: Delivery) -> int | str:
+        """Make one attempt with a fresh timestamp; redirects are answers, not directions."""
+        url = target(delivery.uri, self._allowed)
+        if url is None:
+            return REFUSED
+        body = delivery.body.encode()
+        message = Message(delivery.id, int(self._clock()), body, delivery.uri)
+        headers = {
+            "Content-Type": "application/json",
+            "Webhook-Id": message.id,
+            "Webhook-Timestamp": str(message.timestamp),
+            "Webhook-Signature": self._keys.signature(message),
+        }
+        try:
+            async with session.post(
+                url, data=body, headers=headers, allow_redirects=False
+            ) as answer:
+                return answer.status
+        except TimeoutError:
+            return "timeout"
+        except (aiohttp.ClientError, OSError):
+            return "connection error"
+
+    def _keep(self, delivery: Delivery) -> None:
+        write_json(self._path(delivery), asdict(delivery))
+        self._deliveries[delivery.id] = delivery
+
+    def _path(self, delivery: Delivery) -> Path:
+        return self._root / f"{delivery.id}.json"
+
+
+def shown(delivery: Delivery) -> list[dict[str, Any]]:
+    """Describe a delivery attempt by attempt; attempt 0 is one that was not made yet, or never."""
+    common = {
+        "job": delivery.job,
+        "id": delivery.id,
+        "type": delivery.type,
+        "uri": delivery.uri,
+        "outcome": delivery.outcome,
+    }
+    attempts = list(enumerate(delivery.attempts, 1)) or [(0, delivery.outcome)]
+    return [common | {"attempt": number, "status": status} for number, status in attempts]

@@ -1,0 +1,140 @@
+"""Uploaded files: a folder each, with the record and the content."""
+
+import base64
+import re
+import shutil
+import string
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from secrets import choice
+from typing import Any
+
+from gemini_operator.emulator.errors import ApiError, invalid_argument
+from gemini_operator.emulator.store import records, write_json
+from gemini_operator.emulator.timestamps import Clock, rfc3339
+
+LIFETIME = 48 * 3600.0
+"""Seconds that a file is kept (https://ai.google.dev/gemini-api/docs/files)."""
+
+MOST_BYTES = 2 * 2**30
+_LONGEST_ID = 40
+_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
+_ALPHABET = string.ascii_lowercase + string.digits
+
+
+@dataclass(frozen=True)
+class File:
+    """One uploaded file; moments are seconds since 1970, `sha256` is in hexadecimal."""
+
+    id: str
+    project: str
+    display_name: str
+    mime_type: str
+    size: int
+    sha256: str
+    created: float
+
+    def resource(self, base_url: str) -> dict[str, Any]:
+        """Render the file as the API does.
+
+        `sha256Hash` is the base64 form of the *hexadecimal* digest, as in the sample answers of
+        https://ai.google.dev/api/files.
+        """
+        resource = {
+            "name": f"files/{self.id}",
+            "displayName": self.display_name,
+            "mimeType": self.mime_type,
+            "sizeBytes": str(self.size),
+            "createTime": rfc3339(self.created),
+            "updateTime": rfc3339(self.created),
+            "expirationTime": rfc3339(self.created + LIFETIME),
+            "sha256Hash": base64.b64encode(self.sha256.encode()).decode(),
+            "uri": f"{base_url}/v1beta/files/{self.id}",
+            "state": "ACTIVE",
+            "source": "UPLOADED",
+        }
+        return {name: value for name, value in resource.items() if value}
+
+
+class Files:
+    """The files of all projects, in memory and on disk; expired ones are not shown any more."""
+
+    def __init__(self, root: Path, clock: Clock) -> None:
+        self._root = root
+        self._clock = clock
+        found = (File(**record) for _, record in records(root, "file.json"))
+        self._files = {(file.project, file.id): file for file in found}
+
+    def __iter__(self) -> Iterator[File]:
+        now = self._clock()
+        return iter([f for f in self._files.values() if f.created + LIFETIME > now])
+
+    def add(self, file: File, content: Path) -> None:
+        """Take over a finished upload; `content` is moved."""
+        folder = self._folder(file)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700, parents=True)
+        content.replace(folder / "content")
+        write_json(folder / "file.json", asdict(file))
+        self._files[file.project, file.id] = file
+
+    def get(self, project: str, file_id: str) -> File | None:
+        return next((f for f in self if (f.project, f.id) == (project, file_id)), None)
+
+    def find(self, project: str, file_id: str) -> File:
+        """Look a file up; ApiError 403 where there is none.
+
+        Google answers so for files that don't exist (googleapis/python-genai#1218,
+        google-gemini/deprecated-generative-ai-js#236).
+        """
+        file = self.get(project, file_id)
+        if file is None:
+            raise no_access(file_id)
+        return file
+
+    def remove(self, file: File) -> None:
+        del self._files[file.project, file.id]
+        (self._folder(file) / "file.json").unlink(missing_ok=True)
+        shutil.rmtree(self._folder(file), ignore_errors=True)
+
+    def clear(self) -> None:
+        for file in tuple(self._files.values()):
+            self.remove(file)
+
+    def content(self, project: str, file_id: str) -> Path | None:
+        """Find the content of a file; None where there is no such file."""
+        file = self.get(project, file_id)
+        return self._folder(file) / "content" if file else None
+
+    def _folder(self, file: File) -> Path:
+        return self._root / f"{file.project}.{file.id}"
+
+
+def no_access(file_id: str) -> ApiError:
+    return ApiError(
+        403,
+        f"You do not have permission to access the File {file_id} or it may not exist.",
+    )
+
+
+def new_id() -> str:
+    return "".join(choice(_ALPHABET) for _ in range(12))
+
+
+def check_id(file_id: str, where: str) -> str:
+    """Refuse what the File API refuses; also the ids of result files, which are too long.
+
+    See googleapis/python-genai#1759: `files/batch-…` can be downloaded, but not deleted.
+    """
+    if len(file_id) > _LONGEST_ID:
+        raise invalid_argument(
+            f"* {where}: File ID (name excluding 'files/') cannot be more than "
+            f"{_LONGEST_ID} characters.\n"
+        )
+    if _ID.fullmatch(file_id) is None:
+        raise invalid_argument(
+            f"* {where}: File ID may only contain lowercase alphanumeric characters or dashes "
+            "(-), and cannot begin or end with a dash.\n"
+        )
+    return file_id

@@ -1,0 +1,138 @@
+"""What every request of the Gemini API passes: it is counted, meets its fault, and is answered."""
+
+import asyncio
+import json
+import logging
+from pathlib import Path
+
+from aiohttp import web
+
+from gemini_operator.emulator.counters import Counters
+from gemini_operator.emulator.errors import STATUS_NAMES, ApiError, invalid_argument
+from gemini_operator.emulator.faults import Fault, Faults
+from gemini_operator.emulator.routes import FileAnswer, Handler, Route
+
+LARGEST_BODY = 20 * 2**20
+"""Bytes of a request (https://ai.google.dev/gemini-api/docs/batch-api), file contents aside."""
+
+_STREAMED = "files.uploadChunk"
+_PIECE = 2**20
+_log = logging.getLogger(__name__)
+
+
+class Dropped(Exception):  # noqa: N818 - not an error: the connection ends because a test wants it
+    """The request gets no answer."""
+
+
+class Gate:
+    """Wraps the handlers of routes."""
+
+    def __init__(self, faults: Faults, counters: Counters) -> None:
+        self._faults = faults
+        self._counters = counters
+
+    def wrap(self, route: Route) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            self._counters.count(route.name)
+            try:
+                response = await self._serve(route, request)
+            except Dropped:
+                _log.info("%s: connection dropped by a fault", route.name)
+                return _drop(request)
+            _log.info("%s: %d", route.name, response.status)
+            return response
+
+        return handle
+
+    async def _serve(self, route: Route, request: web.Request) -> web.StreamResponse:
+        fault = self._faults.take(route.name)
+        if fault and fault.when == "before":
+            if route.name != _STREAMED:
+                await request.read()
+            early = await self._meet(fault, route, request, None)
+            if early is not None:
+                return early
+        response = await _answered(route, request)
+        if fault and fault.when == "after":
+            return await self._meet(fault, route, request, response) or response
+        return response
+
+    async def _meet(
+        self,
+        fault: Fault,
+        route: Route,
+        request: web.Request,
+        response: web.StreamResponse | None,
+    ) -> web.StreamResponse | None:
+        """Do what the fault says; None lets the request go on."""
+        match fault.action:
+            case "status":
+                return _refusal(fault)
+            case "delay":
+                await asyncio.sleep(fault.delay)
+            case "hold" if not await self._faults.hold(route.name, fault.when):
+                raise Dropped
+            case "drop":
+                raise Dropped
+            case "truncate" if response is not None:
+                return await _cut(request, response)
+        return None
+
+
+def error_response(error: ApiError) -> web.Response:
+    return web.json_response(error.body(), status=error.code)
+
+
+async def _answered(route: Route, request: web.Request) -> web.StreamResponse:
+    try:
+        return await route.handler(request)
+    except ApiError as error:
+        return error_response(error)
+    except web.HTTPRequestEntityTooLarge:
+        return error_response(
+            invalid_argument(f"Request payload size exceeds the limit: {LARGEST_BODY} bytes.")
+        )
+
+
+def _refusal(fault: Fault) -> web.Response:
+    """Answer with the fault's own body; without one in Google's form."""
+    if isinstance(fault.body, str):
+        return web.Response(
+            status=fault.status, text=fault.body, content_type="text/html", headers=fault.headers
+        )
+    name = STATUS_NAMES.get(fault.status, "UNKNOWN")
+    body = fault.body
+    if body is None:
+        body = ApiError(fault.status, f"{name}: a test asked for this answer.").body()
+    return web.json_response(body, status=fault.status, headers=fault.headers)
+
+
+def _drop(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+async def _cut(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Announce the whole body, send half of it, and close the connection."""
+    whole = response.content if isinstance(response, FileAnswer) else _body(response)
+    size = whole.stat().st_size if isinstance(whole, Path) else len(whole)
+    short = web.StreamResponse(status=response.status, headers=response.headers)
+    short.content_length = size
+    await short.prepare(request)
+    await short.write(await asyncio.to_thread(_half, whole, size // 2))
+    if request.transport is not None:
+        request.transport.close()
+    return short
+
+
+def _body(response: web.StreamResponse) -> bytes:
+    body = response.body if isinstance(response, web.Response) else b""
+    return body if isinstance(body, bytes) else json.dumps({}).encode()
+
+
+def _half(whole: Path | bytes, size: int) -> bytes:
+    if isinstance(whole, bytes):
+        return whole[:size]
+    with whole.open("rb") as file:
+        return file.read(min(size, _PIECE))

@@ -1,0 +1,60 @@
+"""Which project an API key belongs to; batches and files belong to the project.
+
+`emulator-<project>-<anything>` is a key of `<project>`, so that `emulator-demo-0000000001` and
+`emulator-demo-0000000002` are two keys of one project, as after a rotation. A key without a second
+dash is a project of its own. `emulator-unauthenticated-…` and `emulator-forbidden-…` are refused
+with 401 and 403.
+"""
+
+import hashlib
+import re
+
+from gemini_operator.emulator.errors import ApiError
+
+_KEY = re.compile(r"emulator-[\x21-\x7e]{11,503}", re.ASCII)
+_PROJECT = re.compile(r"[A-Za-z0-9_]{1,40}", re.ASCII)
+_SERVICE = {"service": "generativelanguage.googleapis.com"}
+
+
+def _error_info(reason: str) -> list[dict[str, object]]:
+    return [
+        {
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": reason,
+            "domain": "googleapis.com",
+            "metadata": _SERVICE,
+        }
+    ]
+
+
+def project_of(key: str | None) -> str:
+    """Name the project of an API key; ApiError as Google answers for one that it refuses.
+
+    An unknown key is 400, not 401 (https://firebase.google.com/docs/ai-logic/error-codes).
+    """
+    if not key:
+        raise ApiError(
+            403,
+            "Method doesn't allow unregistered callers (callers without established identity). "
+            "Please use API Key or other form of API consumer identity to call this API.",
+        )
+    if _KEY.fullmatch(key) is None:
+        raise ApiError(
+            400,
+            "API key not valid. Please pass a valid API key.",
+            details=_error_info("API_KEY_INVALID"),
+        )
+    first, _, rest = key.removeprefix("emulator-").partition("-")
+    if rest and first == "unauthenticated":
+        raise ApiError(
+            401,
+            "Request had invalid authentication credentials.",
+            details=_error_info("ACCESS_TOKEN_TYPE_UNSUPPORTED"),
+        )
+    if rest and first == "forbidden":
+        raise ApiError(
+            403, "The caller does not have permission", details=_error_info("SERVICE_DISABLED")
+        )
+    if rest and _PROJECT.fullmatch(first):
+        return first
+    return "key-" + hashlib.sha256(key.encode()).hexdigest()[:16]
