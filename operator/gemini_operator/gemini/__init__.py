@@ -1,0 +1,1 @@
+"""Everything said to Google: clients, batches, files and their errors."""

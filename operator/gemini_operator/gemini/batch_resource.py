@@ -1,0 +1,104 @@
+"""Google's batch, a long-running operation as JSON, read leniently: any member may be missing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gemini_operator.api import names
+from gemini_operator.gemini import wire
+from gemini_operator.gemini.remote import Counts, Observation, Summary
+from gemini_operator.gemini.tokens import read_token
+from gemini_operator.telemetry import sanitize
+
+_NO_STATES = frozenset({"", "BATCH_STATE_UNSPECIFIED", "JOB_STATE_UNSPECIFIED"})
+_CANCELLED = 1
+"""`google.rpc.Code.CANCELLED`."""
+
+
+def name_of(operation: Mapping[str, Any]) -> str | None:
+    """The batch's name if it has the grammar of one (rule S3), else None."""
+    name = operation.get("name")
+    return name if names.matches(names.BATCH_NAME, name) and isinstance(name, str) else None
+
+
+def bears_token(operation: Mapping[str, Any]) -> bool:
+    """Whether the display name ends like one of ours."""
+    return read_token(wire.member(operation, "metadata").get("displayName")) is not None
+
+
+def summary(operation: Mapping[str, Any], name: str) -> Summary:
+    """What a batch is and how far it has come; `name` is the checked name."""
+    metadata = wire.member(operation, "metadata")
+    display_name = metadata.get("displayName")
+    model = sanitize.text(metadata.get("model"), 160)
+    return Summary(
+        name=name,
+        display_name=sanitize.text(display_name, 512),
+        model=names.normalise_model(model) if model else "",
+        state=_state(operation, metadata),
+        created=wire.time(metadata.get("createTime")),
+        requests=_counts(wire.member(metadata, "batchStats")),
+        error=_error(operation.get("error")),
+        token=read_token(display_name),
+    )
+
+
+def observation(operation: Mapping[str, Any], name: str) -> Observation:
+    """
+    A batch with its results, which Google sends twice: in `metadata.output` and in `response`.
+
+    A file job may answer with inline results and the other way round, so both are looked for.
+    """
+    outputs = [
+        wire.member(wire.member(operation, "metadata"), "output"),
+        wire.member(operation, "response"),
+    ]
+    return Observation(
+        summary=summary(operation, name),
+        results_file=next(filter(None, map(_results_file, outputs)), None),
+        inline_results=next((found for found in map(_inline, outputs) if found is not None), None),
+    )
+
+
+def _results_file(output: Mapping[str, Any]) -> str | None:
+    name = output.get("responsesFile")
+    return name if names.matches(names.FILE_NAME, name) and isinstance(name, str) else None
+
+
+def _inline(output: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    for member in ("inlinedResponses", "inlinedEmbedContentResponses"):
+        items = wire.member(output, member).get("inlinedResponses")
+        if isinstance(items, list):
+            return [item if isinstance(item, dict) else {} for item in items]
+    return None
+
+
+def _state(operation: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
+    """Google's word; where it has none, what a finished operation says about itself."""
+    word = metadata.get("state", "")
+    if not isinstance(word, str) or word not in _NO_STATES:
+        return sanitize.state(word)
+    if operation.get("done") is not True:
+        return "BATCH_STATE_UNSPECIFIED"
+    error = operation.get("error")
+    if not error:
+        return "BATCH_STATE_SUCCEEDED"
+    cancelled = isinstance(error, Mapping) and error.get("code") == _CANCELLED
+    return "BATCH_STATE_CANCELLED" if cancelled else "BATCH_STATE_FAILED"
+
+
+def _counts(stats: Mapping[str, Any]) -> Counts:
+    """Members that are zero are absent; int64 is a string: https://ai.google.dev/api/batch-api."""
+    return Counts(
+        total=sanitize.count(stats.get("requestCount")),
+        succeeded=sanitize.count(stats.get("successfulRequestCount")),
+        failed=sanitize.count(stats.get("failedRequestCount")),
+        pending=sanitize.count(stats.get("pendingRequestCount")),
+    )
+
+
+def _error(error: object) -> str | None:
+    """The operation's `google.rpc.Status` as one line."""
+    if not isinstance(error, Mapping) or not error:
+        return None
+    code = sanitize.count(error.get("code"))
+    return sanitize.text(f"{error.get('message') or 'no message'} (code {code})")

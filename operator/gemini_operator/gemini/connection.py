@@ -1,0 +1,194 @@
+"""One API key's way to Google, for the SDK and for what is read without it."""
+
+import asyncio
+import math
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from urllib.parse import quote
+from urllib.request import getproxies, proxy_bypass
+
+import httpx2
+from pydantic import SecretStr
+
+from gemini_operator.gemini import classify, documents, errors
+from gemini_operator.gemini.classify import Answer
+from gemini_operator.gemini.pool import Pool
+from gemini_operator.gemini.settings import GeminiSettings
+from gemini_operator.gemini.transport import Exchange, GuardedTransport, on_terms
+
+API_VERSION = "v1beta"
+"""The version whose batches and webhooks are documented."""
+
+_LIMITS = httpx2.Limits(max_connections=32, max_keepalive_connections=4, keepalive_expiry=30.0)
+
+
+class Connection:
+    """A bounded pool to one origin, with the key of one client."""
+
+    def __init__(
+        self, key: SecretStr, settings: GeminiSettings, ssl_context: ssl.SSLContext
+    ) -> None:
+        self._key = key
+        self._settings = settings
+        self._pool = Pool(lambda: _connect(settings, ssl_context))
+        self.http = httpx2.AsyncClient(
+            transport=GuardedTransport(settings.origin, self._pool),
+            follow_redirects=False,
+            trust_env=False,
+            timeout=httpx2.Timeout(settings.timeout),
+            headers={"accept-encoding": "gzip", "user-agent": "gemini-operator"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may contain."""
+        return (self._key.get_secret_value(),)
+
+    async def read(
+        self,
+        path: str,
+        *,
+        call: str,
+        params: Mapping[str, str] | None = None,
+        limit: int | None = None,
+        seconds: float | None = None,
+    ) -> dict[str, object]:
+        """
+        GET one JSON object.
+
+        Args:
+            path: a resource name whose grammar was checked, such as `batches/abc`.
+            call: what is asked, for messages.
+            params: the query.
+            limit: bytes of the answer; an ordinary answer's when None.
+            seconds: for the whole call; `GeminiSettings.timeout` when None.
+
+        Raises:
+            errors.GeminiError: of the kinds for calls that can be repeated.
+        """
+        seconds = self._settings.timeout if seconds is None else seconds
+        exchange = Exchange() if limit is None else Exchange(limit=limit)
+        request = self._request(path, params, seconds)
+        answer = await self.exchange(
+            lambda: self.http.send(request), exchange, call=call, seconds=seconds
+        )
+        return await _document(answer, call)
+
+    async def exchange(
+        self,
+        send: Callable[[], Awaitable[object]],
+        exchange: Exchange,
+        *,
+        call: str,
+        seconds: float,
+        creating: bool = False,
+    ) -> Answer:
+        """
+        Run one call, the SDK's or ours, and give Google's 200 answer as it came.
+
+        What the SDK makes of the answer does not count: it drops members, and raises where it
+        does not like one although the call was done.
+
+        Raises:
+            errors.GeminiError: see `classify`.
+        """
+        failure: Exception | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                with on_terms(exchange):
+                    await send()
+        except Exception as error:  # noqa: BLE001 - what libraries raise is classified, all of it
+            failure = error
+        if exchange.answer is None:
+            raise self._failed(failure, exchange, call, creating=creating)
+        if exchange.answer.status != 200:
+            raise classify.of_answer(
+                exchange.answer, call=call, creating=creating, secrets=self.secrets
+            )
+        return exchange.answer
+
+    @asynccontextmanager
+    async def stream(self, path: str, *, call: str) -> AsyncIterator[httpx2.Response]:
+        """
+        GET with a body that is read by the caller, who counts; each read has its own timeout.
+
+        Raises:
+            errors.GeminiError: of the kinds for calls that can be repeated.
+        """
+        exchange = Exchange(stream=True)
+        request = self._request(path, {"alt": "media"}, self._settings.timeout)
+        try:
+            with on_terms(exchange):
+                response = await self.http.send(request, stream=True)
+        except (errors.GeminiError, httpx2.HTTPError, OSError) as error:
+            raise self._failed(error, exchange, call, creating=False) from None
+        try:
+            if exchange.answer is not None:
+                raise classify.of_answer(exchange.answer, call=call, secrets=self.secrets)
+            yield response
+        finally:
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections once nothing is in flight."""
+        await self._pool.retire()
+
+    def _request(
+        self, path: str, params: Mapping[str, str] | None, seconds: float
+    ) -> httpx2.Request:
+        scheme, host, port = self._settings.origin
+        host = f"[{host}]" if ":" in host else host
+        target = f"{self._settings.path_prefix}/{API_VERSION}/{quote(path, safe='/:')}"
+        return self.http.build_request(
+            "GET",
+            f"{scheme}://{host}:{port}{target}",
+            params=params,
+            headers={
+                "x-goog-api-key": self._key.get_secret_value(),
+                # Google's front end waits this long for the service behind it.
+                "x-server-timeout": str(math.ceil(seconds)),
+            },
+            timeout=seconds,
+        )
+
+    def _failed(
+        self, error: Exception | None, exchange: Exchange, call: str, *, creating: bool
+    ) -> errors.GeminiError:
+        if isinstance(error, errors.GeminiError) and not exchange.started:
+            return error
+        if error is None or not exchange.started:
+            what = type(error).__name__ if error else "nothing was sent"
+            return errors.Rejected(f"{call}: the request could not be made ({what})")
+        return classify.of_exception(error, call=call, creating=creating, secrets=self.secrets)
+
+
+async def _document(answer: Answer, call: str) -> dict[str, object]:
+    """Parse beside the event loop what would hold it up."""
+    try:
+        if len(answer.body) > 2**20:
+            return await asyncio.to_thread(documents.parse, answer.body)
+        return documents.parse(answer.body)
+    except documents.Undecodable as error:
+        raise errors.Unavailable(f"{call}: Google's answer is {error}", status=200) from None
+
+
+def _connect(settings: GeminiSettings, ssl_context: ssl.SSLContext) -> httpx2.AsyncHTTPTransport:
+    return httpx2.AsyncHTTPTransport(
+        verify=ssl_context,
+        trust_env=False,
+        limits=_LIMITS,
+        retries=0,
+        proxy=_proxy(settings),
+    )
+
+
+def _proxy(settings: GeminiSettings) -> str | None:
+    """The environment's proxy for the one origin, only when asked for (rule S21)."""
+    scheme, host, port = settings.origin
+    if not settings.trust_env or proxy_bypass(f"{host}:{port}"):
+        return None
+    proxies = getproxies()
+    return proxies.get(scheme) or proxies.get("all")

@@ -1,0 +1,55 @@
+"""The few kinds of failure that the rest of the operator tells apart.
+
+Every message is one line for a person, already sanitised, and never contains an API key.
+"""
+
+# ruff: noqa: N818 -- the names say what happened, as the protocol's table does
+
+
+class GeminiError(Exception):
+    """
+    A call to Google did not do what was asked.
+
+    Attributes:
+        status: Google's HTTP status, None where no answer came.
+        retry_after: seconds that Google asks to wait, None where it said nothing.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class Rejected(GeminiError):
+    """The request itself is refused; the same request will be refused again."""
+
+
+class CredentialsRejected(GeminiError):
+    """The API key, or its project, may not do this; another key may."""
+
+
+class NotFound(GeminiError):
+    """What the call names does not exist for this key."""
+
+
+class Throttled(GeminiError):
+    """Too many requests, or too much work enqueued; nothing was done."""
+
+
+class Unavailable(GeminiError):
+    """No usable answer to a call that can be repeated."""
+
+
+class Ambiguous(GeminiError):
+    """A create that may or may not have happened; only a search can tell."""
+
+
+class NotSent(GeminiError):
+    """A create that was stopped before its first byte went out; it did not happen."""
+
+
+class TooLarge(GeminiError):
+    """Google's answer is bigger than the limit of this read."""

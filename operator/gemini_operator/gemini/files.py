@@ -1,0 +1,148 @@
+"""Files of the Gemini File API: what is there, what it holds, and its end."""
+
+import base64
+import binascii
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx2
+from google.genai.client import AsyncClient
+
+from gemini_operator.api import names
+from gemini_operator.gemini import classify, errors, wire
+from gemini_operator.gemini.connection import Connection
+from gemini_operator.gemini.settings import GeminiSettings
+from gemini_operator.gemini.transport import Exchange
+from gemini_operator.telemetry import sanitize
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """A file at Google, without its content."""
+
+    name: str
+    display_name: str
+    """Sanitised and cut to 512 characters."""
+    mime_type: str
+    size: int
+    """Bytes."""
+    sha256: str | None
+    """Of the content, in hexadecimal; None where Google does not say."""
+    state: str
+    """Google's word: PROCESSING, ACTIVE or FAILED."""
+    expires: datetime | None
+
+
+class Files:
+    """The File API for one API key; every method raises `errors.GeminiError`s only."""
+
+    def __init__(self, connection: Connection, sdk: AsyncClient, settings: GeminiSettings) -> None:
+        self._connection = connection
+        self._sdk = sdk
+        self._settings = settings
+
+    async def get(self, name: str) -> FileInfo:
+        """
+        Look a file up.
+
+        Raises:
+            NotFound: there is no such file for this key.
+            CredentialsRejected, Throttled, Unavailable, Rejected: no answer was had.
+        """
+        _check(name)
+        try:
+            return _info(await self._connection.read(name, call="files.get"), name)
+        except errors.CredentialsRejected as error:
+            raise _missing_or(error) from None
+
+    async def download(self, name: str, limit: int) -> AsyncIterator[bytes]:
+        """
+        Read a file's content in pieces of at most 1 MiB; close the iterator (`aclosing`).
+
+        Args:
+            name: `files/…`.
+            limit: bytes after decompression.
+
+        Raises:
+            TooLarge: the content exceeds `limit`; raised at the latest with the piece that would.
+            NotFound: there is no such file for this key.
+            CredentialsRejected, Throttled, Unavailable, Rejected: the content was not had, or not
+                to its end.
+        """
+        call = "files.download"
+        _check(name)
+        read = 0
+        async with self._connection.stream(f"{name}:download", call=call) as response:
+            try:
+                async for piece in response.aiter_bytes(chunk_size=2**20):
+                    read += len(piece)
+                    if read > limit:
+                        raise errors.TooLarge(f"{call}: the file is larger than {limit} bytes")
+                    yield piece
+            except (httpx2.HTTPError, OSError) as error:
+                raise classify.of_exception(error, call=call) from None
+
+    async def delete(self, name: str) -> None:
+        """
+        Remove a file.
+
+        Raises:
+            NotFound: there is no such file for this key.
+            CredentialsRejected, Throttled, Unavailable, Rejected: it was not removed.
+        """
+        _check(name)
+        try:
+            await self._connection.exchange(
+                lambda: self._sdk.files.delete(name=name),
+                Exchange(),
+                call="files.delete",
+                seconds=self._settings.timeout,
+            )
+        except errors.CredentialsRejected as error:
+            raise _missing_or(error) from None
+
+
+def _check(name: str) -> None:
+    if not names.matches(names.FILE_NAME, name):
+        raise errors.Rejected("not the name of a file; nothing was sent")
+
+
+def _missing_or(error: errors.CredentialsRejected) -> errors.GeminiError:
+    """
+    A file that does not exist is a 403 at Google, in these words.
+
+    https://github.com/google-gemini/deprecated-generative-ai-js/issues/236
+    """
+    if error.status == 403 and "or it may not exist" in str(error):
+        return errors.NotFound(str(error), status=error.status)
+    return error
+
+
+def _info(resource: Mapping[str, Any], name: str) -> FileInfo:
+    if resource.get("name") != name:
+        raise errors.Unavailable("files.get: Google's answer is about another file", status=200)
+    return FileInfo(
+        name=name,
+        display_name=sanitize.text(resource.get("displayName"), 512),
+        mime_type=sanitize.text(resource.get("mimeType"), 128),
+        size=sanitize.count(resource.get("sizeBytes")),
+        sha256=_sha256(resource.get("sha256Hash")),
+        state=sanitize.state(resource.get("state")),
+        expires=wire.time(resource.get("expirationTime")),
+    )
+
+
+def _sha256(encoded: object) -> str | None:
+    """
+    Google sends base64, of the digest or of its hexadecimal digits.
+
+    https://github.com/googleapis/js-genai/issues/381
+    """
+    try:
+        decoded = base64.b64decode(str(encoded), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    digest = decoded.hex() if len(decoded) == 32 else decoded.decode("ascii", "replace").lower()
+    return digest if names.matches(names.SHA256, digest) else None

@@ -1,0 +1,97 @@
+"""One pass over the list of batches."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gemini_operator.gemini import batch_resource, errors
+from gemini_operator.gemini.connection import Connection
+from gemini_operator.gemini.remote import Listing, Summary
+from gemini_operator.gemini.settings import GeminiSettings
+from gemini_operator.telemetry import logs
+
+_log = logs.get_logger(__name__)
+
+
+async def list_batches(
+    connection: Connection, settings: GeminiSettings, clock: Callable[[], float]
+) -> Listing:
+    """
+    Page through `batches.list` until its end or a cap (protocol P11).
+
+    Raises:
+        errors.GeminiError: a page could not be had.
+    """
+    return await _Pass(connection, settings, clock).run()
+
+
+class _Pass:
+    def __init__(
+        self, connection: Connection, settings: GeminiSettings, clock: Callable[[], float]
+    ) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._clock = clock
+        self._size = settings.list_page_size
+        self._batches: dict[str, Summary] = {}
+        self._ignored = 0
+        self._lost = 0
+
+    async def run(self) -> Listing:
+        ended = await self._turn_pages()
+        if self._ignored:
+            _log.warning("batches without a usable name were ignored", count=self._ignored)
+        complete = ended and not self._lost
+        return Listing(batches=tuple(self._batches.values()), complete=complete)
+
+    async def _turn_pages(self) -> bool:
+        """Tell whether the end was reached."""
+        deadline = self._clock() + self._settings.list_time_cap
+        token, seen = "", set[str]()
+        for _ in range(self._settings.list_page_cap):
+            if self._clock() > deadline:
+                return False
+            page = await self._page(token)
+            if page is None:
+                return False
+            self._take(page.get("operations"))
+            following = page.get("nextPageToken")
+            if not following:
+                return True
+            if not isinstance(following, str) or following in seen:
+                return False
+            seen.add(following)
+            token = following
+        return False
+
+    async def _page(self, token: str) -> Mapping[str, Any] | None:
+        """Ask for fewer batches where a page is too large; None where a single one is."""
+        while True:
+            params = {"pageSize": str(self._size)} | ({"pageToken": token} if token else {})
+            try:
+                return await self._connection.read("batches", call="batches.list", params=params)
+            except errors.TooLarge:
+                if self._size == 1:
+                    return None
+                self._size = max(1, self._size // 4)
+
+    def _take(self, operations: object) -> None:
+        if operations is not None and not isinstance(operations, list):
+            self._lost += 1
+            return
+        for operation in operations or []:
+            self._take_one(operation if isinstance(operation, dict) else {})
+
+    def _take_one(self, operation: Mapping[str, Any]) -> None:
+        """
+        Keep a batch that has a name.
+
+        One without can't be adopted and is ignored, so that a single odd batch doesn't end every
+        search; but when its display name ends like ours, "not found" would be a lie.
+        """
+        name = batch_resource.name_of(operation)
+        if name is not None:
+            self._batches[name] = batch_resource.summary(operation, name)
+            return
+        self._ignored += 1
+        if batch_resource.bears_token(operation):
+            self._lost += 1

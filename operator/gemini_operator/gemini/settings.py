@@ -1,0 +1,75 @@
+"""What the administrator decides about calls to Google."""
+
+from dataclasses import dataclass
+
+import httpx2
+
+DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com"
+
+
+@dataclass(frozen=True)
+class GeminiSettings:
+    """
+    How Google is called; times in seconds, limits in bytes after decompression.
+
+    Raises:
+        ValueError: values that cannot work, in one line for a person.
+    """
+
+    base_url: str = DEFAULT_BASE_URL
+    create_timeout: float = 25.0
+    """From the call of `submit` to Google's answer, connecting included."""
+    timeout: float = 30.0
+    """For every other call, from its start to the end of its answer."""
+    allow_insecure: bool = False
+    """Whether the base URL may be plain http."""
+    trust_env: bool = False
+    """Whether proxies and certificate files named in the environment are used."""
+    results_timeout: float = 180.0
+    """For a read that may carry results."""
+    results_limit: int = 64 * 2**20
+    """Of a read that may carry results; Google sends inline results twice in one answer."""
+    list_page_size: int = 100
+    list_page_cap: int = 50
+    """Pages of one search; a pass that would need more is incomplete."""
+    list_time_cap: float = 60.0
+    """Duration of one search; a pass that would need more is incomplete."""
+
+    def __post_init__(self) -> None:
+        _check_url(self.base_url, allow_insecure=self.allow_insecure)
+        for name, value in vars(self).items():
+            if isinstance(value, int | float) and not isinstance(value, bool) and not value > 0:
+                raise ValueError(f"--{name.replace('_', '-')} is {value}; it must be above zero")
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port that every request must have (rule S21)."""
+        return origin(httpx2.URL(self.base_url))
+
+    @property
+    def path_prefix(self) -> str:
+        """The base URL's own path, without a slash at its end."""
+        return httpx2.URL(self.base_url).raw_path.decode("ascii").rstrip("/")
+
+
+def origin(url: httpx2.URL) -> tuple[str, str, int]:
+    """Scheme, host and port of a URL, the scheme's own port written out."""
+    default = 443 if url.scheme == "https" else 80
+    return url.scheme, url.raw_host.decode("ascii"), url.port or default
+
+
+def _check_url(base_url: str, *, allow_insecure: bool) -> None:
+    """Refuse what would send the API key in clear, to nowhere, or beside other credentials."""
+    try:
+        url = httpx2.URL(base_url)
+    except httpx2.InvalidURL as error:
+        raise ValueError(f"the Gemini base URL is not a URL: {error}") from None
+    if url.scheme not in ("https", "http") or not url.host:
+        raise ValueError(f"the Gemini base URL must be like {DEFAULT_BASE_URL}")
+    if url.scheme == "http" and not allow_insecure:
+        raise ValueError(
+            "the Gemini base URL is plain http, which shows API keys to everybody on the way; "
+            "use https, or --allow-insecure-gemini for a local emulator"
+        )
+    if url.userinfo or url.query or url.fragment:
+        raise ValueError("the Gemini base URL must have no user, query or fragment; leave them out")

@@ -1,0 +1,20 @@
+"""Members of Google's JSON objects, read leniently."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+
+def time(value: object) -> datetime | None:
+    """An RFC 3339 time, cut to microseconds; None where it is not one or has no zone."""
+    try:
+        parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return parsed if parsed is not None and parsed.tzinfo is not None else None
+
+
+def member(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object inside an object; empty where there is none."""
+    value = parent.get(name)
+    return value if isinstance(value, Mapping) else {}
