@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tests.waiting import eventually
 
 PROGRAM = Path(sys.executable).with_name("gemini-operator")
 API_KEY = "emulator-demo-0000000001"
@@ -73,7 +74,9 @@ class EmulatorProcess:
                 stderr=subprocess.STDOUT,
                 env=_environment(),
             )
-        self.url = _wait(lambda: self._address(offset), "the emulator to listen")
+        self.url = eventually(
+            lambda: self._address(offset), timeout=_DEADLINE, what="the emulator to listen"
+        )
         self._port = int(self.url.rpartition(":")[2])
 
     def stop(self) -> None:
@@ -133,8 +136,11 @@ class EmulatorProcess:
 
     def wait(self, condition: Callable[[Any], Any]) -> Any:
         """Wait until the state meets a condition; answers with that state."""
-        return _wait(
-            lambda: (state := self.state()) and condition(state) and state, "the emulator's state"
+        return eventually(
+            lambda: (state := self.state()) and condition(state) and state,
+            timeout=_DEADLINE,
+            interval=0.02,
+            what="the emulator's state",
         )
 
     def reset(self) -> None:
@@ -143,7 +149,8 @@ class EmulatorProcess:
     def _address(self, offset: int) -> str | None:
         assert self._process is not None
         text = self.log.read_bytes()[offset:].decode()
-        assert self._process.poll() is None, f"the emulator has ended: {text}"
+        if self._process.poll() is not None:
+            raise RuntimeError(f"the emulator has ended: {text}")
         lines = [line for line in text.splitlines() if line.startswith("listening on ")]
         return lines[0].removeprefix("listening on ") if lines else None
 
@@ -165,12 +172,3 @@ def _environment() -> dict[str, str]:
     """Leave out what would configure the emulator or the SDKs behind the test's back."""
     prefixes = ("GEMINI_", "GOOGLE_")
     return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
-
-
-def _wait(probe: Callable[[], Any], what: str) -> Any:
-    end = time.monotonic() + _DEADLINE
-    while time.monotonic() < end:
-        if found := probe():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"waited {_DEADLINE:.0f} s for {what}")
