@@ -1,0 +1,244 @@
+import json
+from typing import Any
+
+import httpx2
+import pytest
+from google.genai import errors as genai_errors
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemini_operator.gemini import classify, errors
+from gemini_operator.gemini.classify import Answer
+
+KEY = "unusual-key-0123456789abcdef"
+INVALID_KEY = [
+    {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"},
+]
+
+
+def answer(
+    status: int,
+    word: str | None = None,
+    message: str = "no",
+    details: Any = None,
+    headers: dict[str, str] | None = None,
+) -> Answer:
+    error = {"code": status, "message": message, "status": word, "details": details}
+    return Answer(status, httpx2.Headers(headers or {}), json.dumps({"error": error}).encode())
+
+
+CREATE = [
+    (answer(400, "INVALID_ARGUMENT", "API key not valid.", INVALID_KEY), "CredentialsRejected"),
+    (answer(400, "INVALID_ARGUMENT", "odd", INVALID_KEY), "CredentialsRejected"),
+    (answer(400, "INVALID_ARGUMENT", "API key not valid. Please pass"), "CredentialsRejected"),
+    (answer(400, "INVALID_ARGUMENT", "API key expired."), "CredentialsRejected"),
+    (answer(400, "FAILED_PRECONDITION", "User location is not supported"), "CredentialsRejected"),
+    (answer(401, "UNAUTHENTICATED"), "CredentialsRejected"),
+    (answer(403, "PERMISSION_DENIED"), "CredentialsRejected"),
+    (answer(400, "INVALID_ARGUMENT", "unknown field"), "Rejected"),
+    (answer(404, "NOT_FOUND", "model is not found"), "Rejected"),
+    (answer(413), "Rejected"),
+    (answer(429, "RESOURCE_EXHAUSTED"), "Throttled"),
+    (answer(408), "Ambiguous"),
+    (answer(409, "ABORTED"), "Ambiguous"),
+    (answer(422), "Ambiguous"),
+    (answer(500, "INTERNAL"), "Ambiguous"),
+    (answer(502), "Ambiguous"),
+    (answer(503, "UNAVAILABLE"), "Ambiguous"),
+    (answer(504, "DEADLINE_EXCEEDED"), "Ambiguous"),
+    (answer(201), "Ambiguous"),
+    (answer(204), "Ambiguous"),
+    (answer(302), "Ambiguous"),
+    (answer(307), "Ambiguous"),
+]
+
+
+@pytest.mark.parametrize(("given_answer", "kind"), CREATE)
+def test_p10_a_create_that_is_not_surely_refused_is_ambiguous(
+    given_answer: Answer, kind: str
+) -> None:
+    error = classify.of_answer(given_answer, call="batches.create", creating=True)
+    assert type(error).__name__ == kind
+    assert error.status == given_answer.status
+
+
+@given(st.integers(100, 599), st.binary(max_size=50))
+def test_p10_only_the_statuses_of_the_table_say_that_nothing_was_created(
+    status: int, body: bytes
+) -> None:
+    error = classify.of_answer(Answer(status, {}, body), call="batches.create", creating=True)
+    refusals = {400, 401, 403, 404, 413, 429}
+    assert isinstance(error, errors.Ambiguous) == (status not in refusals)
+
+
+@pytest.mark.parametrize(
+    ("given_answer", "kind"),
+    [
+        (answer(400, "INVALID_ARGUMENT", "x", INVALID_KEY), "CredentialsRejected"),
+        (answer(401, "UNAUTHENTICATED"), "CredentialsRejected"),
+        (answer(403, "PERMISSION_DENIED"), "CredentialsRejected"),
+        (answer(400, "INVALID_ARGUMENT"), "Rejected"),
+        (answer(400, "FAILED_PRECONDITION", "the batch has ended"), "Rejected"),
+        (answer(404, "NOT_FOUND"), "NotFound"),
+        (answer(429), "Throttled"),
+        (answer(302), "Unavailable"),
+        (answer(204), "Unavailable"),
+        (answer(409), "Unavailable"),
+        (answer(500), "Unavailable"),
+        (answer(503), "Unavailable"),
+    ],
+)
+def test_calls_that_can_be_repeated_are_never_ambiguous(given_answer: Answer, kind: str) -> None:
+    error = classify.of_answer(given_answer, call="batches.get")
+    assert type(error).__name__ == kind
+
+
+@pytest.mark.parametrize(
+    ("headers", "details", "seconds"),
+    [
+        ({"retry-after": "7"}, None, 7.0),
+        ({"retry-after": " 7.5 "}, None, 7.5),
+        ({"retry-after": "0"}, None, 0.0),
+        ({}, [{"retryDelay": "12s"}], 12.0),
+        ({}, [{"@type": "x"}, {"retryDelay": "0.25s"}], 0.25),
+        ({"retry-after": "3"}, [{"retryDelay": "12s"}], 3.0),
+        (
+            {
+                "retry-after": "Thu, 01 Jan 2026 00:00:30 GMT",
+                "date": "Thu, 01 Jan 2026 00:00:10 GMT",
+            },
+            None,
+            20.0,
+        ),
+        (
+            {
+                "retry-after": "Thu, 01 Jan 2026 00:00:00 GMT",
+                "date": "Thu, 01 Jan 2026 00:00:10 GMT",
+            },
+            None,
+            0.0,
+        ),
+        ({"retry-after": "999999999"}, None, classify.MAX_WAIT),
+        ({}, None, None),
+        ({"retry-after": "soon"}, None, None),
+        ({"retry-after": "-1"}, None, None),
+        ({"retry-after": "nan"}, [{"retryDelay": None}], None),
+        ({"retry-after": "1e9"}, [{"retryDelay": "inf"}], None),
+        ({"retry-after": "Thu, 01 Jan 2026 00:00:30 GMT"}, "text", None),
+    ],
+)
+def test_google_may_say_how_long_to_wait(
+    headers: dict[str, str], details: Any, seconds: float | None
+) -> None:
+    error = classify.of_answer(
+        answer(429, "RESOURCE_EXHAUSTED", details=details, headers=headers),
+        call="batches.create",
+        creating=True,
+    )
+    assert isinstance(error, errors.Throttled)
+    assert error.retry_after == seconds
+
+
+def test_a_message_says_which_call_google_refused_and_why() -> None:
+    error = classify.of_answer(
+        answer(404, "NOT_FOUND", "models/nope is not found"), call="batches.create", creating=True
+    )
+    assert str(error) == "batches.create: Google answered 404 NOT_FOUND: models/nope is not found"
+
+
+def test_s22_a_message_is_one_bounded_line_without_key_and_callback_address() -> None:
+    said = (
+        f"\x1b[2J{KEY} and AIzaSyA1234567890abcdef may not call\n"
+        "https://r.example/v1/callbacks/geminibatchjobs/a/b/c/d/token " + "x" * 10_000
+    )
+    error = classify.of_answer(answer(403, "DENIED", said), call="batches.get", secrets=[KEY])
+    message = str(error)
+    assert len(message) < 1200
+    assert "\n" not in message
+    assert "\x1b" not in message
+    for secret in (KEY, "AIza", "callbacks", "token"):
+        assert secret not in message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>Bad Gateway</html>",
+        b"null",
+        b'{"error": null}',
+        b'{"error": "text"}',
+        b'{"error": {"message": 5, "status": ["x"], "details": "no"}}',
+        b'{"error": {"details": [1, null, {"reason": 5}]}}',
+        b'[{"error": {"message": "m"}}]',
+        b"[" * 60_000,
+    ],
+)
+def test_a_body_of_any_shape_leaves_the_status_to_decide(body: bytes) -> None:
+    error = classify.of_answer(Answer(503, {}, body), call="batches.get")
+    assert isinstance(error, errors.Unavailable)
+    assert "503" in str(error)
+
+
+REQUEST = httpx2.Request("POST", "https://google.example", headers={"x-goog-api-key": KEY})
+BROKEN = [
+    TimeoutError(),
+    httpx2.ReadTimeout("t"),
+    httpx2.ConnectTimeout("t"),
+    httpx2.ConnectError(f"refused {KEY}"),
+    httpx2.ReadError("r"),
+    httpx2.RemoteProtocolError("peer closed"),
+    httpx2.DecodingError("d"),
+    ConnectionResetError(),
+    json.JSONDecodeError("bad", KEY, 0),
+    ValueError(KEY),
+    RecursionError(),
+    errors.TooLarge("big"),
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda error: type(error).__name__)
+def test_p10_a_create_without_an_answer_is_ambiguous(broken: Exception) -> None:
+    error = classify.of_exception(broken, call="batches.create", creating=True, secrets=[KEY])
+    assert type(error) is errors.Ambiguous
+    assert KEY not in str(error)
+
+
+@pytest.mark.parametrize("broken", BROKEN[:-1], ids=lambda error: type(error).__name__)
+def test_another_call_without_an_answer_is_unavailable(broken: Exception) -> None:
+    error = classify.of_exception(broken, call="batches.get", secrets=[KEY])
+    assert type(error) is errors.Unavailable
+    assert KEY not in str(error)
+
+
+def test_p08_a_create_that_was_stopped_is_known_not_to_have_happened() -> None:
+    stopped = errors.NotSent("late")
+    assert classify.of_exception(stopped, call="batches.create", creating=True) is stopped
+
+
+def test_too_large_stays_what_it_is_for_a_read() -> None:
+    big = errors.TooLarge("big")
+    assert classify.of_exception(big, call="batches.get") is big
+
+
+@pytest.mark.parametrize(("given_answer", "kind"), CREATE)
+def test_p10_errors_of_the_sdk_and_of_httpx2_are_read_like_raw_answers(
+    given_answer: Answer, kind: str
+) -> None:
+    response = httpx2.Response(
+        given_answer.status,
+        headers=dict(given_answer.headers),
+        content=given_answer.body,
+        request=REQUEST,
+    )
+    classic = genai_errors.APIError(response.status_code, response.json(), response)
+    status_error = httpx2.HTTPStatusError("x", request=REQUEST, response=response)
+    for error in (classic, status_error):
+        found = classify.of_exception(error, call="batches.create", creating=True)
+        assert type(found).__name__ == kind
+
+
+def test_a_response_that_was_never_read_is_classified_by_its_status() -> None:
+    response = httpx2.Response(404, stream=httpx2.ByteStream(b"{}"), request=REQUEST)
+    unread = httpx2.HTTPStatusError("x", request=REQUEST, response=response)
+    assert isinstance(classify.of_exception(unread, call="batches.get"), errors.NotFound)
