@@ -12,10 +12,13 @@ import yaml
 from kubernetes.aio import config as _config
 from kubernetes.aio.client import Configuration
 
+from gemini_operator.telemetry import sanitize
+
 # The package has types for some of its modules and none for this one.
 config: Any = _config
 
 Headers = Callable[[], Awaitable[dict[str, str]]]
+Clock = Callable[[], float]
 
 REFRESH_INTERVAL = 60.0
 """Seconds for which a token is used before its source is asked again: a kubelet renews a mounted
@@ -42,17 +45,19 @@ class Connection:
     """The kubeconfig's own `proxy-url`; the environment is not asked."""
 
 
-async def load(kubeconfig: str | None) -> Connection:
+async def load(kubeconfig: str | None, *, clock: Clock = time.monotonic) -> Connection:
     """Read the file `kubeconfig`; without one the pod's mount, `$KUBECONFIG` or `~/.kube/config`.
 
-    Raise ValueError with one line that says what is missing or wrong.
+    `clock`: seconds, monotonic; it decides when credentials are renewed. Raise ValueError with one line that says what is missing or wrong.
     """
     path = kubeconfig or _default_kubeconfig()
     try:
-        return _in_cluster() if path is None else await _from_file(_existing(path))
+        return _in_cluster(clock) if path is None else await _from_file(_existing(path), clock)
     except (config.ConfigException, OSError, yaml.YAMLError) as error:
         where = path or "the pod's service account"
-        raise ValueError(f"no connection to Kubernetes from {where}: {error}") from None
+        raise ValueError(
+            f"no connection to Kubernetes from {where}: {sanitize.text(error)}"
+        ) from None
 
 
 def _default_kubeconfig() -> str | None:
@@ -61,14 +66,18 @@ def _default_kubeconfig() -> str | None:
     return os.environ.get("KUBECONFIG") or "~/.kube/config"
 
 
-def _in_cluster() -> Connection:
+def _in_cluster(clock: Clock) -> Connection:
     configuration: Any = Configuration()
     config.load_incluster_config(configuration)
 
     async def refresh() -> None:
         configuration.refresh_api_key_hook(configuration)
 
-    return _connection(configuration, POD_NAMESPACE.read_text().strip(), refresh)
+    return _connection(
+        configuration,
+        POD_NAMESPACE.read_text().strip(),
+        _Authentication(configuration, refresh, clock),
+    )
 
 
 def _existing(path: str) -> str:
@@ -78,7 +87,7 @@ def _existing(path: str) -> str:
     return str(file)
 
 
-async def _from_file(path: str) -> Connection:
+async def _from_file(path: str, clock: Clock) -> Connection:
     configuration: Any = Configuration()
     loader = await _load_kube_config(path, configuration)
 
@@ -86,7 +95,7 @@ async def _from_file(path: str) -> Connection:
         await loader.load_and_set(configuration)
 
     namespace = loader.current_context["context"].get("namespace") or "default"
-    return _connection(configuration, namespace, refresh)
+    return _connection(configuration, namespace, _Authentication(configuration, refresh, clock))
 
 
 async def _load_kube_config(path: str, configuration: Any) -> Any:
@@ -99,13 +108,13 @@ async def _load_kube_config(path: str, configuration: Any) -> Any:
 
 
 def _connection(
-    configuration: Any, namespace: str, refresh: Callable[[], Awaitable[None]]
+    configuration: Any, namespace: str, authentication: "_Authentication"
 ) -> Connection:
     return Connection(
         server=configuration.host.rstrip("/"),
         ssl=_ssl_context(configuration),
         namespace=namespace,
-        headers=_Authentication(configuration, refresh).headers,
+        headers=authentication.headers,
         server_hostname=configuration.tls_server_name,
         proxy=configuration.proxy,
     )
@@ -123,14 +132,17 @@ def _ssl_context(configuration: Any) -> ssl.SSLContext | bool:
 
 
 class _Authentication:
-    def __init__(self, configuration: Any, refresh: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, configuration: Any, refresh: Callable[[], Awaitable[None]], clock: Clock
+    ) -> None:
         self._configuration = configuration
         self._refresh = refresh
-        self._due = time.monotonic() + REFRESH_INTERVAL
+        self._clock = clock
+        self._due = clock() + REFRESH_INTERVAL
 
     async def headers(self) -> dict[str, str]:
-        if time.monotonic() >= self._due:
-            self._due = time.monotonic() + REFRESH_INTERVAL
+        if self._clock() >= self._due:
+            self._due = self._clock() + REFRESH_INTERVAL
             await self._renew()
         scheme, _, value = self._configuration.api_key.get("BearerToken", "").partition(" ")
         return {"Authorization": f"{scheme} {value.strip()}"} if value.strip() else {}
@@ -139,5 +151,5 @@ class _Authentication:
         """Keep the old token when its source fails: the API server decides whether it still counts."""
         try:
             await self._refresh()
-        except (config.ConfigException, OSError, yaml.YAMLError):
+        except Exception:  # noqa: BLE001 -- plugins and identity providers fail in any way
             return

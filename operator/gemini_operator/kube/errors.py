@@ -4,8 +4,6 @@ Sources: the Status object (`metav1.Status`: code, reason, message, details.caus
 details.retryAfterSeconds) and, for what was tried, protocol A and P22.
 """
 
-# ruff: noqa: N818 -- these are named after the answers, as kubectl and client-go name them
-
 import json
 import math
 from collections.abc import Mapping
@@ -84,7 +82,7 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> KubeErr
     details = _dict(answer.get("details"))
     reason = str(answer.get("reason") or f"Status{status}")
     message = str(answer.get("message") or f"the API server answered {status} without a message")
-    causes = [cause for cause in details.get("causes") or () if isinstance(cause, dict)]
+    causes = _causes(details)
     if status == 422:
         return Invalid(reason, message, has_causes=bool(causes))
     if status == 403:
@@ -107,6 +105,11 @@ def _status_object(body: bytes) -> dict[str, Any]:
         return _dict(json.loads(body))
     except (ValueError, RecursionError):
         return {}
+
+
+def _causes(details: Mapping[str, Any]) -> list[dict[str, Any]]:
+    causes = details.get("causes")
+    return [_dict(cause) for cause in causes] if isinstance(causes, list) else []
 
 
 def _dict(value: object) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import KubeError
 
 
-class KeyMissing(KubeError):  # noqa: N818 -- named like its siblings
+class KeyMissing(KubeError):
     """The Secret is there, without this key or with a value that isn't text."""
 
 
