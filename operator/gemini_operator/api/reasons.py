@@ -140,6 +140,11 @@ class Reason(StrEnum):
             "Create or correct it; the job goes on by itself."
         ),
     )
+    INPUT_MISSING = (
+        "InputMissing",
+        "The ConfigMap or the key that holds the input is not there. Create it; the job goes on by "
+        "itself.",
+    )
     CREDENTIALS_REJECTED = (
         "CredentialsRejected",
         (

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,7 +57,7 @@ class Files:
         except errors.CredentialsRejected as error:
             raise _missing_or(error) from None
 
-    async def download(self, name: str, limit: int) -> AsyncIterator[bytes]:
+    async def download(self, name: str, limit: int) -> AsyncGenerator[bytes]:
         """
         Read a file's content in pieces of at most 1 MiB; close the iterator (`aclosing`).
 

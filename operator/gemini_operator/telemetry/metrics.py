@@ -60,3 +60,52 @@ SWEEP_SECONDS = Histogram(
     buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 120),
     registry=REGISTRY,
 )
+
+# Receiver
+
+RECEIVER_REQUESTS = Counter(
+    "gemini_operator_receiver_requests_total",
+    "Requests to the public port, by what became of them and the scheme of their signature.",
+    ["result", "scheme"],
+    registry=REGISTRY,
+)
+RECEIVER_PATCH_SECONDS = Histogram(
+    "gemini_operator_receiver_patch_duration_seconds",
+    "Time of one attempt to record an event at the API server.",
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+    registry=REGISTRY,
+)
+RECEIVER_VERIFICATION_SECONDS = Histogram(
+    "gemini_operator_receiver_verification_duration_seconds",
+    "Time of checking one delivery's signature, a fetch of newer keys included.",
+    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.1, 0.5, 1, 2.5),
+    registry=REGISTRY,
+)
+RECEIVER_REFUSED_WRITES = Counter(
+    "gemini_operator_receiver_refused_writes_total",
+    "Events that the API server's RBAC, admission or schema refused: the installation is at fault.",
+    ["result"],
+    registry=REGISTRY,
+)
+JWKS_FETCHES = Counter(
+    "gemini_operator_jwks_fetches_total",
+    "Fetches of Google's verification keys, by result.",
+    ["result"],
+    registry=REGISTRY,
+)
+JWKS_FETCHED_AT = Gauge(
+    "gemini_operator_jwks_last_success_timestamp_seconds",
+    "When the verification keys were last fetched, in Unix seconds.",
+    registry=REGISTRY,
+)
+JWKS_KEYS = Gauge(
+    "gemini_operator_jwks_keys",
+    "Usable verification keys in the last key set.",
+    registry=REGISTRY,
+)
+CALLBACK_KEYS = Gauge(
+    "gemini_operator_callback_key_loaded",
+    "1 for each callback key that is loaded, by the name of its file.",
+    ["id"],
+    registry=REGISTRY,
+)

@@ -19,7 +19,9 @@ _CONTROL = re.compile(
 _CALLBACK = re.compile(
     r"(?:https?:(?://|\\/\\/)[^\s\"'<>]*?)?(?:/|\\/|%2[fF])v1(?:/|\\/|%2[fF])callbacks[^\s\"'<>]*"
 )
-_API_KEY = re.compile(r"\bAIza[0-9A-Za-z_-]{10,}|\bemulator-[!-~]{6,}|\bAQ\.[0-9A-Za-z_-]{10,}")
+_API_KEY = re.compile(
+    r"\bAIza[0-9A-Za-z_-]{10,}|(?<![\w-])emulator-[0-9A-Za-z._~-]{11,}|\bAQ\.[0-9A-Za-z_-]{10,}"
+)
 _STATE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _DECIMAL = re.compile(r"[0-9]{1,30}")
 

@@ -1,0 +1,134 @@
+"""`gemini-operator controller`."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from gemini_operator.controller.process import Controller
+from gemini_operator.controller.settings import ControllerSettings
+from gemini_operator.gemini import environment
+from gemini_operator.gemini.settings import DEFAULT_BASE_URL, GeminiSettings
+from gemini_operator.kube import connection
+from gemini_operator.telemetry import core_dumps, logs
+
+
+def _secret_ref(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, str]:
+    name, slash, key = value.partition("/")
+    if not (name and slash and key) or "/" in key:
+        raise click.BadParameter(f"{value!r} is not NAME/KEY, such as gemini-api-key/api-key")
+    return name, key
+
+
+@click.command(
+    context_settings={
+        "auto_envvar_prefix": "GEMINI_OPERATOR",
+        "show_default": True,
+        "max_content_width": 100,
+    }
+)
+@click.option("--gemini-base-url", default=DEFAULT_BASE_URL, help="Root URL of the Gemini API.")
+@click.option(
+    "--allow-insecure-gemini", is_flag=True, help="Allow a plain http base URL (local emulator)."
+)
+@click.option(
+    "--trust-proxy-environment", is_flag=True, help="Use HTTPS_PROXY and NO_PROXY for Gemini."
+)
+@click.option(
+    "--public-url",
+    help="The receiver's URL as Google sees it. Without it jobs are created without a webhook "
+    "and the sweep, then at least every minute, finds their ends.",
+)
+@click.option(
+    "--callback-keys-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Directory of callback keys: files of 64 hexadecimal characters.",
+)
+@click.option(
+    "--callback-signing-key", help="The file in that directory whose key signs new addresses."
+)
+@click.option(
+    "--default-api-key-secret",
+    default="gemini-api-key/api-key",
+    callback=_secret_ref,
+    metavar="NAME/KEY",
+    help="Secret, in the job's namespace, for jobs without apiKeySecretRef.",
+)
+@click.option(
+    "--namespaces", default="", help="Namespaces to watch, comma separated; empty for all."
+)
+@click.option(
+    "--workers", default=16, type=click.IntRange(1, 256), help="Jobs worked on at a time."
+)
+@click.option(
+    "--create-timeout",
+    default=25.0,
+    type=click.FloatRange(0.1),
+    help="Seconds to wait for Google's answer to a create; at most half of --submit-grace.",
+)
+@click.option(
+    "--submit-grace",
+    default=60.0,
+    type=click.FloatRange(0.2),
+    help="Seconds for which a batch may be missing from Google's list after an unclear create.",
+)
+@click.option(
+    "--sweep-interval",
+    default=900.0,
+    type=click.FloatRange(0.1),
+    help="Seconds between two looks at all batches of an API key.",
+)
+@click.option(
+    "--credentials-ttl",
+    default=60.0,
+    type=click.FloatRange(0.1, 60.0),
+    help="Seconds for which a Secret's value is kept before it is read again.",
+)
+@click.option(
+    "--relist-interval",
+    default=600.0,
+    type=click.FloatRange(1.0),
+    help="Seconds between two comparisons of the watch with a list.",
+)
+@click.option(
+    "--kubeconfig", help="Path of a kubeconfig; default: the pod's ServiceAccount, or ~/.kube."
+)
+@click.option("--health-host", default="0.0.0.0", help="Address for /healthz, /readyz, /metrics.")
+@click.option(
+    "--metrics-port",
+    default=8081,
+    type=click.IntRange(0, 65535),
+    help="Port for /healthz, /readyz and /metrics; 0 takes a free one.",
+)
+@click.option("--log-format", default="json", type=click.Choice(logs.FORMATS))
+@click.option("--log-level", default="info", type=click.Choice(logs.LEVELS))
+def controller(log_format: str, log_level: str, **options: object) -> None:
+    """Submit GeminiBatchJobs to Google, follow them, deliver their results."""
+    logs.configure(log_format, log_level)
+    environment.scrub(os.environ)
+    core_dumps.disable()
+    sys.exit(asyncio.run(_run(options)))
+
+
+def _settings(options: dict[str, object]) -> ControllerSettings:
+    gemini = GeminiSettings(
+        base_url=options.pop("gemini_base_url"),  # type: ignore[arg-type]
+        create_timeout=options.pop("create_timeout"),  # type: ignore[arg-type]
+        allow_insecure=options.pop("allow_insecure_gemini"),  # type: ignore[arg-type]
+        trust_env=options.pop("trust_proxy_environment"),  # type: ignore[arg-type]
+    )
+    listed = str(options.pop("namespaces")).split(",")
+    namespaces = tuple(name.strip() for name in listed if name.strip())
+    return ControllerSettings(gemini=gemini, namespaces=namespaces, **options)  # type: ignore[arg-type]
+
+
+async def _run(options: dict[str, object]) -> int:
+    try:
+        settings = _settings(options)
+        process = Controller(settings, await connection.load(settings.kubeconfig))
+        await process.start()
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    return await process.run()

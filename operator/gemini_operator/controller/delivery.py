@@ -1,0 +1,54 @@
+"""From a batch's results to the job's output."""
+
+from contextlib import aclosing
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.lifecycle import completion
+from gemini_operator.controller.lifecycle.view import View, Write
+from gemini_operator.gemini import errors
+from gemini_operator.gemini.clients import GeminiClient
+from gemini_operator.gemini.remote import Observation
+from gemini_operator.kube.client import KubeClient
+from gemini_operator.payload import config_map, results
+
+# Google's lines may hold members that are left out of ours.
+RAW_LIMIT = 2 * config_map.LIMIT
+
+
+async def deliver(
+    kube: KubeClient, client: GeminiClient, view: View, observation: Observation
+) -> Write:
+    """
+    Put the results of a succeeded batch into the output and end the job.
+
+    Raises:
+        GeminiError, KubeError: no answer for now; delivering again is safe.
+    """
+    job = view.job
+    output = job.spec.output
+    if output is None or output.config_map is None:
+        return completion.delivered(view, observation, completion.at_google(observation))
+    try:
+        rendered = await _results(client, observation)
+        delivered = await config_map.deliver(
+            kube, job.key.namespace, output.config_map.name, job.uid, rendered
+        )
+    except (results.ResultsTooLarge, errors.TooLarge) as error:
+        return completion.undeliverable(view, observation, Reason.OUTPUT_TOO_LARGE, f"{error}.")
+    except (
+        config_map.DeliveryRefused,
+        results.MalformedResults,
+        errors.NotFound,
+        errors.Rejected,
+    ) as error:
+        return completion.undeliverable(view, observation, Reason.DELIVERY_FAILED, f"{error}.")
+    return completion.delivered(view, observation, delivered)
+
+
+async def _results(client: GeminiClient, observation: Observation) -> results.Results:
+    if observation.inline_results is not None:
+        return results.from_inline(observation.inline_results, config_map.LIMIT)
+    if observation.results_file is None:
+        raise results.ResultsTooLarge("the results are too large to be read")
+    async with aclosing(client.files.download(observation.results_file, RAW_LIMIT)) as chunks:
+        return await results.from_file(chunks, config_map.LIMIT)

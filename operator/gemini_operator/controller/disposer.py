@@ -1,0 +1,47 @@
+"""Cancel and delete at Google, never anything that is not the job's own (rules S7, P21)."""
+
+from gemini_operator.controller.job import Job
+from gemini_operator.controller.lifecycle.ownership import carries_token
+from gemini_operator.gemini import errors
+from gemini_operator.gemini.clients import GeminiClient
+from gemini_operator.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+
+async def dispose(client: GeminiClient, job: Job, name: str) -> bool:
+    """
+    Cancel and delete the batch `name` after comparing its token; gone already is done.
+
+    Returns:
+        Whether the batch was there.
+
+    Raises:
+        gemini_operator.gemini.errors.GeminiError: Google did not do it; disposing again is safe.
+    """
+    try:
+        summary = (await client.batches.observe(name)).summary
+    except errors.NotFound:
+        return False
+    if not carries_token(job, summary):
+        log.error(
+            "a batch is not this job's and is left alone",
+            namespace=job.key.namespace,
+            name=job.key.name,
+            batch=name,
+        )
+        return False
+    if not summary.terminal:
+        await _cancel(client, name)
+    try:
+        await client.batches.delete(name)
+    except errors.NotFound:
+        log.debug("the batch is deleted already", batch=name)
+    return True
+
+
+async def _cancel(client: GeminiClient, name: str) -> None:
+    try:
+        await client.batches.cancel(name)
+    except (errors.NotFound, errors.Rejected):
+        log.debug("the batch has ended already", batch=name)

@@ -1,0 +1,138 @@
+"""What this process has learnt about a job and no status holds. Losing it costs calls, not money."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gemini_operator.api.status import Attempt
+from gemini_operator.controller.job import Job, Key
+from gemini_operator.gemini.remote import Summary
+
+# Seconds between searches for one attempt.
+SEARCH_DELAYS = (1.0, 2.0, 4.0, 8.0, 15.0)
+
+# Seconds after a read that an event asked for and that found the batch still open (rule P18).
+EVENT_REREADS = (2.0, 10.0, 60.0)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """
+    What one listing of the key's batches showed of a job.
+
+    Args:
+        begun: monotonic seconds at which the listing began.
+        complete: whether every page was read.
+        current: the batch of `status.batchName`, if it was listed.
+        matches: for each recorded attempt id the batches that carry its token.
+    """
+
+    begun: float
+    complete: bool
+    current: Summary | None
+    matches: Mapping[str, tuple[Summary, ...]]
+
+
+@dataclass
+class Search:
+    """The search for the batch of an attempt whose outcome is unknown (rule P11)."""
+
+    attempt_id: str
+    grace_ends: float
+    due: float = float("-inf")
+    under_way: bool = False
+    tries: int = 0
+    complete: int = 0
+    incomplete_in_a_row: int = 0
+    last_complete_begun: float = float("-inf")
+
+    def note(self, sighting: Sighting) -> None:
+        """Count a listing that was made."""
+        if sighting.complete:
+            self.complete += 1
+            self.incomplete_in_a_row = 0
+            self.last_complete_begun = sighting.begun
+        else:
+            self.incomplete_in_a_row += 1
+
+    def ended(self, monotonic: float) -> None:
+        """A listing is over, well or not: set when the next is due, and one as the grace ends."""
+        self.under_way = False
+        delay = SEARCH_DELAYS[min(self.tries, len(SEARCH_DELAYS) - 1)]
+        self.tries += 1
+        self.due = monotonic + delay
+        if monotonic < self.grace_ends < self.due:
+            self.due = self.grace_ends
+
+
+@dataclass
+class EventReads:
+    """The reads that one event has caused so far."""
+
+    event_id: str
+    reads: int = 0
+    due: float = float("-inf")
+
+
+@dataclass
+class Facts:
+    """The memory about one incarnation of an object."""
+
+    uid: str
+    group: str | None = None
+    search: Search | None = None
+    sighting: Sighting | None = None
+    absent: int = 0
+    event: EventReads | None = None
+    not_ours: frozenset[str] = field(default_factory=frozenset)
+    refused: str | None = None
+    deleting_since: float | None = None
+
+    def begin_search(
+        self, attempt: Attempt, *, now: datetime, monotonic: float, timeout: float, grace: float
+    ) -> Search:
+        """
+        The search for `attempt`, begun now if it is new to this process.
+
+        The grace runs from the later of the attempt's start plus the create's timeout, and this
+        moment, on the monotonic clock.
+        """
+        if self.search is None or self.search.attempt_id != attempt.id:
+            still_open = attempt.start_time + timedelta(seconds=timeout) - now
+            ends = monotonic + max(0.0, still_open.total_seconds()) + grace
+            self.search = Search(attempt.id, ends)
+        return self.search
+
+    def note_sighting(self, sighting: Sighting, named: bool) -> None:
+        """Remember the newest listing; count complete ones that lacked the named batch."""
+        self.sighting = sighting
+        if self.search is not None:
+            self.search.note(sighting)
+        if sighting.current is not None:
+            self.absent = 0
+        elif sighting.complete and named:
+            self.absent += 1
+
+    def note_event_read(self, event_id: str, monotonic: float) -> None:
+        """Count a read of the batch that `event_id` asked for and set when the next is due."""
+        if self.event is None or self.event.event_id != event_id:
+            self.event = EventReads(event_id)
+        self.event.reads += 1
+        if self.event.reads <= len(EVENT_REREADS):
+            self.event.due = monotonic + EVENT_REREADS[self.event.reads - 1]
+
+
+class Memory:
+    """The facts about every job; another incarnation of a name starts with none."""
+
+    def __init__(self) -> None:
+        self._facts: dict[Key, Facts] = {}
+
+    def of(self, job: Job) -> Facts:
+        facts = self._facts.get(job.key)
+        if facts is None or facts.uid != job.uid:
+            facts = self._facts[job.key] = Facts(job.uid)
+        return facts
+
+    def forget(self, key: Key) -> None:
+        self._facts.pop(key, None)

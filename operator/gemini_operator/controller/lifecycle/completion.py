@@ -1,0 +1,106 @@
+"""Ends: what Google's last word makes of the job (rule P24 and the table below it)."""
+
+from gemini_operator.api.conditions import COMPLETE, FAILED
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.status import OutputStatus, Requests, Status
+from gemini_operator.controller.lifecycle.credentials import healed
+from gemini_operator.controller.lifecycle.submission import requests_of
+from gemini_operator.controller.lifecycle.view import Decision, Deliver, Notice, View, Write
+from gemini_operator.gemini.remote import Observation, Outcome, Summary
+
+ENDS = {
+    Outcome.FAILED: ("Failed", Reason.REMOTE_FAILED),
+    Outcome.EXPIRED: ("Expired", Reason.REMOTE_EXPIRED),
+    Outcome.CANCELLED: ("Cancelled", Reason.CANCELLED),
+}
+
+
+def decide(view: View, observation: Observation) -> Decision:
+    """End a job whose batch has ended; results that have to go somewhere are delivered first."""
+    if observation.summary.outcome != Outcome.SUCCEEDED:
+        return _ended_badly(view, observation.summary)
+    if view.job.spec.output is not None:
+        return Deliver(observation)
+    return delivered(view, observation, at_google(observation))
+
+
+def at_google(observation: Observation) -> OutputStatus:
+    """The reference to results that stay where they are."""
+    if observation.results_file is not None:
+        return OutputStatus(file_name=observation.results_file)
+    return OutputStatus(batch_name=observation.summary.name)
+
+
+def delivered(view: View, observation: Observation, output: OutputStatus) -> Write:
+    """Complete: the results are in their place. One write ends the job."""
+    requests = _counted(view, observation)
+    failed = requests.failed if requests else 0
+    reason = Reason.COMPLETED_WITH_FAILURES if failed else Reason.SUCCEEDED
+    status = view.revise(
+        _last_look(view, observation.summary),
+        state="PartiallySucceeded" if failed else "Succeeded",
+        requests=requests,
+        output=output,
+    )
+    message = reason.explain(_tally(requests, output))
+    status = healed(view, view.condition(status, COMPLETE, True, reason, message))
+    return Write(status, (Notice(reason, message, warning=bool(failed)),))
+
+
+def undeliverable(view: View, observation: Observation, reason: Reason, detail: str) -> Write:
+    """Failed: the batch succeeded, but its results cannot be put where they should go."""
+    status = view.revise(
+        _last_look(view, observation.summary), state="Failed", output=at_google(observation)
+    )
+    return _failed(view, status, reason, detail)
+
+
+def _ended_badly(view: View, summary: Summary) -> Write:
+    state, reason = ENDS.get(summary.outcome, ("Failed", Reason.REMOTE_FAILED))
+    counted = reason in (Reason.REMOTE_FAILED, Reason.REMOTE_EXPIRED)
+    status = view.revise(
+        _last_look(view, summary), state=state, failures=view.status.failures + int(counted)
+    )
+    return _failed(view, status, reason, summary.error or "")
+
+
+def _failed(view: View, status: Status, reason: Reason, detail: str) -> Write:
+    message = reason.explain(detail)
+    status = healed(view, view.condition(status, FAILED, True, reason, message))
+    return Write(status, (Notice(reason, message, warning=True),))
+
+
+def _last_look(view: View, summary: Summary) -> Status:
+    event = view.status.last_event
+    return view.revise(
+        gemini_state=summary.state,
+        requests=requests_of(summary) or view.status.requests,
+        completion_time=view.now,
+        observed_event_id=event.id if event else view.status.observed_event_id,
+    )
+
+
+def _counted(view: View, observation: Observation) -> Requests | None:
+    """Google's counts, or our own count of inline results where Google gives none."""
+    counts = requests_of(observation.summary)
+    results = observation.inline_results
+    if counts is not None or results is None:
+        return counts or view.status.requests
+    failed = sum("error" in result for result in results)
+    return Requests(total=len(results), succeeded=len(results) - failed, failed=failed, pending=0)
+
+
+def _tally(requests: Requests | None, output: OutputStatus) -> str:
+    place = next(
+        f"{what} {name}"
+        for what, name in (
+            ("ConfigMap", output.config_map),
+            ("object", output.uri),
+            ("file", output.file_name),
+            ("batch", output.batch_name),
+        )
+        if name
+    )
+    if requests is None:
+        return f"Results: {place}."
+    return f"{requests.succeeded} of {requests.total} requests succeeded. Results: {place}."

@@ -1,0 +1,47 @@
+"""A missing, broken or refused API key stalls the job with a reason, and heals by itself."""
+
+from gemini_operator.api.conditions import STALLED, find
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.status import Status
+from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Write
+
+# What a good answer from Google proves to be over.
+HEALED_BY_AN_ANSWER = frozenset(
+    {
+        Reason.CREDENTIALS_MISSING,
+        Reason.INPUT_MISSING,
+        Reason.CREDENTIALS_REJECTED,
+        Reason.KEY_CHANGED,
+        Reason.AMBIGUOUS_SUBMISSION,
+        Reason.INTERNAL,
+    }
+)
+
+
+def stalled(view: View, reason: Reason, detail: str, seconds: float) -> Write:
+    """Say what is wrong with the key and look again in `seconds`."""
+    message = reason.explain(detail)
+    status = view.condition(view.status, STALLED, True, reason, message)
+    if status.state is None:
+        status = view.revise(status, state="Queued")
+    known = find(view.status.conditions, STALLED)
+    said = known is not None and known.status == "True" and known.reason == reason
+    return Write(status, () if said else (Notice(reason, message, warning=True),), seconds)
+
+
+def healed(view: View, status: Status) -> Status:
+    """`status` without the trouble that a good answer from Google has ended."""
+    condition = find(status.conditions, STALLED)
+    if condition is None or condition.status != "True":
+        return status
+    if condition.reason not in HEALED_BY_AN_ANSWER:
+        return status
+    return view.condition(status, STALLED, False, Reason.RESOLVED)
+
+
+def decide(view: View) -> Decision | None:
+    """Show that a listing was refused; it is tried again all the same."""
+    if view.facts.refused is None:
+        return None
+    write = stalled(view, Reason.CREDENTIALS_REJECTED, view.facts.refused, 0.0)
+    return write if write.status != view.status else None

@@ -1,0 +1,88 @@
+"""The object is going: settle what may be at Google, then let it go (rules P21, P22)."""
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.lifecycle import search
+from gemini_operator.controller.lifecycle.duplicates import open_attempts
+from gemini_operator.controller.lifecycle.view import (
+    Decision,
+    Dispose,
+    Notice,
+    Release,
+    Search,
+    View,
+    Wait,
+)
+
+# Seconds for which a deletion tries to learn what is at Google before it gives up.
+PATIENCE = 120.0
+
+
+def decide(view: View) -> Decision | None:
+    """Cancel and delete the batches of a deleted job, or leave them with `Orphan`."""
+    if not view.job.deleting:
+        return None
+    if not view.job.held:
+        return Wait()
+    if view.job.spec.deletion_policy == "Orphan":
+        return Release(_orphaned(view))
+    return _settle_current(view) or _settle_superseded(view) or Dispose(_batches(view))
+
+
+def left_behind(detail: str) -> Release:
+    """Let the object go although something may still run at Google, and say so."""
+    reason = Reason.BATCH_LEFT_BEHIND
+    return Release(Notice(reason, reason.explain(detail), warning=True))
+
+
+def out_of_patience(view: View) -> bool:
+    """Whether the deletion has tried for long enough to reach Google or its key."""
+    since = view.facts.deleting_since
+    return since is not None and view.monotonic - since >= PATIENCE
+
+
+def _orphaned(view: View) -> Notice | None:
+    attempt = view.status.attempt
+    if attempt is None:
+        return None
+    what = attempt.batch_name or f"attempt {attempt.id}, whose batch is not known"
+    return Notice(Reason.ORPHANED, Reason.ORPHANED.explain(f"It was {what}."), warning=True)
+
+
+def _settle_current(view: View) -> Decision | None:
+    """A create whose outcome is unknown is searched for first; nothing is submitted."""
+    attempt, state = view.status.attempt, view.facts.search
+    if attempt is None or attempt.batch_name is not None or state is None:
+        return None
+    match search.verdict(view, attempt, state):
+        case search.NotYet(None):
+            return Wait(5.0)
+        case search.NotYet(seconds):
+            return Search(seconds or 0.0)
+        case search.Doubtful(detail) if not _matches(view, attempt.id):
+            return left_behind(detail) if out_of_patience(view) else Search(5.0)
+        case _:
+            return None
+
+
+def _settle_superseded(view: View) -> Decision | None:
+    """One complete listing, begun after the deletion, settles attempts that were given up."""
+    if not open_attempts(view):
+        return None
+    sighting, since = view.facts.sighting, view.facts.deleting_since
+    if sighting and since is not None and sighting.complete and sighting.begun >= since:
+        return None
+    return Search(1.0 if sighting else 0.0)
+
+
+def _batches(view: View) -> tuple[str, ...]:
+    attempt = view.status.attempt
+    named = (attempt.batch_name,) if attempt and attempt.batch_name else ()
+    unnamed = (attempt.id,) if attempt and not attempt.batch_name else ()
+    ids = (*unnamed, *(a.id for a in open_attempts(view)))
+    found = (name for an_id in ids for name in _matches(view, an_id))
+    return tuple(dict.fromkeys((*named, *found)))
+
+
+def _matches(view: View, attempt_id: str) -> tuple[str, ...]:
+    sighting = view.facts.sighting
+    return tuple(m.name for m in sighting.matches.get(attempt_id, ())) if sighting else ()

@@ -1,0 +1,159 @@
+"""When to read the batch, and what a look at it changes (rules P17, P18, P20)."""
+
+from gemini_operator.api import names
+from gemini_operator.api.conditions import FAILED, STALLED
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.status import LastEvent, Status
+from gemini_operator.controller.facts import EVENT_REREADS
+from gemini_operator.controller.lifecycle import completion, resolution, search
+from gemini_operator.controller.lifecycle.credentials import healed, stalled
+from gemini_operator.controller.lifecycle.ownership import carries_token
+from gemini_operator.controller.lifecycle.submission import STATES, requests_of
+from gemini_operator.controller.lifecycle.view import (
+    Decision,
+    Gone,
+    Name,
+    Notice,
+    Remote,
+    Search,
+    Seen,
+    Unreadable,
+    View,
+    Wait,
+    Write,
+)
+from gemini_operator.gemini.errors import CredentialsRejected, TooLarge
+from gemini_operator.gemini.remote import Observation, Summary
+
+ABSENT_SWEEPS = 2
+TERMINAL_EVENTS = frozenset(
+    {None, "batch.succeeded", "batch.failed", "batch.cancelled", "batch.expired"}
+)
+
+
+def wanted(view: View) -> str | None:
+    """The batch that this pass has a reason to read."""
+    if view.job.deleting or view.job.finished or view.status.attempt is None:
+        return None
+    name = view.status.attempt.batch_name
+    if name is None:
+        return resolution.chosen_batch(view) or _named_by_event(view)
+    return name if _has_reason(view) else None
+
+
+def _has_reason(view: View) -> bool:
+    sighting = view.facts.sighting
+    ended = sighting is not None and sighting.current is not None and sighting.current.terminal
+    return ended or view.facts.absent >= ABSENT_SWEEPS or _wait_for_event(view) == 0.0
+
+
+def _named_by_event(view: View) -> str | None:
+    """A callback may supply a lost name, which the read then confirms (rule P17)."""
+    attempt, event = view.status.attempt, view.status.last_event
+    if attempt is None or event is None or event.attempt != attempt.id:
+        return None
+    if not names.matches(names.BATCH_NAME, event.remote_name):
+        return None
+    return None if event.remote_name in view.facts.not_ours else event.remote_name
+
+
+def pending_event(view: View) -> LastEvent | None:
+    """The event that has not been acted on, if there is one."""
+    event = view.status.last_event
+    return event if event and event.id != view.status.observed_event_id else None
+
+
+def _wait_for_event(view: View) -> float | None:
+    """Seconds until the pending event wants a read; 0 for now, `None` without one."""
+    event, reads = pending_event(view), view.facts.event
+    if event is None:
+        return None
+    if reads is None or reads.event_id != event.id:
+        return 0.0
+    return max(0.0, reads.due - view.monotonic)
+
+
+def decide(view: View, remote: Remote | None) -> Decision | None:
+    """What the batch, or the last listing of it, says about the job."""
+    attempt = view.status.attempt
+    if attempt is None:
+        return None
+    if attempt.batch_name is None:
+        if isinstance(remote, Seen) and carries_token(view.job, remote.summary, attempt.id):
+            return Name(remote.summary)
+        return None
+    match remote:
+        case Seen():
+            return _seen(view, remote)
+        case Gone(same_key):
+            return _gone(view, same_key)
+        case Unreadable(CredentialsRejected() as error):
+            return stalled(view, Reason.CREDENTIALS_REJECTED, str(error), 60.0)
+        case Unreadable(TooLarge()):
+            return _too_large(view)
+        case _:
+            return _by_listing(view)
+
+
+def _too_large(view: View) -> Decision:
+    """Results that are too big to read: the listing, which carries none, tells the rest."""
+    sighting = view.facts.sighting
+    if sighting is None or sighting.current is None or not sighting.current.terminal:
+        return Search(30.0 if sighting else 0.0)
+    return completion.decide(view, Observation(sighting.current))
+
+
+def _seen(view: View, remote: Seen) -> Decision:
+    if not carries_token(view.job, remote.summary):
+        return search.ambiguous(
+            view, f"status.batchName names {remote.summary.name}, which is not this job's batch."
+        )
+    if remote.summary.terminal:
+        return completion.decide(view, remote.observation)
+    status = _looked_at(view, remote.summary)
+    if not _event_done(view):
+        return _write_or_wait(view, status, _wait_for_event(view))
+    event = pending_event(view)
+    if event is not None:
+        status = view.revise(status, observed_event_id=event.id)
+    return _write_or_wait(view, status, None)
+
+
+def _event_done(view: View) -> bool:
+    """Whether the pending event has had all its reads, this one included."""
+    event, reads = pending_event(view), view.facts.event
+    if event is None or reads is None or event.type not in TERMINAL_EVENTS:
+        return True
+    return reads.reads > len(EVENT_REREADS)
+
+
+def _by_listing(view: View) -> Decision:
+    sighting = view.facts.sighting
+    if sighting is None or sighting.current is None:
+        return Wait(_wait_for_event(view))
+    return _write_or_wait(view, _looked_at(view, sighting.current), _wait_for_event(view))
+
+
+def _looked_at(view: View, summary: Summary) -> Status:
+    status = view.revise(
+        gemini_state=summary.state,
+        requests=requests_of(summary) or view.status.requests,
+        state=STATES.get(summary.outcome, view.status.state),
+    )
+    return healed(view, status)
+
+
+def _write_or_wait(view: View, status: Status, seconds: float | None) -> Decision:
+    return Wait(seconds) if status == view.status else Write(status, seconds=seconds)
+
+
+def _gone(view: View, same_key: bool) -> Decision:
+    reason = Reason.REMOTE_NOT_FOUND if same_key else Reason.KEY_CHANGED
+    message = reason.explain(f"It was {view.status.batch_name}.")
+    notice = Notice(reason, message, warning=True)
+    if not same_key:
+        status = view.condition(view.status, STALLED, True, reason, message)
+        return Wait() if status == view.status else Write(status, (notice,))
+    status = view.revise(state="Failed", completion_time=view.now)
+    status = healed(view, view.condition(status, FAILED, True, reason, message))
+    return Write(status, (notice,))

@@ -1,0 +1,133 @@
+"""After an unknown outcome: find the batch before anything is sent again (rules P11 to P13)."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gemini_operator.api.conditions import STALLED
+from gemini_operator.api.names import normalise_model
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.status import Attempt, SupersededAttempt
+from gemini_operator.controller import facts
+from gemini_operator.controller.lifecycle.view import (
+    Decision,
+    Name,
+    Notice,
+    Search,
+    View,
+    Wait,
+    Write,
+)
+from gemini_operator.gemini.remote import Summary
+
+MAX_SUPERSEDED = 3
+MAX_INCOMPLETE = 3
+OLDEST = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Exactly one batch carries the attempt's token, and fits it."""
+
+    summary: Summary
+
+
+@dataclass(frozen=True)
+class Nowhere:
+    """Two complete listings, the second begun after the grace, show no batch of the attempt."""
+
+
+@dataclass(frozen=True)
+class Doubtful:
+    """It cannot be told; `detail` says why, for a person."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """Another listing is needed in `seconds`, or one is under way (`None`)."""
+
+    seconds: float | None
+
+
+Verdict = Found | Nowhere | Doubtful | NotYet
+
+
+def verdict(view: View, attempt: Attempt, search: facts.Search) -> Verdict:
+    """What the listings so far say about `attempt`."""
+    sighting = view.facts.sighting
+    matches = sighting.matches.get(attempt.id, ()) if sighting else ()
+    if len(matches) > 1:
+        names = ", ".join(sorted(match.name for match in matches))
+        return Doubtful(f"Several batches carry attempt {attempt.id}: {names}.")
+    if matches:
+        doubt = mismatch(view, attempt, matches[0])
+        return Doubtful(doubt) if doubt else Found(matches[0])
+    if search.complete >= 2 and search.last_complete_begun >= search.grace_ends:
+        return Nowhere()
+    if search.incomplete_in_a_row >= MAX_INCOMPLETE:
+        return Doubtful(
+            f"Google's list was too long to be read whole {MAX_INCOMPLETE} times in a row, so "
+            f"attempt {attempt.id} may or may not have a batch."
+        )
+    if search.under_way:
+        return NotYet(None)
+    return NotYet(max(0.0, search.due - view.monotonic))
+
+
+def mismatch(view: View, attempt: Attempt, match: Summary) -> str | None:
+    """Why `match` cannot be the batch of `attempt` although it carries its token; else `None`."""
+    asked = normalise_model(view.job.spec.model)
+    if normalise_model(match.model) != asked:
+        return (
+            f"{match.name} carries attempt {attempt.id} but runs {match.model} instead of {asked}."
+        )
+    if match.created is None or match.created < attempt.start_time - OLDEST:
+        return f"{match.name} carries attempt {attempt.id} but is older than it."
+    return None
+
+
+def decide(view: View) -> Decision | None:
+    """Settle the current attempt if it has no batch yet."""
+    attempt, search = view.status.attempt, view.facts.search
+    if attempt is None or attempt.batch_name is not None or search is None:
+        return None
+    match verdict(view, attempt, search):
+        case Found(summary):
+            return Name(summary)
+        case Nowhere():
+            if len(view.status.superseded_attempts) >= MAX_SUPERSEDED:
+                return ambiguous(
+                    view, f"{MAX_SUPERSEDED} attempts got no answer and show no batch at Google."
+                )
+            return supersede(view, attempt)
+        case Doubtful(detail):
+            return ambiguous(view, detail)
+        case NotYet(None):
+            return Wait()
+        case NotYet(seconds):
+            return Search(seconds or 0.0)
+
+
+def supersede(view: View, attempt: Attempt) -> Write:
+    """Give `attempt` up but keep its id: its batch may yet surface (rule P12)."""
+    earlier = view.status.superseded_attempts[-(MAX_SUPERSEDED - 1) :]
+    given_up = SupersededAttempt.model_validate(attempt.model_dump())
+    return Write(
+        view.revise(
+            attempt=None,
+            batch_name=None,
+            gemini_state=None,
+            requests=None,
+            superseded_attempts=(*earlier, given_up),
+        )
+    )
+
+
+def ambiguous(view: View, detail: str) -> Decision:
+    """Stop and ask a person; `detail` says what is doubtful."""
+    reason = Reason.AMBIGUOUS_SUBMISSION
+    status = view.condition(view.status, STALLED, True, reason, reason.explain(detail))
+    if status == view.status:
+        return Wait()
+    return Write(status, (Notice(reason, detail, warning=True),))

@@ -1,0 +1,95 @@
+"""A job without an attempt gets one: what is written before, and after each answer (P7 to P10)."""
+
+from typing import Any
+
+from gemini_operator.api.conditions import FAILED, SUBMITTED
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.status import Attempt, Requests, Status
+from gemini_operator.controller.lifecycle.credentials import healed
+from gemini_operator.controller.lifecycle.view import Decision, Notice, Submit, View, Write
+from gemini_operator.gemini.remote import Outcome, Summary
+
+STATES = {Outcome.PENDING: "Pending", Outcome.RUNNING: "Running"}
+
+
+def decide(view: View) -> Decision | None:
+    """Submit a job that has no attempt."""
+    if view.status.attempt is not None:
+        return None
+    superseded = (attempt.number for attempt in view.status.superseded_attempts)
+    return Submit(number=max(superseded, default=view.status.failures) + 1)
+
+
+def written_ahead(view: View, attempt: Attempt) -> Status:
+    """The status before the create is sent: the new attempt, and nothing left of the last one."""
+    status = view.revise(
+        attempt=attempt,
+        batch_name=None,
+        gemini_state=None,
+        requests=None,
+        state="Submitting",
+        start_time=view.status.start_time or attempt.start_time,
+    )
+    return view.condition(status, SUBMITTED, False, Reason.SUBMITTING)
+
+
+def named(view: View, summary: Summary) -> Status:
+    """The status once the attempt's batch is known."""
+    attempt = view.status.attempt
+    if attempt is None:
+        raise ValueError("a batch was found for a job without an attempt")
+    status = view.revise(
+        attempt=attempt.model_copy(update={"batch_name": summary.name}),
+        batch_name=summary.name,
+        gemini_state=summary.state,
+        requests=requests_of(summary),
+        state=STATES.get(summary.outcome, "Running"),
+    )
+    return healed(view, view.condition(status, SUBMITTED, True, Reason.SUBMITTED))
+
+
+def submitted(summary: Summary) -> Notice:
+    """What `kubectl describe` says once the batch has its name."""
+    return Notice(Reason.SUBMITTED, Reason.SUBMITTED.explain(f"It is {summary.name}."))
+
+
+def named_fields(status: Status) -> dict[str, Any]:
+    """What of `named` goes into the JSON patch: paths below `/status` and their values."""
+    dump = status.dump()
+    names = ("batchName", "geminiState", "requests", "state", "conditions", "observedGeneration")
+    fields = {name: dump[name] for name in names if name in dump}
+    return {"attempt/batchName": dump["attempt"]["batchName"], **fields}
+
+
+def requests_of(summary: Summary) -> Requests | None:
+    """Google's counts, or `None` while it gives none."""
+    counts = summary.requests
+    if counts.total == 0:
+        return None
+    return Requests(
+        total=counts.total,
+        succeeded=counts.succeeded,
+        failed=counts.failed,
+        pending=counts.pending,
+    )
+
+
+def without_attempt(view: View) -> Status:
+    """A definite refusal clears the attempt: nothing of it can be at Google."""
+    return view.revise(attempt=None)
+
+
+def queued(view: View, reason: Reason, detail: str, seconds: float) -> Write:
+    """Say once that the job waits for its turn, and come back in `seconds`."""
+    status = view.revise(without_attempt(view), state="Queued")
+    status = view.condition(status, SUBMITTED, False, reason, reason.explain(detail))
+    return Write(status, seconds=seconds)
+
+
+def failed(view: View, reason: Reason, detail: str) -> Write:
+    """End a job that never got a batch."""
+    status = view.revise(without_attempt(view), state="Failed", completion_time=view.now)
+    message = reason.explain(detail)
+    status = view.condition(status, SUBMITTED, False, reason, message)
+    status = healed(view, view.condition(status, FAILED, True, reason, message))
+    return Write(status, (Notice(reason, message, warning=True),))

@@ -1,0 +1,37 @@
+"""Fields whose behaviour is not there yet are refused in plain words, never ignored."""
+
+from gemini_operator.api.conditions import STALLED, find
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.spec import Spec
+from gemini_operator.controller.lifecycle.view import Decision, View, Wait, Write
+
+
+def unsupported(spec: Spec) -> list[str]:
+    """The fields of `spec` that are set to other than their default and not honoured yet."""
+    fields = {
+        "spec.adopt": spec.adopt is not None,
+        "spec.input.object": spec.input is not None and spec.input.object is not None,
+        "spec.output.object": spec.output is not None and spec.output.object is not None,
+        "spec.suspend": spec.suspend,
+        "spec.shutdown": spec.shutdown is not None,
+        "spec.activeDeadlineSeconds": spec.active_deadline_seconds is not None,
+        "spec.backoffLimit": spec.backoff_limit > 0,
+        "spec.ttlSecondsAfterFinished": spec.ttl_seconds_after_finished is not None,
+    }
+    return [name for name, used in fields.items() if used]
+
+
+def decide(view: View) -> Decision | None:
+    """Stall a job that asks for more than we do; a batch that is already open is still followed."""
+    fields = unsupported(view.job.spec)
+    stalled = find(view.status.conditions, STALLED)
+    ours = stalled is not None and stalled.reason == Reason.NOT_SUPPORTED_YET
+    if fields:
+        message = Reason.NOT_SUPPORTED_YET.explain(f"Not supported yet: {', '.join(fields)}.")
+        status = view.condition(view.status, STALLED, True, Reason.NOT_SUPPORTED_YET, message)
+        if status != view.status:
+            return Write(status)
+        return Wait() if view.status.attempt is None else None
+    if ours and stalled is not None and stalled.status == "True":
+        return Write(view.condition(view.status, STALLED, False, Reason.RESOLVED))
+    return None

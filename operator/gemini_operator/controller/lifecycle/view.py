@@ -1,0 +1,168 @@
+"""What a policy sees, and what it may answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gemini_operator.api.conditions import with_condition
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.status import Status
+from gemini_operator.controller.facts import Facts
+from gemini_operator.controller.job import Job
+from gemini_operator.gemini.errors import GeminiError
+from gemini_operator.gemini.remote import Observation, Summary
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The times that policies go by, in seconds."""
+
+    create_timeout: float
+    submit_grace: float
+    sweep: float
+
+
+@dataclass(frozen=True)
+class View:
+    """One job at one moment."""
+
+    job: Job
+    facts: Facts
+    now: datetime
+    monotonic: float
+    rules: Rules
+
+    @property
+    def status(self) -> Status:
+        return self.job.status
+
+    def revise(self, status: Status | None = None, **changes: Any) -> Status:
+        """The status with `changes`, speaking of the current generation."""
+        base = self.status if status is None else status
+        return base.model_copy(update={"observed_generation": self.job.generation, **changes})
+
+    def condition(
+        self, status: Status, kind: str, value: bool, reason: Reason, message: str | None = None
+    ) -> Status:
+        """`status` with one condition set."""
+        conditions = with_condition(
+            status.conditions,
+            kind,
+            value,
+            reason,
+            message,
+            generation=self.job.generation,
+            now=self.now,
+        )
+        return self.revise(status, conditions=tuple(conditions))
+
+
+# What reading the batch gave.
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The batch as Google shows it."""
+
+    observation: Observation
+
+    @property
+    def summary(self) -> Summary:
+        return self.observation.summary
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Google knows no batch of that name; `same_key` tells whether we asked with the right key."""
+
+    same_key: bool
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Google refused or could not answer."""
+
+    error: GeminiError
+
+
+Remote = Seen | Gone | Unreadable
+
+
+# What a policy may decide.
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A Kubernetes Event to post once the status is written."""
+
+    reason: Reason
+    note: str
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do until something changes, or `seconds` have passed."""
+
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Write:
+    """Write this status; come back after `seconds`, or with the key's back-off if `retry`."""
+
+    status: Status
+    notices: tuple[Notice, ...] = ()
+    seconds: float | None = None
+    retry: bool = False
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Add our finalizer: from here on a deletion waits for us."""
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Create a batch; the attempt will carry this number."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """List the key's batches in `seconds`, to find the one of the current attempt."""
+
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Name:
+    """The batch of the current attempt was found: write its name."""
+
+    summary: Summary
+
+
+@dataclass(frozen=True)
+class Deliver:
+    """Bring the results to the output, then end the job."""
+
+    observation: Observation
+
+
+@dataclass(frozen=True)
+class Dispose:
+    """Cancel and delete these batches, then write `then` or, without it, release the object."""
+
+    batches: tuple[str, ...]
+    then: Write | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """Remove our finalizer; `notice` says what is left behind."""
+
+    notice: Notice | None = None
+
+
+Decision = Wait | Write | Hold | Submit | Search | Name | Deliver | Dispose | Release

@@ -1,0 +1,166 @@
+"""The controller as a process: what is started, in which order, and how it ends."""
+
+import asyncio
+import signal
+
+from gemini_operator.callbacks.keys import KeyDirectory
+from gemini_operator.controller.callback import CallbackAddresses
+from gemini_operator.controller.clock import Clock, SystemClock
+from gemini_operator.controller.credentials import Credentials
+from gemini_operator.controller.expected import Expected
+from gemini_operator.controller.facts import Memory
+from gemini_operator.controller.gate import Gate
+from gemini_operator.controller.intake import Intake
+from gemini_operator.controller.job import Job, KeyRef
+from gemini_operator.controller.lifecycle.view import Rules
+from gemini_operator.controller.listing import Lister
+from gemini_operator.controller.notices import Notices
+from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.reconciler import Collaborators, Reconciler
+from gemini_operator.controller.settings import ControllerSettings
+from gemini_operator.controller.store import Store
+from gemini_operator.controller.submitter import Submitter
+from gemini_operator.controller.watch import Watch
+from gemini_operator.controller.workers import Workers
+from gemini_operator.controller.writer import Writer
+from gemini_operator.gemini.clients import GeminiClients
+from gemini_operator.kube.batch_jobs import BatchJobs
+from gemini_operator.kube.client import KubeClient
+from gemini_operator.kube.connection import Connection
+from gemini_operator.telemetry import metrics
+from gemini_operator.telemetry.http import HealthServer
+from gemini_operator.telemetry.logs import get_logger
+
+# Seconds for which passes under way may go on after SIGTERM: below a pod's usual 30.
+DRAIN = 20.0
+
+log = get_logger(__name__)
+
+
+class Controller:
+    """All parts of the controller, wired; `run` returns the exit status."""
+
+    def __init__(
+        self, settings: ControllerSettings, connection: Connection, clock: Clock | None = None
+    ) -> None:
+        self._settings = settings
+        self._stop = asyncio.Event()
+        self._failed = False
+        self._clock = clock or SystemClock()
+        self._store = Store()
+        self._memory = Memory()
+        self._queue = KeyedQueue(self._clock)
+        self._kube = KubeClient(connection)
+        self._batch_jobs = BatchJobs(self._kube)
+        self._clients = GeminiClients(settings.gemini)
+        self._gate = Gate(self._clock, self._queue.add)
+        metrics.QUEUE_DEPTH.set_function(lambda: self._queue.depth)
+        self._notices = Notices(self._kube, self._clock)
+        credentials = Credentials(self._kube, self._clients, self._clock, settings.credentials_ttl)
+        self._lister = Lister(
+            credentials,
+            self._store,
+            self._memory,
+            self._clock,
+            api_key=self._api_key,
+            wake=self._queue.add,
+            sweep=settings.sweep_seconds,
+        )
+        self._workers = Workers(self._queue, self._reconciler(credentials), settings.workers)
+        namespaces = settings.namespaces or None
+        intake = Intake(self._store, self._queue, self._memory, self._gate)
+        self._expected = Expected(self._batch_jobs, self._store, namespaces, intake)
+        self._watch = Watch(
+            connection, settings.namespaces, on_event=intake.on_event, on_end=self._watch_ended
+        )
+        self._health = HealthServer(
+            settings.health_host, settings.metrics_port, lambda: self._expected.seen
+        )
+
+    def _reconciler(self, credentials: Credentials) -> Reconciler:
+        writer = Writer(self._batch_jobs, self._store)
+        return Reconciler(
+            Collaborators(
+                store=self._store,
+                queue=self._queue,
+                memory=self._memory,
+                clock=self._clock,
+                kube=self._kube,
+                credentials=credentials,
+                gate=self._gate,
+                lister=self._lister,
+                submitter=Submitter(
+                    self._kube, writer, self._gate, _addresses(self._settings), self._clock
+                ),
+                writer=writer,
+                notices=self._notices,
+                rules=Rules(
+                    create_timeout=self._settings.gemini.create_timeout,
+                    submit_grace=self._settings.submit_grace,
+                    sweep=self._settings.sweep_seconds,
+                ),
+                default_api_key=self._settings.default_api_key_secret,
+            )
+        )
+
+    async def start(self) -> None:
+        """Take signals and serve health; raises `OSError` when the port is taken."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        await self._health.start()
+        print(f"listening on http://{self._settings.health_host}:{self._health.port}", flush=True)  # noqa: T201 - the port may have been chosen by the machine
+
+    async def run(self) -> int:
+        """Work until SIGTERM or SIGINT (status 0), or until the watch ends by itself (status 1)."""
+        work = asyncio.create_task(self._work())
+        stop = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+        if work.done() and work.exception() is not None:
+            log.error("the controller failed", exc_info=work.exception())
+            self._failed = True
+        await self._drain(work)
+        return 1 if self._failed else 0
+
+    async def _work(self) -> None:
+        await self._expected.probe()
+        self._watch.start()
+        await self._expected.wait()
+        log.info("every job has been seen", jobs=len(self._store))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._workers.run())
+            tasks.create_task(self._lister.run())
+            tasks.create_task(self._relist())
+
+    async def _relist(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.relist_interval)
+            await self._expected.refresh()
+
+    async def _drain(self, work: asyncio.Task[None]) -> None:
+        log.info("stopping")
+        await self._workers.drain(DRAIN)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        await self._lister.close()
+        await self._watch.stop()
+        await self._notices.drain()
+        await self._clients.aclose()
+        await self._kube.close()
+        await self._health.close()
+
+    def _watch_ended(self) -> None:
+        if not self._stop.is_set():
+            log.error("the watch has ended; the process ends with it")
+            self._failed = True
+            self._stop.set()
+
+    def _api_key(self, job: Job) -> KeyRef:
+        return job.api_key(self._settings.default_api_key_secret)
+
+
+def _addresses(settings: ControllerSettings) -> CallbackAddresses:
+    if settings.public_url is None or settings.callback_keys_dir is None:
+        return CallbackAddresses(None, None)
+    keys = KeyDirectory(settings.callback_keys_dir, settings.callback_signing_key)
+    return CallbackAddresses(settings.public_url, keys)

@@ -1,0 +1,129 @@
+"""A keyed work queue: one pass per key at a time, duplicates collapse, namespaces take turns."""
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections import OrderedDict, deque
+
+from gemini_operator.controller.clock import Clock
+from gemini_operator.controller.job import Key
+
+BACKOFF_BASE = 0.5
+BACKOFF_CAP = 60.0
+
+
+class KeyedQueue:
+    """
+    Work by key.
+
+    A key that is added while it waits is one piece of work; added while it is being worked on, it
+    comes again afterwards. Of several delays of a key the shortest counts.
+
+    Args:
+        clock: times the delays.
+        rng: jitter of the back-off.
+    """
+
+    def __init__(self, clock: Clock, rng: random.Random | None = None) -> None:
+        self._clock = clock
+        self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
+        self._lines: OrderedDict[str, deque[Key]] = OrderedDict()
+        self._waiting: set[Key] = set()
+        self._working: set[Key] = set()
+        self._again: set[Key] = set()
+        self._timers: list[tuple[float, int, Key]] = []
+        self._due: dict[Key, float] = {}
+        self._ticket = itertools.count()
+        self._failures: dict[Key, int] = {}
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    @property
+    def depth(self) -> int:
+        return len(self._waiting)
+
+    def add(self, key: Key) -> None:
+        """Want a pass over `key` now."""
+        self._due.pop(key, None)
+        if key in self._working:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._waiting.add(key)
+            self._lines.setdefault(key.namespace, deque()).append(key)
+            self._changed.set()
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Want a pass over `key` in `seconds`, unless one is wanted sooner."""
+        due = self._clock.monotonic() + max(0.0, seconds)
+        if self._due.get(key, float("inf")) <= due or key in self._waiting:
+            return
+        self._due[key] = due
+        heapq.heappush(self._timers, (due, next(self._ticket), key))
+        self._changed.set()
+
+    def back_off(self, key: Key) -> float:
+        """Want a pass after a failure: later each time, jittered; returns the delay in seconds."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        ceiling = min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(failures, 16))
+        delay = self._rng.uniform(ceiling / 2, ceiling)
+        self.add_after(key, delay)
+        return delay
+
+    def forget(self, key: Key) -> None:
+        """The key had a good pass (or is gone): its next failure is the first."""
+        self._failures.pop(key, None)
+
+    def drop(self, key: Key) -> None:
+        """The object is gone: nothing delayed is wanted any more."""
+        self.forget(key)
+        self._due.pop(key, None)
+
+    async def get(self) -> Key | None:
+        """The next key; call `done` after the pass. `None` once the queue is closed."""
+        while not self._closed:
+            self._fire()
+            if self._lines:
+                return self._take()
+            self._changed.clear()
+            await self._sleep()
+        return None
+
+    def done(self, key: Key) -> None:
+        """The pass over `key` has ended."""
+        self._working.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
+
+    def close(self) -> None:
+        """No further key is handed out."""
+        self._closed = True
+        self._changed.set()
+
+    def _take(self) -> Key:
+        namespace, line = self._lines.popitem(last=False)
+        key = line.popleft()
+        if line:
+            self._lines[namespace] = line
+        self._waiting.discard(key)
+        self._working.add(key)
+        if self._lines:
+            self._changed.set()
+        return key
+
+    def _fire(self) -> None:
+        now = self._clock.monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            due, _, key = heapq.heappop(self._timers)
+            if self._due.get(key) == due:
+                self.add(key)
+
+    async def _sleep(self) -> None:
+        wait = max(0.0, self._timers[0][0] - self._clock.monotonic()) if self._timers else None
+        try:
+            async with asyncio.timeout(wait):
+                await self._changed.wait()
+        except TimeoutError:
+            return

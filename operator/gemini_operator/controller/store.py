@@ -1,0 +1,50 @@
+"""What the watch and our own writes have told so far: one projection for each object."""
+
+from collections.abc import Iterable, Iterator
+
+from gemini_operator.controller.job import Job, Key
+
+
+class Store:
+    """
+    The newest known version of every job.
+
+    Watch events and the answers to our own writes arrive in any order; the newer
+    `resourceVersion` stays (rule P1), so that a pass never acts on an object older than its own
+    last write.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: dict[Key, Job] = {}
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(tuple(self._jobs.values()))
+
+    def get(self, key: Key) -> Job | None:
+        return self._jobs.get(key)
+
+    def put(self, job: Job) -> bool:
+        """Keep `job` unless a newer version of it is known; tells whether it was kept."""
+        known = self._jobs.get(job.key)
+        if known is not None and known.version > job.version:
+            return False
+        self._jobs[job.key] = job
+        return True
+
+    def remove(self, key: Key, uid: str | None = None) -> Job | None:
+        """Forget an object; with `uid`, only that incarnation of the name."""
+        known = self._jobs.get(key)
+        if known is None or (uid is not None and known.uid != uid):
+            return None
+        return self._jobs.pop(key)
+
+    def missing(self, expected: Iterable[tuple[Key, str]]) -> set[Key]:
+        """The keys of `expected` (key, uid) of which no version was seen yet."""
+        return {
+            key
+            for key, uid in expected
+            if (known := self._jobs.get(key)) is None or known.uid != uid
+        }

@@ -1,0 +1,151 @@
+"""kopf as a watch engine, and nothing more; the only module that knows kopf.
+
+kopf runs in a thread and an event loop of its own and hands every event over to the main loop
+(rule P4): in a shared loop its end cancels every task, shielded writes included. It writes nothing:
+only `on.event` is used, its storages stay unused, and its finalizer carries a name that is nobody's
+(rule P3), because with our name it removes ours at the first event.
+"""
+
+import asyncio
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import aiohttp
+import kopf
+
+from gemini_operator.api import group
+from gemini_operator.kube.connection import Connection
+from gemini_operator.telemetry.logs import get_logger
+
+UNUSED = f"{group.GROUP}/kopf-unused"
+
+# Called in the main loop: the event's type (ADDED, MODIFIED, DELETED, or None for a listed object)
+# and the object.
+OnEvent = Callable[[str | None, Mapping[str, Any]], None]
+
+log = get_logger(__name__)
+
+
+class Backoffs:
+    """Endless, jittered, capped: a watch that gives up would end the process."""
+
+    def __iter__(self) -> Iterator[float]:
+        delay = 0.5
+        while True:
+            yield random.uniform(delay / 2, delay)  # noqa: S311 - jitter is no secret
+            delay = min(delay * 2, 30.0)
+
+
+class Watch:
+    """
+    Lists and watches our kind, in one thread.
+
+    Args:
+        connection: the API server.
+        namespaces: the namespaces to watch; empty for all.
+        on_event: called in the loop that called `start`, in the order of arrival per object.
+        on_end: called in that loop when kopf has ended, for whatever reason.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        namespaces: Sequence[str],
+        on_event: OnEvent,
+        on_end: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._namespaces = tuple(namespaces)
+        self._on_event = on_event
+        self._on_end = on_end
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Ask kopf to end and wait for its thread, at most 10 seconds."""
+        self._stop.set()
+        await asyncio.to_thread(self._thread.join, 10.0)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._operate())
+        except Exception:
+            log.exception("the watch engine failed")
+        finally:
+            self._hand_over(self._on_end)
+
+    def _hand_over(self, call: Callable[..., None], *args: object) -> None:
+        assert self._loop is not None  # noqa: S101 - start() has set it
+        try:
+            self._loop.call_soon_threadsafe(call, *args)
+        except RuntimeError:
+            return  # the main loop is closed: the process is ending
+
+    async def _operate(self) -> None:
+        await kopf.operator(
+            registry=self._registry(),
+            settings=settings(),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            stop_flag=self._stop,
+        )
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        @kopf.on.login(registry=registry)
+        async def login(**_: object) -> kopf.AiohttpSession:
+            return await self._session()
+
+        @kopf.on.event(group.GROUP, group.VERSION, group.PLURAL, registry=registry)
+        async def event(event: Mapping[str, Any], **_: object) -> None:
+            self._hand_over(self._on_event, event["type"], event["object"])
+
+        return registry
+
+    async def _session(self) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(
+            server=self._connection.server,
+            default_namespace=self._connection.namespace,
+            aiohttp_session=aiohttp.ClientSession(
+                headers=await self._connection.headers(),
+                connector=aiohttp.TCPConnector(limit=16, ssl=self._connection.ssl),
+            ),
+        )
+
+
+def settings() -> kopf.OperatorSettings:
+    """The settings of kopf for a low-level, level-triggered controller of ten thousand objects."""
+    s = kopf.OperatorSettings()
+    s.peering.standalone = True
+    s.scanning.disabled = True
+    s.persistence.finalizer = UNUSED
+    s.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=UNUSED, v1=False)
+    s.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=UNUSED, v1=False)
+    s.persistence.consistency_timeout = 0
+    s.queueing.worker_limit = None
+    s.queueing.idle_timeout = 2.0
+    s.queueing.exit_timeout = 5.0
+    s.queueing.error_delays = (1, 2, 5, 10, 30)
+    s.networking.connect_timeout = 10
+    s.networking.request_timeout = 60
+    s.networking.error_backoffs = Backoffs()
+    # Small pages: 500 objects with a full inline input are 100 MB (rule S10).
+    s.watching.chunk_size = 100
+    s.watching.server_timeout = 300
+    s.watching.client_timeout = 310
+    s.watching.connect_timeout = 30
+    s.posting.enabled = False
+    s.posting.level = logging.WARNING
+    s.execution.max_workers = 1
+    s.process.ultimate_exiting_timeout = 15
+    return s

@@ -1,0 +1,91 @@
+"""Results in a ConfigMap: created once, never overwriting anybody's (rules P24, S8)."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from gemini_operator.api.group import OUTPUT_UID
+from gemini_operator.api.status import OutputStatus
+from gemini_operator.kube import config_maps
+from gemini_operator.kube.client import KubeClient
+from gemini_operator.kube.errors import AlreadyExists, Invalid, NotFound
+from gemini_operator.payload.results import Results
+
+LIMIT = 900 * 1024
+KEY = "results.jsonl"
+
+
+class DeliveryRefused(Exception):
+    """The ConfigMap cannot take the results; the message says why and what to do."""
+
+
+async def check(kube: KubeClient, namespace: str, name: str, uid: str) -> None:
+    """
+    Make sure, before anything is paid for, that the name is free or already ours.
+
+    Raises:
+        DeliveryRefused: a ConfigMap of that name belongs to something else.
+    """
+    try:
+        existing = await config_maps.get(kube, namespace, name)
+    except NotFound:
+        return
+    if _owner(existing) != uid:
+        raise _foreign(name)
+
+
+async def deliver(
+    kube: KubeClient, namespace: str, name: str, uid: str, results: Results
+) -> OutputStatus:
+    """
+    Create the ConfigMap, or find the one that an earlier, interrupted delivery created.
+
+    Raises:
+        DeliveryRefused: the name is taken, or the API server refuses the ConfigMap.
+        gemini_operator.kube.errors.KubeError: it did not answer; delivering again is safe.
+    """
+    try:
+        await config_maps.create(kube, namespace, _manifest(name, uid, results))
+    except AlreadyExists:
+        await _expect_same(kube, namespace, name, uid, results)
+    except Invalid as error:
+        raise DeliveryRefused(f"ConfigMap {name} was refused: {error.message}") from None
+    return OutputStatus(
+        config_map=name, bytes=results.bytes, records=results.records, sha256=results.sha256
+    )
+
+
+async def _expect_same(
+    kube: KubeClient, namespace: str, name: str, uid: str, results: Results
+) -> None:
+    existing = await config_maps.get(kube, namespace, name)
+    if _owner(existing) != uid:
+        raise _foreign(name)
+    data = (existing.get("data") or {}).get(KEY, "")
+    if hashlib.sha256(data.encode()).hexdigest() != results.sha256:
+        raise DeliveryRefused(
+            f"ConfigMap {name} was made for this job but holds other results: delete it"
+        )
+
+
+def _manifest(name: str, uid: str, results: Results) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": name,
+            "annotations": {OUTPUT_UID: uid},
+            "labels": {"app.kubernetes.io/managed-by": "gemini-operator"},
+        },
+        "data": {KEY: results.jsonl},
+    }
+
+
+def _owner(config_map: Mapping[str, Any]) -> str | None:
+    annotations = config_map["metadata"].get("annotations") or {}
+    owner: str | None = annotations.get(OUTPUT_UID)
+    return owner
+
+
+def _foreign(name: str) -> DeliveryRefused:
+    return DeliveryRefused(
+        f"ConfigMap {name} exists and was not made for this job: delete it or name another"
+    )

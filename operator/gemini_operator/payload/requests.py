@@ -1,0 +1,129 @@
+"""A job's requests, read when they are sent and checked before anything is written ahead.
+
+Messages carry line numbers and what is wrong, never the text of an input (rule S9).
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gemini_operator.api.spec import Spec
+from gemini_operator.kube import config_maps
+from gemini_operator.kube.client import KubeClient
+from gemini_operator.kube.errors import NotFound
+
+INLINE_LIMIT = 200 * 1024
+KEY_LIMIT = 256
+
+
+class InvalidInput(Exception):
+    """The input can never be submitted as it is; the message says where and why."""
+
+
+class InputMissing(Exception):
+    """The input is not there yet; the message says what to create."""
+
+
+@dataclass(frozen=True)
+class BatchInput:
+    """Exactly one of: requests (`{"key": …, "request": {…}}` each), or a file of the File API."""
+
+    inline: list[dict[str, Any]] | None = None
+    file_name: str | None = None
+
+
+async def load(
+    kube: KubeClient, namespace: str, spec: Spec, stored: Mapping[str, Any]
+) -> BatchInput:
+    """
+    The input that `spec` names.
+
+    Args:
+        kube: reads the ConfigMap.
+        namespace: the job's namespace.
+        spec: the parsed spec; its inline requests may have been left out.
+        stored: the spec as the API server stores it, inline requests included.
+
+    Raises:
+        InvalidInput: it cannot be submitted.
+        InputMissing: the ConfigMap or its key is not there.
+        gemini_operator.kube.errors.KubeError: the API server did not answer.
+    """
+    if spec.input is None:
+        raise InvalidInput("the job has no input")
+    if spec.input.file_name is not None:
+        return BatchInput(file_name=spec.input.file_name)
+    if spec.input.config_map_key_ref is not None:
+        ref = spec.input.config_map_key_ref
+        text = await _config_map_text(kube, namespace, ref.name, ref.key)
+        return BatchInput(inline=parse_lines(text))
+    return BatchInput(inline=_inline(stored))
+
+
+def _inline(stored: Mapping[str, Any]) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = list((stored.get("input") or {}).get("inline") or ())
+    size = len(json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > INLINE_LIMIT:
+        raise InvalidInput(
+            f"input.inline has {size // 1024} KiB and may have {INLINE_LIMIT // 1024}: put the "
+            "requests into a ConfigMap or a file and name it in input.configMapKeyRef or "
+            "input.fileName"
+        )
+    return items
+
+
+async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str) -> str:
+    try:
+        config_map = await config_maps.get(kube, namespace, name)
+    except NotFound:
+        raise InputMissing(f"there is no ConfigMap {name} in namespace {namespace}") from None
+    if key in (config_map.get("data") or {}):
+        return str(config_map["data"][key])
+    encoded = (config_map.get("binaryData") or {}).get(key)
+    if encoded is None:
+        raise InputMissing(f"ConfigMap {name} has no key {key}")
+    try:
+        return base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise InvalidInput(f"key {key} of ConfigMap {name} is not UTF-8 text") from None
+
+
+def parse_lines(text: str) -> list[dict[str, Any]]:
+    r"""
+    Requests from JSONL: one `{"key": …, "request": {…}}` a line; blank lines are skipped.
+
+    Raises:
+        InvalidInput: names the first line that is wrong.
+    """
+    numbered = enumerate(text.split("\n"), start=1)
+    items = [(number, _request(number, line)) for number, line in numbered if line.strip()]
+    if not items:
+        raise InvalidInput("the input has no requests: every line is blank")
+    _refuse_duplicates(items)
+    return [item for _, item in items]
+
+
+def _request(number: int, line: str) -> dict[str, Any]:
+    try:
+        item = json.loads(line)
+    except (ValueError, RecursionError):
+        raise InvalidInput(f"line {number} is not JSON") from None
+    if not isinstance(item, dict):
+        raise InvalidInput(f"line {number} is not a JSON object")
+    key, request = item.get("key"), item.get("request")
+    if not isinstance(key, str) or not 0 < len(key) <= KEY_LIMIT:
+        raise InvalidInput(f'line {number} has no "key" of 1 to {KEY_LIMIT} characters')
+    if not isinstance(request, dict) or not request:
+        raise InvalidInput(f'line {number} has no "request" object')
+    return {"key": key, "request": request}
+
+
+def _refuse_duplicates(items: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+    seen: dict[str, int] = {}
+    for number, item in items:
+        first = seen.setdefault(item["key"], number)
+        if first != number:
+            raise InvalidInput(f"lines {first} and {number} have the same key")

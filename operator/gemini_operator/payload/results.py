@@ -1,0 +1,85 @@
+"""Results as JSONL: one `{"key": …, "response" | "error": …}` a line, in the order of the input."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class ResultsTooLarge(Exception):
+    """The results exceed the limit of their output; the message gives both sizes."""
+
+
+class MalformedResults(Exception):
+    """Google's result file is not JSONL; the message names the line."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """Rendered results: UTF-8 JSONL, the number of lines and the SHA-256 of the bytes."""
+
+    jsonl: str
+    records: int
+
+    @property
+    def bytes(self) -> int:
+        return len(self.jsonl.encode())
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.jsonl.encode()).hexdigest()
+
+
+def from_inline(items: Iterable[Mapping[str, Any]], limit: int) -> Results:
+    """
+    Results from the items of a batch (`{"metadata": {"key": …}, "response" | "error": …}`).
+
+    Raises:
+        ResultsTooLarge: they have more than `limit` bytes.
+    """
+    rows = ({"key": (item.get("metadata") or {}).get("key"), **_answer(item)} for item in items)
+    return _render(rows, limit)
+
+
+async def from_file(chunks: AsyncIterable[bytes], limit: int) -> Results:
+    """
+    Results from a JSONL file of the File API.
+
+    Raises:
+        ResultsTooLarge: they have more than `limit` bytes.
+        MalformedResults: a line is not a JSON object.
+    """
+    raw = bytearray()
+    async for chunk in chunks:
+        raw += chunk
+    numbered = enumerate(bytes(raw).split(b"\n"), start=1)
+    lines = (_line(number, line) for number, line in numbered if line.strip())
+    return _render(({"key": line.get("key"), **_answer(line)} for line in lines), limit)
+
+
+def _line(number: int, raw: bytes) -> dict[str, Any]:
+    try:
+        line = json.loads(raw)
+    except (ValueError, RecursionError):
+        line = None
+    if not isinstance(line, dict):
+        raise MalformedResults(f"line {number} of Google's result file is not a JSON object")
+    return line
+
+
+def _answer(item: Mapping[str, Any]) -> dict[str, Any]:
+    if item.get("error") is not None:
+        return {"error": item["error"]}
+    return {"response": item.get("response")}
+
+
+def _render(rows: Iterable[Mapping[str, Any]], limit: int) -> Results:
+    lines, size = [], 0
+    for row in rows:
+        line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+        size += len(line.encode("utf-8", "surrogatepass"))
+        if size > limit:
+            raise ResultsTooLarge(f"the results have more than {limit // 1024} KiB")
+        lines.append(line.encode("utf-8", "replace").decode())
+    return Results("".join(lines), len(lines))
