@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretBytes
 
-from gemini_operator.telemetry import logs
+from gemini_operator.telemetry import logs, metrics
 
 RECHECK_SECONDS = 1.0
 
@@ -93,7 +93,14 @@ class KeyDirectory:
             raise ValueError(
                 f"callback keys: the signing key {self._signing!r} is not in {self._path}"
             )
+        _publish(keys)
         return keys
+
+
+def _publish(keys: tuple[CallbackKey, ...]) -> None:
+    metrics.CALLBACK_KEYS.clear()
+    for key in keys:
+        metrics.CALLBACK_KEYS.labels(key.id).set(1)
 
 
 def _look(directory: Path) -> tuple[FileState, ...]:

@@ -1,0 +1,1 @@
+"""Who speaks: pure verification of a delivery's signatures."""

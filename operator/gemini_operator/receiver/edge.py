@@ -1,0 +1,55 @@
+"""What a request must look like before anything in it is read."""
+
+import asyncio
+
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
+
+from gemini_operator.receiver.answers import Refused, Result
+from gemini_operator.receiver.limits import Limits
+
+
+def check_method(request: web.BaseRequest) -> None:
+    """Raise Refused for anything but a POST of HTTP/1.0 or 1.1 that stays HTTP."""
+    if request.version not in (HttpVersion10, HttpVersion11):
+        raise Refused(Result.MALFORMED)  # a line without a version is served as HTTP/0.9 otherwise
+    if request.method != hdrs.METH_POST:
+        raise Refused(Result.BAD_METHOD)
+    if hdrs.UPGRADE in request.headers:
+        raise Refused(Result.MALFORMED)  # its body would count as the other protocol's
+
+
+def check_size(request: web.BaseRequest, limits: Limits) -> None:
+    """Raise Refused for a body that is announced as too long, or as compressed."""
+    if (request.content_length or 0) > limits.body_bytes:
+        raise Refused(Result.TOO_LARGE)
+    encodings = ",".join(request.headers.getall(hdrs.CONTENT_ENCODING, []))
+    if encodings.strip().lower() not in ("", "identity"):
+        raise Refused(Result.ENCODED)
+
+
+async def read_body(request: web.BaseRequest, limits: Limits) -> bytes:
+    """The raw body; raises Refused when it is too long, too slow or broken."""
+    await _invite(request)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limits.body_bytes:
+                    raise Refused(Result.TOO_LARGE)
+    except TimeoutError:
+        raise Refused(Result.SLOW_BODY) from None
+    except (web.RequestPayloadError, OSError):
+        raise Refused(Result.MALFORMED) from None
+    return bytes(body)
+
+
+async def _invite(request: web.BaseRequest) -> None:
+    """Ask for the body where the sender waits to be asked (RFC 9110 §10.1.1)."""
+    expectation = request.headers.get(hdrs.EXPECT)
+    if expectation is None or request.version == HttpVersion10:
+        return
+    if expectation.lower() != "100-continue":
+        raise Refused(Result.BAD_EXPECTATION)
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # the answer itself has not begun

@@ -1,0 +1,74 @@
+"""What a verified delivery says, reduced to the few words that are recorded.
+
+Everything but the fallback time comes from what was signed and does not change between retries, so
+a redelivery derives the same event and writes nothing (P19). Envelope: `{"type", "timestamp",
+"data": {"id", …}}`, ai.google.dev/gemini-api/docs/webhooks.
+"""
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from gemini_operator.api.status import LastEvent
+from gemini_operator.receiver.signatures.headers import WebhookHeaders
+
+_TYPE = re.compile(r"[A-Za-z0-9_-]{1,32}(\.[A-Za-z0-9_-]{1,32}){0,2}", re.ASCII)
+_REMOTE_ID = re.compile(r"(?:batches/)?([A-Za-z0-9_-]{1,128})", re.ASCII)
+_FIRST_YEAR = 1970
+_LAST_TIMESTAMP = 253402300799  # 9999-12-31T23:59:59Z, the last that a date-time can write
+
+
+def derive(headers: WebhookHeaders, attempt: str, body: bytes) -> LastEvent:
+    """`status.lastEvent` of this delivery. Pure, and raises on no body.
+
+    `type` and `remoteName` are absent where the body doesn't hold a usable one; `time` is the
+    event's own, or the attempt's (from the header) where the event has none.
+    """
+    envelope = _parse(body)
+    data = envelope.get("data")
+    return LastEvent(
+        id=headers.id,
+        type=_matched(_TYPE, envelope.get("type")),
+        attempt=attempt,
+        remote_name=_remote_name(data.get("id") if isinstance(data, dict) else None),
+        time=_event_time(envelope.get("timestamp")) or _header_time(headers.timestamp),
+    )
+
+
+def concerns(event: LastEvent, family: str) -> bool:
+    """Whether the event may be about this family of jobs (`batch`); one without a type may."""
+    return event.type is None or event.type.split(".")[0] == family
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        envelope = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return {}
+    return envelope if isinstance(envelope, dict) else {}
+
+
+def _matched(pattern: re.Pattern[str], value: Any) -> str | None:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
+
+
+def _remote_name(value: Any) -> str | None:
+    match = _REMOTE_ID.fullmatch(value) if isinstance(value, str) else None
+    return f"batches/{match[1]}" if match else None
+
+
+def _event_time(value: Any) -> datetime | None:
+    """RFC 3339; a time without an offset is read as UTC."""
+    if not isinstance(value, str) or len(value) > 64:
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return time if time.year >= _FIRST_YEAR else None
+
+
+def _header_time(timestamp: int) -> datetime:
+    return datetime.fromtimestamp(min(timestamp, _LAST_TIMESTAMP), UTC)

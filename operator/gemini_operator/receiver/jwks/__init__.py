@@ -1,0 +1,1 @@
+"""Google's public keys: read strictly, fetched asynchronously, kept with care."""

@@ -1,0 +1,53 @@
+"""Fetching the key set over HTTP."""
+
+import aiohttp
+
+from gemini_operator.receiver.jwks.errors import JwksError
+from gemini_operator.receiver.jwks.parse import parse
+from gemini_operator.receiver.signatures.keys import KeySet
+
+TIMEOUT_SECONDS = 2.0
+MAX_BYTES = 256 * 1024
+
+
+class JwksFetcher:
+    """Asks one URL for its key set: no redirects, no proxies, no cookies, a bounded answer."""
+
+    def __init__(self, url: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
+        self._url = url
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __call__(self) -> KeySet:
+        """The keys published now; raises JwksError."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), timeout=self._timeout
+            )
+        try:
+            async with self._session.get(
+                self._url,
+                allow_redirects=False,
+                headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            ) as response:
+                if response.status != 200:
+                    raise JwksError(f"the answer's status is {response.status}")
+                return parse(await _read(response))
+        except TimeoutError:
+            raise JwksError("no answer in time") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise JwksError(f"no connection: {type(error).__name__}") from None
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise JwksError(f"the answer is longer than {MAX_BYTES} bytes")
+    return bytes(body)

@@ -1,0 +1,63 @@
+"""A JSON Web Key Set becomes the keys that may verify a delivery; pure."""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from gemini_operator.receiver.jwks.errors import JwksError
+from gemini_operator.receiver.signatures.keys import KeySet
+
+MAX_KEYS = 16
+
+_ED25519_LENGTH = 32
+
+
+def parse(document: bytes) -> KeySet:
+    """Every usable key of the set, with or without `kid`; unusable members are skipped.
+
+    Raises JwksError for anything that is not a non-empty JWK Set, as an outage may look like one.
+    """
+    try:
+        content = json.loads(document.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise JwksError("the answer is not JSON") from None
+    members = content.get("keys") if isinstance(content, dict) else None
+    if not isinstance(members, list) or not members:
+        raise JwksError("the answer holds no keys")
+    points = dict.fromkeys(point for member in members if (point := _ed25519_point(member)))
+    keys = tuple(key for point in points if (key := _ed25519_key(point)))
+    return KeySet(ed25519=keys[:MAX_KEYS])
+
+
+def _ed25519_point(member: Any) -> bytes | None:
+    """The public key of one member (RFC 8037), None if it isn't Ed25519 or not for signatures."""
+    if not isinstance(member, dict):
+        return None
+    if member.get("kty") != "OKP" or member.get("crv") != "Ed25519":
+        return None
+    if member.get("use", "sig") != "sig" or member.get("alg", "EdDSA") not in ("EdDSA", "Ed25519"):
+        return None
+    operations = member.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        return None
+    return _base64url(member.get("x"))
+
+
+def _ed25519_key(point: bytes) -> Ed25519PublicKey | None:
+    try:
+        return Ed25519PublicKey.from_public_bytes(point)
+    except ValueError:
+        return None
+
+
+def _base64url(text: Any) -> bytes | None:
+    if not isinstance(text, str) or not text.isascii():
+        return None
+    try:
+        decoded = base64.b64decode(text + "=", altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return decoded if len(decoded) == _ED25519_LENGTH else None

@@ -1,0 +1,77 @@
+"""The receiver as a process: its parts, in the order they start and stop."""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+
+import click
+
+from gemini_operator.callbacks.keys import KeyDirectory
+from gemini_operator.kube import connection
+from gemini_operator.kube.batch_jobs import BatchJobs
+from gemini_operator.kube.client import KubeClient
+from gemini_operator.receiver.acknowledge import Acknowledger
+from gemini_operator.receiver.budget import WriteBudget
+from gemini_operator.receiver.handler import CallbackHandler
+from gemini_operator.receiver.jwks.fetch import JwksFetcher
+from gemini_operator.receiver.jwks.store import JwksStore
+from gemini_operator.receiver.limits import Limits
+from gemini_operator.receiver.server import PublicServer
+from gemini_operator.receiver.settings import Settings
+from gemini_operator.receiver.verification import Verifier
+from gemini_operator.telemetry import logs
+from gemini_operator.telemetry.http import HealthServer
+
+PATCH_TIMEOUT = 2.0
+"""Seconds for one request to the API server; three fit into the time that an answer may take."""
+
+_log = logs.get_logger(__name__)
+
+
+async def run(settings: Settings, keys: KeyDirectory) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what was accepted.
+
+    Raises OSError when a port is taken, and what `kube.connection.load` raises.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        server, store = await _assemble(settings, keys, stack)
+        health = HealthServer(
+            settings.health_host,
+            settings.metrics_port,
+            lambda: server.accepting and not stopping.is_set(),
+        )
+        await health.start()
+        stack.push_async_callback(health.close)
+        await server.start()
+        stack.push_async_callback(server.close)
+        warming = asyncio.create_task(store.warm())
+        stack.callback(warming.cancel)
+        click.echo(f"listening on http://{server.host}:{server.port}")
+        click.echo(f"metrics on http://{settings.health_host}:{health.port}")
+        await stopping.wait()
+        _log.info("stopping: finishing the requests that were accepted")
+
+
+async def _assemble(
+    settings: Settings, keys: KeyDirectory, stack: AsyncExitStack
+) -> tuple[PublicServer, JwksStore]:
+    limits = Limits()
+    target = await connection.load(settings.kubeconfig)
+    client = KubeClient(target, timeout=PATCH_TIMEOUT)
+    stack.push_async_callback(client.close)
+    fetcher = JwksFetcher(settings.jwks_url)
+    stack.push_async_callback(fetcher.close)
+    store = JwksStore(fetcher)
+    stack.push_async_callback(store.close)
+    handler = CallbackHandler(
+        keys=keys,
+        verifier=Verifier(store),
+        acknowledger=Acknowledger(BatchJobs(client)),
+        budget=WriteBudget(),
+        limits=limits,
+    )
+    return PublicServer(handler, host=settings.host, port=settings.port, limits=limits), store

@@ -1,0 +1,50 @@
+"""Checking a delivery with the keys at hand, then once more with newer ones."""
+
+from collections.abc import Sequence
+
+from gemini_operator.receiver.answers import Refused, Result
+from gemini_operator.receiver.jwks.errors import KeysUnavailable
+from gemini_operator.receiver.jwks.store import JwksStore
+from gemini_operator.receiver.signatures import table
+from gemini_operator.receiver.signatures.headers import WebhookHeaders
+from gemini_operator.receiver.signatures.keys import KeySet
+from gemini_operator.receiver.signatures.table import Scheme, Verification
+from gemini_operator.receiver.signatures.verdict import Verdict
+from gemini_operator.telemetry import metrics
+
+
+class Verifier:
+    """Decides whether Google signed a delivery."""
+
+    def __init__(self, store: JwksStore) -> None:
+        self._store = store
+
+    async def verify(
+        self, schemes: Sequence[Scheme], headers: WebhookHeaders, body: bytes, now: float
+    ) -> str:
+        """The name of the scheme that holds.
+
+        Raises Refused: a signature that no key can make valid, or that the newest keys don't match,
+        is the caller's fault; one that newer keys might match is to be sent again (S20).
+        """
+        with metrics.RECEIVER_VERIFICATION_SECONDS.time():
+            try:
+                found = await self._verified(schemes, headers, body, now)
+            except KeysUnavailable as unavailable:
+                raise Refused(Result.NO_KEYS, unavailable.retry_after) from None
+        if found.verdict is not Verdict.VALID:
+            raise Refused(Result.BAD_SIGNATURE)
+        return found.scheme
+
+    async def _verified(
+        self, schemes: Sequence[Scheme], headers: WebhookHeaders, body: bytes, now: float
+    ) -> Verification:
+        without_keys = table.verify(schemes, headers, body, KeySet(), now)
+        if without_keys.verdict is Verdict.UNACCEPTED:
+            return without_keys
+        keys = await self._store.current()
+        found = table.verify(schemes, headers, body, keys, now)
+        if found.verdict is Verdict.MISMATCH:
+            keys = await self._store.newer(keys)
+            found = table.verify(schemes, headers, body, keys, now)
+        return found
