@@ -1,21 +1,13 @@
-"""Finds the programs of the control plane; builds what nobody has."""
+"""Finds the programs of the control plane, and has those built that nobody has."""
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from local import building
 from local.errors import LocalError
-
-MODULE = Path(__file__).parents[1] / "kubernetes"
-
-PACKAGES = {
-    "etcd": "go.etcd.io/etcd/server/v3",
-    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
-    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
-    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
-}
+from local.places import PACKAGES, kubernetes_cache
 
 
 @dataclass(frozen=True)
@@ -26,31 +18,14 @@ class Binaries:
     kubectl: Path
 
 
-def kubernetes_version(module: Path = MODULE) -> str:
-    """The version that go.mod asks for, `v1.37.2` for example."""
-    found = re.search(
-        r"^\s*k8s\.io/kubernetes (v\S+)", (module / "go.mod").read_text(), re.MULTILINE
-    )
-    if not found:
-        raise LocalError(f"{module / 'go.mod'} does not require k8s.io/kubernetes")
-    return found[1]
-
-
-def cache_directory(environment: Mapping[str, str] = os.environ) -> Path:
-    """`$GEMINI_OPERATOR_CACHE`, else `~/.cache/gemini-operator`."""
-    named = environment.get("GEMINI_OPERATOR_CACHE")
-    return Path(named).absolute() if named else Path.home() / ".cache" / "gemini-operator"
-
-
 def find(name: str, environment: Mapping[str, str] = os.environ) -> Path | None:
     """The program in `KUBEBUILDER_ASSETS` or in the cache.
 
     Each is looked for by itself: what setup-envtest installs has no kube-controller-manager.
     """
     assets = environment.get("KUBEBUILDER_ASSETS")
-    cache = cache_directory(environment) / f"kubernetes-{kubernetes_version()}"
-    places = [*([Path(assets).absolute()] if assets else ()), cache]
-    return next((place / name for place in places if os.access(place / name, os.X_OK)), None)
+    places = [*([Path(assets).absolute()] if assets else ()), kubernetes_cache(environment)]
+    return next((place / name for place in places if _is_program(place / name)), None)
 
 
 def present(environment: Mapping[str, str] = os.environ) -> Binaries:
@@ -66,9 +41,10 @@ def ensure(report: Callable[[str], None], environment: Mapping[str, str] = os.en
 
     Raise LocalError when one has to be built and cannot be.
     """
-    missing = [name for name in PACKAGES if find(name, environment) is None]
-    if missing:
-        from local import building  # noqa: PLC0415 -- it imports this module
-
+    if missing := [name for name in PACKAGES if find(name, environment) is None]:
         building.build(missing, report, environment)
     return present(environment)
+
+
+def _is_program(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)
