@@ -21,12 +21,11 @@ ATTEMPT_ID: Final = r"^[0-9a-f]{16}$"
 UID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 SHA256: Final = r"^[0-9a-f]{64}$"
 
-OBJECT_URI: Final = (
-    r"^((s3|gs|az)://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^?#\x00-\x20\x7f]*)?"
-    r"|https://[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:443)?/[^#\x00-\x20\x7f]*)$"
-)
-"""A bucket or container, with or without a path in it; or an https URL, which may carry a query
-but no user, password or port of its own."""
+BUCKET_URI: Final = r"^(s3|gs|az)://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^?#\x00-\x20\x7f]*)?$"
+"""A bucket or container, with or without a path in it."""
+
+HTTPS_URL: Final = r"^https://[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:443)?/[^#\x00-\x20\x7f]*$"
+"""An https URL that may carry a query, but no user, password or port of its own."""
 
 
 def matches(pattern: str, value: object) -> bool:

@@ -142,8 +142,7 @@ class Reason(StrEnum):
     )
     INPUT_MISSING = (
         "InputMissing",
-        "The ConfigMap or the key that holds the input is not there. Create it; the job goes on by "
-        "itself.",
+        "The input is not there: create the ConfigMap or key; the job goes on by itself.",
     )
     CREDENTIALS_REJECTED = (
         "CredentialsRejected",

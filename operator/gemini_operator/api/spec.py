@@ -161,7 +161,7 @@ class Spec(Model):
     """priority is Gemini's batch priority: higher ones run first; it may be negative. Immutable."""
 
     suspend: bool = False
-    """suspend, when true before submission, makes the job wait. Set to true later, it cancels the
+    """suspend true makes a job wait that is not submitted yet. Set to true later, it cancels the
     batch at Google; set to false again, a new batch is submitted and billed. It has no effect on a
     finished job and must be false with adopt."""
 

@@ -12,14 +12,19 @@ URI_LIMIT = 2048
 
 ObjectUri = Annotated[
     str,
-    bounded(URI_LIMIT, names.OBJECT_URI),
+    bounded(URI_LIMIT),
     Field(
         json_schema_extra=rules(
             rule(
+                f"self.matches(r'{names.BUCKET_URI}') || self.matches(r'{names.HTTPS_URL}')",
+                "uri must be s3://bucket/path, gs://bucket/path or az://container/path without "
+                "query, or https://host/path without user, password or port; no spaces, no #",
+            ),
+            rule(
                 "!self.matches('/[.]{1,2}(/|[?]|$)')",
                 "uri cannot have . or .. between its slashes: write the path out",
-            )
+            ),
         )
     ),
 ]
-"""An s3, gs, az or https URI of at most 2048 characters."""
+"""An s3, gs, az or https URI. The API server checks the grammar, with a message for people."""

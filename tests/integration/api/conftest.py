@@ -1,0 +1,11 @@
+"""GeminiBatchJobs, sent to the real API server."""
+
+import pytest
+from tests.integration.api.jobs import Jobs
+
+from local.control_plane import ControlPlane
+
+
+@pytest.fixture
+def jobs(control_plane: ControlPlane, namespace: str) -> Jobs:
+    return Jobs(control_plane.api, namespace)

@@ -1,0 +1,69 @@
+import re
+
+import pytest
+
+from gemini_operator.api.group import RESOLVE_SUBMISSION
+from gemini_operator.api.reasons import Reason
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_reason_is_one_camel_case_word_named_like_its_constant(reason: Reason) -> None:
+    assert re.fullmatch(r"([A-Z][a-z]+)+", reason)
+    assert reason.name == re.sub(r"(?<!^)(?=[A-Z])", "_", reason).upper()
+    assert str(reason) == reason.value
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_message_is_one_or_more_sentences(reason: Reason) -> None:
+    assert re.match(r"[A-Z]|spec\.", reason.message)
+    assert reason.message.endswith(".")
+    assert "  " not in reason.message
+    assert reason.message.isascii()
+    assert len(reason.message) < 400
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.AMBIGUOUS_SUBMISSION,
+        Reason.CREDENTIALS_CHANGED,
+        Reason.CREDENTIALS_MISSING,
+        Reason.CREDENTIALS_REJECTED,
+        Reason.KEY_CHANGED,
+        Reason.NOT_SUPPORTED_YET,
+        Reason.INTERNAL,
+        Reason.INVALID_INPUT,
+        Reason.INVALID_REQUEST,
+        Reason.REMOTE_FAILED,
+        Reason.REMOTE_EXPIRED,
+        Reason.DEADLINE_EXCEEDED,
+        Reason.OUTPUT_TOO_LARGE,
+        Reason.ALREADY_ADOPTED,
+    ],
+)
+def test_a_message_about_a_fault_says_what_to_do(reason: Reason) -> None:
+    assert re.search(
+        r"\b(Create|Correct|Put|Restore|Look|annotate|report|use|Delete|name)\b", reason.message
+    )
+
+
+def test_reasons_have_messages_of_their_own() -> None:
+    assert len({reason.message for reason in Reason}) == len(Reason)
+
+
+def test_particulars_follow_the_message() -> None:
+    told = Reason.CREDENTIALS_MISSING.explain("The Secret gemini-api-key does not exist.")
+
+    assert told == (
+        f"{Reason.CREDENTIALS_MISSING.message} The Secret gemini-api-key does not exist."
+    )
+    assert Reason.SUCCEEDED.explain() == Reason.SUCCEEDED.message
+
+
+def test_a_reason_is_found_by_its_value() -> None:
+    assert Reason("CompletedWithFailures") is Reason.COMPLETED_WITH_FAILURES
+
+
+def test_the_way_out_of_an_ambiguous_submission_is_spelled_out() -> None:
+    assert RESOLVE_SUBMISSION in Reason.AMBIGUOUS_SUBMISSION.message
+    assert "Resubmit:<attempt id>" in Reason.AMBIGUOUS_SUBMISSION.message
