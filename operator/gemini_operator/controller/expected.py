@@ -93,7 +93,7 @@ class Expected:
 
     async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call until the API server answers; what it refuses for now is logged."""
-        for delay in (*PROBE_DELAYS, *itertools.repeat(PROBE_DELAYS[-1])):
+        for delay in itertools.chain(PROBE_DELAYS, itertools.repeat(PROBE_DELAYS[-1])):
             try:
                 return await call()
             except KubeError as error:

@@ -66,8 +66,8 @@ def from_object(body: Mapping[str, Any]) -> Job:
     """
     Project an object as the API server stores it.
 
-    Inline requests are replaced by an empty list (they may be 200 KiB and are read when they are
-    sent), and only our own annotations are kept (rule S10).
+    Of inline requests only the first key is kept (all may have 200 KiB, and are read when they are
+    sent), and of annotations only our own (rule S10).
 
     Raises:
         pydantic.ValidationError: the stored object does not fit the schema of this version.
@@ -93,7 +93,8 @@ def _without_payload(spec: Mapping[str, Any]) -> dict[str, Any]:
     source = spec.get("input")
     if not source or "inline" not in source:
         return dict(spec)
-    return {**spec, "input": {**source, "inline": []}}
+    first = source["inline"][0]["key"]
+    return {**spec, "input": {**source, "inline": [{"key": first, "request": {}}]}}
 
 
 def _ours(annotations: Mapping[str, str]) -> dict[str, str]:

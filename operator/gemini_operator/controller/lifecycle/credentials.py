@@ -1,6 +1,6 @@
 """A missing, broken or refused API key stalls the job with a reason, and heals by itself."""
 
-from gemini_operator.api.conditions import STALLED, find
+from gemini_operator.api.conditions import STALLED, find, without_condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Write
@@ -36,7 +36,9 @@ def healed(view: View, status: Status) -> Status:
         return status
     if condition.reason not in HEALED_BY_AN_ANSWER:
         return status
-    return view.condition(status, STALLED, False, Reason.RESOLVED)
+    return status.model_copy(
+        update={"conditions": tuple(without_condition(status.conditions, STALLED))}
+    )
 
 
 def decide(view: View) -> Decision | None:

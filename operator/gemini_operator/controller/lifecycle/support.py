@@ -1,6 +1,6 @@
 """Fields whose behaviour is not there yet are refused in plain words, never ignored."""
 
-from gemini_operator.api.conditions import STALLED, find
+from gemini_operator.api.conditions import STALLED, find, without_condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Spec
 from gemini_operator.controller.lifecycle.view import Decision, View, Wait, Write
@@ -33,5 +33,7 @@ def decide(view: View) -> Decision | None:
             return Write(status)
         return Wait() if view.status.attempt is None else None
     if ours and stalled is not None and stalled.status == "True":
-        return Write(view.condition(view.status, STALLED, False, Reason.RESOLVED))
+        return Write(
+            view.revise(conditions=tuple(without_condition(view.status.conditions, STALLED)))
+        )
     return None

@@ -1,0 +1,33 @@
+"""A whole operator for one test: emulator, receiver and controller with the least rights."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.kubectl import Kubectl
+from tests.emulator_process import EmulatorProcess
+from tests.operator_process import CONTROLLER_RULES, RECEIVER_RULES, Operator
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[EmulatorProcess]:
+    with EmulatorProcess(tmp_path / "emulator") as process:
+        yield process
+
+
+@pytest.fixture
+def operator(
+    namespace: str,
+    kubectl: Kubectl,
+    tmp_path: Path,
+    emulator: EmulatorProcess,
+    service_account_kubeconfig,
+) -> Iterator[Operator]:
+    """Not started yet."""
+    kubeconfigs = {
+        "controller": service_account_kubeconfig(CONTROLLER_RULES, cluster_wide=False),
+        "receiver": service_account_kubeconfig(RECEIVER_RULES, cluster_wide=False),
+    }
+    with Operator(namespace, kubectl, tmp_path, emulator, kubeconfigs) as processes:
+        yield processes

@@ -1,0 +1,253 @@
+"""The controller and the receiver as processes of their own, in one namespace of a real cluster."""
+
+import json
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from local.kubectl import Kubectl
+from tests.emulator_process import API_KEY, PROGRAM, EmulatorProcess
+from tests.waiting import eventually
+
+SIGNING_KEY = "key-1"
+CALLBACK_KEY = "0123456789abcdef" * 4
+
+# The least that each process needs; the tests run with exactly these.
+GROUP = "gemini-operator.io"
+CONTROLLER_RULES: list[Mapping[str, list[str]]] = [
+    {
+        "apiGroups": [GROUP],
+        "resources": ["geminibatchjobs"],
+        "verbs": ["get", "list", "watch", "patch", "delete"],
+    },
+    {"apiGroups": [GROUP], "resources": ["geminibatchjobs/status"], "verbs": ["patch"]},
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]},
+    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+]
+RECEIVER_RULES: list[Mapping[str, list[str]]] = [
+    {"apiGroups": [GROUP], "resources": ["geminibatchjobs/status"], "verbs": ["patch"]},
+]
+
+_DEADLINE = 30.0
+
+
+class Process:
+    """One `gemini-operator` process; its ports stay the same through every restart."""
+
+    def __init__(self, command: str, log: Path, *args: str) -> None:
+        self.command = command
+        self.log = log
+        self.args = list(args)
+        self.url = ""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, f"the {self.command} is not running"
+        return self._process.pid
+
+    def start(self, *more: str) -> None:
+        """Start and wait until it serves its first port."""
+        assert self._process is None, f"the {self.command} is running already"
+        offset = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [PROGRAM, self.command, *self.args, *more],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.url = eventually(
+            lambda: self._address(offset), timeout=_DEADLINE, what=f"the {self.command} to listen"
+        )
+
+    def ready(self) -> bool:
+        """Whether /readyz answers 200."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it with SIGKILL, at whatever it is doing."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """End it with SIGTERM; answers with the exit status."""
+        return self._end(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Wait for it to end by itself."""
+        assert self._process is not None
+        status = self._process.wait(_DEADLINE)
+        self._process = None
+        return status
+
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def text(self) -> str:
+        """Everything it has printed and logged."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def _address(self, offset: int) -> str | None:
+        assert self._process is not None
+        text = self.log.read_bytes()[offset:].decode(errors="replace")
+        if self._process.poll() is not None:
+            raise RuntimeError(f"the {self.command} has ended: {text}")
+        lines = [line for line in text.splitlines() if line.startswith("listening on ")]
+        return (
+            lines[0].removeprefix("listening on ").replace("0.0.0.0", "127.0.0.1")
+            if lines
+            else None
+        )
+
+    def _end(self, number: signal.Signals) -> int:
+        if self._process is None:
+            return 0
+        process, self._process = self._process, None
+        process.send_signal(number)
+        try:
+            return process.wait(_DEADLINE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+
+class Operator:
+    """A controller, a receiver and the emulator, around one namespace."""
+
+    def __init__(
+        self,
+        namespace: str,
+        kubectl: Kubectl,
+        directory: Path,
+        emulator: EmulatorProcess,
+        kubeconfigs: Mapping[str, Path],
+    ) -> None:
+        self.namespace = namespace
+        self.emulator = emulator
+        self._kubectl = kubectl
+        keys = directory / "callback-keys"
+        keys.mkdir()
+        (keys / SIGNING_KEY).write_text(CALLBACK_KEY + "\n")
+        self.receiver = Process(
+            "receiver",
+            directory / "receiver.log",
+            *("--kubeconfig", str(kubeconfigs["receiver"])),
+            *("--host", "127.0.0.1", "--health-host", "127.0.0.1", "--metrics-port", "0"),
+            *("--callback-keys-dir", str(keys)),
+            *("--allow-insecure-jwks", "--log-level", "debug"),
+        )
+        self.controller = Process(
+            "controller",
+            directory / "controller.log",
+            *("--kubeconfig", str(kubeconfigs["controller"]), "--namespaces", namespace),
+            *("--gemini-base-url", emulator.url, "--allow-insecure-gemini"),
+            *("--callback-keys-dir", str(keys), "--callback-signing-key", SIGNING_KEY),
+            *("--health-host", "127.0.0.1", "--metrics-port", "0"),
+            *("--create-timeout", "2", "--submit-grace", "4", "--credentials-ttl", "0.5"),
+            *("--log-level", "debug"),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.controller.stop()
+        self.receiver.stop()
+        if kind is not None:
+            for process in (self.controller, self.receiver):
+                print(f"--- {process.command}\n{process.text()[-6000:]}")
+            print(f"--- objects\n{self.kubectl('get', 'gbj', '-o', 'yaml')[-6000:]}")
+
+    def start(self, *controller_args: str) -> None:
+        """The receiver, the API key's Secret, then the controller with callbacks."""
+        self.start_receiver()
+        self.put_key(API_KEY)
+        self.start_controller(*controller_args)
+
+    def start_receiver(self, jwks_url: str | None = None) -> None:
+        port = self.receiver.url.rpartition(":")[2] if self.receiver.url else "0"
+        self.receiver.start("--port", port, "--jwks-url", jwks_url or self.emulator.jwks_url)
+
+    def start_controller(self, *args: str) -> None:
+        public = ("--public-url", self.receiver.url) if self.receiver.url else ()
+        self.controller.start(*public, *args)
+
+    def put_key(self, value: str, name: str = "gemini-api-key", key: str = "api-key") -> None:
+        """Create or replace the Secret with the API key."""
+        secret = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name},
+            "stringData": {key: value},
+        }
+        self.apply(secret)
+
+    def apply(self, *manifests: Mapping[str, Any]) -> None:
+        items = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+        self.kubectl("apply", "-f", "-", stdin=json.dumps(items))
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        return self._kubectl("-n", self.namespace, *arguments, stdin=stdin)
+
+    def get(self, name: str, kind: str = "gbj") -> Any:
+        return json.loads(self.kubectl("get", kind, name, "-o", "json"))
+
+    def status(self, name: str) -> Any:
+        return self.get(name).get("status") or {}
+
+    def condition(self, name: str, kind: str) -> Any:
+        conditions = self.status(name).get("conditions") or ()
+        return next((c for c in conditions if c["type"] == kind), {})
+
+    def wait_condition(self, name: str, kind: str, reason: str = "", timeout: float = 30) -> Any:
+        """Wait until a condition is True (with that reason); answers with the condition."""
+
+        def holds() -> Any:
+            condition = self.condition(name, kind)
+            fits = condition.get("status") == "True" and condition["reason"].startswith(reason)
+            return condition if fits else None
+
+        return eventually(holds, timeout=timeout, interval=0.1, what=f"{name}: {kind} {reason}")
+
+    def wait_complete(self, name: str, timeout: float = 30) -> Any:
+        """`kubectl wait`, as a user does it; answers with the status."""
+        self.kubectl("wait", "--for=condition=Complete", f"gbj/{name}", f"--timeout={timeout:g}s")
+        return self.status(name)
+
+    def batches(self) -> list[Any]:
+        """Google's side: every batch that was ever created and not deleted."""
+        return list(self.emulator.state()["jobs"])
+
+
+def inline_job(name: str, texts: Mapping[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+    """A job with inline requests, complete but for its namespace."""
+    texts = texts or {"greeting": "Say hello."}
+    requests = [
+        {"key": key, "request": {"contents": [{"parts": [{"text": text}], "role": "user"}]}}
+        for key, text in texts.items()
+    ]
+    return {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": "GeminiBatchJob",
+        "metadata": {"name": name},
+        "spec": {"model": "gemini-2.5-flash", "input": {"inline": requests}, **spec},
+    }
