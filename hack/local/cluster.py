@@ -1,0 +1,55 @@
+"""What the operator finds in the local cluster: its kind, its accounts, its keys."""
+
+import secrets
+from pathlib import Path
+
+from local.access import Account
+from local.control_plane import ControlPlane
+from local.credentials import write_private
+from local.errors import LocalError
+from local.services import SIGNING_KEY, Services
+
+PROJECT = Path(__file__).parents[2]
+CRDS = PROJECT / "crds"
+RBAC = Path(__file__).with_name("rbac.yaml")
+
+OPERATOR_NAMESPACE = "gemini-operator"
+TOKEN_SECONDS = 365 * 24 * 3600
+
+API_KEY_SECRET = "/api/v1/namespaces/default/secrets"  # noqa: S105 -- a path
+
+
+def prepare(plane: ControlPlane, services: Services) -> None:
+    """Bring it all up to date; what is there already and needs no change stays."""
+    apply_crds(plane)
+    plane.kubectl("apply", "-f", str(RBAC))
+    for name in ("controller", "receiver"):
+        account = Account(OPERATOR_NAMESPACE, name)
+        path = services.kubeconfig(name)
+        account.write_kubeconfig(plane.api, path, seconds=TOKEN_SECONDS)
+    _create_callback_key(services)
+    _create_api_key(plane)
+
+
+def apply_crds(plane: ControlPlane) -> None:
+    """Return when the API server serves the project's kinds."""
+    if not list(CRDS.glob("*.yaml")):
+        raise LocalError(f"there is no CRD in {CRDS}: run `make crds`")
+    plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+    plane.kubectl("wait", "--for=condition=Established", "-f", str(CRDS), "--timeout=30s")
+
+
+def _create_callback_key(services: Services) -> None:
+    services.callback_keys.mkdir(mode=0o700, exist_ok=True)
+    key = services.callback_keys / SIGNING_KEY
+    if not key.exists():
+        write_private(key, secrets.token_hex(32) + "\n")
+
+
+def _create_api_key(plane: ControlPlane) -> None:
+    """One that the emulator takes and Google never would."""
+    if plane.api.answers(f"{API_KEY_SECRET}/gemini-api-key"):
+        return
+    key = {"api-key": f"emulator-local-{secrets.token_hex(16)}"}
+    body = {"metadata": {"name": "gemini-api-key"}, "stringData": key}
+    plane.api.request("POST", API_KEY_SECRET, body)
