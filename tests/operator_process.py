@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -172,10 +173,7 @@ class Operator:
     ) -> None:
         self.controller.stop()
         self.receiver.stop()
-        if kind is not None:
-            for process in (self.controller, self.receiver):
-                print(f"--- {process.command}\n{process.text()[-6000:]}")
-            print(f"--- objects\n{self.kubectl('get', 'gbj', '-o', 'yaml')[-6000:]}")
+        sys.stdout.write(self._story())
 
     def start(self, *controller_args: str) -> None:
         """The receiver, the API key's Secret, then the controller with callbacks."""
@@ -190,6 +188,12 @@ class Operator:
     def start_controller(self, *args: str) -> None:
         public = ("--public-url", self.receiver.url) if self.receiver.url else ()
         self.controller.start(*public, *args)
+
+    def _story(self) -> str:
+        """What pytest shows of a test that failed."""
+        logs = [f"--- {p.command}\n{p.text()[-6000:]}" for p in (self.controller, self.receiver)]
+        objects = self.kubectl("get", "gbj", "-o", "yaml", "--ignore-not-found")
+        return "\n".join([*logs, f"--- objects\n{objects[-6000:]}"])
 
     def put_key(self, value: str, name: str = "gemini-api-key", key: str = "api-key") -> None:
         """Create or replace the Secret with the API key."""

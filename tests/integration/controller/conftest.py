@@ -7,6 +7,7 @@ import pytest
 
 from local.kubectl import Kubectl
 from tests.emulator_process import EmulatorProcess
+from tests.integration.conftest import KubeconfigFor
 from tests.operator_process import CONTROLLER_RULES, RECEIVER_RULES, Operator
 
 
@@ -22,7 +23,7 @@ def operator(
     kubectl: Kubectl,
     tmp_path: Path,
     emulator: EmulatorProcess,
-    service_account_kubeconfig,
+    service_account_kubeconfig: KubeconfigFor,
 ) -> Iterator[Operator]:
     """Not started yet."""
     kubeconfigs = {

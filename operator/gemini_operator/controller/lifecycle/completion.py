@@ -43,7 +43,7 @@ def delivered(view: View, observation: Observation, output: OutputStatus) -> Wri
         output=output,
     )
     message = reason.explain(_tally(requests, output))
-    status = healed(view, view.condition(status, COMPLETE, True, reason, message))
+    status = healed(view.condition(status, COMPLETE, True, reason, message))
     return Write(status, (Notice(reason, message, warning=bool(failed)),))
 
 
@@ -66,7 +66,7 @@ def _ended_badly(view: View, summary: Summary) -> Write:
 
 def _failed(view: View, status: Status, reason: Reason, detail: str) -> Write:
     message = reason.explain(detail)
-    status = healed(view, view.condition(status, FAILED, True, reason, message))
+    status = healed(view.condition(status, FAILED, True, reason, message))
     return Write(status, (Notice(reason, message, warning=True),))
 
 

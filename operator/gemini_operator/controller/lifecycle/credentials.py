@@ -29,7 +29,7 @@ def stalled(view: View, reason: Reason, detail: str, seconds: float) -> Write:
     return Write(status, () if said else (Notice(reason, message, warning=True),), seconds)
 
 
-def healed(view: View, status: Status) -> Status:
+def healed(status: Status) -> Status:
     """`status` without the trouble that a good answer from Google has ended."""
     condition = find(status.conditions, STALLED)
     if condition is None or condition.status != "True":

@@ -140,7 +140,7 @@ def _looked_at(view: View, summary: Summary) -> Status:
         requests=requests_of(summary) or view.status.requests,
         state=STATES.get(summary.outcome, view.status.state),
     )
-    return healed(view, status)
+    return healed(status)
 
 
 def _write_or_wait(view: View, status: Status, seconds: float | None) -> Decision:
@@ -155,5 +155,5 @@ def _gone(view: View, same_key: bool) -> Decision:
         status = view.condition(view.status, STALLED, True, reason, message)
         return Wait() if status == view.status else Write(status, (notice,))
     status = view.revise(state="Failed", completion_time=view.now)
-    status = healed(view, view.condition(status, FAILED, True, reason, message))
+    status = healed(view.condition(status, FAILED, True, reason, message))
     return Write(status, (notice,))

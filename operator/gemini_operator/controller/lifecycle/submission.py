@@ -45,7 +45,7 @@ def named(view: View, summary: Summary) -> Status:
         requests=requests_of(summary),
         state=STATES.get(summary.outcome, "Running"),
     )
-    return healed(view, view.condition(status, SUBMITTED, True, Reason.SUBMITTED))
+    return healed(view.condition(status, SUBMITTED, True, Reason.SUBMITTED))
 
 
 def submitted(summary: Summary) -> Notice:
@@ -91,5 +91,5 @@ def failed(view: View, reason: Reason, detail: str) -> Write:
     status = view.revise(without_attempt(view), state="Failed", completion_time=view.now)
     message = reason.explain(detail)
     status = view.condition(status, SUBMITTED, False, reason, message)
-    status = healed(view, view.condition(status, FAILED, True, reason, message))
+    status = healed(view.condition(status, FAILED, True, reason, message))
     return Write(status, (Notice(reason, message, warning=True),))
