@@ -9,7 +9,7 @@ _KEY = re.compile(r"[\x21-\x7e]{20,512}")
 _EPHEMERAL = "auth_tokens/"
 
 
-class InvalidKey(ValueError):  # noqa: N818 - says what the key is, as NotFound does
+class InvalidKey(ValueError):
     """A string that cannot be a Gemini API key; the message never contains it."""
 
 

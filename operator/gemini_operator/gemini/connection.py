@@ -63,14 +63,15 @@ class Connection:
             path: a resource name whose grammar was checked, such as `batches/abc`.
             call: what is asked, for messages.
             params: the query.
-            limit: bytes of the answer; an ordinary answer's when None.
+            limit: bytes of the answer, for callers that can do something about a larger one.
             seconds: for the whole call; `GeminiSettings.timeout` when None.
 
         Raises:
+            errors.TooLarge: the answer exceeds `limit`.
             errors.GeminiError: of the kinds for calls that can be repeated.
         """
         seconds = self._settings.timeout if seconds is None else seconds
-        exchange = Exchange() if limit is None else Exchange(limit=limit)
+        exchange = Exchange(limit=limit)
         request = self._request(path, params, seconds)
         answer = await self.exchange(
             lambda: self.http.send(request), exchange, call=call, seconds=seconds

@@ -10,7 +10,7 @@ _SCALARS = re.compile(rb'[^"\[\]{}]+|"(?:[^"\\]++|\\.?)*+(?:"|\Z)', re.DOTALL)
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 
 
-class Undecodable(ValueError):  # noqa: N818 - says what the document is
+class Undecodable(ValueError):
     """The bytes are not a JSON object within the bounds."""
 
 

@@ -3,8 +3,6 @@
 Every message is one line for a person, already sanitised, and never contains an API key.
 """
 
-# ruff: noqa: N818 -- the names say what happened, as the protocol's table does
-
 
 class GeminiError(Exception):
     """

@@ -7,6 +7,7 @@ from gemini_operator.gemini import batch_resource, errors
 from gemini_operator.gemini.connection import Connection
 from gemini_operator.gemini.remote import Listing, Summary
 from gemini_operator.gemini.settings import GeminiSettings
+from gemini_operator.gemini.transport import ANSWER_LIMIT
 from gemini_operator.telemetry import logs
 
 _log = logs.get_logger(__name__)
@@ -68,7 +69,9 @@ class _Pass:
         while True:
             params = {"pageSize": str(self._size)} | ({"pageToken": token} if token else {})
             try:
-                return await self._connection.read("batches", call="batches.list", params=params)
+                return await self._connection.read(
+                    "batches", call="batches.list", params=params, limit=ANSWER_LIMIT
+                )
             except errors.TooLarge:
                 if self._size == 1:
                     return None

@@ -38,8 +38,8 @@ class Exchange:
     through and keeps neither the answer's bytes nor its headers.
     """
 
-    limit: int = ANSWER_LIMIT
-    """Bytes of a 200 answer."""
+    limit: int | None = None
+    """Bytes of a 200 answer whose size the caller cares for; None means an ordinary answer."""
     stream: bool = False
     """Whether a 200 answer is passed on unread; then its reader counts."""
     may_send: Callable[[], bool] | None = None
@@ -70,6 +70,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         errors.Rejected: the request names another scheme, host or port; nothing was sent.
         errors.NotSent: the exchange's `may_send` said no; nothing was sent.
         errors.TooLarge: a 200 answer exceeds the exchange's limit.
+        errors.Unavailable: a 200 answer exceeds what is ordinary.
         httpx2.TransportError, httpx2.DecodingError: the connection or the answer is broken.
     """
 
@@ -131,17 +132,18 @@ def _refuse_odd_encodings(response: httpx2.Response) -> None:
         raise httpx2.DecodingError("an encoding that was not asked for")
 
 
-async def _read(response: httpx2.Response, limit: int) -> bytes:
-    good = response.status_code == 200
-    limit = limit if good else ERROR_LIMIT
+async def _read(response: httpx2.Response, limit: int | None) -> bytes:
+    """All of a 200 answer or an error; the beginning of any other."""
+    most = ERROR_LIMIT if response.status_code != 200 else limit or ANSWER_LIMIT
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
-        if len(body) > limit:
-            if good:
-                raise errors.TooLarge(f"Google's answer is larger than {limit} bytes")
-            break
-    return bytes(body[:limit])
+        if len(body) > most and response.status_code != 200:
+            return bytes(body[:most])
+        if len(body) > most:
+            kind = errors.TooLarge if limit else errors.Unavailable
+            raise kind(f"Google's answer is larger than {most} bytes", status=200)
+    return bytes(body)
 
 
 def _own_headers(headers: httpx2.Headers) -> httpx2.Headers:

@@ -1,0 +1,317 @@
+import asyncio
+import traceback
+from typing import Any
+
+import httpx2
+import pytest
+from google.genai import types
+from tests.emulator_process import API_KEY
+from tests.integration.gemini.conftest import ClientFor
+from tests.integration.gemini.peer import (
+    Peer,
+    breaks_off,
+    drops,
+    hangs,
+    inflates,
+    redirects,
+    refuses,
+    says,
+    sends,
+    trickles,
+)
+from tests.waiting import eventually_async
+
+from gemini_operator.gemini import errors
+from gemini_operator.gemini.clients import GeminiClient
+from gemini_operator.gemini.remote import Submission
+from gemini_operator.gemini.transport import ANSWER_LIMIT, ERROR_LIMIT
+
+SUBMISSION = Submission("gemini-2.5-flash", "GenerateContent", "d", inline=[])
+REDIRECTS = [301, 302, 303, 307, 308]
+
+
+async def read_all(client: GeminiClient, name: str = "files/f1", limit: int = 2**20) -> bytes:
+    return b"".join([piece async for piece in client.files.download(name, limit)])
+
+
+CALLS = {
+    "create": lambda client: client.batches.submit(SUBMISSION),
+    "list": lambda client: client.batches.search(),
+    "get": lambda client: client.batches.observe("batches/b1"),
+    "cancel": lambda client: client.batches.cancel("batches/b1"),
+    "delete": lambda client: client.batches.delete("batches/b1"),
+    "file get": lambda client: client.files.get("files/f1"),
+    "file delete": lambda client: client.files.delete("files/f1"),
+    "file download": read_all,
+}
+every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+
+
+@every_call
+@pytest.mark.parametrize("status", REDIRECTS)
+async def test_s21_no_call_follows_a_redirect(
+    call: Any, status: int, peer: Peer, stranger: Peer, client_for: ClientFor
+) -> None:
+    """Neither to a stranger, who would be shown the API key, nor at home."""
+    peer.then(
+        redirects(status, f"{stranger.url}/v1beta/batches"), redirects(status, "/v1beta/batches")
+    )
+    client = client_for(peer.url)
+    for _ in range(2):
+        with pytest.raises((errors.Ambiguous, errors.Unavailable)):
+            await call(client)
+    assert stranger.seen == []
+    assert len(peer.seen) == 2
+
+
+async def test_s21_the_other_half_of_the_sdk_follows_no_redirect_either(
+    peer: Peer, stranger: Peer, client_for: ClientFor
+) -> None:
+    peer.then(redirects(307, f"{stranger.url}/x"), redirects(307, "/v1beta/interactions/again"))
+    client = client_for(peer.url)
+    for _ in range(2):
+        with pytest.raises(Exception, match="307"):
+            await client._sdk.aio.interactions.get("i1")
+    assert stranger.seen == []
+    assert len(peer.seen) == 2
+
+
+async def test_s21_an_upload_address_elsewhere_gets_no_data(
+    peer: Peer, stranger: Peer, client_for: ClientFor, tmp_path: Any
+) -> None:
+    peer.then(says({}, headers={"x-goog-upload-url": f"{stranger.url}/upload/1"}))
+    (tmp_path / "in.jsonl").write_text("{}\n")
+    client = client_for(peer.url)
+    with pytest.raises(errors.Rejected, match="not sent"):
+        await client._sdk.aio.files.upload(
+            file=tmp_path / "in.jsonl", config=types.UploadFileConfig(mime_type="jsonl")
+        )
+    assert stranger.seen == []
+    assert len(peer.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1:{port}/v1beta/batches",
+        "http://localhost:{port}/v1beta/batches",
+        "http://127.0.0.1/v1beta/batches",
+        "http://127.0.0.1.:{port}/v1beta/batches",
+    ],
+)
+async def test_s21_scheme_host_and_port_must_be_those_of_the_base_url(
+    url: str, peer: Peer, client_for: ClientFor
+) -> None:
+    client = client_for(peer.url)
+    with pytest.raises(errors.Rejected, match="not sent"):
+        await client._connection.http.get(url.format(port=peer.url.rpartition(":")[2]))
+    assert peer.seen == []
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_s21_a_proxy_of_the_environment_is_used_only_when_asked_for(
+    trusted: bool,
+    peer: Peer,
+    stranger: Peer,
+    client_for: ClientFor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, stranger.url)
+    await client_for(peer.url, trust_env=trusted).batches.search()
+    used, unused = (stranger, peer) if trusted else (peer, stranger)
+    assert len(used.seen) == 1
+    assert unused.seen == []
+
+
+@every_call
+async def test_a_dropped_connection_is_reported_and_nothing_is_sent_again(
+    call: Any, peer: Peer, client_for: ClientFor
+) -> None:
+    peer.then(drops)
+    with pytest.raises((errors.Ambiguous, errors.Unavailable)):
+        await call(client_for(peer.url))
+    assert len(peer.seen) == 1
+
+
+async def test_p10_a_create_whose_kept_connection_breaks_is_sent_once(
+    peer: Peer, client_for: ClientFor
+) -> None:
+    """The pool may not take the break of an old connection for leave to try a new one."""
+    client = client_for(peer.url)
+    await client.batches.search()
+    peer.then(drops)
+    with pytest.raises(errors.Ambiguous, match="broke"):
+        await client.batches.submit(SUBMISSION)
+    assert [seen.method for seen in peer.seen] == ["GET", "POST"]
+
+
+async def test_every_status_leads_to_one_request(peer: Peer, client_for: ClientFor) -> None:
+    client = client_for(peer.url)
+    for number, status in enumerate([408, 429, 500, 502, 503, 504], 1):
+        peer.then(refuses(status, headers={"Retry-After": "0"}))
+        with pytest.raises(errors.GeminiError):
+            await client.batches.submit(SUBMISSION)
+        assert len(peer.seen) == number
+
+
+@every_call
+async def test_s22_an_error_body_is_cut_and_its_status_counts(
+    call: Any, peer: Peer, client_for: ClientFor
+) -> None:
+    peer.then(inflates(200 * ERROR_LIMIT, 401))
+    with pytest.raises(errors.CredentialsRejected):
+        await call(client_for(peer.url))
+
+
+@every_call
+async def test_s22_an_answer_is_measured_decompressed(
+    call: Any, peer: Peer, client_for: ClientFor
+) -> None:
+    client = client_for(peer.url, results_limit=ANSWER_LIMIT)
+    for _ in range(8):  # a list is asked for again in smaller pages
+        peer.then(inflates(20 * ANSWER_LIMIT))
+    kinds = (errors.Ambiguous, errors.Unavailable, errors.TooLarge)
+    if call is CALLS["list"]:
+        assert not (await client.batches.search()).complete
+        return
+    with pytest.raises(kinds):
+        await call(client)
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "x"])
+@every_call
+async def test_s22_an_encoding_that_was_not_asked_for_is_refused(
+    call: Any, encoding: str, peer: Peer, client_for: ClientFor
+) -> None:
+    peer.then(sends(b"{}", headers={"Content-Encoding": encoding}))
+    with pytest.raises((errors.Ambiguous, errors.Unavailable), match="could not be read"):
+        await call(client_for(peer.url))
+
+
+async def test_s22_cookies_are_not_kept(peer: Peer, client_for: ClientFor) -> None:
+    client = client_for(peer.url)
+    cookie = {"Set-Cookie": "a=b; Path=/"}
+    peer.then(says({}, headers=cookie), sends(b"x", headers=cookie), says({}))
+    await client.batches.search()
+    await read_all(client)
+    await client.batches.search()
+    assert [seen.all("cookie") for seen in peer.seen] == [[], [], []]
+
+
+async def test_each_request_carries_the_key_once_and_asks_for_gzip(
+    peer: Peer, client_for: ClientFor
+) -> None:
+    client = client_for(peer.url)
+    peer.then(says({"name": "batches/b1"}))
+    await client.batches.submit(SUBMISSION)
+    await client.batches.search()
+    for seen in peer.seen:
+        assert seen.all("x-goog-api-key") == [API_KEY]
+        assert seen.all("accept-encoding") == ["gzip"]
+        assert seen.all("x-server-timeout") != []
+        assert "key=" not in seen.target
+
+
+async def test_a_path_in_the_base_url_is_kept(peer: Peer, client_for: ClientFor) -> None:
+    client = client_for(f"{peer.url}/proxy/a%20b/")
+    peer.then(says({"name": "batches/b1"}))
+    await client.batches.submit(SUBMISSION)
+    await client.batches.search()
+    assert [seen.target.partition("?")[0] for seen in peer.seen] == [
+        "/proxy/a%20b/v1beta/models/gemini-2.5-flash:batchGenerateContent",
+        "/proxy/a%20b/v1beta/batches",
+    ]
+
+
+async def test_p08_a_create_that_comes_too_late_is_not_sent(
+    peer: Peer, client_for: ClientFor
+) -> None:
+    client = client_for(peer.url)
+    with pytest.raises(errors.NotSent):
+        await client.batches.submit(SUBMISSION, may_send=lambda: False)
+    assert peer.seen == []
+    peer.then(says({"name": "batches/b1"}))
+    assert (await client.batches.submit(SUBMISSION, may_send=lambda: True)).name == "batches/b1"
+
+
+async def test_p08_the_question_is_asked_when_the_connection_stands(client_for: ClientFor) -> None:
+    """Time spent on connecting counts: with nobody there to connect to, nobody is asked."""
+    asked = []
+    client = client_for("http://127.0.0.1:1")
+    with pytest.raises(errors.Ambiguous, match="no connection"):
+        await client.batches.submit(SUBMISSION, may_send=lambda: not asked.append(1))
+    assert asked == []
+
+
+@pytest.mark.parametrize("slow", [hangs, trickles(0.01)], ids=["silent", "trickling"])
+async def test_p08_a_create_has_a_timeout_of_its_own(
+    slow: Any, peer: Peer, client_for: ClientFor
+) -> None:
+    peer.then(slow)
+    client = client_for(peer.url, create_timeout=0.2, timeout=60)
+    with pytest.raises(errors.Ambiguous, match="in time"):
+        await client.batches.submit(SUBMISSION)
+
+
+@pytest.mark.parametrize("slow", [hangs, trickles(0.01)], ids=["silent", "trickling"])
+@pytest.mark.parametrize("name", ["list", "get", "cancel", "delete", "file get", "file delete"])
+async def test_no_call_waits_for_ever(
+    name: str, slow: Any, peer: Peer, client_for: ClientFor
+) -> None:
+    peer.then(slow)
+    client = client_for(peer.url, timeout=0.2, results_timeout=0.2)
+    with pytest.raises(errors.Unavailable, match="in time"):
+        await CALLS[name](client)
+
+
+@pytest.mark.parametrize("name", ["create", "get", "delete", "file download"])
+async def test_cancelling_the_task_is_not_swallowed(
+    name: str, peer: Peer, client_for: ClientFor
+) -> None:
+    peer.then(hangs)
+    task = asyncio.create_task(CALLS[name](client_for(peer.url)))
+    await eventually_async(lambda: peer.seen, what="the request")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_broken_off_answer_is_no_answer(peer: Peer, client_for: ClientFor) -> None:
+    body = b'{"name": "batches/b1"}'
+    peer.then(breaks_off(body, len(body) + 1), breaks_off(body, len(body) + 1))
+    client = client_for(peer.url)
+    with pytest.raises(errors.Ambiguous):
+        await client.batches.submit(SUBMISSION)
+    with pytest.raises(errors.Unavailable):
+        await client.batches.observe("batches/b1")
+
+
+@every_call
+async def test_s23_no_exception_shows_the_key(call: Any, peer: Peer, client_for: ClientFor) -> None:
+    """Not even where Google echoes it, and not in the causes that a traceback prints."""
+    echo = f"key {API_KEY} may not"
+    client = client_for(peer.url)
+    for answer in (
+        refuses(403, "PERMISSION_DENIED", echo),
+        refuses(400, "INVALID_ARGUMENT", echo),
+        sends(echo.encode(), 500),
+        drops,
+    ):
+        peer.then(answer)
+        with pytest.raises(errors.GeminiError) as caught:
+            await call(client)
+        shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+        assert API_KEY not in shown
+
+
+async def test_s23_a_connection_and_a_client_show_no_key(peer: Peer, client_for: ClientFor) -> None:
+    client = client_for(peer.url)
+    assert API_KEY not in f"{client!r} {vars(client)!r} {vars(client._connection)!r}"
+
+
+async def test_the_synchronous_half_of_the_sdk_is_off(peer: Peer, client_for: ClientFor) -> None:
+    client = client_for(peer.url)
+    with pytest.raises(httpx2.UnsupportedProtocol):
+        client._sdk.batches.get(name="batches/b1")
+    assert peer.seen == []
