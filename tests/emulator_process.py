@@ -79,6 +79,10 @@ class EmulatorProcess:
         )
         self._port = int(self.url.rpartition(":")[2])
 
+    def ensure_running(self) -> None:
+        if self._process is None:
+            self.start()
+
     def stop(self) -> None:
         """End it with SIGTERM, as a supervisor does."""
         self._end(signal.SIGTERM)

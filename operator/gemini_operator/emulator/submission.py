@@ -70,22 +70,22 @@ def parse(body: Any, *, kind: Kind, model: str) -> Submission:
     webhook = only(
         member(batch, "webhookConfig") or {}, ("uris", "userMetadata"), "batch.webhook_config"
     )
-    requests, file_id = _requests(config, kind), _file_id(config)
-    if bool(requests) == bool(file_id):
-        raise invalid_argument(
-            "* BatchGenerateContentRequest.batch.input_config: "
-            "exactly one of requests and file_name must be specified\n"
-        )
-    return Submission(
+    submission = Submission(
         kind=kind,
         model=model,
         display_name=text(batch, "displayName", "batch"),
         priority=int64(batch, "priority", "batch"),
-        requests=requests,
-        file_id=file_id,
+        requests=_requests(config, kind),
+        file_id=_file_id(config),
         uris=tuple(texts(webhook, "uris", "batch.webhook_config")),
         user_metadata=_user_metadata(webhook),
     )
+    if bool(submission.requests) == bool(submission.file_id):
+        raise invalid_argument(
+            "* BatchGenerateContentRequest.batch.input_config: "
+            "exactly one of requests and file_name must be specified\n"
+        )
+    return submission
 
 
 def _requests(config: dict[str, Any], kind: Kind) -> tuple[dict[str, Any], ...]:
