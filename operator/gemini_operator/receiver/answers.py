@@ -62,8 +62,16 @@ STATUS = {
 """503 for every other result."""
 
 _HEADERS = {401: {"WWW-Authenticate": "Webhook-Signature"}, 405: {"Allow": "POST"}}
-# What was not read of these requests would otherwise pass for the next one.
-_CLOSING = frozenset({400, 408, 413, 415, 417})
+# The rest of these requests is not worth reading, or cannot be told from a next one.
+_CLOSING = frozenset(
+    {
+        Result.MALFORMED,
+        Result.SLOW_BODY,
+        Result.TOO_LARGE,
+        Result.ENCODED,
+        Result.BAD_EXPECTATION,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,6 @@ def response(answer: Answer) -> web.Response:
         wait = answer.retry_after if answer.retry_after is not None else DEFAULT_RETRY_AFTER
         headers["Retry-After"] = str(math.ceil(min(max(wait, 1.0), MAX_RETRY_AFTER)))
     made = web.Response(status=status, text=f"{status.phrase}\n", headers=headers)
-    if status in _CLOSING:
+    if answer.result in _CLOSING:
         made.force_close()
     return made

@@ -22,6 +22,7 @@ from gemini_operator.receiver.limits import Limits
 from gemini_operator.receiver.routes import ROUTES, Route
 from gemini_operator.receiver.signatures import headers
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
+from gemini_operator.receiver.signatures.verdict import Verdict
 from gemini_operator.receiver.verification import Verifier
 from gemini_operator.telemetry import logs
 
@@ -116,7 +117,10 @@ class CallbackHandler:
         body: bytes,
         entry: access.Entry,
     ) -> Answer:
-        entry.scheme = await self._verifier.verify(route.schemes, claimed, body, self._now())
+        found = await self._verifier.verify(route.schemes, claimed, body, self._now())
+        entry.scheme = found.scheme
+        if found.verdict is not Verdict.VALID:
+            raise Refused(Result.BAD_SIGNATURE)
         wait = self._budget.take((target.uid, target.attempt))
         if wait > 0:
             raise Refused(Result.OVER_BUDGET, wait)

@@ -104,8 +104,9 @@ class PublicServer:
     async def close(self) -> None:
         """Refuse new connections, wait for the requests in hand, then close the rest."""
         self._draining = True
-        if self._site is not None:
-            await self._site.stop()
+        site, self._site = self._site, None
+        if site is not None:
+            await site.stop()
         try:
             async with asyncio.timeout(self._limits.drain_seconds):
                 await self._idle.wait()

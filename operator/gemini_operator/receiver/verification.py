@@ -21,20 +21,16 @@ class Verifier:
 
     async def verify(
         self, schemes: Sequence[Scheme], headers: WebhookHeaders, body: bytes, now: float
-    ) -> str:
-        """The name of the scheme that holds.
+    ) -> Verification:
+        """The verdict that stands: no key can change it, or the newest keys gave it.
 
-        Raises Refused: a signature that no key can make valid, or that the newest keys don't match,
-        is the caller's fault; one that newer keys might match is to be sent again (S20).
+        Raises Refused while newer keys might match and cannot be had: send it again (S20).
         """
         with metrics.RECEIVER_VERIFICATION_SECONDS.time():
             try:
-                found = await self._verified(schemes, headers, body, now)
+                return await self._verified(schemes, headers, body, now)
             except KeysUnavailable as unavailable:
                 raise Refused(Result.NO_KEYS, unavailable.retry_after) from None
-        if found.verdict is not Verdict.VALID:
-            raise Refused(Result.BAD_SIGNATURE)
-        return found.scheme
 
     async def _verified(
         self, schemes: Sequence[Scheme], headers: WebhookHeaders, body: bytes, now: float

@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.deliveries import encoded, envelope
 
 from gemini_operator.api.status import LastEvent
 from gemini_operator.receiver import event
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
+from tests.deliveries import encoded, envelope
 
 ATTEMPT = "00112233445566ff"
 HEADER_TIME = datetime(2026, 11, 3, 9, 42, 0, tzinfo=UTC)

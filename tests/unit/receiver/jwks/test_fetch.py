@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from tests.deliveries import Signer, encoded, jwks
 
 from gemini_operator.receiver.jwks.errors import JwksError
 from gemini_operator.receiver.jwks.fetch import MAX_BYTES, JwksFetcher
+from tests.deliveries import Signer, encoded, jwks
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 SIGNER = Signer()

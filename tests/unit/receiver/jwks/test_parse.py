@@ -4,10 +4,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.deliveries import Signer, encoded, jwks
 
 from gemini_operator.receiver.jwks.errors import JwksError
 from gemini_operator.receiver.jwks.parse import MAX_KEYS, parse
+from tests.deliveries import Signer, encoded, jwks
 
 SIGNER = Signer()
 PUBLIC = SIGNER.private.public_key()

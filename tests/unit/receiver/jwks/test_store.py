@@ -1,12 +1,12 @@
 import asyncio
 
 import pytest
-from tests.deliveries import Signer, jwks
 
 from gemini_operator.receiver.jwks.errors import JwksError, KeysUnavailable
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.jwks.store import JwksStore, Policy
 from gemini_operator.receiver.signatures.keys import KeySet
+from tests.deliveries import Signer, jwks
 
 POLICY = Policy()
 OLD = parse(jwks(Signer(b"\x01" * 32)))

@@ -4,13 +4,13 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.deliveries import Signer, jwks
 
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.signatures import ed25519, headers
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
 from gemini_operator.receiver.signatures.keys import KeySet
 from gemini_operator.receiver.signatures.verdict import Verdict
+from tests.deliveries import Signer, jwks
 
 # Ed25519 seed 00..1f; the message is that of Standard Webhooks' own v1 test vector.
 VECTOR_KEYS = b"""{"keys": [{"kty": "OKP", "crv": "Ed25519",

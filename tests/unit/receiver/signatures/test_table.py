@@ -3,7 +3,6 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.deliveries import Signer, encoded, envelope, jwks
 
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.signatures import headers, table
@@ -11,6 +10,7 @@ from gemini_operator.receiver.signatures.headers import WebhookHeaders
 from gemini_operator.receiver.signatures.keys import KeySet
 from gemini_operator.receiver.signatures.table import Scheme, Verification
 from gemini_operator.receiver.signatures.verdict import Verdict
+from tests.deliveries import Signer, encoded, envelope, jwks
 
 SIGNER = Signer()
 KEYS = parse(jwks(SIGNER))

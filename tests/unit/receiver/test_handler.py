@@ -1,0 +1,175 @@
+import pytest
+
+from gemini_operator.receiver.jwks.errors import JwksError
+from gemini_operator.receiver.jwks.parse import parse
+from gemini_operator.receiver.limits import Limits
+from gemini_operator.telemetry.metrics import REGISTRY
+from tests.deliveries import Signer, encoded, envelope, jwks
+
+from .conftest import BODY, SIGNER, TARGET, Edge
+
+UNREACHED = 503
+"""What a delivery earns that passed every check and found no API server."""
+
+STRANGER = Signer(b"\x09" * 32)
+
+
+def forged(edge: Edge, body: bytes = BODY) -> bytes:
+    lines = [
+        f"{name}: {value}"
+        for name, value in STRANGER.headers(body, timestamp=int(edge.now)).items()
+    ]
+    return edge.head(*lines, f"Content-Length: {len(body)}") + body
+
+
+def with_signature(edge: Edge, signature: str) -> bytes:
+    lines = [line for line in edge.signed() if not line.startswith("webhook-signature")]
+    length = f"Content-Length: {len(BODY)}"
+    return edge.head(*lines, length, f"webhook-signature: {signature}") + BODY
+
+
+def counted(result: str, scheme: str = "none") -> float:
+    value = REGISTRY.get_sample_value(
+        "gemini_operator_receiver_requests_total", {"result": result, "scheme": scheme}
+    )
+    return value or 0.0
+
+
+@pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+async def test_each_of_the_three_headers_is_needed(edge: Edge, missing: str) -> None:
+    lines = [line for line in edge.signed() if not line.startswith(missing)]
+    assert (await edge.send(edge.head(*lines, "Content-Length: 0"))).status == 400
+    assert (edge.writes, edge.fetches) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("offset", "status"), [(-301, 400), (-300, UNREACHED), (300, UNREACHED), (301, 400)]
+)
+async def test_a_stale_attempt_is_refused_before_its_signature_is_checked(
+    edge: Edge, offset: int, status: int
+) -> None:
+    lines = edge.signed(timestamp=int(edge.now) + offset)
+    reply = await edge.send(edge.head(*lines, f"Content-Length: {len(BODY)}") + BODY)
+    assert reply.status == status
+    assert edge.fetches == (status != 400)
+
+
+@pytest.mark.parametrize(
+    "signature", ["v1a,", "v1a", "v1,AAAA", "v2,AAAA", "v1a,AAAA", "a.b.c", "v1a,é", "x " * 15]
+)
+async def test_a_signature_that_no_key_can_match_needs_no_keys(edge: Edge, signature: str) -> None:
+    edge.published = JwksError("unreachable")
+    reply = await edge.send(with_signature(edge, signature))
+    assert (reply.status, reply.body) == (401, b"Unauthorized\n")
+    assert (edge.writes, edge.fetches) == (0, 0)
+
+
+async def test_s20_a_forged_signature_is_refused_once_the_newest_keys_are_known(
+    edge: Edge,
+) -> None:
+    assert (await edge.send(forged(edge))).status == 401
+    assert edge.fetches == 2
+    reply = await edge.send(forged(edge))
+    assert reply.status == 503
+    assert 1 <= int(reply.headers["retry-after"]) <= 30
+    assert (edge.writes, edge.fetches) == (0, 2)
+
+
+async def test_s20_forgeries_do_not_keep_out_google(edge: Edge) -> None:
+    for _ in range(20):
+        await edge.send(forged(edge))
+    await edge.send(edge.delivery())
+    assert edge.writes == 1
+
+
+async def test_a_rotation_is_followed_within_the_delivery(edge: Edge) -> None:
+    edge.published = parse(jwks(STRANGER))
+    await edge.send(forged(edge))
+    edge.published = parse(jwks(SIGNER))
+    await edge.send(edge.delivery())
+    assert (edge.writes, edge.fetches) == (2, 2)
+
+
+async def test_without_keys_nothing_is_decided(edge: Edge) -> None:
+    edge.published = JwksError("the answer's status is 503")
+    reply = await edge.send(edge.delivery())
+    assert reply.status == 503
+    assert reply.headers["retry-after"] == "1"
+    assert edge.writes == 0
+
+
+@pytest.mark.parametrize("body", [BODY[:-1], BODY + b" ", b"", BODY.replace(b" ", b"")])
+async def test_the_raw_bytes_are_what_is_signed(edge: Edge, body: bytes) -> None:
+    request = edge.head(*edge.signed(BODY), f"Content-Length: {len(body)}") + body
+    assert (await edge.send(request)).status == 401
+    assert edge.writes == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 60_000, b'"text"'])
+async def test_an_authentic_event_that_cannot_be_read_is_recorded_all_the_same(
+    edge: Edge, body: bytes
+) -> None:
+    await edge.send(edge.delivery(body=body))
+    assert edge.writes == 1
+
+
+@pytest.mark.parametrize("kind", ["interaction.completed", "video.generated", "webhooks.ping"])
+async def test_an_event_of_another_family_is_acknowledged_and_not_recorded(
+    edge: Edge, kind: str
+) -> None:
+    reply = await edge.send(edge.delivery(body=encoded(envelope(type=kind))))
+    assert (reply.status, reply.body) == (200, b"OK\n")
+    assert edge.writes == 0
+
+
+async def test_s14_the_writes_of_one_attempt_are_limited_after_the_signature(edge: Edge) -> None:
+    for _ in range(20):
+        await edge.send(forged(edge))
+    replies = [await edge.send(edge.delivery()) for _ in range(11)]
+    assert [reply.status for reply in replies] == [UNREACHED] * 10 + [429]
+    assert 1 <= int(replies[-1].headers["retry-after"]) <= 6
+    assert edge.writes == 10
+
+
+@pytest.mark.parametrize("limits", [Limits(answer_seconds=0.2)])
+async def test_an_api_server_that_hangs_is_not_waited_for(edge: Edge, limits: Limits) -> None:
+    del limits
+    edge.api_hangs = True
+    reply = await edge.send(edge.delivery())
+    assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+    assert edge.writes == 1
+
+
+async def test_s16_a_fault_inside_says_nothing_of_the_request(
+    edge: Edge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edge.published = RuntimeError(f"cannot serve {edge.path}")
+    reply = await edge.send(edge.delivery())
+    assert (reply.status, reply.body) == (503, b"Service Unavailable\n")
+    shown = "".join(capsys.readouterr())
+    assert "RuntimeError" in shown
+    assert edge.token not in shown
+
+
+async def test_s16_the_log_names_the_job_and_never_the_address(
+    edge: Edge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await edge.send(edge.delivery(path=f"{edge.path}?secret=query"))
+    shown = "".join(capsys.readouterr())
+    for expected in (TARGET.namespace, TARGET.name, TARGET.attempt, "v1a", "batch.succeeded"):
+        assert expected in shown
+    for hidden in (edge.token, "/v1/callbacks", "secret=query", "reviews-0123456789", "v1a,"):
+        assert hidden not in shown
+
+
+async def test_requests_are_counted_by_result_and_scheme(edge: Edge) -> None:
+    def counts() -> list[float]:
+        bad = counted("bad_signature", "v1a"), counted("bad_signature")
+        return [counted("unavailable", "v1a"), *bad, counted("unknown_address")]
+
+    before = counts()
+    await edge.send(edge.delivery())
+    await edge.send(forged(edge))
+    await edge.send(edge.delivery(path="/v1/callbacks/x"))
+    await edge.send(with_signature(edge, "v2,AAAA"))
+    assert [now - then for now, then in zip(counts(), before, strict=True)] == [1, 1, 1, 1]
