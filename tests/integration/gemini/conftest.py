@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from tests.emulator_process import API_KEY, EmulatorProcess
-from tests.integration.gemini.peer import Peer, serving
 
 from gemini_operator.gemini.clients import GeminiClient, GeminiClients
 from gemini_operator.gemini.settings import GeminiSettings
+from tests.emulator_process import API_KEY, EmulatorProcess
+from tests.integration.gemini.peer import Peer, serving
 
 ClientFor = Callable[..., GeminiClient]
 """`client_for(url, key=…, **settings)`: a client that is closed after the test."""

@@ -5,6 +5,11 @@ from typing import Any
 import httpx2
 import pytest
 from google.genai import types
+
+from gemini_operator.gemini import errors
+from gemini_operator.gemini.clients import GeminiClient
+from gemini_operator.gemini.remote import Submission
+from gemini_operator.gemini.transport import ANSWER_LIMIT, ERROR_LIMIT
 from tests.emulator_process import API_KEY
 from tests.integration.gemini.conftest import ClientFor
 from tests.integration.gemini.peer import (
@@ -20,11 +25,6 @@ from tests.integration.gemini.peer import (
     trickles,
 )
 from tests.waiting import eventually_async
-
-from gemini_operator.gemini import errors
-from gemini_operator.gemini.clients import GeminiClient
-from gemini_operator.gemini.remote import Submission
-from gemini_operator.gemini.transport import ANSWER_LIMIT, ERROR_LIMIT
 
 SUBMISSION = Submission("gemini-2.5-flash", "GenerateContent", "d", inline=[])
 REDIRECTS = [301, 302, 303, 307, 308]
