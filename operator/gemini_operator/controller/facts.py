@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.job import Job, Key
+from gemini_operator.gemini.errors import GeminiError
 from gemini_operator.gemini.remote import Summary
 
 # Seconds between searches for one attempt.
@@ -74,6 +75,22 @@ class EventReads:
     due: float = float("-inf")
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """
+    A definite "no" to the create of an attempt: nothing of it is at Google (rule P10).
+
+    Args:
+        attempt_id: the attempt that was refused.
+        error: what Google said, or why nothing was sent.
+        seconds: when to try again, where the job may be submitted later.
+    """
+
+    attempt_id: str
+    error: GeminiError
+    seconds: float
+
+
 @dataclass
 class Facts:
     """The memory about one incarnation of an object."""
@@ -86,6 +103,7 @@ class Facts:
     event: EventReads | None = None
     not_ours: frozenset[str] = field(default_factory=frozenset)
     refused: str | None = None
+    refusal: Refusal | None = None
     deleting_since: float | None = None
 
     def begin_search(

@@ -4,7 +4,7 @@ Level-triggered: a pass looks at what is, never at what happened, and can be cut
 instruction. Of everything it does only the create costs money, and the write-ahead guards that.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 from gemini_operator.api.reasons import Reason
@@ -188,11 +188,15 @@ class Reconciler:
 
     async def _submit(self, view: View, number: int) -> None:
         credential = await self._credential(view)
-        decision = await self._with.submitter.submit(view, number, credential)
-        latest = self._with.store.get(view.job.key)
-        if latest is None or latest.uid != view.job.uid:
-            raise Stale
-        await self._carry_out(replace(self._view(latest), now=view.now), decision)
+        outcome = await self._with.submitter.submit(view, number, credential)
+        if isinstance(outcome, Write):
+            await self._write(view, outcome)
+            return
+        after = self._view(outcome.job)
+        if outcome.batch is not None:
+            await self._name(after, Name(outcome.batch))
+        else:
+            await self._carry_out(after, policies.decide(after, None))
 
     async def _search(self, view: View, seconds: float) -> None:
         if seconds > 0:

@@ -5,19 +5,21 @@ nothing; whatever is unclear after it is searched for, never repeated.
 """
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.callback import CallbackAddresses
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.credentials import Credential
+from gemini_operator.controller.facts import Refusal
 from gemini_operator.controller.gate import Gate
+from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import credentials, submission
-from gemini_operator.controller.lifecycle.view import Decision, Name, Search, View, Write
+from gemini_operator.controller.lifecycle.view import View, Write
 from gemini_operator.controller.writer import Writer
 from gemini_operator.gemini import errors, tokens
-from gemini_operator.gemini.remote import Submission
+from gemini_operator.gemini.remote import Submission, Summary
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.payload import config_map, requests
 from gemini_operator.payload.requests import BatchInput
@@ -27,12 +29,26 @@ from gemini_operator.telemetry.logs import get_logger
 SEND_WITHIN = 5.0
 INPUT_RETRY = 15.0
 REFUSED_RETRY = 60.0
+UNSENT_RETRY = 5.0
 DISPLAY_LIMIT = 128
 
 UID_KEY = "gemini-operator.io/uid"
 ATTEMPT_KEY = "gemini-operator.io/attempt"
 
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Created:
+    """The create was sent, or tried to; without `batch` the next pass finds out what became of it.
+
+    Args:
+        job: the object as the write-ahead left it.
+        batch: what Google created.
+    """
+
+    job: Job
+    batch: Summary | None
 
 
 class Submitter:
@@ -52,9 +68,9 @@ class Submitter:
         self._addresses = addresses
         self._clock = clock
 
-    async def submit(self, view: View, number: int, credential: Credential) -> Decision:
+    async def submit(self, view: View, number: int, credential: Credential) -> Write | Created:
         """
-        Create the batch of a new attempt, and say what follows from the answer.
+        Create the batch of a new attempt; a `Write` says why none was tried.
 
         Raises:
             Stale: somebody else has written; nothing was sent.
@@ -63,7 +79,8 @@ class Submitter:
         job = view.job
         refusal = self._gate.refusal(credential.group)
         if refusal is not None:
-            return _stalled(view, refusal.message)
+            reason = Reason.CREDENTIALS_REJECTED
+            return credentials.stalled(view, reason, refusal.message, REFUSED_RETRY)
         wait = self._gate.wait(credential.group, job.spec.model, job.key, job.created)
         if wait is not None:
             return submission.queued(view, Reason.QUOTA_EXCEEDED, "", wait)
@@ -89,7 +106,7 @@ class Submitter:
 
     async def _create(
         self, view: View, number: int, credential: Credential, batch_input: BatchInput
-    ) -> Decision:
+    ) -> Write | Created:
         attempt = Attempt(
             id=secrets.token_hex(8),
             number=number,
@@ -98,18 +115,23 @@ class Submitter:
         )
         job = await self._writer.status(view, submission.written_ahead(view, attempt))
         answered = self._clock.monotonic()
-        view = replace(view, job=job)
 
         def in_time() -> bool:
             return self._clock.monotonic() - answered <= SEND_WITHIN
 
+        request = self._submission(view, attempt, batch_input)
         try:
-            request = self._submission(view, attempt, batch_input)
             summary = await credential.client.batches.submit(request, may_send=in_time)
+        except errors.Ambiguous as error:
+            self._log(job, error)
+            return Created(job, None)
         except errors.GeminiError as error:
-            return self._refused(view, credential, error)
+            self._log(job, error)
+            seconds = self._back_off(job, credential, error)
+            view.facts.refusal = Refusal(attempt.id, error, seconds)
+            return Created(job, None)
         self._gate.passed(credential.group, job.spec.model)
-        return Name(summary)
+        return Created(job, summary)
 
     def _submission(self, view: View, attempt: Attempt, batch_input: BatchInput) -> Submission:
         job = view.job
@@ -126,10 +148,20 @@ class Submitter:
             user_metadata={**(job.spec.user_metadata or {}), **own},
         )
 
-    def _refused(self, view: View, credential: Credential, error: errors.GeminiError) -> Decision:
-        """The table of answers to create (rule P10)."""
-        job, model = view.job, view.job.spec.model
-        place = (credential.group, model, job.key, job.created)
+    def _back_off(self, job: Job, credential: Credential, error: errors.GeminiError) -> float:
+        """Let the key, or the key and model, wait; returns seconds until the job asks again."""
+        match error:
+            case errors.Throttled():
+                place = (credential.group, job.spec.model, job.key, job.created)
+                return self._gate.throttled(*place, error.retry_after)
+            case errors.CredentialsRejected():
+                self._gate.refused(credential.group, str(error))
+                return REFUSED_RETRY
+            case _:
+                self._gate.passed(credential.group, job.spec.model)
+                return UNSENT_RETRY
+
+    def _log(self, job: Job, error: errors.GeminiError) -> None:
         log.warning(
             "a create was not answered with a batch",
             namespace=job.key.namespace,
@@ -137,23 +169,3 @@ class Submitter:
             kind=type(error).__name__,
             error=str(error),
         )
-        match error:
-            case errors.Throttled():
-                seconds = self._gate.throttled(*place, error.retry_after)
-                return submission.queued(view, Reason.QUOTA_EXCEEDED, str(error), seconds)
-            case errors.CredentialsRejected():
-                self._gate.refused(credential.group, str(error))
-                return _stalled(view, str(error))
-            case errors.Rejected() | errors.NotFound() | errors.TooLarge():
-                self._gate.passed(credential.group, model)
-                return submission.failed(view, Reason.INVALID_REQUEST, str(error))
-            case errors.NotSent():
-                return Write(submission.without_attempt(view), retry=True)
-            case _:
-                return Search()
-
-
-def _stalled(view: View, message: str) -> Write:
-    """The key is refused; the Secret is read again in a while, and may hold another by then."""
-    cleared = replace(view, job=replace(view.job, status=submission.without_attempt(view)))
-    return credentials.stalled(cleared, Reason.CREDENTIALS_REJECTED, message, REFUSED_RETRY)

@@ -6,14 +6,22 @@ from pathlib import Path
 import pytest
 
 from local.kubectl import Kubectl
-from tests.emulator_process import EmulatorProcess
+from tests.emulator_process import FAST, EmulatorProcess
 from tests.integration.conftest import KubeconfigFor
 from tests.operator_process import CONTROLLER_RULES, RECEIVER_RULES, Operator
 
+SLOW = pytest.mark.parametrize("schedule", ["pending=60s,running=60s"])
+"""For tests that decide themselves when a batch ends."""
+
 
 @pytest.fixture
-def emulator(tmp_path: Path) -> Iterator[EmulatorProcess]:
-    with EmulatorProcess(tmp_path / "emulator") as process:
+def schedule() -> str:
+    return FAST
+
+
+@pytest.fixture
+def emulator(tmp_path: Path, schedule: str) -> Iterator[EmulatorProcess]:
+    with EmulatorProcess(tmp_path / "emulator", "--schedule", schedule) as process:
         yield process
 
 

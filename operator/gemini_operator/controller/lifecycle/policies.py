@@ -22,6 +22,7 @@ def decide(view: View, remote: Remote | None) -> Decision:
         or support.decide(view)
         or _hold(view)
         or credentials.decide(view)
+        or submission.decide_refused(view)
         or resolution.decide(view, remote)
         or observation.decide(view, remote)
         or search.decide(view)

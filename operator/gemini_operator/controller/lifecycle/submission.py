@@ -1,12 +1,14 @@
 """A job without an attempt gets one: what is written before, and after each answer (P7 to P10)."""
 
+from dataclasses import replace
 from typing import Any
 
-from gemini_operator.api.conditions import FAILED, SUBMITTED
+from gemini_operator.api.conditions import FAILED, SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, Requests, Status
-from gemini_operator.controller.lifecycle.credentials import healed
+from gemini_operator.controller.lifecycle.credentials import healed, stalled
 from gemini_operator.controller.lifecycle.view import Decision, Notice, Submit, View, Write
+from gemini_operator.gemini import errors
 from gemini_operator.gemini.remote import Outcome, Summary
 
 STATES = {Outcome.PENDING: "Pending", Outcome.RUNNING: "Running"}
@@ -81,9 +83,30 @@ def without_attempt(view: View) -> Status:
 
 def queued(view: View, reason: Reason, detail: str, seconds: float) -> Write:
     """Say once that the job waits for its turn, and come back in `seconds`."""
+    said = find(view.status.conditions, SUBMITTED)
+    if view.status.state == "Queued" and said is not None and said.reason == reason:
+        return Write(without_attempt(view), seconds=seconds)
     status = view.revise(without_attempt(view), state="Queued")
     status = view.condition(status, SUBMITTED, False, reason, reason.explain(detail))
     return Write(status, seconds=seconds)
+
+
+def decide_refused(view: View) -> Decision | None:
+    """A refused create clears its attempt, whatever came between the answer and this pass."""
+    refusal, attempt = view.facts.refusal, view.status.attempt
+    if refusal is None or attempt is None or refusal.attempt_id != attempt.id:
+        return None
+    error, seconds = refusal.error, refusal.seconds
+    match error:
+        case errors.Throttled():
+            return queued(view, Reason.QUOTA_EXCEEDED, str(error), seconds)
+        case errors.CredentialsRejected():
+            cleared = replace(view, job=replace(view.job, status=without_attempt(view)))
+            return stalled(cleared, Reason.CREDENTIALS_REJECTED, str(error), seconds)
+        case errors.NotSent():
+            return Write(without_attempt(view), retry=True)
+        case _:
+            return failed(view, Reason.INVALID_REQUEST, str(error))
 
 
 def failed(view: View, reason: Reason, detail: str) -> Write:
