@@ -3,7 +3,9 @@
 import hashlib
 import re
 
-_CLASSIFY = re.compile(r"\b(classif|categori[sz]|label|sentiment|topic|one of|which of)", re.IGNORECASE)
+_CLASSIFY = re.compile(
+    r"\b(classif|categori[sz]|label|sentiment|topic|one of|which of)", re.IGNORECASE
+)
 _WORD = r"[A-Za-z][\w-]{0,30}"
 _BULLET_LIST = re.compile(rf"\b({_WORD}(?:\s*[|/]\s*{_WORD})+)")
 _OR_LIST = re.compile(rf"\b({_WORD}(?:\s*,\s*{_WORD})*\s*,?\s+or\s+{_WORD})", re.IGNORECASE)

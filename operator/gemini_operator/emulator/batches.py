@@ -69,7 +69,10 @@ class Batches:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._batches = {record["id"]: Batch(**record) for _, record in records(root, "batch.json")}
+        self._batches: dict[str, Batch] = {}
+        self._unfinished: dict[str, set[str]] = {}
+        for _, record in records(root, "batch.json"):
+            self._index(Batch(**record))
 
     def __iter__(self) -> Iterator[Batch]:
         return iter(tuple(self._batches.values()))
@@ -95,12 +98,15 @@ class Batches:
             with replacing(self.requests(batch)) as file:
                 for request in submission.requests:
                     file.write(json.dumps(request).encode() + b"\n")
-        self.save(batch)
-        self._batches[batch.id] = batch
+        self._write(batch)
+        self._index(batch)
         return batch
 
     def save(self, batch: Batch) -> None:
-        write_json(self._root / batch.id / "batch.json", asdict(batch))
+        """Keep a change; one to a batch that was removed meanwhile doesn't bring it back."""
+        if batch.id in self._batches:
+            self._write(batch)
+            self._index(batch)
 
     def find(self, project: str, batch_id: str) -> Batch:
         """Look a batch up for its project; ApiError 404 for everybody else."""
@@ -112,14 +118,30 @@ class Batches:
     def get(self, batch_id: str) -> Batch | None:
         return self._batches.get(batch_id)
 
+    def unfinished(self, project: str) -> int:
+        """Count the project's batches that have not ended."""
+        return len(self._unfinished.get(project, ()))
+
     def remove(self, batch: Batch) -> None:
         if self._batches.pop(batch.id, None):
+            self._unfinished[batch.project].discard(batch.id)
             (self._root / batch.id / "batch.json").unlink(missing_ok=True)
             shutil.rmtree(self._root / batch.id, ignore_errors=True)
 
     def clear(self) -> None:
         for batch in self:
             self.remove(batch)
+
+    def _index(self, batch: Batch) -> None:
+        self._batches[batch.id] = batch
+        unfinished = self._unfinished.setdefault(batch.project, set())
+        if batch.terminal:
+            unfinished.discard(batch.id)
+        else:
+            unfinished.add(batch.id)
+
+    def _write(self, batch: Batch) -> None:
+        write_json(self._root / batch.id / "batch.json", asdict(batch))
 
     def requests(self, batch: Batch) -> Path:
         return self._root / batch.id / "requests.jsonl"

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from gemini_operator.emulator.addresses import Prefix, target
-from gemini_operator.emulator.alarm import Alarm
+from gemini_operator.emulator.agenda import Agenda
 from gemini_operator.emulator.batches import Batch
 from gemini_operator.emulator.events import event_id, event_type, payload
 from gemini_operator.emulator.message import Message
@@ -59,10 +59,11 @@ class Deliveries:
         self._allowed = allowed
         self._retries = retries
         self._clock = clock
-        self._alarm = Alarm(clock)
+        self._agenda = Agenda(clock)
         self._in_flight: set[str] = set()
-        found = (Delivery(**read_json(path)) for path in sorted(root.glob("msg_*.json")))
-        self._deliveries = {delivery.id: delivery for delivery in found}
+        self._deliveries: dict[str, Delivery] = {}
+        for path in sorted(root.glob("msg_*.json")):
+            self._index(Delivery(**read_json(path)))
         self.base_url = ""
 
     def __iter__(self) -> Iterator[Delivery]:
@@ -87,7 +88,6 @@ class Deliveries:
                 outcome=PENDING if allowed else REFUSED,
             )
             self._keep(delivery)
-        self._alarm.ring()
 
     def again(self, delivery_id: str) -> bool:
         """Send an event once more, as at-least-once delivery may; False where it is unknown."""
@@ -96,7 +96,6 @@ class Deliveries:
             return False
         delivery.outcome, delivery.due = PENDING, self._clock()
         self._keep(delivery)
-        self._alarm.ring()
         return True
 
     def clear(self) -> None:
@@ -111,16 +110,20 @@ class Deliveries:
         )
         async with session, asyncio.TaskGroup() as attempts:
             while True:
-                now = self._clock()
-                for delivery in self._waiting():
-                    if delivery.due is not None and delivery.due <= now:
-                        self._in_flight.add(delivery.id)
-                        attempts.create_task(self._attempt(session, delivery))
-                due = (delivery.due for delivery in self._waiting() if delivery.due is not None)
-                await self._alarm.wait(min(due, default=None))
+                for delivery in self._due():
+                    self._in_flight.add(delivery.id)
+                    attempts.create_task(self._attempt(session, delivery))
+                await self._agenda.wait()
 
-    def _waiting(self) -> list[Delivery]:
-        return [d for d in self if d.due is not None and d.id not in self._in_flight]
+    def _due(self) -> list[Delivery]:
+        now = self._clock()
+        found = [self._deliveries.get(identity) for identity in self._agenda.take()]
+        return [
+            delivery
+            for delivery in found
+            if delivery and delivery.due is not None and delivery.due <= now
+            if delivery.id not in self._in_flight
+        ]
 
     async def _attempt(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
         try:
@@ -136,7 +139,6 @@ class Deliveries:
             delivery.outcome = GIVEN_UP if delivery.due is None else PENDING
         if delivery.id in self._deliveries:
             self._keep(delivery)
-        self._alarm.ring()
 
     async def _post(self, session: aiohttp.ClientSession, delivery: Delivery) -> int | str:
         """Make one attempt with a fresh timestamp; redirects are answers, not directions."""
@@ -163,7 +165,11 @@ class Deliveries:
 
     def _keep(self, delivery: Delivery) -> None:
         write_json(self._path(delivery), asdict(delivery))
+        self._index(delivery)
+
+    def _index(self, delivery: Delivery) -> None:
         self._deliveries[delivery.id] = delivery
+        self._agenda.put(delivery.id, delivery.due)
 
     def _path(self, delivery: Delivery) -> Path:
         return self._root / f"{delivery.id}.json"

@@ -67,8 +67,7 @@ class Files:
         self._files = {(file.project, file.id): file for file in found}
 
     def __iter__(self) -> Iterator[File]:
-        now = self._clock()
-        return iter([f for f in self._files.values() if f.created + LIFETIME > now])
+        return iter([file for file in self._files.values() if self._alive(file)])
 
     def add(self, file: File, content: Path) -> None:
         """Take over a finished upload; `content` is moved."""
@@ -80,7 +79,8 @@ class Files:
         self._files[file.project, file.id] = file
 
     def get(self, project: str, file_id: str) -> File | None:
-        return next((f for f in self if (f.project, f.id) == (project, file_id)), None)
+        file = self._files.get((project, file_id))
+        return file if file and self._alive(file) else None
 
     def find(self, project: str, file_id: str) -> File:
         """Look a file up; ApiError 403 where there is none.
@@ -106,6 +106,9 @@ class Files:
         """Find the content of a file; None where there is no such file."""
         file = self.get(project, file_id)
         return self._folder(file) / "content" if file else None
+
+    def _alive(self, file: File) -> bool:
+        return file.created + LIFETIME > self._clock()
 
     def _folder(self, file: File) -> Path:
         return self._root / f"{file.project}.{file.id}"

@@ -20,7 +20,7 @@ _PIECE = 2**20
 _log = logging.getLogger(__name__)
 
 
-class Dropped(Exception):  # noqa: N818 - not an error: the connection ends because a test wants it
+class Dropped(Exception):
     """The request gets no answer."""
 
 

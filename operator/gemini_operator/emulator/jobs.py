@@ -1,12 +1,12 @@
 """The life of a batch: created, moved on by the schedule, ended, announced."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from gemini_operator.emulator import batches as states
-from gemini_operator.emulator.alarm import Alarm
+from gemini_operator.emulator.agenda import Agenda
 from gemini_operator.emulator.batches import Batch, Batches
 from gemini_operator.emulator.errors import ApiError, not_found
 from gemini_operator.emulator.results import Counts, InvalidInput, run
@@ -41,18 +41,19 @@ class Jobs:
         self._input_path = input_path
         self._announce = announce
         self._most_open = most_open
-        self._alarm = Alarm(clock)
+        self._agenda = Agenda(clock)
+        for batch in batches:
+            self._agenda.put(batch.id, batch.due)
 
     def create(self, project: str, submission: Submission) -> Batch:
         """Keep a new batch of the project; ApiError where Google refuses one."""
         if submission.file_id and self._input_path(project, submission.file_id) is None:
             raise not_found()
-        open_batches = sum(b.project == project and not b.terminal for b in self.batches)
-        if open_batches >= self._most_open:
+        if self.batches.unfinished(project) >= self._most_open:
             raise ApiError(429, "You exceeded your current quota: too many concurrent batches.")
         now = self._clock()
         batch = self.batches.add(project, submission, now, now + self._schedule.pending)
-        self._alarm.ring()
+        self._agenda.put(batch.id, batch.due)
         return batch
 
     def cancel(self, batch: Batch) -> None:
@@ -78,25 +79,31 @@ class Jobs:
 
     async def run(self) -> None:
         """Announce what a killed process did not, then move batches on when they are due."""
+        self.announce_missed()
+        while True:
+            await self.advance()
+            await self._agenda.wait()
+
+    def announce_missed(self) -> None:
         for batch in self.batches:
             if batch.terminal:
                 self._tell(batch)
-        while True:
-            await self.advance()
-            due = (batch.due for batch in self.batches if batch.due is not None)
-            await self._alarm.wait(min(due, default=None))
 
     async def advance(self) -> None:
         """Move every batch that is due one state on."""
-        now = self._clock()
-        due = [batch for batch in self.batches if batch.due is not None and batch.due <= now]
-        steps: list[Awaitable[None]] = [
-            self._finish(b) if b.state == states.RUNNING else self._start(b) for b in due
-        ]
-        await asyncio.gather(*steps)
+        found = [self.batches.get(identity) for identity in self._agenda.take()]
+        await asyncio.gather(*(self._step(batch) for batch in found if batch))
+
+    async def _step(self, batch: Batch) -> None:
+        if batch.due is None or batch.due > self._clock():
+            return
+        if batch.state == states.PENDING:
+            await self._start(batch)
+        else:
+            await self._finish(batch)
 
     async def _start(self, batch: Batch) -> None:
-        total = await asyncio.to_thread(_count_lines, self._source(batch))
+        total = await asyncio.to_thread(self._count, batch)
         if batch.state != states.PENDING or batch.due is None:
             return
         batch.total = total
@@ -104,14 +111,14 @@ class Jobs:
         batch.updated = self._clock()
         batch.due += self._schedule.running
         self.batches.save(batch)
+        self._agenda.put(batch.id, batch.due)
 
     async def _finish(self, batch: Batch) -> None:
-        source = self._source(batch)
-        if source is None:
+        try:
+            counts = await asyncio.to_thread(self._compute, batch)
+        except FileNotFoundError:
             self._end(batch, states.FAILED, _error("NOT_FOUND", "The input file is gone."))
             return
-        try:
-            counts = await asyncio.to_thread(self._compute, batch, source)
         except InvalidInput as error:
             self._end(batch, states.FAILED, _error("INVALID_ARGUMENT", str(error)))
             return
@@ -120,12 +127,24 @@ class Jobs:
             batch.total = counts.succeeded + counts.failed
         self._end(batch, states.SUCCEEDED, None)
 
-    def _source(self, batch: Batch) -> Path | None:
-        if batch.file_id:
-            return self._input_path(batch.project, batch.file_id)
-        return self.batches.requests(batch)
+    def _source(self, batch: Batch) -> Path:
+        """Find the requests; FileNotFoundError when their file was deleted or has expired."""
+        if not batch.file_id:
+            return self.batches.requests(batch)
+        path = self._input_path(batch.project, batch.file_id)
+        if path is None:
+            raise FileNotFoundError(batch.file_id)
+        return path
 
-    def _compute(self, batch: Batch, source: Path) -> Counts:
+    def _count(self, batch: Batch) -> int | None:
+        try:
+            with self._source(batch).open("rb") as lines:
+                return sum(1 for line in lines if line.strip())
+        except FileNotFoundError:
+            return None
+
+    def _compute(self, batch: Batch) -> Counts:
+        source = self._source(batch)
         with source.open("rb") as lines, replacing(self.batches.results(batch)) as output:
             return run(lines, output, kind=batch.kind, model=batch.model)
 
@@ -148,10 +167,3 @@ class Jobs:
 
 def _error(status: str, message: str) -> dict[str, Any]:
     return {"code": _CODES[status], "message": message}
-
-
-def _count_lines(path: Path | None) -> int | None:
-    if path is None:
-        return None
-    with path.open("rb") as lines:
-        return sum(1 for line in lines if line.strip())

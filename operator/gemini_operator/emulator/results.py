@@ -18,7 +18,7 @@ _DIMENSIONS = 8
 _INVALID_ARGUMENT, _INTERNAL = 3, 13
 
 
-class InvalidInput(ValueError):  # noqa: N818 - a fact about the input, as the job's error says it
+class InvalidInput(ValueError):
     """An input line that is no request; the message names the line."""
 
 

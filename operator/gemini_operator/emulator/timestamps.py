@@ -9,9 +9,9 @@ Clock = Callable[[], float]
 
 def rfc3339(moment: float) -> str:
     """Write seconds since 1970 with nanoseconds, as Google's service does."""
-    nanoseconds = round(moment * 1_000_000_000)
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+    seconds = int(moment)
+    nanoseconds = int((moment - seconds) * 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
 
 
 def rfc3339_seconds(moment: float) -> str:

@@ -68,7 +68,8 @@ class Uploads:
                     raise invalid_argument("The file is larger than the 2 GB that are allowed.")
                 file.write(chunk)
         upload.received = end
-        self._save(upload)
+        if upload.id in self._uploads:
+            self._save(upload)
 
     def finalize(self, upload: Upload) -> File:
         """Turn a complete session into a file; this reads the content once, so use a thread."""

@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+
+from gemini_operator.emulator.addresses import Prefix
+from gemini_operator.emulator.batches import Batch
+from gemini_operator.emulator.deliveries import Deliveries, Delivery, shown
+from gemini_operator.emulator.schedule import RetrySchedule
+from gemini_operator.emulator.signing import SigningKeys
+
+from .conftest import ManualClock
+
+
+def start(root: Path, clock: ManualClock) -> Deliveries:
+    return Deliveries(
+        root / "deliveries",
+        keys=SigningKeys(root / "keys", "v1a"),
+        allowed=(Prefix.parse("http://127.0.0.1:"),),
+        retries=RetrySchedule(),
+        clock=clock,
+    )
+
+
+@pytest.fixture
+def batch(clock: ManualClock) -> Batch:
+    return Batch(
+        id="b",
+        project="p",
+        kind="GenerateContent",
+        model="m",
+        created=clock.now,
+        updated=clock.now,
+        ended=clock.now,
+        state="BATCH_STATE_SUCCEEDED",
+        uris=["http://127.0.0.1:9/a", "http://example.test/b"],
+    )
+
+
+async def test_an_end_is_announced_once_to_every_address(
+    tmp_path: Path, clock: ManualClock, batch: Batch
+) -> None:
+    deliveries = start(tmp_path, clock)
+    deliveries.announce(batch)
+    first = list(deliveries)
+    clock.advance(60)
+    deliveries.announce(batch)
+    assert list(deliveries) == first
+    assert list(start(tmp_path, clock)) == sorted(first, key=lambda one: one.id)
+
+
+async def test_s24_an_address_that_is_not_allowed_is_never_due(
+    tmp_path: Path, clock: ManualClock, batch: Batch
+) -> None:
+    deliveries = start(tmp_path, clock)
+    deliveries.announce(batch)
+    outcomes = {one.uri: (one.outcome, one.due) for one in deliveries}
+    assert outcomes == {
+        "http://127.0.0.1:9/a": ("pending", clock.now),
+        "http://example.test/b": ("refused", None),
+    }
+    for one in deliveries:
+        assert deliveries.again(one.id) == (one.outcome == "pending")
+    assert not deliveries.again("msg_unknown")
+
+
+async def test_cleared_deliveries_are_gone_from_the_disk_too(
+    tmp_path: Path, clock: ManualClock, batch: Batch
+) -> None:
+    deliveries = start(tmp_path, clock)
+    deliveries.announce(batch)
+    deliveries.clear()
+    assert list(deliveries) == []
+    assert list(start(tmp_path, clock)) == []
+
+
+def test_every_attempt_is_shown() -> None:
+    one = Delivery("msg_1", "batches/b", "batch.failed", "http://h", "{}", 1.0, 2.0)
+    assert [(row["attempt"], row["status"]) for row in shown(one)] == [(0, "pending")]
+    one.attempts = [503, "timeout"]
+    assert [(row["attempt"], row["status"]) for row in shown(one)] == [(1, 503), (2, "timeout")]
+    assert {row["uri"] for row in shown(one)} == {"http://h"}
