@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,12 +53,10 @@ class Files:
             CredentialsRejected, Throttled, Unavailable, Rejected: no answer was had.
         """
         _check(name)
-        try:
+        with _missing_files():
             return _info(await self._connection.read(name, call="files.get"), name)
-        except errors.CredentialsRejected as error:
-            raise _missing_or(error) from None
 
-    async def download(self, name: str, limit: int) -> AsyncGenerator[bytes]:
+    async def download(self, name: str, limit: int) -> AsyncGenerator[bytes, None]:
         """
         Read a file's content in pieces of at most 1 MiB; close the iterator (`aclosing`).
 
@@ -74,15 +73,13 @@ class Files:
         call = "files.download"
         _check(name)
         read = 0
-        async with self._connection.stream(f"{name}:download", call=call) as response:
-            try:
-                async for piece in response.aiter_bytes(chunk_size=2**20):
+        with _missing_files():
+            async with self._connection.stream(f"{name}:download", call=call) as response:
+                async for piece in _pieces(response, call):
                     read += len(piece)
                     if read > limit:
                         raise errors.TooLarge(f"{call}: the file is larger than {limit} bytes")
                     yield piece
-            except (httpx2.HTTPError, OSError) as error:
-                raise classify.of_exception(error, call=call) from None
 
     async def delete(self, name: str) -> None:
         """
@@ -93,31 +90,41 @@ class Files:
             CredentialsRejected, Throttled, Unavailable, Rejected: it was not removed.
         """
         _check(name)
-        try:
+        with _missing_files():
             await self._connection.exchange(
                 lambda: self._sdk.files.delete(name=name),
                 Exchange(),
                 call="files.delete",
                 seconds=self._settings.timeout,
             )
-        except errors.CredentialsRejected as error:
-            raise _missing_or(error) from None
 
 
-def _check(name: str) -> None:
-    if not names.matches(names.FILE_NAME, name):
-        raise errors.Rejected("not the name of a file; nothing was sent")
+async def _pieces(response: httpx2.Response, call: str) -> AsyncGenerator[bytes, None]:
+    try:
+        async for piece in response.aiter_bytes(chunk_size=2**20):
+            yield piece
+    except (httpx2.HTTPError, OSError) as error:
+        raise classify.of_exception(error, call=call) from None
 
 
-def _missing_or(error: errors.CredentialsRejected) -> errors.GeminiError:
+@contextmanager
+def _missing_files() -> Iterator[None]:
     """
     A file that does not exist is a 403 at Google, in these words.
 
     https://github.com/google-gemini/deprecated-generative-ai-js/issues/236
     """
-    if error.status == 403 and "or it may not exist" in str(error):
-        return errors.NotFound(str(error), status=error.status)
-    return error
+    try:
+        yield
+    except errors.CredentialsRejected as error:
+        if error.status == 403 and "or it may not exist" in str(error):
+            raise errors.NotFound(str(error), status=error.status) from None
+        raise
+
+
+def _check(name: str) -> None:
+    if not names.matches(names.FILE_NAME, name):
+        raise errors.Rejected("not the name of a file; nothing was sent")
 
 
 def _info(resource: Mapping[str, Any], name: str) -> FileInfo:
