@@ -16,11 +16,15 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]+"
 )
+# What stands in front of the path is bounded: a line full of "http://" would cost its square.
 _CALLBACK = re.compile(
-    r"(?:https?:(?://|\\/\\/)[^\s\"'<>]*?)?(?:/|\\/|%2[fF])v1(?:/|\\/|%2[fF])callbacks[^\s\"'<>]*"
+    r"(?:https?:(?://|\\/\\/)[^\s\"'<>]{0,300}?)?"
+    r"(?:/|\\/|%2[fF])v1(?:/|\\/|%2[fF])callbacks[^\s\"'<>]*"
 )
+# No word boundary in front of Google's: "key%3DAIza…" is a key too.
 _API_KEY = re.compile(
-    r"\bAIza[0-9A-Za-z_-]{10,}|(?<![\w-])emulator-[0-9A-Za-z._~-]{11,}|\bAQ\.[0-9A-Za-z_-]{10,}"
+    r"AIza[0-9A-Za-z_-]{10,}|(?:(?<![\w-])|(?<=%3[dD]))emulator-[0-9A-Za-z._~-]{11,}"
+    r"|(?:\b|(?<=%3[dD]))AQ\.[0-9A-Za-z_-]{10,}"
 )
 _STATE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _DECIMAL = re.compile(r"[0-9]{1,30}")
@@ -36,10 +40,12 @@ def text(value: object, limit: int = MESSAGE_LIMIT, *, secrets: Iterable[str] = 
         secrets: further strings that must not appear, such as the API key in use.
     """
     raw = "" if value is None else str(value)[: 16 * limit]
+    # First, because an escape sequence in the middle would hide a secret from the masks.
+    line = _CONTROL.sub(" ", _ANSI.sub("", raw))
     for secret in secrets:
         if secret:
-            raw = raw.replace(secret, MASK)
-    line = _CONTROL.sub(" ", _ANSI.sub("", mask(raw))).strip()
+            line = line.replace(secret, MASK)
+    line = mask(line).strip()
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
