@@ -1,0 +1,94 @@
+import re
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gemini_operator.telemetry import metrics
+from gemini_operator.telemetry.http import HealthServer
+
+
+class Readiness:
+    """A process that becomes ready and unready at will."""
+
+    def __init__(self) -> None:
+        self.ready = False
+
+    def __call__(self) -> bool:
+        return self.ready
+
+
+@pytest.fixture
+async def readiness() -> Readiness:
+    return Readiness()
+
+
+@pytest.fixture
+async def server(readiness: Readiness) -> AsyncIterator[HealthServer]:
+    server = HealthServer("127.0.0.1", 0, readiness)
+    await server.start()
+    yield server
+    await server.close()
+
+
+async def get(server: HealthServer, path: str) -> tuple[int, str]:
+    url = f"http://127.0.0.1:{server.port}{path}"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_port_zero_takes_a_free_port_and_tells_it(server: HealthServer) -> None:
+    assert server.port > 0
+    assert await get(server, "/healthz") == (200, "ok\n")
+
+
+async def test_p05_readyz_is_503_until_the_process_is_ready(
+    server: HealthServer, readiness: Readiness
+) -> None:
+    assert await get(server, "/readyz") == (503, "not ready\n")
+    assert (await get(server, "/healthz"))[0] == 200, "waiting is no reason to be restarted"
+    readiness.ready = True
+    assert await get(server, "/readyz") == (200, "ok\n")
+    readiness.ready = False
+    assert (await get(server, "/readyz"))[0] == 503
+
+
+async def test_metrics_can_be_read_by_prometheus(server: HealthServer) -> None:
+    metrics.PASSES.labels("ok").inc()
+    status, text = await get(server, "/metrics")
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert status == 200
+    assert families["gemini_operator_passes"].type == "counter"
+    assert any(s.value >= 1 for s in families["gemini_operator_passes"].samples)
+    assert "process_resident_memory_bytes" in families
+
+
+async def test_nothing_else_is_served(server: HealthServer) -> None:
+    assert (await get(server, "/"))[0] == 404
+    assert (await get(server, "/v1/callbacks/x"))[0] == 404
+
+
+async def test_a_taken_port_is_an_error_at_start(server: HealthServer) -> None:
+    second = HealthServer("127.0.0.1", server.port, lambda: True)
+    with pytest.raises(OSError, match="address"):
+        await second.start()
+    await second.close()
+
+
+def test_s23_no_metric_has_a_label_for_an_object_a_key_or_a_path() -> None:
+    labels = {
+        label
+        for family in metrics.REGISTRY.collect()
+        if family.name.startswith("gemini_operator_")
+        for sample in family.samples
+        for label in sample.labels
+    }
+    assert labels <= {"result", "call", "state", "scheme", "id", "le"}
+
+
+def test_every_metric_of_ours_says_what_it_counts_and_in_which_unit() -> None:
+    for family in metrics.REGISTRY.collect():
+        if family.name.startswith("gemini_operator_"):
+            assert family.documentation.endswith("."), family.name
+            assert re.fullmatch(r"[a-z_]+", family.name)
