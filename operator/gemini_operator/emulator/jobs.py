@@ -103,7 +103,7 @@ class Jobs:
             await self._finish(batch)
 
     async def _start(self, batch: Batch) -> None:
-        total = await asyncio.to_thread(self._count, batch)
+        total = await asyncio.to_thread(self._count, batch) if batch.file_id else batch.total
         if batch.state != states.PENDING or batch.due is None:
             return
         batch.total = total
@@ -154,6 +154,7 @@ class Jobs:
         now = self._clock()
         batch.state, batch.error = state, error
         batch.updated, batch.ended, batch.due = now, now, None
+        batch.announced = not batch.uris
         self.batches.save(batch)
         self._tell(batch)
 

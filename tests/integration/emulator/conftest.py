@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
 from tests.emulator_process import API_KEY, EmulatorProcess
 
 REQUEST = {"contents": [{"parts": [{"text": "Say hello"}]}]}

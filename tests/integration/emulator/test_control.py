@@ -6,6 +6,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+
 from tests.emulator_process import PROGRAM, EmulatorProcess
 from tests.integration.emulator.conftest import Gemini, Inbox, started_with
 

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+
 from tests.emulator_process import EmulatorProcess
 from tests.integration.emulator.conftest import Gemini, Inbox, started_with
 from tests.integration.emulator.verification import claims, v1a_keys

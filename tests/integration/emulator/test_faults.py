@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from tests.emulator_process import EmulatorProcess
 from tests.integration.emulator.conftest import Gemini
 from tests.waiting import eventually_async

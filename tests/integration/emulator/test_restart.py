@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from tests.emulator_process import API_KEY, EmulatorProcess
 from tests.integration.emulator.conftest import Gemini, Inbox, started_with
 from tests.waiting import eventually_async

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+
 from tests.emulator_process import EmulatorProcess
 from tests.integration.emulator.conftest import REQUEST, Gemini, started_with
 from tests.waiting import eventually_async

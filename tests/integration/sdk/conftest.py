@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from secrets import token_hex
 
 import pytest
+
 from tests.emulator_process import EmulatorProcess
 
 

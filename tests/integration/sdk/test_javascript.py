@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.emulator_process import EmulatorProcess
 
 HERE = Path(__file__).parent / "javascript"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from google import genai
 from google.genai import errors, types
+
 from tests.emulator_process import EmulatorProcess
 from tests.waiting import eventually, eventually_async
 

@@ -19,7 +19,9 @@ from .conftest import ManualClock
 REQUESTS = tuple(
     {"request": {"contents": [{"parts": [{"text": text}]}]}} for text in ("one", "[[fail]]")
 )
-INLINE = Submission(kind="GenerateContent", model="models/m", requests=REQUESTS)
+INLINE = Submission(
+    kind="GenerateContent", model="models/m", requests=REQUESTS, uris=("http://h/x",)
+)
 FILE = Submission(kind="GenerateContent", model="models/m", file_id="in")
 
 
