@@ -29,7 +29,10 @@ class Upload:
 class Uploads:
     """The sessions of all projects; they survive a restart at the end of their last chunk."""
 
-    def __init__(self, root: Path, files: Files, clock: Clock) -> None:
+    def __init__(
+        self, root: Path, files: Files, clock: Clock, *, most_bytes: int = MOST_BYTES
+    ) -> None:
+        self._most_bytes = most_bytes
         self._root = root
         self._files = files
         self._clock = clock
@@ -38,8 +41,7 @@ class Uploads:
     def start(self, upload: Upload) -> Upload:
         """Open a session; ApiError where the file exists or is too large."""
         self._check_free(upload)
-        if upload.expected is not None and upload.expected > MOST_BYTES:
-            raise invalid_argument("The file is larger than the 2 GB that are allowed.")
+        self._check_size(upload.expected or 0)
         self._folder(upload).mkdir(mode=0o700, parents=True)
         self._content(upload).touch()
         self._save(upload)
@@ -64,8 +66,7 @@ class Uploads:
             file.seek(offset)
             async for chunk in chunks:
                 end += len(chunk)
-                if end > MOST_BYTES:
-                    raise invalid_argument("The file is larger than the 2 GB that are allowed.")
+                self._check_size(end)
                 file.write(chunk)
         upload.received = end
         if upload.id in self._uploads:
@@ -101,6 +102,12 @@ class Uploads:
         self._uploads.pop(upload.id, None)
         (self._folder(upload) / "upload.json").unlink(missing_ok=True)
         shutil.rmtree(self._folder(upload), ignore_errors=True)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._most_bytes:
+            raise invalid_argument(
+                f"The file is larger than the {self._most_bytes} bytes that are allowed."
+            )
 
     def _check_free(self, upload: Upload) -> None:
         if self._files.get(upload.project, upload.file_id):

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from gemini_operator.emulator import uploads as module
 from gemini_operator.emulator.errors import ApiError
 from gemini_operator.emulator.files import MOST_BYTES, Files
 from gemini_operator.emulator.uploads import Upload, Uploads, new_id
@@ -95,10 +94,10 @@ def test_more_than_2_gb_are_refused_when_announced(uploads: Uploads) -> None:
         uploads.start(session(MOST_BYTES + 1))
 
 
-async def test_more_than_2_gb_are_refused_when_sent(
-    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+async def test_more_than_allowed_is_refused_when_sent(
+    tmp_path: Path, files: Files, clock: ManualClock
 ) -> None:
-    monkeypatch.setattr(module, "MOST_BYTES", 6)
+    uploads = Uploads(tmp_path / "uploads", files, clock, most_bytes=6)
     upload = uploads.start(session(None))
     with pytest.raises(ApiError, match="larger than"):
         await uploads.receive(upload, 0, chunks(b"1234", b"5678"))
