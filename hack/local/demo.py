@@ -1,6 +1,7 @@
 """One example from `kubectl apply` to its results, on a stack of its own that ends with it."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from local import binaries, stack
+from local import binaries
 from local.cluster import PROJECT
 from local.errors import LocalError
 from local.kubectl import Kubectl, KubectlError
@@ -17,6 +18,7 @@ from local.stack import Report, Stack
 EXAMPLES = PROJECT / "examples" / "basic"
 RESULTS = "review-sentiment-results"
 SHOWN = 3
+SETTINGS = "GEMINI_OPERATOR_"
 WAIT_SECONDS = 60
 
 
@@ -24,12 +26,17 @@ def run(report: Report) -> None:
     """Raise LocalError when a step fails. Nothing is left running, whatever happens."""
     programs = binaries.ensure(report)
     with _state_directory() as directory:
+        stack = Stack(directory, programs, report, tethered=True, environment=_environment())
         try:
-            started = Stack(directory, programs, report, tethered=True)
-            started.up()
-            _show(started.plane.kubectl, report)
+            stack.up()
+            _show(stack.plane.kubectl, report)
         finally:
-            stack.down(directory, report)
+            stack.down()
+
+
+def _environment() -> dict[str, str]:
+    """Without the settings of somebody's own operator: the demo is the same for everyone."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
 
 
 def _show(kubectl: Kubectl, report: Report) -> None:
@@ -98,7 +105,8 @@ def _state_directory() -> Iterator[Path]:
         yield directory
     except LocalError as error:
         _keep_logs(directory)
-        raise LocalError(f"{error} (logs: {directory})") from None
+        where = "" if str(directory) in str(error) else f" (logs: {directory})"
+        raise LocalError(f"{error}{where}") from None
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,10 @@ import psutil
 from local.errors import LocalError
 from local.waiting import until
 
+GRACE = 25.0
+"""Seconds. The controller lets passes under way end for 20."""
+
+KILL_TIMEOUT = 10.0
 TETHER = Path(__file__).with_name("tether.py")
 
 
@@ -36,6 +41,11 @@ class Process:
     def log_file(self) -> Path:
         return self.directory / f"{self.name}.log"
 
+    @property
+    def pid(self) -> int:
+        """The last one that was started. Raise FileNotFoundError when it was stopped."""
+        return int(self.pid_file.read_text())
+
     def start(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Start `command`, its output appended to the log."""
         tether = (sys.executable, "-I", "-S", str(TETHER), str(os.getpid()))
@@ -51,6 +61,9 @@ class Process:
         self.pid_file.write_text(f"{self._child.pid}\n")
 
     def running(self) -> bool:
+        """Whether it is there: by its exit code for a child, otherwise by its pid file."""
+        if self._child:
+            return self._child.poll() is None
         return self._found() is not None
 
     def wait_ready(self, ready: Callable[[], object], *, timeout: float) -> None:
@@ -63,20 +76,19 @@ class Process:
         what = f"was not ready after {timeout:.0f} s" if self.running() else "ended at its start"
         raise LocalError(f"{self.name} {what}: {self.last_log_line()} (log: {self.log_file})")
 
-    def stop(self, *, grace: float = 10) -> None:
+    def stop(self, *, grace: float = GRACE) -> None:
         """End it: SIGTERM, and SIGKILL after `grace` seconds. Fine when it does not run."""
-        if process := self._found():
-            self._end(process, grace)
-        if self._child:
-            self._child.wait(10)
-            self._child = None
-        self.pid_file.unlink(missing_ok=True)
+        self._send(signal.SIGTERM)
+        if not until(lambda: not self.running(), timeout=grace):
+            self.kill()
+        self._forget()
 
     def kill(self) -> None:
         """End it as a power cut would."""
-        if process := self._found():
-            process.kill()
-        self.stop(grace=0)
+        self._send(signal.SIGKILL)
+        if not until(lambda: not self.running(), timeout=KILL_TIMEOUT):
+            raise LocalError(f"{self.name} cannot be killed; its pid is in {self.pid_file}")
+        self._forget()
 
     def last_log_line(self) -> str:
         lines = (
@@ -84,21 +96,19 @@ class Process:
         )
         return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
 
-    @staticmethod
-    def _end(process: psutil.Process, grace: float) -> None:
-        try:
-            process.send_signal(signal.SIGTERM)
-            process.wait(grace)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(10)
-        except psutil.NoSuchProcess:
-            return
+    def _send(self, number: signal.Signals) -> None:
+        with suppress(psutil.NoSuchProcess):
+            if process := self._child or self._found():
+                process.send_signal(number)
+
+    def _forget(self) -> None:
+        self._child = None
+        self.pid_file.unlink(missing_ok=True)
 
     def _found(self) -> psutil.Process | None:
         """The process of the pid file, unless the number now belongs to another program."""
         try:
-            process = psutil.Process(int(self.pid_file.read_text()))
+            process = psutil.Process(self.pid)
             alive = process.status() != psutil.STATUS_ZOMBIE
             return process if alive and self._is_ours(process.cmdline()) else None
         except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):

@@ -2,9 +2,11 @@
 
 import fcntl
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from local import cluster
 from local.binaries import Binaries
@@ -12,10 +14,12 @@ from local.control_plane import ControlPlane
 from local.errors import LocalError
 from local.processes import Process
 from local.services import Services, answers
+from local.waiting import until
 
 START_TIMEOUT = 60.0
+REAP_TIMEOUT = 5.0
 
-# In the order in which they end: who needs others ends before them.
+# In the order in which they end.
 PROCESSES = (
     "controller",
     "receiver",
@@ -29,16 +33,28 @@ Report = Callable[[str], None]
 
 
 class Stack:
-    """`tethered`: all processes die with this one; otherwise they are left running."""
+    """`tethered`: all processes die with this one; otherwise they are left running.
+
+    `environment` is that of the emulator, the receiver and the controller; None: this process's.
+    """
 
     def __init__(
-        self, directory: Path, binaries: Binaries, report: Report, *, tethered: bool
+        self,
+        directory: Path,
+        binaries: Binaries,
+        report: Report,
+        *,
+        tethered: bool,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory.absolute()
         self.plane = ControlPlane(directory, binaries, tethered=tethered, report=report)
         self.services = Services(self.directory, self.plane.ports)
+        self.emulator = Process("emulator", self.directory, tethered=tethered)
+        self.receiver = Process("receiver", self.directory, tethered=tethered)
+        self.controller = Process("controller", self.directory, tethered=tethered)
         self._report = report
-        self._tethered = tethered
+        self._environment = environment
 
     def up(self) -> None:
         """Start what is not running; return when all of it is ready.
@@ -49,21 +65,29 @@ class Stack:
             self.plane.start()
             self._report("applying the CRD, two service accounts and the API key's Secret")
             cluster.prepare(self.plane, self.services)
-            urls = self.services
-            self._start("emulator", urls.emulator, lambda: f"{urls.gemini_url}/emulator/state")
-            self._start("receiver", urls.receiver, lambda: f"{urls.receiver_metrics_url}/readyz")
-            self._start(
-                "controller", urls.controller, lambda: f"{urls.controller_metrics_url}/readyz"
-            )
+            self._start_services()
             self._write_environment()
 
+    def down(self) -> None:
+        """End everything in an order in which nobody misses anybody."""
+        services = self.controller, self.receiver, self.emulator
+        _stop((*services, *reversed(self.plane.processes)), self.directory, self._report)
+
+    def _start_services(self) -> None:
+        urls = self.services
+        self._start(self.emulator, urls.emulator, lambda: f"{urls.gemini_url}/emulator/state")
+        self._start(self.receiver, urls.receiver, lambda: f"{urls.receiver_metrics_url}/readyz")
+        self._start(
+            self.controller, urls.controller, lambda: f"{urls.controller_metrics_url}/readyz"
+        )
+
     def _start(
-        self, name: str, command: Callable[[], Sequence[str]], ready: Callable[[], str]
+        self, process: Process, command: Callable[[], Sequence[str]], ready: Callable[[], str]
     ) -> None:
-        process = Process(name, self.directory, tethered=self._tethered)
+        """Command and address are asked for late: to start is to claim ports."""
         if not process.running():
-            self._report(f"starting {name}")
-            process.start(command())
+            self._report(f"starting {process.name}")
+            process.start(command(), self._environment)
         url = ready()
         process.wait_ready(lambda: answers(url), timeout=START_TIMEOUT)
 
@@ -82,16 +106,22 @@ class Stack:
 
 
 def down(directory: Path, report: Report) -> None:
-    """End whatever of the stack is running; its data stays."""
+    """End whatever of a stack is running there; its data stays."""
     directory = directory.absolute()
-    if not directory.is_dir():
-        return
+    if directory.is_dir():
+        _stop([Process(name, directory) for name in PROCESSES], directory, report)
+
+
+def _stop(processes: Iterable[Process], directory: Path, report: Report) -> None:
     with locked(directory):
-        for name in PROCESSES:
-            process = Process(name, directory)
+        pids = []
+        for process in processes:
             if process.running():
-                report(f"stopping {name}")
+                pids.append(process.pid)
+                report(f"stopping {process.name}")
             process.stop()
+        # An ended process keeps its number until its parent, which may be a lazy init, asks for it.
+        until(lambda: not any(psutil.pid_exists(pid) for pid in pids), timeout=REAP_TIMEOUT)
 
 
 @contextmanager
