@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.integration.kube.conftest import JobMaker
-from tests.waiting import eventually_async
 
 from gemini_operator.kube import patches
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.errors import Invalid, KubeError
 from local.control_plane import ControlPlane
+from tests.integration.kube.conftest import JobMaker
+from tests.waiting import eventually_async
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 ATTEMPT = "0123456789abcdef"

@@ -2,13 +2,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.integration.kube.conftest import JobMaker
 
 from gemini_operator.kube import connection
 from gemini_operator.kube.batch_jobs import BatchJobs, JobKey
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import Forbidden, KubeError, NotFound
 from local.control_plane import ControlPlane
+from tests.integration.kube.conftest import JobMaker
 
 LIST_ONLY = {
     "apiGroups": ["gemini-operator.io"],

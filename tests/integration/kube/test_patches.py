@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.integration.kube.conftest import JobMaker
 
 from gemini_operator.kube import patches
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.errors import Conflict, Invalid, NotFound
+from tests.integration.kube.conftest import JobMaker
 
 FINALIZER = "gemini-operator.io/batch"
 FOREIGN = "example.com/other"
