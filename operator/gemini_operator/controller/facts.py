@@ -39,6 +39,7 @@ class Search:
     """The search for the batch of an attempt whose outcome is unknown (rule P11)."""
 
     attempt_id: str
+    begun: float
     grace_ends: float
     due: float = float("-inf")
     under_way: bool = False
@@ -48,7 +49,9 @@ class Search:
     last_complete_begun: float = float("-inf")
 
     def note(self, sighting: Sighting) -> None:
-        """Count a listing that was made."""
+        """Count a listing that was made; one begun before the search cannot tell."""
+        if sighting.begun < self.begun:
+            return
         if sighting.complete:
             self.complete += 1
             self.incomplete_in_a_row = 0
@@ -104,6 +107,8 @@ class Facts:
     not_ours: frozenset[str] = field(default_factory=frozenset)
     refused: str | None = None
     refusal: Refusal | None = None
+    retrying: bool = False
+    listed: float = float("-inf")
     deleting_since: float | None = None
 
     def begin_search(
@@ -118,7 +123,7 @@ class Facts:
         if self.search is None or self.search.attempt_id != attempt.id:
             still_open = attempt.start_time + timedelta(seconds=timeout) - now
             ends = monotonic + max(0.0, still_open.total_seconds()) + grace
-            self.search = Search(attempt.id, ends)
+            self.search = Search(attempt.id, monotonic, ends)
         return self.search
 
     def note_sighting(self, sighting: Sighting, named: bool) -> None:
@@ -130,6 +135,12 @@ class Facts:
             self.absent = 0
         elif sighting.complete and named:
             self.absent += 1
+
+    def note_listed(self, monotonic: float) -> None:
+        """A listing for the job is over, well or not."""
+        self.listed = monotonic
+        if self.search is not None:
+            self.search.ended(monotonic)
 
     def note_event_read(self, event_id: str, monotonic: float) -> None:
         """Count a read of the batch that `event_id` asked for and set when the next is due."""

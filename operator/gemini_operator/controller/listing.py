@@ -130,8 +130,7 @@ class Lister:
         for job in self._jobs(keys):
             facts = self._memory.of(job)
             facts.refused = str(error) if isinstance(error, CredentialsRejected) else None
-            if facts.search is not None:
-                facts.search.ended(self._clock.monotonic())
+            facts.note_listed(self._clock.monotonic())
             self._wake(job.key)
 
     def _note(self, job: Job, index: "Index", begun: float) -> None:
@@ -139,8 +138,7 @@ class Lister:
         attempt = job.status.attempt
         facts.refused = None
         facts.note_sighting(index.sighting(job, begun), bool(attempt and attempt.batch_name))
-        if facts.search is not None:
-            facts.search.ended(self._clock.monotonic())
+        facts.note_listed(self._clock.monotonic())
         self._wake(job.key)
 
     def _jobs(self, keys: Iterable[Key]) -> list[Job]:

@@ -1,0 +1,246 @@
+from datetime import timedelta
+
+import pytest
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.facts import Facts
+from gemini_operator.controller.lifecycle import search
+from gemini_operator.controller.lifecycle.view import Name, Search, View, Wait, Write
+from tests.unit.controller.builders import (
+    ATTEMPT,
+    MODEL,
+    MONOTONIC,
+    NOW,
+    RULES,
+    a_batch,
+    a_sighting,
+    a_view,
+    an_attempt,
+    note,
+    reason_of,
+    submitted,
+    unnamed,
+    written,
+)
+
+GRACE_ENDS = MONOTONIC + RULES.create_timeout + RULES.submit_grace
+BEFORE, AFTER = GRACE_ENDS - 1, GRACE_ENDS
+
+
+def searched(*listings: tuple[bool, float], view: View | None = None) -> View:
+    """A view of an unnamed job after listings (complete?, begun at) that showed nothing."""
+    view = view or a_view(status=unnamed())
+    for complete, begun in listings:
+        note(view, a_sighting(complete=complete, begun=begun))
+    return view
+
+
+def showing(*batches: object, complete: bool = True, **status: object) -> View:
+    """A view of an unnamed job after one listing with these batches."""
+    view = a_view(status=unnamed(**status))
+    note(view, a_sighting(*batches, complete=complete))  # type: ignore[arg-type]
+    return view
+
+
+def superseded(*ids: str) -> list[dict[str, object]]:
+    return [an_attempt(an_id, number) for number, an_id in enumerate(ids, start=1)]
+
+
+def test_p11_an_unknown_outcome_is_searched_for_at_once() -> None:
+    assert search.decide(a_view(status=unnamed())) == Search(0.0)
+
+
+def test_p11_while_a_listing_is_under_way_no_other_is_asked_for() -> None:
+    view = a_view(status=unnamed())
+    assert view.facts.search is not None
+    view.facts.search.under_way = True
+    assert search.decide(view) == Wait()
+
+
+def test_p11_the_next_listing_waits_for_its_time() -> None:
+    assert search.decide(searched((True, MONOTONIC))) == Search(1.0)
+
+
+def test_p11_one_match_is_adopted() -> None:
+    batch = a_batch()
+    assert search.decide(showing(batch)) == Name(batch)
+
+
+def test_p11_a_match_is_a_match_in_an_incomplete_listing_too() -> None:
+    batch = a_batch()
+    assert search.decide(showing(batch, complete=False)) == Name(batch)
+
+
+@pytest.mark.parametrize(
+    ("listings", "nowhere"),
+    [
+        pytest.param([(True, BEFORE), (True, AFTER)], True, id="the second after the grace"),
+        pytest.param([(True, AFTER), (True, AFTER + 1)], True, id="both after the grace"),
+        pytest.param(
+            [(True, BEFORE), (False, BEFORE), (True, AFTER)], True, id="an incomplete one between"
+        ),
+        pytest.param([(True, AFTER)], False, id="one is not two"),
+        pytest.param([(True, BEFORE - 1), (True, BEFORE)], False, id="both before the grace ends"),
+        pytest.param([(True, BEFORE), (False, AFTER)], False, id="incomplete after the grace"),
+        pytest.param(
+            [(True, MONOTONIC - 1), (True, AFTER)], False, id="one was begun before the search"
+        ),
+        pytest.param([(False, AFTER), (False, AFTER)], False, id="none complete"),
+    ],
+)
+def test_p11_two_complete_listings_the_second_after_the_grace_mean_nowhere(
+    listings: list[tuple[bool, float]], nowhere: bool
+) -> None:
+    decision = search.decide(searched(*listings))
+    assert isinstance(decision, Write if nowhere else Search)
+
+
+@pytest.mark.parametrize(
+    ("age", "ends"),
+    [
+        pytest.param(0.0, MONOTONIC + 25 + 60, id="just written ahead"),
+        pytest.param(10.0, MONOTONIC + 15 + 60, id="the create may still be on its way"),
+        pytest.param(25.0, MONOTONIC + 60, id="the create has timed out now"),
+        pytest.param(3600.0, MONOTONIC + 60, id="found long after, by another process"),
+    ],
+)
+def test_p11_the_grace_runs_from_the_later_of_timeout_and_first_sight(
+    age: float, ends: float
+) -> None:
+    now = NOW + timedelta(seconds=age)
+    early = searched((True, MONOTONIC), (True, ends - 0.1), view=a_view(status=unnamed(), now=now))
+    late = searched((True, MONOTONIC), (True, ends), view=a_view(status=unnamed(), now=now))
+    assert isinstance(search.decide(early), Search)
+    assert isinstance(search.decide(late), Write)
+
+
+def test_p11_a_clock_set_back_does_not_shorten_the_grace() -> None:
+    """Seen by a process whose calendar is an hour behind the writer's."""
+    view = a_view(status=unnamed(), now=NOW - timedelta(hours=1))
+    assert isinstance(search.decide(searched((True, BEFORE), (True, AFTER), view=view)), Search)
+
+
+def test_p11_an_attempt_found_nowhere_is_superseded_and_a_new_one_may_start() -> None:
+    view = searched((True, BEFORE), (True, AFTER))
+    status = written(search.decide(view))
+    assert status.attempt is None
+    assert [a.id for a in status.superseded_attempts] == [ATTEMPT]
+    assert status.superseded_attempts[0].reason is None
+    assert status.superseded_attempts[0].api_key_fingerprint == "f" * 16
+    assert (status.batch_name, status.gemini_state, status.requests) == (None, None, None)
+    assert status.start_time == NOW, "the job began with its first attempt"
+
+
+def test_p11_three_incomplete_listings_in_a_row_are_ambiguous() -> None:
+    two = searched((False, AFTER), (False, AFTER))
+    assert isinstance(search.decide(two), Search)
+    note(two, a_sighting(complete=False))
+    status = written(search.decide(two))
+    assert reason_of(status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
+    assert status.attempt is not None
+
+
+def test_p11_a_complete_listing_between_begins_the_count_of_incomplete_ones_anew() -> None:
+    view = searched((False, BEFORE), (False, BEFORE), (True, BEFORE), (False, BEFORE))
+    assert isinstance(search.decide(view), Search)
+
+
+@pytest.mark.parametrize(
+    "listings", [[(True, AFTER)] * 2, [(False, AFTER)] * 3, [(True, BEFORE)] * 2]
+)
+def test_p11_a_match_counts_more_than_listings_without_one(
+    listings: list[tuple[bool, float]],
+) -> None:
+    view = searched(*listings)
+    note(view, a_sighting(a_batch(), begun=AFTER))
+    assert search.decide(view) == Name(a_batch())
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        pytest.param(a_batch(model="models/gemini-2.5-pro"), id="another model"),
+        pytest.param(a_batch(model=""), id="no model"),
+        pytest.param(a_batch(model=f"tunedModels/{MODEL}"), id="another collection"),
+        pytest.param(a_batch(created=NOW - timedelta(minutes=10, seconds=1)), id="older"),
+        pytest.param(a_batch(created=None), id="no time"),
+    ],
+)
+def test_p11_a_token_on_a_batch_that_does_not_fit_is_ambiguous_never_none(batch: object) -> None:
+    """Also long after the grace, when it would otherwise be sent again."""
+    view = searched((True, AFTER), (True, AFTER))
+    note(view, a_sighting(batch, begun=AFTER))  # type: ignore[arg-type]
+    decision = search.decide(view)
+    assert isinstance(decision, Write)
+    assert reason_of(decision.status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
+    assert decision.status.attempt is not None
+    assert "batches/one" in decision.notices[0].note
+
+
+@pytest.mark.parametrize(
+    "created",
+    [NOW - timedelta(minutes=10), NOW - timedelta(minutes=1), NOW, NOW + timedelta(days=1)],
+)
+def test_p11_a_create_time_up_to_ten_minutes_before_the_attempt_fits(created: object) -> None:
+    batch = a_batch(created=created)  # type: ignore[arg-type]
+    assert search.decide(showing(batch)) == Name(batch)
+
+
+@pytest.mark.parametrize("asked", [MODEL, f"models/{MODEL}"])
+def test_p11_models_are_compared_in_googles_spelling(asked: str) -> None:
+    view = a_view(spec={"model": asked}, status=unnamed())
+    note(view, a_sighting(a_batch(model=f"models/{MODEL}")))
+    assert isinstance(search.decide(view), Name)
+
+
+def test_p13_several_batches_of_one_attempt_are_ambiguous() -> None:
+    decision = search.decide(showing(a_batch("batches/two"), a_batch("batches/one")))
+    assert isinstance(decision, Write)
+    assert reason_of(decision.status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
+    assert decision.notices[0].warning
+    assert "batches/one, batches/two" in decision.notices[0].note
+
+
+def test_p13_an_attempt_that_vanishes_after_three_others_is_ambiguous() -> None:
+    status = unnamed(supersededAttempts=superseded("1" * 16, "2" * 16, "3" * 16))
+    view = searched((True, BEFORE), (True, AFTER), view=a_view(status=status))
+    after = written(search.decide(view))
+    assert reason_of(after, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
+    assert after.attempt is not None
+    assert len(after.superseded_attempts) == 3
+
+
+def test_p13_an_ambiguous_submission_is_said_once() -> None:
+    first = showing(a_batch("batches/one"), a_batch("batches/two"))
+    status = written(search.decide(first)).dump()
+    again = a_view(status=status, facts=first.facts)
+    assert search.decide(again) == Wait()
+
+
+def test_p13_ambiguity_ends_by_itself_when_a_later_listing_is_clear() -> None:
+    status = written(search.decide(searched(*[(False, BEFORE)] * 3))).dump()
+    view = a_view(status=status)
+    note(view, a_sighting(a_batch()))
+    assert search.decide(view) == Name(a_batch())
+
+
+@pytest.mark.parametrize("before", range(4))
+def test_p11_at_most_three_superseded_attempts_are_kept_the_newest(before: int) -> None:
+    ids = [f"{number:016x}" for number in range(before)]
+    view = a_view(status=unnamed(supersededAttempts=superseded(*ids)))
+    assert view.status.attempt is not None
+    status = written(search.supersede(view, view.status.attempt))
+    assert [a.id for a in status.superseded_attempts] == [*ids, ATTEMPT][-3:]
+
+
+@pytest.mark.parametrize("status", [{}, submitted()], ids=["no attempt", "a named attempt"])
+def test_a_job_with_nothing_unknown_is_not_searched_for(status: dict[str, object]) -> None:
+    assert search.decide(a_view(status=status)) is None
+
+
+def test_p11_the_grace_begins_anew_with_each_attempt() -> None:
+    facts = Facts("uid")
+    first = a_view(status=unnamed(), facts=facts)
+    searched((True, BEFORE), view=first)
+    second = a_view(status=unnamed(attempt=an_attempt("b" * 16)), facts=facts, monotonic=AFTER)
+    assert search.decide(searched((True, AFTER), view=second)) == Search(1.0)
