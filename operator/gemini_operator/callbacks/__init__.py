@@ -1,0 +1,1 @@
+"""The callback address: made by the controller, checked by the receiver."""

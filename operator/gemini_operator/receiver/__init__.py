@@ -1,0 +1,1 @@
+"""The public side: a signed delivery becomes a durable event, or is refused."""
