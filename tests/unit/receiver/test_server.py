@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from gemini_operator.receiver.limits import Limits
+from tests.waiting import eventually_async
 
 from .conftest import BODY, QUICK, Edge, read_reply
 
@@ -282,3 +283,15 @@ async def test_closing_finishes_what_was_accepted_and_refuses_the_rest(edge: Edg
     assert reply.status == UNREACHED
     assert reply.headers["connection"] == "close"
     assert edge.writes == 1
+
+
+@pytest.mark.parametrize("limits", [Limits(drain_seconds=0.1, linger_seconds=0.1)])
+async def test_closing_does_not_wait_for_ever(edge: Edge, limits: Limits) -> None:
+    del limits
+    edge.api_hangs = True
+    async with edge.connection() as (reader, writer):
+        writer.write(edge.delivery())
+        await eventually_async(lambda: edge.writes == 1, what="the delivery to reach the API")
+        async with asyncio.timeout(3):
+            await edge.server.close()
+        assert await reader.read() == b""
