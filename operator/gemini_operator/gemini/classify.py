@@ -16,6 +16,8 @@ MAX_WAIT = 3600.0
 """Seconds; a longer wait asked for by Google is cut to this."""
 
 _DELAY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s?")
+# No connection stood, so no byte of the request went out.
+_UNCONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _KEY_TROUBLE = re.compile(r"api key (?:not valid|not found|expired)", re.IGNORECASE)
 
 
@@ -70,8 +72,10 @@ def of_exception(
     if isinstance(response, httpx2.Response):
         answer = Answer(response.status_code, response.headers, _body(response))
         return of_answer(answer, call=call, creating=creating, secrets=secrets)
-    kind = errors.Ambiguous if creating else errors.Unavailable
-    return kind(f"{call}: {_trouble(error, secrets)}")
+    trouble = f"{call}: {_trouble(error, secrets)}"
+    if not creating:
+        return errors.Unavailable(trouble)
+    return errors.NotSent(trouble) if isinstance(error, _UNCONNECTED) else errors.Ambiguous(trouble)
 
 
 def _of_own(error: errors.GeminiError, *, call: str, creating: bool) -> errors.GeminiError:

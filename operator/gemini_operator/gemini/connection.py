@@ -181,7 +181,6 @@ def _connect(settings: GeminiSettings, ssl_context: ssl.SSLContext) -> httpx2.As
         verify=ssl_context,
         trust_env=False,
         limits=_LIMITS,
-        retries=0,
         proxy=_proxy(settings),
     )
 

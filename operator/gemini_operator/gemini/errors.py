@@ -46,7 +46,7 @@ class Ambiguous(GeminiError):
 
 
 class NotSent(GeminiError):
-    """A create that was stopped before its first byte went out; it did not happen."""
+    """A create whose first byte never went out: stopped, or without a connection; none was made."""
 
 
 class TooLarge(GeminiError):

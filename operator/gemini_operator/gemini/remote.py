@@ -156,7 +156,7 @@ class RemoteJob(Protocol):
                 False stops the create (protocol P8).
 
         Raises:
-            NotSent: `may_send` said no; nothing was created.
+            NotSent: `may_send` said no, or no connection stood; nothing was created.
             Rejected: refused for its content; nothing was created.
             CredentialsRejected: refused for its key; nothing was created.
             Throttled: refused for now; nothing was created.

@@ -133,8 +133,9 @@ async def test_p10_a_created_batch_counts_however_odd_the_rest_of_the_answer_is(
 async def test_s22_the_sdk_prints_no_warning_that_quotes_google(
     peer: Peer, client_for: ClientFor
 ) -> None:
-    client = client_for(peer.url)
     with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        client = client_for(peer.url)
         for submission in SUBMISSIONS:
             peer.then(says({"name": "batches/b1", "metadata": {"state": "said\nby Google"}}))
             await client.batches.submit(submission)

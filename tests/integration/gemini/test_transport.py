@@ -76,6 +76,27 @@ async def test_s21_the_other_half_of_the_sdk_follows_no_redirect_either(
     assert len(peer.seen) == 2
 
 
+async def test_s21_a_redirect_is_not_followed_even_where_somebody_asks_for_it(
+    peer: Peer, client_for: ClientFor
+) -> None:
+    """The SDK's own defaults ask for it in other places."""
+    peer.then(redirects(307, "/v1beta/batches/b1"))
+    http = client_for(peer.url)._connection.http
+    answer = await http.get(f"{peer.url}/v1beta/batches", follow_redirects=True)
+    assert answer.status_code == 307
+    assert len(peer.seen) == 1
+
+
+async def test_p09_no_half_of_the_sdk_sends_anything_again(
+    peer: Peer, client_for: ClientFor
+) -> None:
+    """Left alone, this one sends five requests."""
+    peer.then(*(refuses(503) for _ in range(9)))
+    with pytest.raises(Exception, match="503"):
+        await client_for(peer.url)._sdk.aio.interactions.get("i1")
+    assert len(peer.seen) == 1
+
+
 async def test_s21_an_upload_address_elsewhere_gets_no_data(
     peer: Peer, stranger: Peer, client_for: ClientFor, tmp_path: Any
 ) -> None:
