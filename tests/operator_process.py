@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from local.kubectl import Kubectl
+from local.control_plane import ControlPlane
 from tests.emulator_process import API_KEY, PROGRAM, EmulatorProcess
 from tests.waiting import eventually
 
@@ -132,14 +132,14 @@ class Operator:
     def __init__(
         self,
         namespace: str,
-        kubectl: Kubectl,
+        control_plane: ControlPlane,
         directory: Path,
         emulator: EmulatorProcess,
         kubeconfigs: Mapping[str, Path],
     ) -> None:
         self.namespace = namespace
         self.emulator = emulator
-        self._kubectl = kubectl
+        self.control_plane = control_plane
         keys = directory / "callback-keys"
         keys.mkdir()
         (keys / SIGNING_KEY).write_text(CALLBACK_KEY + "\n")
@@ -210,10 +210,34 @@ class Operator:
         self.kubectl("apply", "-f", "-", stdin=json.dumps(items))
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        return self._kubectl("-n", self.namespace, *arguments, stdin=stdin)
+        return self.control_plane.kubectl("-n", self.namespace, *arguments, stdin=stdin)
 
-    def get(self, name: str, kind: str = "gbj") -> Any:
-        return json.loads(self.kubectl("get", kind, name, "-o", "json"))
+    def path(self, plural: str = "geminibatchjobs", name: str = "") -> str:
+        base = f"/apis/{GROUP}/v1alpha1" if plural == "geminibatchjobs" else "/api/v1"
+        return f"{base}/namespaces/{self.namespace}/{plural}/{name}".rstrip("/")
+
+    def get(self, name: str, plural: str = "geminibatchjobs") -> Any:
+        return self.control_plane.api.request("GET", self.path(plural, name))
+
+    def exists(self, name: str, plural: str = "geminibatchjobs") -> bool:
+        return self.control_plane.api.answers(self.path(plural, name))
+
+    def batches_of(self, name: str) -> list[Any]:
+        """Those of `batches` that were created for the job."""
+        start = f"{self.namespace}/{name} ["
+        return [batch for batch in self.batches() if batch["displayName"].startswith(start)]
+
+    def events_of(self, name: str) -> list[str]:
+        """The reasons of the job's Events, in order."""
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        items = self.control_plane.api.request("GET", path)["items"]
+        mine = [item for item in items if item["regarding"]["name"] == name]
+        return [item["reason"] for item in sorted(mine, key=lambda item: str(item["eventTime"]))]
+
+    def results(self, config_map: str) -> list[Any]:
+        """The delivered results, one decoded line each."""
+        text = self.get(config_map, "configmaps")["data"]["results.jsonl"]
+        return [json.loads(line) for line in text.splitlines()]
 
     def status(self, name: str) -> Any:
         return self.get(name).get("status") or {}
@@ -242,16 +266,23 @@ class Operator:
         return list(self.emulator.state()["jobs"])
 
 
+def generate(text: str) -> dict[str, Any]:
+    """A GenerateContentRequest."""
+    return {"contents": [{"parts": [{"text": text}], "role": "user"}]}
+
+
 def inline_job(name: str, texts: Mapping[str, str] | None = None, **spec: Any) -> dict[str, Any]:
     """A job with inline requests, complete but for its namespace."""
     texts = texts or {"greeting": "Say hello."}
-    requests = [
-        {"key": key, "request": {"contents": [{"parts": [{"text": text}], "role": "user"}]}}
-        for key, text in texts.items()
-    ]
+    requests = [{"key": key, "request": generate(text)} for key, text in texts.items()]
+    return job(name, {"inline": requests}, **spec)
+
+
+def job(name: str, source: Mapping[str, Any], **spec: Any) -> dict[str, Any]:
+    """A job with that input, complete but for its namespace."""
     return {
         "apiVersion": f"{GROUP}/v1alpha1",
         "kind": "GeminiBatchJob",
         "metadata": {"name": name},
-        "spec": {"model": "gemini-2.5-flash", "input": {"inline": requests}, **spec},
+        "spec": {"model": "gemini-2.5-flash", "input": source, **spec},
     }

@@ -90,7 +90,12 @@ class Controller:
                 gate=self._gate,
                 lister=self._lister,
                 submitter=Submitter(
-                    self._kube, writer, self._gate, _addresses(self._settings), self._clock
+                    self._kube,
+                    writer,
+                    self._gate,
+                    _addresses(self._settings),
+                    self._clock,
+                    refused_retry=self._settings.credentials_ttl,
                 ),
                 writer=writer,
                 notices=self._notices,

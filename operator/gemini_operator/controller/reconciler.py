@@ -54,7 +54,6 @@ from gemini_operator.telemetry.logs import get_logger
 
 # A listing wakes the jobs it was made for; this is for a wake-up that was lost.
 SEARCH_OVERDUE = 120.0
-CREDENTIALS_RETRY = 30.0
 
 log = get_logger(__name__)
 
@@ -103,9 +102,12 @@ class Reconciler:
             await self._without_credentials(view, problem)
 
     async def _pass(self, view: View) -> None:
+        view.facts.retrying = False
         remote = await self._observe(view)
         decision = policies.decide(view, remote)
         await self._carry_out(view, decision)
+        if not view.facts.retrying:
+            self._with.queue.forget(view.job.key)
 
     def _view(self, job: Job) -> View:
         w = self._with
@@ -170,6 +172,7 @@ class Reconciler:
                 await self._write(view, decision)
             case Hold():
                 await self._with.writer.hold(view.job)
+                self._with.queue.add(view.job.key)
             case Submit(number):
                 await self._submit(view, number)
             case Search(seconds):
@@ -220,6 +223,7 @@ class Reconciler:
             await self._unnamed(view, found.summary.name)
             raise
         self._with.notices.post(view.job, [submission.submitted(found.summary)])
+        self._with.queue.add(view.job.key)
 
     async def _unnamed(self, view: View, batch: str) -> None:
         """The object went away before its batch had a name there (rule P14)."""
@@ -269,6 +273,7 @@ class Reconciler:
         if written is not view.job:
             self._with.notices.post(written, write.notices)
             self._log_end(written)
+        view.facts.retrying = write.retry
         if write.retry:
             self._with.queue.back_off(view.job.key)
         elif write.seconds is not None:
@@ -284,8 +289,7 @@ class Reconciler:
         if view.job.deleting:
             await self._delete_without_credentials(view, problem)
             return
-        write = credentials.stalled(view, problem.reason, str(problem), CREDENTIALS_RETRY)
-        await self._write(view, write)
+        await self._write(view, credentials.stalled(view, problem.reason, str(problem)))
 
     async def _delete_without_credentials(self, view: View, problem: CredentialsProblem) -> None:
         if deletion.out_of_patience(view):

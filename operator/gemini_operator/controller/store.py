@@ -27,9 +27,9 @@ class Store:
         return self._jobs.get(key)
 
     def put(self, job: Job) -> bool:
-        """Keep `job` unless a newer version of it is known; tells whether it was kept."""
+        """Keep `job` if it is newer than what is known; tells whether it was kept."""
         known = self._jobs.get(job.key)
-        if known is not None and known.version > job.version:
+        if known is not None and known.version >= job.version:
             return False
         self._jobs[job.key] = job
         return True

@@ -27,8 +27,6 @@ from gemini_operator.telemetry.logs import get_logger
 
 # Seconds between the write-ahead's answer and the create, at most (rule P8).
 SEND_WITHIN = 5.0
-INPUT_RETRY = 15.0
-REFUSED_RETRY = 60.0
 UNSENT_RETRY = 5.0
 DISPLAY_LIMIT = 128
 
@@ -52,7 +50,17 @@ class Created:
 
 
 class Submitter:
-    """Carries out `Submit`."""
+    """
+    Carries out `Submit`.
+
+    Args:
+        kube: reads inputs.
+        writer: writes ahead.
+        gate: holds back what Google throttles or refuses.
+        addresses: makes callback addresses.
+        clock: times the create.
+        refused_retry: seconds until a job whose key was refused looks at its Secret again.
+    """
 
     def __init__(
         self,
@@ -61,12 +69,15 @@ class Submitter:
         gate: Gate,
         addresses: CallbackAddresses,
         clock: Clock,
+        *,
+        refused_retry: float,
     ) -> None:
         self._kube = kube
         self._writer = writer
         self._gate = gate
         self._addresses = addresses
         self._clock = clock
+        self._refused_retry = refused_retry
 
     async def submit(self, view: View, number: int, credential: Credential) -> Write | Created:
         """
@@ -80,14 +91,14 @@ class Submitter:
         refusal = self._gate.refusal(credential.group)
         if refusal is not None:
             reason = Reason.CREDENTIALS_REJECTED
-            return credentials.stalled(view, reason, refusal.message, REFUSED_RETRY)
+            return credentials.stalled(view, reason, refusal.message, self._refused_retry)
         wait = self._gate.wait(credential.group, job.spec.model, job.key, job.created)
         if wait is not None:
             return submission.queued(view, Reason.QUOTA_EXCEEDED, "", wait)
         try:
             batch_input = await self._input(view)
         except requests.InputMissing as error:
-            return credentials.stalled(view, Reason.INPUT_MISSING, f"{error}.", INPUT_RETRY)
+            return credentials.stalled(view, Reason.INPUT_MISSING, f"{error}.")
         except requests.InvalidInput as error:
             return submission.failed(view, Reason.INVALID_INPUT, f"{error}.")
         except config_map.DeliveryRefused as error:
@@ -156,7 +167,7 @@ class Submitter:
                 return self._gate.throttled(*place, error.retry_after)
             case errors.CredentialsRejected():
                 self._gate.refused(credential.group, str(error))
-                return REFUSED_RETRY
+                return self._refused_retry
             case _:
                 self._gate.passed(credential.group, job.spec.model)
                 return UNSENT_RETRY

@@ -50,7 +50,6 @@ class Workers:
         try:
             await self._reconciler.run(key)
             result = "ok"
-            self._queue.forget(key)
         except (KubeError, GeminiError) as error:
             result = "unavailable"
             self._later(key, error)

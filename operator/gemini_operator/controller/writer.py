@@ -55,7 +55,8 @@ class Writer:
 
         Raises:
             Stale: the object has changed since.
-            KubeError: the API server did not answer, or refused even the fallback.
+            Invalid: the API server refused `status`; the job now says so, and nothing else.
+            KubeError: the API server did not answer.
         """
         job = view.job
         patch = patches.status_patch(job.stored_status, status.dump(), job.resource_version)
@@ -70,7 +71,9 @@ class Writer:
                 name=job.key.name,
                 error=str(error),
             )
-            return await self._send_status(job, _minimal(view, error))
+            await self._send_status(job, _minimal(view, error))
+            # Whoever asked must not go on as if it were written: a create needs its write-ahead.
+            raise
 
     async def hold(self, job: Job) -> None:
         """Add our finalizer."""
@@ -145,7 +148,8 @@ class Writer:
 def _minimal(view: View, error: errors.Invalid) -> dict[str, Any]:
     """A status that fits any schema: it says that the real one did not (rule S22)."""
     message = Reason.INTERNAL.explain(error.message)
-    stalled = view.condition(Status(), STALLED, True, Reason.INTERNAL, message)
+    known = Status(conditions=view.status.conditions)
+    stalled = view.condition(known, STALLED, True, Reason.INTERNAL, message)
     return {
         "metadata": {"resourceVersion": view.job.resource_version},
         "status": {"conditions": stalled.dump()["conditions"]},

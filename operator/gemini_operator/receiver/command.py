@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 from pathlib import Path
 
 import click
@@ -11,7 +10,7 @@ from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.gemini import environment
 from gemini_operator.receiver import process
 from gemini_operator.receiver.settings import DEFAULT_JWKS_URL, Settings
-from gemini_operator.telemetry import logs
+from gemini_operator.telemetry import core_dumps, logs
 
 
 @click.command(
@@ -59,8 +58,7 @@ def receiver(
     """Receive Google's callbacks, verify them, and record them on the jobs they are for."""
     logs.configure(log_format, log_level)
     environment.scrub(os.environ)
-    # A core file would hold the callback keys.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    core_dumps.disable()
     try:
         settings = Settings(**options)  # type: ignore[arg-type] # click has checked the types
         asyncio.run(process.run(settings, KeyDirectory(callback_keys_dir)))

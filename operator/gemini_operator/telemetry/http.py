@@ -10,7 +10,8 @@ from gemini_operator.telemetry.metrics import REGISTRY
 
 class HealthServer:
     """
-    Serves `/healthz` (the event loop turns), `/readyz` (`ready()` holds) and `/metrics`.
+    Serves `/healthz` (the event loop turns), `/readyz` (`ready()` holds) and `/metrics`,
+    which is the answer to `/` too.
 
     Args:
         host: address to listen on.
@@ -25,7 +26,8 @@ class HealthServer:
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._metrics)
+        for path in ("/metrics", "/"):
+            app.router.add_get(path, self._metrics)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
 
     async def start(self) -> None:

@@ -1,13 +1,16 @@
-"""A whole operator for one test: emulator, receiver and controller with the least rights."""
+"""A whole operator for a test or for a module: emulator, receiver, controller, the least rights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
-from local.kubectl import Kubectl
+from local import access
+from local.access import Account
+from local.control_plane import ControlPlane
 from tests.emulator_process import FAST, EmulatorProcess
-from tests.integration.conftest import KubeconfigFor
 from tests.operator_process import CONTROLLER_RULES, RECEIVER_RULES, Operator
 
 SLOW = pytest.mark.parametrize("schedule", ["pending=60s,running=60s"])
@@ -27,16 +30,58 @@ def emulator(tmp_path: Path, schedule: str) -> Iterator[EmulatorProcess]:
 
 @pytest.fixture
 def operator(
-    namespace: str,
-    kubectl: Kubectl,
-    tmp_path: Path,
-    emulator: EmulatorProcess,
-    service_account_kubeconfig: KubeconfigFor,
+    control_plane: ControlPlane, namespace: str, tmp_path: Path, emulator: EmulatorProcess
 ) -> Iterator[Operator]:
-    """Not started yet."""
-    kubeconfigs = {
-        "controller": service_account_kubeconfig(CONTROLLER_RULES, cluster_wide=False),
-        "receiver": service_account_kubeconfig(RECEIVER_RULES, cluster_wide=False),
-    }
-    with Operator(namespace, kubectl, tmp_path, emulator, kubeconfigs) as processes:
+    """For a test that kills, stops or misleads something; not started yet."""
+    with _operator(control_plane, namespace, tmp_path, emulator) as processes:
         yield processes
+
+
+@pytest.fixture
+def name() -> str:
+    """A job name that no other test of the module has."""
+    return f"job-{token_hex(3)}"
+
+
+@pytest.fixture(scope="module")
+def shared(
+    control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operator]:
+    """One running operator for a whole module, whose tests use job names of their own."""
+    directory = tmp_path_factory.mktemp("shared")
+    namespace = f"shared-{token_hex(4)}"
+    api = control_plane.api
+    api.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    with (
+        EmulatorProcess(directory / "emulator") as emulator,
+        _operator(control_plane, namespace, directory, emulator) as processes,
+    ):
+        processes.start()
+        yield processes
+    api.request("DELETE", f"/api/v1/namespaces/{namespace}")
+
+
+@contextmanager
+def _operator(
+    control_plane: ControlPlane, namespace: str, directory: Path, emulator: EmulatorProcess
+) -> Iterator[Operator]:
+    kubeconfigs = {
+        name: _kubeconfig(control_plane, namespace, directory / f"{name}.kubeconfig", rules)
+        for name, rules in (("controller", CONTROLLER_RULES), ("receiver", RECEIVER_RULES))
+    }
+    with Operator(namespace, control_plane, directory, emulator, kubeconfigs) as processes:
+        yield processes
+
+
+def _kubeconfig(
+    control_plane: ControlPlane,
+    namespace: str,
+    path: Path,
+    rules: Sequence[Mapping[str, list[str]]],
+) -> Path:
+    api = control_plane.api
+    account = Account(namespace, path.stem)
+    account.create(api)
+    account.grant(api, rules, cluster_wide=False)
+    access.wait_effective(api, account.token(api, seconds=3600), rules, namespace=namespace)
+    return account.write_kubeconfig(api, path, seconds=3600)

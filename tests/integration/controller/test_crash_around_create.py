@@ -45,8 +45,7 @@ def test_p12_a_batch_that_surfaces_after_the_grace_is_cancelled_and_reported(
 
     eventually(reported, timeout=30, what="the duplicate to be reported")
     assert [batch["name"] for batch in operator.batches()] == [second]
-    events = operator.kubectl("get", "events.v1.events.k8s.io", "-o", "jsonpath={.items[*].reason}")
-    assert "DuplicateCancelled" in events
+    eventually(lambda: "DuplicateCancelled" in operator.events_of("job"))
 
 
 def test_p14_an_object_that_is_recreated_during_the_create_takes_no_batch_along(

@@ -89,7 +89,14 @@ def test_no_answer_is_too_odd_for_an_error(status: int, body: bytes) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b'{"details": {"causes": 5}}', b'{"details": {"causes": [5]}}', b"[" * 100_000, b"null", b"[]", b'{"details": 7, "reason": {}, "message": []}'],
+    [
+        b'{"details": {"causes": 5}}',
+        b'{"details": {"causes": [5]}}',
+        b"[" * 100_000,
+        b"null",
+        b"[]",
+        b'{"details": 7, "reason": {}, "message": []}',
+    ],
 )
 def test_s22_hostile_bodies_become_plain_errors(body: bytes) -> None:
     assert isinstance(errors.from_answer(404, {}, body), errors.NotFound)

@@ -18,15 +18,17 @@ HEALED_BY_AN_ANSWER = frozenset(
 )
 
 
-def stalled(view: View, reason: Reason, detail: str, seconds: float) -> Write:
-    """Say what is wrong with the key and look again in `seconds`."""
+def stalled(view: View, reason: Reason, detail: str, seconds: float | None = None) -> Write:
+    """Say what is missing or refused; look again in `seconds`, or with the job's back-off."""
     message = reason.explain(detail)
     status = view.condition(view.status, STALLED, True, reason, message)
     if status.state is None:
         status = view.revise(status, state="Queued")
     known = find(view.status.conditions, STALLED)
     said = known is not None and known.status == "True" and known.reason == reason
-    return Write(status, () if said else (Notice(reason, message, warning=True),), seconds)
+    return Write(
+        status, () if said else (Notice(reason, message, warning=True),), seconds, seconds is None
+    )
 
 
 def healed(status: Status) -> Status:
