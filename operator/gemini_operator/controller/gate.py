@@ -38,11 +38,23 @@ class Refusal:
 class _Line:
     opens: float = 0.0
     failures: int = 0
-    head_failures: int = 0
+    tried: Key | None = None
+    tries: int = 0
     waiting: dict[Key, Place] = field(default_factory=dict)
 
     def head(self) -> Key | None:
         return min(self.waiting.values()).key if self.waiting else None
+
+    def blame(self, key: Key) -> None:
+        """Count a failure of the head; after three in a row it goes to the end."""
+        if key != self.head():
+            return
+        self.tries = self.tries + 1 if key == self.tried else 1
+        self.tried = key
+        if self.tries >= HEAD_TRIES:
+            self.tries = 0
+            last = max(self.waiting.values()).turn
+            self.waiting[key] = self.waiting[key]._replace(turn=last + 1)
 
 
 class Gate:
@@ -80,6 +92,7 @@ class Gate:
 
     def wait(self, group: str, model: str, key: Key, created: datetime) -> float | None:
         """Seconds until `key` should ask again, or `None` when it may send a create now."""
+        self._leave(key, keep=(group, model))
         line = self._lines.get((group, model))
         if line is None:
             return None
@@ -94,13 +107,9 @@ class Gate:
     ) -> float:
         """Google said 429 to `key`: close the line; returns the seconds until it opens."""
         line = self._lines.setdefault((group, model), _Line())
-        place = line.waiting.setdefault(key, Place(0, created, key))
+        line.waiting.setdefault(key, Place(0, created, key))
         line.failures += 1
-        line.head_failures += 1
-        if line.head_failures >= HEAD_TRIES:
-            line.head_failures = 0
-            last = max(line.waiting.values()).turn
-            line.waiting[key] = place._replace(turn=last + 1)
+        line.blame(key)
         delay = max(self._backoff(line.failures), retry_after or 0.0)
         line.opens = self._clock.monotonic() + delay
         head = line.head()
@@ -117,8 +126,12 @@ class Gate:
 
     def leave(self, key: Key) -> None:
         """The job is gone or has another state: it waits in no line."""
-        for line in self._lines.values():
-            line.waiting.pop(key, None)
+        self._leave(key, keep=None)
+
+    def _leave(self, key: Key, keep: tuple[str, str] | None) -> None:
+        for place, line in self._lines.items():
+            if place != keep:
+                line.waiting.pop(key, None)
 
     def _backoff(self, failures: int) -> float:
         ceiling = min(CAP, BASE * 2 ** min(failures - 1, 10))
