@@ -105,6 +105,8 @@ class Reconciler:
         view.facts.retrying = False
         remote = await self._observe(view)
         decision = policies.decide(view, remote)
+        if not isinstance(decision, Submit):
+            self._with.gate.leave(view.job.key)
         await self._carry_out(view, decision)
         if not view.facts.retrying:
             self._with.queue.forget(view.job.key)
@@ -286,6 +288,7 @@ class Reconciler:
             log.info("a job has ended", **_names(job), state=job.status.state)
 
     async def _without_credentials(self, view: View, problem: CredentialsProblem) -> None:
+        self._with.gate.leave(view.job.key)
         if view.job.deleting:
             await self._delete_without_credentials(view, problem)
             return

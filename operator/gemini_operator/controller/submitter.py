@@ -30,6 +30,15 @@ SEND_WITHIN = 5.0
 UNSENT_RETRY = 5.0
 DISPLAY_LIMIT = 128
 
+# Answers that say that nothing was created; whatever else a create ends in is unknown (rule P10).
+DEFINITE = (
+    errors.CredentialsRejected,
+    errors.NotFound,
+    errors.NotSent,
+    errors.Rejected,
+    errors.Throttled,
+)
+
 UID_KEY = "gemini-operator.io/uid"
 ATTEMPT_KEY = "gemini-operator.io/attempt"
 
@@ -95,17 +104,24 @@ class Submitter:
         wait = self._gate.wait(credential.group, job.spec.model, job.key, job.created)
         if wait is not None:
             return submission.queued(view, Reason.QUOTA_EXCEEDED, "", wait)
+        batch_input = await self._input(view)
+        if isinstance(batch_input, Write):
+            # It must not stand at the head of a line that it does not use.
+            self._gate.leave(job.key)
+            return batch_input
+        return await self._create(view, number, credential, batch_input)
+
+    async def _input(self, view: View) -> BatchInput | Write:
         try:
-            batch_input = await self._input(view)
+            return await self._load(view)
         except requests.InputMissing as error:
             return credentials.stalled(view, Reason.INPUT_MISSING, f"{error}.")
         except requests.InvalidInput as error:
             return submission.failed(view, Reason.INVALID_INPUT, f"{error}.")
         except config_map.DeliveryRefused as error:
             return submission.failed(view, Reason.DELIVERY_FAILED, f"{error}.")
-        return await self._create(view, number, credential, batch_input)
 
-    async def _input(self, view: View) -> BatchInput:
+    async def _load(self, view: View) -> BatchInput:
         job = view.job
         namespace, _ = job.key
         output = job.spec.output.config_map if job.spec.output else None
@@ -124,22 +140,21 @@ class Submitter:
             start_time=view.now,
             api_key_fingerprint=credential.fingerprint(view.job.uid),
         )
+        # First, as it may fail: from the write-ahead on an attempt counts as sent.
+        request = self._submission(view, attempt, batch_input)
         job = await self._writer.status(view, submission.written_ahead(view, attempt))
         answered = self._clock.monotonic()
 
         def in_time() -> bool:
             return self._clock.monotonic() - answered <= SEND_WITHIN
 
-        request = self._submission(view, attempt, batch_input)
         try:
             summary = await credential.client.batches.submit(request, may_send=in_time)
-        except errors.Ambiguous as error:
-            self._log(job, error)
-            return Created(job, None)
         except errors.GeminiError as error:
             self._log(job, error)
-            seconds = self._back_off(job, credential, error)
-            view.facts.refusal = Refusal(attempt.id, error, seconds)
+            if isinstance(error, DEFINITE):
+                seconds = self._back_off(job, credential, error)
+                view.facts.refusal = Refusal(attempt.id, error, seconds)
             return Created(job, None)
         self._gate.passed(credential.group, job.spec.model)
         return Created(job, summary)
