@@ -243,7 +243,7 @@ class Reconciler:
         if decision.batches:
             await self._dispose_batches(view, decision)
         if decision.then is None:
-            await self._release(view, None)
+            await self._release(view, decision.notice)
         else:
             metrics.DUPLICATES_CANCELLED.inc(len(decision.batches))
             await self._write(view, decision.then)
@@ -254,7 +254,10 @@ class Reconciler:
         recorded = attempt.api_key_fingerprint if attempt else None
         changed = recorded not in (None, credential.fingerprint(view.job.uid))
         for name in decision.batches:
-            there = await disposer.dispose(credential.client, view.job, name)
+            try:
+                there = await disposer.dispose(credential.client, view.job, name)
+            except errors.CredentialsRejected as error:
+                raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
             if changed and not there and decision.then is None:
                 raise CredentialsProblem(
                     Reason.CREDENTIALS_CHANGED, f"{name} was not found with it."

@@ -16,6 +16,9 @@ from gemini_operator.controller.lifecycle.view import (
 # Seconds for which a deletion tries to learn what is at Google before it gives up.
 PATIENCE = 120.0
 
+# Seconds between listings for attempts that were given up.
+PAUSE = 5.0
+
 
 def decide(view: View) -> Decision | None:
     """Cancel and delete the batches of a deleted job, or leave them with `Orphan`."""
@@ -48,20 +51,29 @@ def _orphaned(view: View) -> Notice | None:
     return Notice(Reason.ORPHANED, Reason.ORPHANED.explain(f"It was {what}."), warning=True)
 
 
+def _give_up(view: View, detail: str) -> Dispose:
+    """Take away what is known, and say that there may be more."""
+    return Dispose(_batches(view), notice=left_behind(detail).notice)
+
+
 def _settle_current(view: View) -> Decision | None:
     """A create whose outcome is unknown is searched for first; nothing is submitted."""
     attempt, state = view.status.attempt, view.facts.search
     if attempt is None or attempt.batch_name is not None or state is None:
         return None
     match search.verdict(view, attempt, state):
-        case search.NotYet(None):
-            return Wait(5.0)
-        case search.NotYet(seconds):
-            return Search(seconds or 0.0)
-        case search.Doubtful(detail) if not _matches(view, attempt.id):
-            return left_behind(detail) if out_of_patience(view) else Search(5.0)
-        case _:
+        case search.Found() | search.Nowhere():
             return None
+        case search.Doubtful() if _matches(view, attempt.id):
+            return None
+        case search.Doubtful(detail) if out_of_patience(view):
+            return _give_up(view, detail)
+        case _ if view.facts.refused is not None and out_of_patience(view):
+            return _give_up(view, view.facts.refused)
+        case _ if state.under_way:
+            return Wait(PAUSE)
+        case _:
+            return Search(max(0.0, state.due - view.monotonic))
 
 
 def _settle_superseded(view: View) -> Decision | None:
@@ -69,9 +81,14 @@ def _settle_superseded(view: View) -> Decision | None:
     if not open_attempts(view):
         return None
     sighting, since = view.facts.sighting, view.facts.deleting_since
-    if sighting and since is not None and sighting.complete and sighting.begun >= since:
+    fresh = sighting if sighting and since is not None and sighting.begun >= since else None
+    if fresh is not None and fresh.complete:
         return None
-    return Search(1.0 if sighting else 0.0)
+    if fresh is not None and out_of_patience(view):
+        return _give_up(view, "Google's list was too long to be read whole.")
+    if view.facts.refused is not None and out_of_patience(view):
+        return _give_up(view, view.facts.refused)
+    return Search(max(0.0, view.facts.listed + PAUSE - view.monotonic))
 
 
 def _batches(view: View) -> tuple[str, ...]:

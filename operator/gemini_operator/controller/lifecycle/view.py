@@ -152,10 +152,15 @@ class Deliver:
 
 @dataclass(frozen=True)
 class Dispose:
-    """Cancel and delete these batches, then write `then` or, without it, release the object."""
+    """
+    Cancel and delete these batches, then write `then` or, without it, release the object.
+
+    `notice` says what is left behind by the release.
+    """
 
     batches: tuple[str, ...]
     then: Write | None = None
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True)

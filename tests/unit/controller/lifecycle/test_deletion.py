@@ -1,0 +1,237 @@
+from typing import Any
+
+import pytest
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.facts import Facts, Sighting
+from gemini_operator.controller.lifecycle import deletion, policies
+from gemini_operator.controller.lifecycle.view import (
+    Dispose,
+    Notice,
+    Release,
+    Search,
+    View,
+    Wait,
+)
+from tests.unit.controller.builders import (
+    ATTEMPT,
+    BATCH,
+    EARLIER,
+    MONOTONIC,
+    NOW,
+    RULES,
+    UID,
+    a_batch,
+    a_sighting,
+    a_view,
+    an_attempt,
+    finished,
+    note,
+    seen,
+    submitted,
+    unnamed,
+)
+
+GRACE_ENDS = MONOTONIC + RULES.create_timeout + RULES.submit_grace
+LATE = MONOTONIC + deletion.PATIENCE
+GIVEN_UP = [an_attempt(EARLIER)]
+ORPHAN = {"deletionPolicy": "Orphan"}
+
+
+def deleted(
+    *listings: Sighting, monotonic: float = MONOTONIC, facts: Facts | None = None, **of_job: Any
+) -> View:
+    """A job whose deletion this process saw at MONOTONIC; now it is `monotonic`."""
+    facts = facts or Facts(UID, deleting_since=MONOTONIC)
+    a_view(facts=facts, deleting=True, **of_job)
+    view = a_view(facts=facts, deleting=True, monotonic=monotonic, **of_job)
+    for listing in listings:
+        note(view, listing)
+    return view
+
+
+def warned(notice: Notice | None, reason: Reason) -> bool:
+    return notice is not None and notice.warning and notice.reason == reason
+
+
+def test_a_job_that_is_not_deleted_is_left_to_other_policies() -> None:
+    assert deletion.decide(a_view(status=submitted())) is None
+
+
+def test_an_object_that_does_not_wait_for_us_is_none_of_our_business() -> None:
+    assert deletion.decide(deleted(held=False, status=submitted())) == Wait()
+
+
+@pytest.mark.parametrize("policy", [{}, {"deletionPolicy": "Delete"}], ids=["absent", "Delete"])
+@pytest.mark.parametrize("status", [submitted(), finished()], ids=["running", "finished"])
+def test_p21_on_delete_the_batch_is_disposed_of_and_the_object_released(
+    policy: dict[str, str], status: dict[str, Any]
+) -> None:
+    assert deletion.decide(deleted(spec=policy, status=status)) == Dispose((BATCH,))
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param({}, id="never tried"),
+        pytest.param({"state": "Queued"}, id="queued"),
+        pytest.param({"state": "Failed", "completionTime": "2026-01-01T12:00:00Z"}, id="refused"),
+    ],
+)
+def test_p21_a_job_that_has_nothing_at_google_is_released_at_once(status: dict[str, Any]) -> None:
+    assert deletion.decide(deleted(status=status)) == Dispose(())
+
+
+@pytest.mark.parametrize(
+    ("status", "what"),
+    [
+        pytest.param(submitted(), BATCH, id="a batch"),
+        pytest.param(unnamed(), ATTEMPT, id="an attempt without an answer"),
+    ],
+)
+def test_p21_with_orphan_the_object_is_released_at_once_with_a_warning(
+    status: dict[str, Any], what: str
+) -> None:
+    decision = deletion.decide(deleted(spec=ORPHAN, status=status))
+    assert isinstance(decision, Release)
+    assert warned(decision.notice, Reason.ORPHANED)
+    assert decision.notice is not None
+    assert what in decision.notice.note
+
+
+def test_p21_with_orphan_and_nothing_at_google_there_is_nothing_to_say() -> None:
+    assert deletion.decide(deleted(spec=ORPHAN)) == Release(None)
+
+
+def test_p16_deletion_comes_before_everything_else() -> None:
+    """Here: an end that wants delivery, and fields that are not supported."""
+    view = deleted(
+        spec={"output": {"configMap": {"name": "results"}}, "suspend": True}, status=submitted()
+    )
+    assert policies.decide(view, seen("BATCH_STATE_SUCCEEDED")) == Dispose((BATCH,))
+
+
+# An attempt without an answer
+
+
+def test_p21_an_unsettled_attempt_is_searched_for_first() -> None:
+    assert deletion.decide(deleted(status=unnamed())) == Search(0.0)
+
+
+def test_p21_the_search_of_a_deletion_keeps_its_pace() -> None:
+    assert deletion.decide(deleted(a_sighting(), status=unnamed())) == Search(1.0)
+
+
+def test_p21_a_listing_under_way_is_waited_for() -> None:
+    view = deleted(status=unnamed())
+    assert view.facts.search is not None
+    view.facts.search.under_way = True
+    assert deletion.decide(view) == Wait(deletion.PAUSE)
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        pytest.param([a_batch()], id="its batch"),
+        pytest.param([a_batch("batches/one"), a_batch("batches/two")], id="several"),
+        pytest.param([a_batch(model="models/other")], id="its token, and another model"),
+    ],
+)
+def test_p21_whatever_carries_the_attempts_token_goes(batches: list[Any]) -> None:
+    view = deleted(a_sighting(*batches), status=unnamed())
+    assert deletion.decide(view) == Dispose(tuple(batch.name for batch in batches))
+
+
+def test_p21_an_attempt_found_nowhere_is_settled() -> None:
+    view = deleted(a_sighting(), a_sighting(begun=GRACE_ENDS), status=unnamed())
+    assert deletion.decide(view) == Dispose(())
+
+
+def test_p21_lists_that_cannot_be_read_whole_are_read_again() -> None:
+    view = deleted(*[a_sighting(complete=False)] * 3, status=unnamed())
+    decision = deletion.decide(view)
+    assert isinstance(decision, Search)
+    assert view.facts.search is not None
+    again = deleted(monotonic=view.facts.search.due, facts=view.facts, status=unnamed())
+    assert deletion.decide(again) == Search(0.0), "it must not wait for ever"
+
+
+def test_p22_lists_that_never_can_be_read_hold_no_object_for_ever() -> None:
+    view = deleted(*[a_sighting(complete=False)] * 3, monotonic=LATE, status=unnamed())
+    decision = deletion.decide(view)
+    assert isinstance(decision, Dispose)
+    assert decision.batches == ()
+    assert warned(decision.notice, Reason.BATCH_LEFT_BEHIND)
+
+
+def test_p22_a_key_that_google_refuses_holds_no_object_for_ever() -> None:
+    for monotonic, gives_up in ((LATE - 1, False), (LATE, True)):
+        view = deleted(monotonic=monotonic, status=unnamed())
+        view.facts.refused = "API key not valid"
+        decision = deletion.decide(view)
+        assert isinstance(decision, Dispose if gives_up else Search)
+    assert isinstance(decision, Dispose)
+    assert warned(decision.notice, Reason.BATCH_LEFT_BEHIND)
+    assert decision.notice is not None
+    assert "API key not valid" in decision.notice.note
+
+
+def test_p21_a_google_that_does_not_answer_is_waited_for() -> None:
+    """Unlike a key that is gone, an outage ends."""
+    view = deleted(monotonic=LATE, status=unnamed())
+    assert deletion.decide(view) == Search(0.0)
+
+
+# Attempts that were given up
+
+
+def test_p12_a_deletion_settles_superseded_attempts_by_a_listing_of_its_own() -> None:
+    assert deletion.decide(deleted(status={"supersededAttempts": GIVEN_UP})) == Search(0.0)
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        pytest.param(a_sighting(begun=MONOTONIC - 1), id="begun before the deletion"),
+        pytest.param(a_sighting(complete=False), id="incomplete"),
+    ],
+)
+def test_p12_a_listing_that_may_have_missed_it_is_made_again(listing: Sighting) -> None:
+    status = submitted(supersededAttempts=GIVEN_UP)
+    view = deleted(listing, status=status)
+    assert deletion.decide(view) == Search(deletion.PAUSE)
+    later = deleted(monotonic=MONOTONIC + deletion.PAUSE, facts=view.facts, status=status)
+    assert deletion.decide(later) == Search(0.0), "it must not wait for a sweep"
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_p12_superseded_batches_go_with_the_current_one(complete: bool) -> None:
+    """And where more may come, the object says so when it goes."""
+    late = a_batch("batches/late", attempt=EARLIER)
+    listing = a_sighting(late, complete=complete)
+    view = deleted(listing, monotonic=LATE, status=submitted(supersededAttempts=GIVEN_UP))
+    decision = deletion.decide(view)
+    assert isinstance(decision, Dispose)
+    assert decision.batches == (BATCH, "batches/late")
+    assert (decision.notice is not None) == (not complete)
+
+
+def test_p12_a_superseded_attempt_whose_batch_was_dealt_with_needs_no_listing() -> None:
+    given_up = [an_attempt(EARLIER, batchName="batches/x", reason="DuplicateCancelled")]
+    view = deleted(status=submitted(supersededAttempts=given_up))
+    assert deletion.decide(view) == Dispose((BATCH,))
+
+
+def test_p22_superseded_attempts_of_a_refused_key_hold_no_object_for_ever() -> None:
+    view = deleted(monotonic=LATE, status={"supersededAttempts": GIVEN_UP})
+    view.facts.refused = "API key not valid"
+    decision = deletion.decide(view)
+    assert isinstance(decision, Dispose)
+    assert warned(decision.notice, Reason.BATCH_LEFT_BEHIND)
+
+
+def test_p22_patience_is_counted_from_the_moment_the_deletion_was_seen() -> None:
+    facts = Facts(UID, deleting_since=MONOTONIC)
+    assert not deletion.out_of_patience(a_view(facts=facts, monotonic=LATE - 0.1))
+    assert deletion.out_of_patience(a_view(facts=facts, monotonic=LATE))
+    assert not deletion.out_of_patience(a_view(monotonic=LATE, now=NOW))
