@@ -83,8 +83,9 @@ async def test_p10_any_other_answer_to_a_create_leaves_its_outcome_unknown(
     assert len(peer.seen) == 1
 
 
-async def test_p10_nobody_there_is_unknown_too(client_for: ClientFor) -> None:
-    with pytest.raises(errors.Ambiguous, match="no connection"):
+async def test_p10_where_nobody_is_there_nothing_was_sent(client_for: ClientFor) -> None:
+    """A connection that never stood carried no byte of the create: there is nothing to search."""
+    with pytest.raises(errors.NotSent, match="no connection"):
         await client_for("http://127.0.0.1:1").batches.submit(SUBMISSIONS[0])
 
 

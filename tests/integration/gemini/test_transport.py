@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from aiohttp import web
 from google.genai import types
 
 from gemini_operator.gemini import errors
@@ -260,7 +261,7 @@ async def test_p08_the_question_is_asked_when_the_connection_stands(client_for: 
     """Time spent on connecting counts: with nobody there to connect to, nobody is asked."""
     asked = []
     client = client_for("http://127.0.0.1:1")
-    with pytest.raises(errors.Ambiguous, match="no connection"):
+    with pytest.raises(errors.NotSent, match="no connection"):
         await client.batches.submit(SUBMISSION, may_send=lambda: not asked.append(1))
     assert asked == []
 
@@ -298,6 +299,27 @@ async def test_cancelling_the_task_is_not_swallowed(
         await task
 
 
+async def test_a_create_may_take_longer_than_other_calls(peer: Peer, client_for: ClientFor) -> None:
+    async def slowly(request: web.BaseRequest) -> web.StreamResponse:
+        await asyncio.sleep(0.5)
+        return await says({"name": "batches/b1"})(request)
+
+    peer.then(slowly)
+    client = client_for(peer.url, create_timeout=20, timeout=0.1)
+    assert (await client.batches.submit(SUBMISSION)).name == "batches/b1"
+    assert peer.seen[0].all("x-server-timeout") == ["20"]
+
+
+async def test_s22_answers_too_large_hold_no_connection(peer: Peer, client_for: ClientFor) -> None:
+    """More of them than the pool has connections, and the next call still finds one."""
+    client = client_for(peer.url)
+    for status in [200, 500] * 20:
+        peer.then(sends(b"x" * 2 * ANSWER_LIMIT, status))
+        with pytest.raises(errors.Unavailable):
+            await client.files.get("files/f1")
+    await client.batches.search()
+
+
 async def test_a_broken_off_answer_is_no_answer(peer: Peer, client_for: ClientFor) -> None:
     body = b'{"name": "batches/b1"}'
     peer.then(breaks_off(body, len(body) + 1), breaks_off(body, len(body) + 1))
@@ -311,8 +333,9 @@ async def test_a_broken_off_answer_is_no_answer(peer: Peer, client_for: ClientFo
 @every_call
 async def test_s23_no_exception_shows_the_key(call: Any, peer: Peer, client_for: ClientFor) -> None:
     """Not even where Google echoes it, and not in the causes that a traceback prints."""
-    echo = f"key {API_KEY} may not"
-    client = client_for(peer.url)
+    key = "AQ_of-no-known-shape_0123456789"
+    echo = f"key {key} may not"
+    client = client_for(peer.url, key)
     for answer in (
         refuses(403, "PERMISSION_DENIED", echo),
         refuses(400, "INVALID_ARGUMENT", echo),
@@ -323,7 +346,7 @@ async def test_s23_no_exception_shows_the_key(call: Any, peer: Peer, client_for:
         with pytest.raises(errors.GeminiError) as caught:
             await call(client)
         shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
-        assert API_KEY not in shown
+        assert key not in shown
 
 
 async def test_s23_a_connection_and_a_client_show_no_key(peer: Peer, client_for: ClientFor) -> None:
