@@ -8,12 +8,13 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.credentials import Credential, Credentials, CredentialsProblem
 from gemini_operator.controller.facts import Memory, Sighting
 from gemini_operator.controller.job import Job, Key, KeyRef
-from gemini_operator.controller.lifecycle import ownership
+from gemini_operator.controller.lifecycle import duplicates, ownership
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.errors import CredentialsRejected, GeminiError
@@ -100,7 +101,7 @@ class Lister:
     def _open_jobs(self) -> dict[KeyRef, list[Key]]:
         refs: dict[KeyRef, list[Key]] = defaultdict(list)
         for job in self._store:
-            if _listed_for(job):
+            if _listed_for(job, self._clock.now()):
                 refs[self._api_key(job)].append(job.key)
         return refs
 
@@ -172,7 +173,7 @@ class Index:
         )
 
 
-def _listed_for(job: Job) -> bool:
+def _listed_for(job: Job, now: datetime) -> bool:
     """Whether a listing may say anything new about the job."""
-    superseded = any(a.reason is None for a in job.status.superseded_attempts)
-    return superseded or (job.status.attempt is not None and not job.finished)
+    open_ = job.status.attempt is not None and not job.finished
+    return open_ or duplicates.watched(job, now)

@@ -78,7 +78,7 @@ def _settle_current(view: View) -> Decision | None:
 
 def _settle_superseded(view: View) -> Decision | None:
     """One complete listing, begun after the deletion, settles attempts that were given up."""
-    if not open_attempts(view):
+    if not open_attempts(view.job):
         return None
     sighting, since = view.facts.sighting, view.facts.deleting_since
     fresh = sighting if sighting and since is not None and sighting.begun >= since else None
@@ -95,7 +95,7 @@ def _batches(view: View) -> tuple[str, ...]:
     attempt = view.status.attempt
     named = (attempt.batch_name,) if attempt and attempt.batch_name else ()
     unnamed = (attempt.id,) if attempt and not attempt.batch_name else ()
-    ids = (*unnamed, *(a.id for a in open_attempts(view)))
+    ids = (*unnamed, *(a.id for a in open_attempts(view.job)))
     found = (name for an_id in ids for name in _matches(view, an_id))
     return tuple(dict.fromkeys((*named, *found)))
 

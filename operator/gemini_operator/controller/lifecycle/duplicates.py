@@ -1,57 +1,69 @@
 """A batch of a superseded attempt that surfaces later is kept or cancelled, never both (P12)."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, SupersededAttempt
-from gemini_operator.controller.lifecycle import search
+from gemini_operator.controller.job import Job
+from gemini_operator.controller.lifecycle import resolution, search, submission
 from gemini_operator.controller.lifecycle.view import Decision, Dispose, Notice, View, Write
 from gemini_operator.gemini.remote import Summary
 
 WATCHED_AFTER_END = timedelta(hours=72)
 
 
-def open_attempts(view: View) -> tuple[SupersededAttempt, ...]:
+def open_attempts(job: Job) -> tuple[SupersededAttempt, ...]:
     """The superseded attempts of which no batch has been dealt with."""
-    return tuple(a for a in view.status.superseded_attempts if a.reason is None)
+    return tuple(a for a in job.status.superseded_attempts if a.reason is None)
 
 
-def watched(view: View) -> bool:
+def watched(job: Job, now: datetime) -> bool:
     """Whether listings still have to be compared with the superseded attempts."""
-    end = view.status.completion_time
-    return bool(open_attempts(view)) and (end is None or view.now - end < WATCHED_AFTER_END)
+    end = job.status.completion_time
+    return bool(open_attempts(job)) and (end is None or now - end < WATCHED_AFTER_END)
 
 
 def decide(view: View) -> Decision | None:
     """Adopt a surfaced batch if nothing else was sent; cancel, delete and report it otherwise."""
-    sighting = view.facts.sighting
-    if sighting is None:
-        return None
-    for attempt in open_attempts(view):
-        matches = sighting.matches.get(attempt.id, ())
-        if matches and view.status.attempt is None and not view.job.finished:
+    for attempt in open_attempts(view.job):
+        matches = _surfaced(view, attempt)
+        if not matches:
+            continue
+        if view.status.attempt is None and not view.job.finished:
             return _adopt(view, attempt, matches)
-        if matches:
-            return _cancel(view, attempt, matches)
+        return _cancel(view, attempt, matches)
     return None
 
 
-def _adopt(view: View, attempt: SupersededAttempt, matches: tuple[Summary, ...]) -> Decision:
-    match = matches[0]
+def _surfaced(view: View, attempt: SupersededAttempt) -> tuple[Summary, ...]:
+    """The batches of `attempt` in the last listing; the one that the job keeps is none of them."""
+    sighting = view.facts.sighting
+    matches = sighting.matches.get(attempt.id, ()) if sighting else ()
+    return tuple(match for match in matches if match.name != view.status.batch_name)
+
+
+def _adopt(view: View, attempt: SupersededAttempt, matches: tuple[Summary, ...]) -> Decision | None:
+    choice = view.job.annotations.get(group.RESOLVE_SUBMISSION)
+    if choice == f"{resolution.RESUBMIT}{attempt.id}":
+        return None
+    chosen = next((match for match in matches if match.name == choice), None)
+    if chosen is not None:
+        return _moved_back(view, attempt, chosen)
     if len(matches) > 1:
         return search.ambiguous(view, f"Several batches carry attempt {attempt.id}.")
-    if doubt := search.mismatch(view, attempt, match):
+    if doubt := search.mismatch(view, attempt, matches[0]):
         return search.ambiguous(view, doubt)
+    return _moved_back(view, attempt, matches[0])
+
+
+def _moved_back(view: View, attempt: SupersededAttempt, match: Summary) -> Write:
     others = tuple(a for a in view.status.superseded_attempts if a.id != attempt.id)
     again = Attempt.model_validate(attempt.model_dump(exclude={"reason"}))
-    return Write(
-        view.revise(
-            attempt=again.model_copy(update={"batch_name": match.name}),
-            batch_name=match.name,
-            gemini_state=match.state,
-            superseded_attempts=others,
-        )
-    )
+    status = view.revise(attempt=again, superseded_attempts=others)
+    status = submission.named(replace(view, job=replace(view.job, status=status)), match)
+    return Write(status, (submission.submitted(match),))
 
 
 def _cancel(view: View, attempt: SupersededAttempt, matches: tuple[Summary, ...]) -> Dispose:
