@@ -75,6 +75,11 @@ class Process:
         except OSError:
             return False
 
+    def metrics(self) -> str:
+        """What /metrics of the first port answers."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
@@ -260,6 +265,19 @@ class Operator:
         """`kubectl wait`, as a user does it; answers with the status."""
         self.kubectl("wait", "--for=condition=Complete", f"gbj/{name}", f"--timeout={timeout:g}s")
         return self.status(name)
+
+    def patch_status(self, name: str, patch: list[dict[str, Any]]) -> None:
+        """A JSON patch of the status as the cluster's administrator."""
+        body = json.dumps(patch)
+        self.kubectl("patch", "gbj", name, "--subresource=status", "--type=json", "-p", body)
+
+    def delete_at_google(self, batch: str, key: str = API_KEY) -> None:
+        """What a person does in Google's console."""
+        request = urllib.request.Request(
+            f"{self.emulator.url}/v1beta/{batch}", method="DELETE", headers={"x-goog-api-key": key}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 200
 
     def batches(self) -> list[Any]:
         """Google's side: every batch that was ever created and not deleted."""

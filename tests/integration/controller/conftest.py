@@ -13,6 +13,8 @@ from local.control_plane import ControlPlane
 from tests.emulator_process import FAST, EmulatorProcess
 from tests.operator_process import CONTROLLER_RULES, RECEIVER_RULES, Operator
 
+Rules = Sequence[Mapping[str, list[str]]]
+
 SLOW = pytest.mark.parametrize("schedule", ["pending=60s,running=60s"])
 """For tests that decide themselves when a batch ends."""
 
@@ -35,6 +37,19 @@ def operator(
     """For a test that kills, stops or misleads something; not started yet."""
     with _operator(control_plane, namespace, tmp_path, emulator) as processes:
         yield processes
+
+
+@pytest.fixture
+def cluster_operator(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path, emulator: EmulatorProcess
+) -> Iterator[Operator]:
+    """As `operator`, with an account outside the namespace: that one may be deleted."""
+    home = f"home-{token_hex(4)}"
+    api = control_plane.api
+    api.request("POST", "/api/v1/namespaces", {"metadata": {"name": home}})
+    with _operator(control_plane, namespace, tmp_path, emulator, home=home) as processes:
+        yield processes
+    api.request("DELETE", f"/api/v1/namespaces/{home}")
 
 
 @pytest.fixture
@@ -63,25 +78,28 @@ def shared(
 
 @contextmanager
 def _operator(
-    control_plane: ControlPlane, namespace: str, directory: Path, emulator: EmulatorProcess
+    control_plane: ControlPlane,
+    namespace: str,
+    directory: Path,
+    emulator: EmulatorProcess,
+    home: str = "",
 ) -> Iterator[Operator]:
-    kubeconfigs = {
-        name: _kubeconfig(control_plane, namespace, directory / f"{name}.kubeconfig", rules)
-        for name, rules in (("controller", CONTROLLER_RULES), ("receiver", RECEIVER_RULES))
-    }
+    """`home`: another namespace for the accounts, whose rights are then cluster-wide."""
+    kubeconfigs = {}
+    for name, rules in (("controller", CONTROLLER_RULES), ("receiver", RECEIVER_RULES)):
+        account = Account(home or namespace, name)
+        path = directory / f"{name}.kubeconfig"
+        kubeconfigs[name] = _kubeconfig(control_plane, account, path, rules, bool(home))
     with Operator(namespace, control_plane, directory, emulator, kubeconfigs) as processes:
         yield processes
 
 
 def _kubeconfig(
-    control_plane: ControlPlane,
-    namespace: str,
-    path: Path,
-    rules: Sequence[Mapping[str, list[str]]],
+    control_plane: ControlPlane, account: Account, path: Path, rules: Rules, cluster_wide: bool
 ) -> Path:
     api = control_plane.api
-    account = Account(namespace, path.stem)
     account.create(api)
-    account.grant(api, rules, cluster_wide=False)
-    access.wait_effective(api, account.token(api, seconds=3600), rules, namespace=namespace)
+    account.grant(api, rules, cluster_wide=cluster_wide)
+    token = account.token(api, seconds=3600)
+    access.wait_effective(api, token, rules, namespace=account.namespace)
     return account.write_kubeconfig(api, path, seconds=3600)

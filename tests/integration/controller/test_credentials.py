@@ -1,0 +1,78 @@
+"""A missing, broken or refused API key shows what to do, and heals with the Secret (P10, S4)."""
+
+import pytest
+
+from tests.operator_process import Operator, inline_job
+
+GOOD = "emulator-demo-0000000002"
+
+
+def with_key(name: str, secret: str, key: str = "api-key") -> dict[str, object]:
+    return inline_job(name, apiKeySecretRef={"name": secret, "key": key})
+
+
+def test_a_missing_secret_is_named_and_waited_for(shared: Operator, name: str) -> None:
+    shared.apply(with_key(name, name))
+    condition = shared.wait_condition(name, "Stalled", "CredentialsMissing")
+    assert f"Secret {name}" in condition["message"]
+    shared.put_key(GOOD, name=name)
+    shared.wait_complete(name)
+    assert shared.condition(name, "Stalled") == {}
+
+
+def test_a_missing_key_of_the_secret_is_named(shared: Operator, name: str) -> None:
+    shared.put_key(GOOD, name=name)
+    shared.apply(with_key(name, name, key="other"))
+    condition = shared.wait_condition(name, "Stalled", "CredentialsMissing")
+    assert "key other" in condition["message"]
+    shared.put_key(GOOD, name=name, key="other")
+    shared.wait_complete(name)
+
+
+@pytest.mark.parametrize(
+    "value", ["short", " emulator-demo-0000000001", "emulator-demo-\n-0000001"]
+)
+def test_s04_a_value_that_is_no_key_is_never_sent(shared: Operator, name: str, value: str) -> None:
+    before = shared.emulator.requests("batches.create")
+    shared.put_key(value, name=name)
+    shared.apply(with_key(name, name))
+    condition = shared.wait_condition(name, "Stalled", "CredentialsMissing")
+    assert value.strip() not in condition["message"]
+    assert shared.emulator.requests("batches.create") == before
+
+
+@pytest.mark.parametrize(
+    ("refused", "status"),
+    [
+        ("AIzaSyNoSuchKeyAtTheEmulator0000", 400),
+        ("emulator-unauthenticated-0001", 401),
+        ("emulator-forbidden-0000000001", 403),
+    ],
+)
+def test_p10_a_refused_key_stalls_the_job_until_the_secret_is_fixed(
+    shared: Operator, name: str, refused: str, status: int
+) -> None:
+    shared.put_key(refused, name=name)
+    shared.apply(with_key(name, name))
+    condition = shared.wait_condition(name, "Stalled", "CredentialsRejected")
+    assert str(status) in condition["message"]
+    assert refused not in condition["message"]
+    assert "attempt" not in shared.status(name)
+    shared.put_key(GOOD, name=name)
+    shared.wait_complete(name, timeout=40)
+    assert len(shared.batches_of(name)) == 1
+    assert shared.condition(name, "Stalled") == {}
+
+
+def test_a_broken_secret_disturbs_no_other_job(shared: Operator, name: str) -> None:
+    shared.apply(with_key(name, name), inline_job(f"{name}-good"))
+    shared.wait_complete(f"{name}-good")
+    shared.wait_condition(name, "Stalled", "CredentialsMissing")
+
+
+def test_s11_the_fingerprint_differs_between_jobs_of_one_key(shared: Operator, name: str) -> None:
+    shared.apply(inline_job(name), inline_job(f"{name}-2"))
+    shared.wait_complete(name)
+    shared.wait_complete(f"{name}-2")
+    prints = {shared.status(n)["attempt"]["apiKeyFingerprint"] for n in (name, f"{name}-2")}
+    assert len(prints) == 2

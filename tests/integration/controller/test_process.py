@@ -1,0 +1,126 @@
+"""The controller as a process: start, drain, watch, and what it must never do (P1 to P5)."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from local import binaries
+from local.control_plane import ControlPlane
+from tests.emulator_process import EmulatorProcess
+from tests.integration.controller.conftest import SLOW
+from tests.operator_process import Operator, Process, inline_job
+from tests.waiting import eventually
+
+CRDS = Path(__file__).parents[3] / "crds"
+
+
+@SLOW
+def test_p03_our_finalizer_stays_although_kopf_sees_every_event(operator: Operator) -> None:
+    operator.start()
+    operator.apply(inline_job("job"))
+    operator.wait_condition("job", "Submitted")
+    operator.kubectl("label", "gbj", "job", "seen=by-kopf")
+    operator.apply(inline_job("other"))
+    operator.wait_condition("other", "Submitted")
+    metadata = operator.get("job")["metadata"]
+    assert metadata["finalizers"] == ["gemini-operator.io/batch"]
+    assert not [name for name in metadata.get("annotations", {}) if "kopf" in name]
+
+
+@SLOW
+def test_foreign_finalizers_are_kept(operator: Operator) -> None:
+    operator.start()
+    manifest = inline_job("job")
+    manifest["metadata"]["finalizers"] = ["example.com/other"]
+    operator.apply(manifest)
+    operator.wait_condition("job", "Submitted")
+    finalizers = operator.get("job")["metadata"]["finalizers"]
+    assert finalizers == ["example.com/other", "gemini-operator.io/batch"]
+    operator.kubectl("delete", "gbj", "job", "--wait=false")
+    eventually(lambda: operator.get("job")["metadata"]["finalizers"] == ["example.com/other"])
+    patch = '{"metadata":{"finalizers":null}}'
+    operator.kubectl("patch", "gbj", "job", "--type=merge", "-p", patch)
+
+
+def test_p04_sigterm_lets_a_create_under_way_write_its_name(operator: Operator) -> None:
+    operator.start("--create-timeout", "20", "--submit-grace", "40")
+    operator.emulator.fault("batches.create", "hold", when="after")
+    operator.apply(inline_job("job"))
+    operator.emulator.wait_for_held("batches.create")
+    operator.controller.send(signal.SIGTERM)
+    eventually(lambda: "stopping" in operator.controller.text())
+    operator.emulator.release()
+    assert operator.controller.wait() == 0
+    assert operator.status("job")["batchName"] == operator.batches()[0]["name"]
+
+
+def test_p05_a_controller_that_starts_before_its_crd_waits_for_it(
+    tmp_path: Path, emulator: EmulatorProcess
+) -> None:
+    directory = tmp_path / "plane"
+    directory.mkdir()
+    with ControlPlane(directory, binaries.present()) as plane:
+        controller = Process(
+            "controller",
+            tmp_path / "controller.log",
+            *("--kubeconfig", str(plane.kubeconfig), "--gemini-base-url", emulator.url),
+            *("--allow-insecure-gemini", "--health-host", "127.0.0.1", "--metrics-port", "0"),
+        )
+        controller.start()
+        eventually(lambda: "does not list our kind yet" in controller.text())
+        assert not controller.ready()
+        plane.kubectl("apply", "--server-side", "-f", str(CRDS))
+        eventually(controller.ready, timeout=20)
+        assert controller.stop() == 0
+
+
+@SLOW
+def test_p05_jobs_that_went_while_nobody_watched_are_forgotten(operator: Operator) -> None:
+    operator.start("--relist-interval", "1")
+    operator.apply(inline_job("job"))
+    operator.wait_condition("job", "Submitted")
+    operator.controller.send(signal.SIGSTOP)
+    patch = '{"metadata":{"finalizers":null}}'
+    operator.kubectl("patch", "gbj", "job", "--type=merge", "-p", patch)
+    operator.kubectl("delete", "gbj", "job")
+    operator.controller.send(signal.SIGCONT)
+    operator.apply(inline_job("job"))
+    status = operator.wait_condition("job", "Submitted")
+    assert status
+    assert len(operator.batches()) == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--create-timeout", "31"), "--submit-grace"),
+        (("--public-url", "https://example.com"), "--callback-keys-dir"),
+        (("--default-api-key-secret", "name-only"), "NAME/KEY"),
+        (("--gemini-base-url", "http://example.com"), "--allow-insecure-gemini"),
+        (("--kubeconfig", "/nowhere"), "/nowhere"),
+        (("--workers", "0"), "--workers"),
+    ],
+)
+def test_bad_configuration_is_one_line_and_status_2(
+    tmp_path: Path, args: tuple[str, ...], said: str
+) -> None:
+    controller = Process("controller", tmp_path / "log", *args)
+    with pytest.raises(RuntimeError, match="has ended"):
+        controller.start()
+    lines = controller.text().strip().splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert controller.wait() == 2
+
+
+def test_metrics_name_no_job_and_no_key(operator: Operator) -> None:
+    operator.start()
+    operator.apply(inline_job("job-with-a-name"))
+    operator.wait_complete("job-with-a-name")
+    text = operator.controller.metrics()
+    assert "gemini_operator_passes_total" in text
+    assert "job-with-a-name" not in text
+    assert operator.namespace not in text
+    assert json.dumps(operator.batches()[0]["name"])[1:-1] not in text
