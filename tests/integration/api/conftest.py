@@ -1,9 +1,9 @@
 """GeminiBatchJobs, sent to the real API server."""
 
 import pytest
-from tests.integration.api.jobs import Jobs
 
 from local.control_plane import ControlPlane
+from tests.integration.api.jobs import Jobs
 
 
 @pytest.fixture

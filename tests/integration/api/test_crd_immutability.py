@@ -4,10 +4,10 @@ import re
 from typing import Any, NamedTuple
 
 import pytest
-from tests.integration.api.jobs import Jobs, Json, minimal
 
 from gemini_operator.api.spec import IMMUTABLE, Spec
 from local.errors import LocalError
+from tests.integration.api.jobs import Jobs, Json, minimal
 
 ADOPT = {"input": None, "adopt": {"batchName": "batches/a"}, "deletionPolicy": "Orphan"}
 FIXED = minimal(deletionPolicy="Orphan")

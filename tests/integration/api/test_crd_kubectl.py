@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.integration.api.jobs import Jobs, minimal
 
 from gemini_operator.api import group
 from gemini_operator.api.crd import custom_resource_definition
 from local.kubectl import Kubectl, KubectlError
+from tests.integration.api.jobs import Jobs, minimal
 
 ROOT = Path(__file__).parents[3]
 FENCED_YAML = re.compile(r"^```ya?ml\n(.*?)^```", re.MULTILINE | re.DOTALL)

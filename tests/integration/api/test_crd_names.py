@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+
 from tests.integration.api.jobs import Jobs, minimal
 
 SpecOf = Callable[[str], Any]

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 import pytest
-from tests.integration.api.jobs import Jobs, minimal
 
 from gemini_operator.api import conditions
 from gemini_operator.api.reasons import Reason
@@ -17,6 +16,7 @@ from gemini_operator.api.status import (
     SupersededAttempt,
 )
 from local.errors import LocalError
+from tests.integration.api.jobs import Jobs, minimal
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DIGEST = "0123456789abcdef" * 4

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from tests.integration.api.jobs import Jobs, minimal
 
 REQUEST = {"contents": [{"parts": [{"text": "Classify: the parcel never came."}]}]}
