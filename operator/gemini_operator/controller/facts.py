@@ -1,7 +1,7 @@
 """What this process has learnt about a job and no status holds. Losing it costs calls, not money."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gemini_operator.api.status import Attempt
@@ -135,6 +135,11 @@ class Facts:
             self.absent = 0
         elif sighting.complete and named:
             self.absent += 1
+
+    def note_read(self, summary: Summary) -> None:
+        """The batch was read: what an earlier listing showed of it must not come back."""
+        if self.sighting is not None and self.sighting.current is not None:
+            self.sighting = replace(self.sighting, current=summary)
 
     def note_listed(self, monotonic: float) -> None:
         """A listing for the job is over, well or not."""

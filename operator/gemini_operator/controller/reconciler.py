@@ -21,7 +21,6 @@ from gemini_operator.controller.lifecycle import (
     policies,
     submission,
 )
-from gemini_operator.controller.lifecycle.ownership import carries_token
 from gemini_operator.controller.lifecycle.view import (
     Decision,
     Deliver,
@@ -158,10 +157,11 @@ class Reconciler:
         if event is not None:
             facts.note_event_read(event.id, view.monotonic)
         facts.absent = 0
+        if isinstance(remote, Seen):
+            facts.note_read(remote.summary)
         if attempt is None or attempt.batch_name is not None:
             return
-        ours = isinstance(remote, Seen) and carries_token(view.job, remote.summary)
-        if not ours:
+        if not (isinstance(remote, Seen) and observation.confirmed(view, remote.summary)):
             facts.not_ours |= {name}
 
     # Act

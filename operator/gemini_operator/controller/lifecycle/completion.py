@@ -3,7 +3,7 @@
 from gemini_operator.api.conditions import COMPLETE, FAILED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import OutputStatus, Requests, Status
-from gemini_operator.controller.lifecycle.credentials import healed
+from gemini_operator.controller.lifecycle.credentials import ended
 from gemini_operator.controller.lifecycle.submission import requests_of
 from gemini_operator.controller.lifecycle.view import Decision, Deliver, Notice, View, Write
 from gemini_operator.gemini.remote import Observation, Outcome, Summary
@@ -43,7 +43,7 @@ def delivered(view: View, observation: Observation, output: OutputStatus) -> Wri
         output=output,
     )
     message = reason.explain(_tally(requests, output))
-    status = healed(view.condition(status, COMPLETE, True, reason, message))
+    status = ended(view.condition(status, COMPLETE, True, reason, message))
     return Write(status, (Notice(reason, message, warning=bool(failed)),))
 
 
@@ -66,7 +66,7 @@ def _ended_badly(view: View, summary: Summary) -> Write:
 
 def _failed(view: View, status: Status, reason: Reason, detail: str) -> Write:
     message = reason.explain(detail)
-    status = healed(view.condition(status, FAILED, True, reason, message))
+    status = ended(view.condition(status, FAILED, True, reason, message))
     return Write(status, (Notice(reason, message, warning=True),))
 
 

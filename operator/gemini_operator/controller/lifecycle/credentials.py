@@ -43,6 +43,13 @@ def healed(status: Status) -> Status:
     )
 
 
+def ended(status: Status) -> Status:
+    """`status` of a job that has ended: whatever stalled it, nobody is needed any more."""
+    return status.model_copy(
+        update={"conditions": tuple(without_condition(status.conditions, STALLED))}
+    )
+
+
 def decide(view: View) -> Decision | None:
     """Show that a listing was refused; it is tried again all the same."""
     if view.facts.refused is None:

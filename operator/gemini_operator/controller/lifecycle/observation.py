@@ -6,7 +6,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import LastEvent, Status
 from gemini_operator.controller.facts import EVENT_REREADS
 from gemini_operator.controller.lifecycle import completion, resolution, search
-from gemini_operator.controller.lifecycle.credentials import healed, stalled
+from gemini_operator.controller.lifecycle.credentials import ended, healed, stalled
 from gemini_operator.controller.lifecycle.ownership import carries_token
 from gemini_operator.controller.lifecycle.submission import STATES, requests_of
 from gemini_operator.controller.lifecycle.view import (
@@ -26,6 +26,9 @@ from gemini_operator.gemini.errors import CredentialsRejected, TooLarge
 from gemini_operator.gemini.remote import Observation, Summary
 
 ABSENT_SWEEPS = 2
+
+# Seconds between listings while the batch itself is too large to be read.
+LISTING_PAUSE = 30.0
 TERMINAL_EVENTS = frozenset(
     {None, "batch.succeeded", "batch.failed", "batch.cancelled", "batch.expired"}
 )
@@ -57,6 +60,14 @@ def _named_by_event(view: View) -> str | None:
     return None if event.remote_name in view.facts.not_ours else event.remote_name
 
 
+def confirmed(view: View, summary: Summary) -> bool:
+    """Whether a batch that was read is the current attempt's, by token, model and time (S6)."""
+    attempt = view.status.attempt
+    if attempt is None or not carries_token(view.job, summary, attempt.id):
+        return False
+    return search.mismatch(view, attempt, summary) is None
+
+
 def pending_event(view: View) -> LastEvent | None:
     """The event that has not been acted on, if there is one."""
     event = view.status.last_event
@@ -79,7 +90,7 @@ def decide(view: View, remote: Remote | None) -> Decision | None:
     if attempt is None:
         return None
     if attempt.batch_name is None:
-        if isinstance(remote, Seen) and carries_token(view.job, remote.summary, attempt.id):
+        if isinstance(remote, Seen) and confirmed(view, remote.summary):
             return Name(remote.summary)
         return None
     match remote:
@@ -99,7 +110,7 @@ def _too_large(view: View) -> Decision:
     """Results that are too big to read: the listing, which carries none, tells the rest."""
     sighting = view.facts.sighting
     if sighting is None or sighting.current is None or not sighting.current.terminal:
-        return Search(30.0 if sighting else 0.0)
+        return Search(max(0.0, view.facts.listed + LISTING_PAUSE - view.monotonic))
     return completion.decide(view, Observation(sighting.current))
 
 
@@ -155,5 +166,5 @@ def _gone(view: View, same_key: bool) -> Decision:
         status = view.condition(view.status, STALLED, True, reason, message)
         return Wait() if status == view.status else Write(status, (notice,))
     status = view.revise(state="Failed", completion_time=view.now)
-    status = healed(view.condition(status, FAILED, True, reason, message))
+    status = ended(view.condition(status, FAILED, True, reason, message))
     return Write(status, (notice,))

@@ -6,7 +6,7 @@ from typing import Any
 from gemini_operator.api.conditions import FAILED, SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, Requests, Status
-from gemini_operator.controller.lifecycle.credentials import healed, stalled
+from gemini_operator.controller.lifecycle.credentials import ended, healed, stalled
 from gemini_operator.controller.lifecycle.view import Decision, Notice, Submit, View, Write
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.remote import Outcome, Summary
@@ -114,5 +114,5 @@ def failed(view: View, reason: Reason, detail: str) -> Write:
     status = view.revise(without_attempt(view), state="Failed", completion_time=view.now)
     message = reason.explain(detail)
     status = view.condition(status, SUBMITTED, False, reason, message)
-    status = healed(view.condition(status, FAILED, True, reason, message))
+    status = ended(view.condition(status, FAILED, True, reason, message))
     return Write(status, (Notice(reason, message, warning=True),))
