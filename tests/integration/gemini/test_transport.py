@@ -10,7 +10,7 @@ from google.genai import types
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Submission
-from gemini_operator.gemini.transport import ANSWER_LIMIT, ERROR_LIMIT
+from gemini_operator.gemini.transport import ANSWER_LIMIT, ERROR_LIMIT, Exchange
 from tests.emulator_process import API_KEY
 from tests.integration.gemini.conftest import ClientFor
 from tests.integration.gemini.peer import (
@@ -352,6 +352,39 @@ async def test_s23_no_exception_shows_the_key(call: Any, peer: Peer, client_for:
 async def test_s23_a_connection_and_a_client_show_no_key(peer: Peer, client_for: ClientFor) -> None:
     client = client_for(peer.url)
     assert API_KEY not in f"{client!r} {vars(client)!r} {vars(client._connection)!r}"
+
+
+async def nothing() -> None:
+    pass
+
+
+async def refused_by_the_sdk() -> None:
+    raise ValueError(API_KEY)
+
+
+@pytest.mark.parametrize("send", [nothing, refused_by_the_sdk])
+async def test_p10_what_the_sdk_never_sent_is_rejected_and_not_searched_for(
+    send: Any, peer: Peer, client_for: ClientFor
+) -> None:
+    connection = client_for(peer.url)._connection
+    with pytest.raises(errors.Rejected, match="could not be made") as caught:
+        await connection.exchange(send, Exchange(), call="batches.create", seconds=5, creating=True)
+    assert API_KEY not in str(caught.value)
+
+
+async def test_s21_a_create_that_would_go_elsewhere_is_rejected_and_not_searched_for(
+    peer: Peer, stranger: Peer, client_for: ClientFor
+) -> None:
+    connection = client_for(peer.url)._connection
+    with pytest.raises(errors.Rejected, match="not sent"):
+        await connection.exchange(
+            lambda: connection.http.post(stranger.url),
+            Exchange(),
+            call="batches.create",
+            seconds=5,
+            creating=True,
+        )
+    assert stranger.seen == []
 
 
 async def test_the_synchronous_half_of_the_sdk_is_off(peer: Peer, client_for: ClientFor) -> None:
