@@ -65,7 +65,7 @@ async def test_metrics_can_be_read_by_prometheus(server: HealthServer) -> None:
 
 
 async def test_nothing_else_is_served(server: HealthServer) -> None:
-    assert (await get(server, "/"))[0] == 404
+    assert (await get(server, "/nothing"))[0] == 404
     assert (await get(server, "/v1/callbacks/x"))[0] == 404
 
 
