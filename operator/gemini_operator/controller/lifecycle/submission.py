@@ -19,7 +19,7 @@ def decide(view: View) -> Decision | None:
     if view.status.attempt is not None:
         return None
     superseded = (attempt.number for attempt in view.status.superseded_attempts)
-    return Submit(number=max(superseded, default=view.status.failures) + 1)
+    return Submit(number=max((view.status.failures, *superseded)) + 1)
 
 
 def written_ahead(view: View, attempt: Attempt) -> Status:
@@ -78,7 +78,7 @@ def requests_of(summary: Summary) -> Requests | None:
 
 def without_attempt(view: View) -> Status:
     """A definite refusal clears the attempt: nothing of it can be at Google."""
-    return view.revise(attempt=None)
+    return view.revise(attempt=None, state="Queued")
 
 
 def queued(view: View, reason: Reason, detail: str, seconds: float) -> Write:
@@ -86,7 +86,7 @@ def queued(view: View, reason: Reason, detail: str, seconds: float) -> Write:
     said = find(view.status.conditions, SUBMITTED)
     if view.status.state == "Queued" and said is not None and said.reason == reason:
         return Write(without_attempt(view), seconds=seconds)
-    status = view.revise(without_attempt(view), state="Queued")
+    status = without_attempt(view)
     status = view.condition(status, SUBMITTED, False, reason, reason.explain(detail))
     return Write(status, seconds=seconds)
 
@@ -99,10 +99,13 @@ def decide_refused(view: View) -> Decision | None:
     error, seconds = refusal.error, refusal.seconds
     match error:
         case errors.Throttled():
-            return queued(view, Reason.QUOTA_EXCEEDED, str(error), seconds)
+            write = queued(view, Reason.QUOTA_EXCEEDED, str(error), seconds)
+            return replace(write, status=healed(write.status))
         case errors.CredentialsRejected():
-            cleared = replace(view, job=replace(view.job, status=without_attempt(view)))
-            return stalled(cleared, Reason.CREDENTIALS_REJECTED, str(error), seconds)
+            reason = Reason.CREDENTIALS_REJECTED
+            status = view.condition(without_attempt(view), SUBMITTED, False, reason)
+            cleared = replace(view, job=replace(view.job, status=status))
+            return stalled(cleared, reason, str(error), seconds)
         case errors.NotSent():
             return Write(without_attempt(view), retry=True)
         case _:

@@ -1,0 +1,191 @@
+from typing import Any
+
+import pytest
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.status import OutputStatus
+from gemini_operator.controller.lifecycle import completion
+from gemini_operator.controller.lifecycle.view import Deliver, Write
+from tests.unit.controller.builders import (
+    BATCH,
+    NOW,
+    TO_CONFIG_MAP,
+    a_condition,
+    a_view,
+    an_event,
+    an_observation,
+    reason_of,
+    submitted,
+    written,
+)
+
+OK = {"metadata": {"key": "a"}, "response": {}}
+BAD = {"metadata": {"key": "b"}, "error": {"code": 3}}
+
+
+@pytest.mark.parametrize(
+    ("google", "kind", "reason", "state", "failures"),
+    [
+        ("BATCH_STATE_SUCCEEDED", "Complete", Reason.SUCCEEDED, "Succeeded", 0),
+        ("BATCH_STATE_FAILED", "Failed", Reason.REMOTE_FAILED, "Failed", 1),
+        ("BATCH_STATE_EXPIRED", "Failed", Reason.REMOTE_EXPIRED, "Expired", 1),
+        ("BATCH_STATE_CANCELLED", "Failed", Reason.CANCELLED, "Cancelled", 0),
+        ("JOB_STATE_CANCELLED", "Failed", Reason.CANCELLED, "Cancelled", 0),
+    ],
+)
+def test_p24_each_end_has_its_condition_and_one_write_carries_it_all(
+    google: str, kind: str, reason: Reason, state: str, failures: int
+) -> None:
+    view = a_view(status=submitted(lastEvent=an_event()))
+    status = written(completion.decide(view, an_observation(google)))
+    assert reason_of(status, kind) == ("True", reason)
+    assert (status.state, status.gemini_state) == (state, google)
+    assert status.completion_time == NOW
+    assert status.observed_event_id == "event-1"
+    assert status.failures == failures, "only FAILED and EXPIRED count (P15)"
+    other = {"Complete": "Failed", "Failed": "Complete"}[kind]
+    assert reason_of(status, other) is None
+
+
+def test_p15_failures_add_up() -> None:
+    view = a_view(status=submitted(failures=2))
+    status = written(completion.decide(view, an_observation("BATCH_STATE_FAILED")))
+    assert status.failures == 3
+
+
+def test_googles_words_about_a_failure_reach_the_person() -> None:
+    error = {"code": 3, "message": "The model was retired."}
+    decision = completion.decide(
+        a_view(status=submitted()), an_observation("BATCH_STATE_FAILED", error=error)
+    )
+    assert isinstance(decision, Write)
+    [notice] = decision.notices
+    assert notice.warning
+    assert "The model was retired." in notice.note
+    assert notice.note == decision.status.conditions[-1].message
+
+
+@pytest.mark.parametrize(
+    ("stats", "reason", "state"),
+    [
+        ((3, 3, 0, 0), Reason.SUCCEEDED, "Succeeded"),
+        ((3, 2, 1, 0), Reason.COMPLETED_WITH_FAILURES, "PartiallySucceeded"),
+        ((3, 0, 3, 0), Reason.COMPLETED_WITH_FAILURES, "PartiallySucceeded"),
+    ],
+    ids=["all well", "some failed", "all failed"],
+)
+def test_p24_failed_requests_are_data_not_a_failed_job(
+    stats: tuple[int, int, int, int], reason: Reason, state: str
+) -> None:
+    decision = completion.decide(a_view(status=submitted()), an_observation(stats=stats))
+    status = written(decision)
+    assert reason_of(status, "Complete") == ("True", reason)
+    assert status.state == state
+    assert status.requests is not None
+    assert tuple(status.requests.model_dump().values()) == stats
+    assert isinstance(decision, Write)
+    assert decision.notices[0].warning is (stats[2] > 0)
+    assert f"{stats[1]} of 3 requests" in decision.notices[0].note
+
+
+@pytest.mark.parametrize(
+    ("results", "counts"),
+    [([OK, OK], (2, 2, 0, 0)), ([OK, BAD], (2, 1, 1, 0)), ([BAD], (1, 0, 1, 0))],
+)
+def test_inline_results_are_counted_where_google_gives_no_counts(
+    results: list[Any], counts: tuple[int, ...]
+) -> None:
+    view = a_view(status=submitted())
+    status = written(completion.decide(view, an_observation(results=results)))
+    assert status.requests is not None
+    assert tuple(status.requests.model_dump().values()) == counts
+    assert (status.state == "Succeeded") is (counts[2] == 0)
+
+
+def test_googles_own_counts_go_before_ours() -> None:
+    observation = an_observation(results=[OK, BAD], stats=(2, 2, 0, 0))
+    status = written(completion.decide(a_view(status=submitted()), observation))
+    assert reason_of(status, "Complete") == ("True", Reason.SUCCEEDED)
+
+
+def test_without_any_counts_the_last_known_stay() -> None:
+    known = {"total": 5, "succeeded": 4, "failed": 1, "pending": 0}
+    view = a_view(status=submitted(requests=known))
+    status = written(completion.decide(view, an_observation(file="files/results")))
+    assert status.requests is not None
+    assert status.requests.model_dump() == known
+    assert status.state == "PartiallySucceeded"
+
+
+@pytest.mark.parametrize(
+    ("observation", "output"),
+    [
+        (an_observation(file="files/results"), OutputStatus(file_name="files/results")),
+        (an_observation(results=[OK]), OutputStatus(batch_name=BATCH)),
+        (an_observation(), OutputStatus(batch_name=BATCH)),
+    ],
+    ids=["a file", "inline", "neither"],
+)
+def test_without_an_output_the_reference_to_google_stays_in_the_status(
+    observation: Any, output: OutputStatus
+) -> None:
+    decision = completion.decide(a_view(status=submitted()), observation)
+    assert written(decision).output == output
+    assert isinstance(decision, Write)
+    assert (output.file_name or BATCH) in decision.notices[0].note
+
+
+def test_p24_with_an_output_the_results_are_delivered_before_the_job_ends() -> None:
+    view = a_view(spec={"output": TO_CONFIG_MAP}, status=submitted())
+    observation = an_observation(results=[OK])
+    assert completion.decide(view, observation) == Deliver(observation)
+
+
+@pytest.mark.parametrize("state", ["FAILED", "EXPIRED", "CANCELLED"])
+def test_there_is_nothing_to_deliver_of_a_batch_that_did_not_succeed(state: str) -> None:
+    view = a_view(spec={"output": TO_CONFIG_MAP}, status=submitted())
+    decision = completion.decide(view, an_observation(f"BATCH_STATE_{state}"))
+    assert written(decision).output is None
+
+
+@pytest.mark.parametrize(
+    ("output", "place"),
+    [
+        (OutputStatus(config_map="results", bytes=10, records=1), "ConfigMap results"),
+        (OutputStatus(uri="s3://bucket/x.jsonl"), "object s3://bucket/x.jsonl"),
+        (OutputStatus(file_name="files/r"), "file files/r"),
+        (OutputStatus(batch_name=BATCH), f"batch {BATCH}"),
+    ],
+)
+def test_a_delivered_job_says_where_its_results_are(output: OutputStatus, place: str) -> None:
+    write = completion.delivered(a_view(status=submitted()), an_observation(), output)
+    assert write.status.output == output
+    assert f"Results: {place}." in write.notices[0].note
+
+
+@pytest.mark.parametrize("reason", [Reason.OUTPUT_TOO_LARGE, Reason.DELIVERY_FAILED])
+def test_p24_impossible_delivery_fails_the_job_and_keeps_the_reference(reason: Reason) -> None:
+    view = a_view(spec={"output": TO_CONFIG_MAP}, status=submitted())
+    observation = an_observation(file="files/results", stats=(1, 1, 0, 0))
+    write = completion.undeliverable(view, observation, reason, "Too many bytes.")
+    assert reason_of(write.status, "Failed") == ("True", reason)
+    assert reason_of(write.status, "Complete") is None
+    assert (write.status.state, write.status.completion_time) == ("Failed", NOW)
+    assert write.status.output == OutputStatus(file_name="files/results")
+    assert write.status.failures == 0
+    assert "Too many bytes." in write.notices[0].note
+
+
+@pytest.mark.parametrize("reason", ["NotSupportedYet", "CredentialsRejected", "KeyChanged"])
+@pytest.mark.parametrize("google", ["SUCCEEDED", "FAILED"])
+def test_an_ended_job_needs_nobody(reason: str, google: str) -> None:
+    stalled = a_condition("Stalled", "True", reason)
+    view = a_view(status=submitted(conditions=[stalled]))
+    status = written(completion.decide(view, an_observation(f"BATCH_STATE_{google}")))
+    assert reason_of(status, "Stalled") is None
+
+
+def test_an_end_found_by_the_sweep_has_no_event_to_acknowledge() -> None:
+    view = a_view(status=submitted(observedEventID="event-0"))
+    status = written(completion.decide(view, an_observation()))
+    assert status.observed_event_id == "event-0"

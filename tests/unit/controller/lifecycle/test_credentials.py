@@ -1,0 +1,96 @@
+from typing import Any
+
+import pytest
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.lifecycle import credentials
+from gemini_operator.controller.lifecycle.view import Write
+from tests.unit.controller.builders import (
+    a_condition,
+    a_view,
+    reason_of,
+    submitted,
+    unnamed,
+    written,
+)
+
+REASON = Reason.CREDENTIALS_MISSING
+
+
+@pytest.mark.parametrize(
+    ("known", "state"),
+    [({}, "Queued"), (submitted(), "Running"), (unnamed(), "Submitting")],
+    ids=["new", "running", "searching"],
+)
+def test_trouble_with_the_key_is_a_condition_that_a_person_can_act_on(
+    known: dict[str, Any], state: str
+) -> None:
+    write = credentials.stalled(a_view(status=known), REASON, "There is no Secret x.", 3.0)
+    assert reason_of(write.status, "Stalled") == ("True", REASON)
+    assert write.status.state == state
+    [notice] = write.notices
+    assert notice.warning
+    assert notice.note == f"{REASON.message} There is no Secret x."
+    assert write.status.conditions[-1].message == notice.note
+
+
+def test_it_is_looked_at_again_after_the_seconds_given_or_with_the_jobs_back_off() -> None:
+    timed = credentials.stalled(a_view(status={}), REASON, "", 3.0)
+    assert (timed.seconds, timed.retry) == (3.0, False)
+    backing_off = credentials.stalled(a_view(status={}), REASON, "")
+    assert (backing_off.seconds, backing_off.retry) == (None, True)
+
+
+def test_an_event_is_posted_when_the_trouble_begins_or_changes_not_while_it_lasts() -> None:
+    first = credentials.stalled(a_view(status={}), REASON, "one")
+    same = credentials.stalled(a_view(status=first.status.dump()), REASON, "one")
+    assert same.notices == ()
+    assert same.status == first.status
+    other = credentials.stalled(
+        a_view(status=first.status.dump()), Reason.CREDENTIALS_REJECTED, "one"
+    )
+    assert len(other.notices) == 1
+
+
+@pytest.mark.parametrize(
+    ("condition", "heals"),
+    [
+        *[
+            pytest.param(a_condition("Stalled", "True", reason), True, id=reason)
+            for reason in sorted(credentials.HEALED_BY_AN_ANSWER)
+        ],
+        pytest.param(a_condition("Stalled", "True", "NotSupportedYet"), False, id="unsupported"),
+        pytest.param(a_condition("Stalled", "False", "CredentialsMissing"), False, id="is False"),
+        pytest.param(a_condition("Submitted", "True", "Submitted"), False, id="not stalled"),
+    ],
+)
+def test_a_good_answer_heals_what_it_disproves(condition: dict[str, Any], heals: bool) -> None:
+    status = a_view(status=submitted(conditions=[condition])).status
+    healed = credentials.healed(status)
+    assert (reason_of(healed, "Stalled") != reason_of(status, "Stalled")) is heals
+    assert heals or healed == status
+
+
+def test_an_ended_job_is_not_stalled_whatever_the_reason() -> None:
+    conditions = [
+        a_condition("Stalled", "True", "NotSupportedYet"),
+        a_condition("Complete", "True", "Succeeded"),
+    ]
+    status = credentials.ended(a_view(status=submitted(conditions=conditions)).status)
+    assert [condition.type for condition in status.conditions] == ["Complete"]
+
+
+def test_a_refused_listing_is_shown_and_does_not_stand_in_the_way_of_the_next() -> None:
+    view = a_view(status=unnamed())
+    view.facts.refused = "API key not valid"
+    decision = credentials.decide(view)
+    status = written(decision)
+    assert reason_of(status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
+    assert isinstance(decision, Write)
+    assert decision.seconds == 0.0
+    shown = a_view(status=status.dump(), facts=view.facts)
+    assert credentials.decide(shown) is None
+
+
+def test_while_listings_succeed_there_is_nothing_to_say() -> None:
+    assert credentials.decide(a_view(status=unnamed())) is None

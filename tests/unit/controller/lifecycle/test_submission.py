@@ -1,0 +1,271 @@
+from typing import Any
+
+import pytest
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.status import Attempt
+from gemini_operator.controller.facts import Facts, Refusal
+from gemini_operator.controller.lifecycle import submission
+from gemini_operator.controller.lifecycle.view import Submit, View, Write
+from gemini_operator.gemini import errors
+from gemini_operator.kube import patches
+from tests.unit.controller.builders import (
+    ATTEMPT,
+    BATCH,
+    EARLIER,
+    NOW,
+    UID,
+    a_batch,
+    a_condition,
+    a_view,
+    an_attempt,
+    an_event,
+    finished,
+    reason_of,
+    submitted,
+    time,
+    unnamed,
+    written,
+)
+
+NEW = "00000000000000a2"
+
+
+def an_attempt_now(an_id: str = NEW, number: int = 1) -> Attempt:
+    return Attempt.model_validate(an_attempt(an_id, number))
+
+
+def refused(error: errors.GeminiError, attempt: str = ATTEMPT, **status: Any) -> View:
+    """A job whose create was definitely refused."""
+    facts = Facts(UID, refusal=Refusal(attempt, error, 7.0))
+    return a_view(status=unnamed(**status), facts=facts)
+
+
+# Who is submitted
+
+
+@pytest.mark.parametrize(
+    ("status", "number"),
+    [
+        pytest.param({}, 1, id="a new job"),
+        pytest.param({"state": "Queued", "startTime": time()}, 1, id="refused for now before"),
+        pytest.param({"supersededAttempts": [an_attempt(EARLIER, 1)]}, 2, id="one given up"),
+        pytest.param(
+            {"supersededAttempts": [an_attempt(EARLIER, 2), an_attempt("b" * 16, 1)]},
+            3,
+            id="in any order",
+        ),
+        pytest.param({"failures": 2}, 3, id="two ended badly"),
+        pytest.param({"failures": 2, "supersededAttempts": [an_attempt(EARLIER, 1)]}, 3, id="both"),
+    ],
+)
+def test_a_job_without_an_attempt_is_submitted_with_the_next_number(
+    status: dict[str, Any], number: int
+) -> None:
+    assert submission.decide(a_view(status=status)) == Submit(number)
+
+
+@pytest.mark.parametrize("status", [unnamed(), submitted(), finished()])
+def test_p16_a_job_with_an_attempt_is_not_submitted(status: dict[str, Any]) -> None:
+    assert submission.decide(a_view(status=status)) is None
+
+
+# The write-ahead
+
+
+def test_p07_the_write_ahead_carries_the_attempt_and_clears_what_the_last_one_left() -> None:
+    left = submitted(requests={"total": 1, "succeeded": 0, "failed": 0, "pending": 1})
+    view = a_view(status=left, generation=4)
+    status = submission.written_ahead(view, an_attempt_now())
+    assert status.attempt == an_attempt_now()
+    assert (status.batch_name, status.gemini_state, status.requests) == (None, None, None)
+    assert status.state == "Submitting"
+    assert status.observed_generation == 4
+    assert reason_of(status, "Submitted") == ("False", Reason.SUBMITTING)
+    patch = patches.status_patch(view.job.stored_status, status.dump(), "100")
+    assert patch is not None
+    assert {name for name, value in patch["status"].items() if value is None} == {
+        "batchName",
+        "geminiState",
+        "requests",
+    }
+    assert patch["status"]["attempt"]["batchName"] is None
+
+
+def test_p02_the_write_ahead_leaves_the_receivers_field_alone() -> None:
+    view = a_view(status={"lastEvent": an_event()})
+    status = submission.written_ahead(view, an_attempt_now())
+    patch = patches.status_patch(view.job.stored_status, status.dump(), "100")
+    assert patch is not None
+    assert "lastEvent" not in patch["status"]
+
+
+@pytest.mark.parametrize(
+    ("known", "start"),
+    [({}, time()), ({"startTime": "2025-12-31T00:00:00Z"}, "2025-12-31T00:00:00Z")],
+    ids=["the first", "a later one"],
+)
+def test_p16_start_time_is_the_first_write_ahead(known: dict[str, str], start: str) -> None:
+    status = submission.written_ahead(a_view(status=known), an_attempt_now())
+    assert status.dump()["startTime"] == start
+
+
+# The name
+
+
+@pytest.mark.parametrize(
+    ("google", "state"),
+    [
+        ("BATCH_STATE_PENDING", "Pending"),
+        ("BATCH_STATE_RUNNING", "Running"),
+        ("BATCH_STATE_SUCCEEDED", "Running"),
+        ("BATCH_STATE_NEW", "Running"),
+    ],
+)
+def test_p15_the_name_belongs_to_the_attempt_and_is_mirrored(google: str, state: str) -> None:
+    """A batch that has ended already is followed to its end by a read."""
+    status = submission.named(a_view(status=unnamed()), a_batch(state=google))
+    assert status.attempt is not None
+    assert (status.attempt.id, status.attempt.batch_name) == (ATTEMPT, BATCH)
+    assert (status.batch_name, status.gemini_state, status.state) == (BATCH, google, state)
+    assert reason_of(status, "Submitted") == ("True", Reason.SUBMITTED)
+
+
+def test_the_name_heals_what_kept_the_job_from_getting_one() -> None:
+    stalled = a_condition("Stalled", "True", "AmbiguousSubmission")
+    view = a_view(status=unnamed(conditions=[stalled]))
+    assert reason_of(submission.named(view, a_batch()), "Stalled") is None
+
+
+def test_a_batch_without_an_attempt_is_a_mistake_of_ours() -> None:
+    with pytest.raises(ValueError, match="without an attempt"):
+        submission.named(a_view(status={}), a_batch())
+
+
+def test_the_naming_patch_has_the_name_first_and_nothing_that_is_not_the_controllers() -> None:
+    view = a_view(status=unnamed(lastEvent=an_event()))
+    fields = submission.named_fields(submission.named(view, a_batch(stats=(2, 0, 0, 2))))
+    assert next(iter(fields)) == "attempt/batchName"
+    assert set(fields) == {
+        "attempt/batchName",
+        "batchName",
+        "geminiState",
+        "requests",
+        "state",
+        "conditions",
+        "observedGeneration",
+    }
+    assert fields["requests"] == {"total": 2, "succeeded": 0, "failed": 0, "pending": 2}
+    assert patches.name_batch(UID, ATTEMPT, fields)
+
+
+def test_counts_that_google_does_not_give_are_not_written() -> None:
+    fields = submission.named_fields(submission.named(a_view(status=unnamed()), a_batch()))
+    assert "requests" not in fields
+
+
+def test_what_a_person_reads_when_the_batch_has_its_name() -> None:
+    notice = submission.submitted(a_batch())
+    assert (notice.reason, notice.warning) == (Reason.SUBMITTED, False)
+    assert BATCH in notice.note
+
+
+# Waiting
+
+
+def test_p23_queued_is_written_once() -> None:
+    view = a_view(status={})
+    first = submission.queued(view, Reason.QUOTA_EXCEEDED, "Wait.", 5.0)
+    assert first.seconds == 5.0
+    assert first.status.state == "Queued"
+    assert reason_of(first.status, "Submitted") == ("False", Reason.QUOTA_EXCEEDED)
+    again = submission.queued(
+        a_view(status=first.status.dump()), Reason.QUOTA_EXCEEDED, "Other words.", 9.0
+    )
+    assert again.status == first.status
+    assert again.seconds == 9.0
+
+
+def test_p23_another_reason_to_wait_is_said() -> None:
+    first = submission.queued(a_view(status={}), Reason.QUOTA_EXCEEDED, "", 5.0)
+    view = a_view(status=first.status.dump())
+    status = submission.queued(view, Reason.QUEUED, "", 5.0).status
+    assert reason_of(status, "Submitted") == ("False", Reason.QUEUED)
+
+
+# The answers to create
+
+
+def test_p10_a_429_clears_the_attempt_and_queues_the_job() -> None:
+    decision = submission.decide_refused(refused(errors.Throttled("Quota exceeded.")))
+    status = written(decision)
+    assert status.attempt is None
+    assert status.state == "Queued"
+    assert reason_of(status, "Submitted") == ("False", Reason.QUOTA_EXCEEDED)
+    assert isinstance(decision, Write)
+    assert (decision.seconds, decision.retry) == (7.0, False)
+    assert "Quota exceeded." in status.conditions[0].message
+
+
+def test_p10_a_429_proves_that_the_key_is_good() -> None:
+    stalled = a_condition("Stalled", "True", "CredentialsRejected")
+    view = refused(errors.Throttled("Quota exceeded."), conditions=[stalled])
+    assert reason_of(written(submission.decide_refused(view)), "Stalled") is None
+
+
+def test_p10_a_refused_key_clears_the_attempt_and_stalls_the_job() -> None:
+    decision = submission.decide_refused(refused(errors.CredentialsRejected("Not valid.")))
+    status = written(decision)
+    assert status.attempt is None
+    assert status.state == "Queued"
+    assert reason_of(status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
+    assert reason_of(status, "Submitted") == ("False", Reason.CREDENTIALS_REJECTED)
+    assert status.completion_time is None
+    assert isinstance(decision, Write)
+    assert decision.seconds == 7.0
+    assert "Not valid." in decision.notices[0].note
+
+
+def test_p08_a_create_that_was_not_sent_clears_the_attempt_and_is_tried_again() -> None:
+    decision = submission.decide_refused(refused(errors.NotSent("too late")))
+    assert written(decision).attempt is None
+    assert isinstance(decision, Write)
+    assert decision.retry
+    assert decision.notices == ()
+
+
+@pytest.mark.parametrize("error", [errors.Rejected("No such model."), errors.NotFound("None.")])
+def test_p10_any_other_refusal_fails_the_job_for_good(error: errors.GeminiError) -> None:
+    decision = submission.decide_refused(refused(error))
+    status = written(decision)
+    assert status.attempt is None
+    assert (status.state, status.completion_time) == ("Failed", NOW)
+    assert reason_of(status, "Failed") == ("True", Reason.INVALID_REQUEST)
+    assert reason_of(status, "Submitted") == ("False", Reason.INVALID_REQUEST)
+    assert status.failures == 0, "only FAILED and EXPIRED count (P15)"
+    assert isinstance(decision, Write)
+    assert str(error) in decision.notices[0].note
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        pytest.param(a_view(status=unnamed()), id="nothing was refused"),
+        pytest.param(refused(errors.Rejected("no"), attempt=EARLIER), id="an earlier attempt was"),
+        pytest.param(
+            a_view(status={}, facts=Facts(UID, refusal=Refusal(ATTEMPT, errors.Rejected("no"), 1))),
+            id="it is cleared already",
+        ),
+    ],
+)
+def test_p10_a_refusal_speaks_of_its_own_attempt_only(view: View) -> None:
+    assert submission.decide_refused(view) is None
+
+
+def test_a_job_that_ends_before_it_has_a_batch_is_not_stalled_any_more() -> None:
+    stalled = a_condition("Stalled", "True", "NotSupportedYet")
+    view = a_view(status={"conditions": [stalled]})
+    status = submission.failed(view, Reason.INVALID_INPUT, "Line 3 is not JSON.").status
+    assert reason_of(status, "Stalled") is None
+    assert reason_of(status, "Failed") == ("True", Reason.INVALID_INPUT)
+    assert "Line 3 is not JSON." in status.conditions[-1].message

@@ -1,0 +1,88 @@
+from typing import Any
+
+import pytest
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.lifecycle import support
+from gemini_operator.controller.lifecycle.view import Wait, Write
+from tests.unit.controller.builders import (
+    a_condition,
+    a_job,
+    a_view,
+    reason_of,
+    submitted,
+    written,
+)
+
+OBJECT = {"uri": "s3://bucket/requests.jsonl"}
+UNSUPPORTED = [
+    ("spec.adopt", {"input": None, "adopt": {"batchName": "batches/x"}}),
+    ("spec.input.object", {"input": {"object": OBJECT}}),
+    ("spec.output.object", {"output": {"object": {"uri": "s3://bucket"}}}),
+    ("spec.suspend", {"suspend": True}),
+    ("spec.shutdown", {"shutdown": "Cancel"}),
+    ("spec.activeDeadlineSeconds", {"activeDeadlineSeconds": 60}),
+    ("spec.backoffLimit", {"backoffLimit": 1}),
+    (
+        "spec.ttlSecondsAfterFinished",
+        {"ttlSecondsAfterFinished": 0, "deletionPolicy": "Orphan"},
+    ),
+]
+SUPPORTED = [
+    {},
+    {"suspend": False, "backoffLimit": 0},
+    {"type": "EmbedContent", "priority": -3, "displayName": "x", "userMetadata": {"a": "b"}},
+    {"deletionPolicy": "Orphan", "apiKeySecretRef": {"name": "key", "key": "key"}},
+    {"output": {"configMap": {"name": "results"}}},
+    {"input": {"configMapKeyRef": {"name": "requests", "key": "jsonl"}}},
+    {"input": {"fileName": "files/x"}},
+]
+
+
+@pytest.mark.parametrize(("field", "spec"), UNSUPPORTED, ids=[name for name, _ in UNSUPPORTED])
+def test_a_field_that_is_not_honoured_yet_is_refused_in_plain_words(
+    field: str, spec: dict[str, Any]
+) -> None:
+    decision = support.decide(a_view(spec=spec))
+    status = written(decision)
+    assert reason_of(status, "Stalled") == ("True", Reason.NOT_SUPPORTED_YET)
+    assert field in status.conditions[-1].message
+    assert support.decide(a_view(spec=spec, status=status.dump())) == Wait()
+
+
+@pytest.mark.parametrize("spec", SUPPORTED)
+def test_what_is_honoured_is_let_through(spec: dict[str, Any]) -> None:
+    assert support.unsupported(a_job(spec=spec).spec) == []
+    assert support.decide(a_view(spec=spec)) is None
+
+
+def test_all_fields_that_are_not_honoured_are_named_at_once() -> None:
+    spec = {"suspend": True, "backoffLimit": 2}
+    status = written(support.decide(a_view(spec=spec)))
+    assert "spec.suspend, spec.backoffLimit" in status.conditions[-1].message
+
+
+def test_a_batch_that_is_already_open_is_still_followed() -> None:
+    """Somebody has set the field after the submission."""
+    spec = {"suspend": True}
+    status = written(support.decide(a_view(spec=spec, status=submitted())))
+    assert support.decide(a_view(spec=spec, status=status.dump())) is None
+
+
+def test_taking_the_field_back_heals_the_job() -> None:
+    stalled = a_condition("Stalled", "True", "NotSupportedYet")
+    decision = support.decide(a_view(status={"conditions": [stalled]}))
+    assert reason_of(written(decision), "Stalled") is None
+    assert isinstance(decision, Write)
+    assert decision.seconds is None, "and the job goes on at once"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        a_condition("Stalled", "True", "CredentialsMissing"),
+        a_condition("Stalled", "False", "NotSupportedYet"),
+    ],
+)
+def test_what_others_have_said_is_left_to_them(condition: dict[str, Any]) -> None:
+    assert support.decide(a_view(status={"conditions": [condition]})) is None
