@@ -102,8 +102,18 @@ def _secret_ref(_ctx: click.Context, _param: click.Parameter, value: str) -> tup
     type=click.IntRange(0, 65535),
     help="Port for /healthz, /readyz and /metrics; 0 takes a free one.",
 )
-@click.option("--log-format", default="json", type=click.Choice(logs.FORMATS))
-@click.option("--log-level", default="info", type=click.Choice(logs.LEVELS))
+@click.option(
+    "--log-format",
+    default="json",
+    type=click.Choice(logs.FORMATS),
+    help="json for machines, text for people.",
+)
+@click.option(
+    "--log-level",
+    default="info",
+    type=click.Choice(logs.LEVELS),
+    help="The least important lines to write; libraries write warnings and errors only.",
+)
 def controller(log_format: str, log_level: str, **options: object) -> None:
     """Submit GeminiBatchJobs to Google, follow them, deliver their results."""
     logs.configure(log_format, log_level)

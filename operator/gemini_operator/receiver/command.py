@@ -50,8 +50,18 @@ from gemini_operator.telemetry import core_dumps, logs
 @click.option(
     "--kubeconfig", help="Path of a kubeconfig; default: the pod's ServiceAccount, or ~/.kube."
 )
-@click.option("--log-format", default="json", type=click.Choice(logs.FORMATS))
-@click.option("--log-level", default="info", type=click.Choice(logs.LEVELS))
+@click.option(
+    "--log-format",
+    default="json",
+    type=click.Choice(logs.FORMATS),
+    help="json for machines, text for people.",
+)
+@click.option(
+    "--log-level",
+    default="info",
+    type=click.Choice(logs.LEVELS),
+    help="The least important lines to write; libraries write warnings and errors only.",
+)
 def receiver(
     *, callback_keys_dir: Path, log_format: str, log_level: str, **options: object
 ) -> None:
