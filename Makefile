@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv
 READY := $(VENV)/.ready
+# A module's tests stay in one worker, which has an API server of its own.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help
 help: ## list the targets
@@ -47,11 +49,11 @@ down: $(READY) ## stop what `make up` started
 
 .PHONY: test
 test: binaries ## every test, on a real API server
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest $(PARALLEL) --cov --cov-report=term
 
 .PHONY: unit
 unit: $(READY) ## the tests that need no API server
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest $(PARALLEL) tests/unit
 
 .PHONY: lint
 lint: $(READY) ## formatting, style, types, layers, generated files

@@ -15,7 +15,8 @@ from tests.operator_process import CONTROLLER_RULES, RECEIVER_RULES, Operator
 
 Rules = Sequence[Mapping[str, list[str]]]
 
-SLOW = pytest.mark.parametrize("schedule", ["pending=60s,running=60s"])
+NEVER = "pending=1h,running=1h"
+SLOW = pytest.mark.parametrize("schedule", [NEVER])
 """For tests that decide themselves when a batch ends."""
 
 
@@ -60,18 +61,25 @@ def name() -> str:
 
 @pytest.fixture(scope="module")
 def shared(
-    control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    control_plane: ControlPlane,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Operator]:
-    """One running operator for a whole module, whose tests use job names of their own."""
+    """One running operator for a whole module, whose tests use job names of their own.
+
+    A module may set SCHEDULE (of the emulator) and CONTROLLER_ARGS.
+    """
+    schedule = getattr(request.module, "SCHEDULE", FAST)
+    arguments = getattr(request.module, "CONTROLLER_ARGS", ())
     directory = tmp_path_factory.mktemp("shared")
     namespace = f"shared-{token_hex(4)}"
     api = control_plane.api
     api.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
     with (
-        EmulatorProcess(directory / "emulator") as emulator,
+        EmulatorProcess(directory / "emulator", "--schedule", schedule) as emulator,
         _operator(control_plane, namespace, directory, emulator) as processes,
     ):
-        processes.start()
+        processes.start(*arguments)
         yield processes
     api.request("DELETE", f"/api/v1/namespaces/{namespace}")
 

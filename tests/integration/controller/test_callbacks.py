@@ -1,15 +1,23 @@
 """What callbacks do, and what happens without them (rules P17, P18, P20)."""
 
-from tests.integration.controller.conftest import SLOW
+from tests.integration.controller.conftest import NEVER, SLOW
 from tests.operator_process import Operator, inline_job
 from tests.waiting import eventually
 
-UNAVAILABLE = {"status": 503, "count": None}
+SCHEDULE = NEVER
+CONTROLLER_ARGS = ("--sweep-interval", "1")
+
+
+def submitted(operator: Operator, name: str, **spec: object) -> str:
+    """Apply a job and wait until it has its batch; answers with the batch's name."""
+    operator.apply(inline_job(name, **spec))
+    operator.wait_condition(name, "Submitted")
+    return str(operator.status(name)["batchName"])
 
 
 def test_p17_a_callback_supplies_a_lost_name(operator: Operator) -> None:
     operator.start()
-    operator.emulator.fault("batches.list", "status", **UNAVAILABLE)
+    operator.emulator.fault("batches.list", "status", status=503, count=None)
     operator.emulator.fault("batches.create", "drop", when="after")
     operator.apply(inline_job("job"))
     status = operator.wait_complete("job", timeout=40)
@@ -17,20 +25,17 @@ def test_p17_a_callback_supplies_a_lost_name(operator: Operator) -> None:
     assert operator.emulator.requests("batches.create") == 1
 
 
-@SLOW
-def test_p18_an_event_that_runs_ahead_of_the_batch_is_read_again_and_then_consumed(
-    operator: Operator,
+def test_p18_an_event_that_runs_ahead_of_the_batch_is_read_again(
+    shared: Operator, name: str
 ) -> None:
-    operator.start()
-    operator.apply(inline_job("job"))
-    operator.wait_condition("job", "Submitted")
-    attempt = operator.status("job")["attempt"]["id"]
+    batch = submitted(shared, name)
+    attempt = shared.status(name)["attempt"]["id"]
     event = {"id": "msg_early", "type": "batch.succeeded", "attempt": attempt}
-    reads = operator.emulator.requests("batches.get")
-    operator.patch_status("job", [{"op": "add", "path": "/status/lastEvent", "value": event}])
-    eventually(lambda: operator.emulator.requests("batches.get") == reads + 1)
-    operator.emulator.job(operator.status("job")["batchName"], "succeed")
-    operator.wait_complete("job")
+    reads = shared.emulator.requests("batches.get")
+    shared.patch_status(name, [{"op": "add", "path": "/status/lastEvent", "value": event}])
+    eventually(lambda: shared.emulator.requests("batches.get") == reads + 1)
+    shared.emulator.job(batch, "succeed")
+    shared.wait_complete(name)
 
 
 @SLOW
@@ -47,43 +52,37 @@ def test_p20_without_a_public_url_no_webhook_is_sent_and_the_sweep_decides(
     operator.wait_complete("job")
 
 
-@SLOW
 def test_p20_a_batch_that_vanished_fails_the_job_and_is_never_submitted_again(
-    operator: Operator,
+    shared: Operator, name: str
 ) -> None:
-    operator.start("--sweep-interval", "1")
-    operator.apply(inline_job("job"))
-    operator.wait_condition("job", "Submitted")
-    operator.delete_at_google(operator.status("job")["batchName"])
-    operator.wait_condition("job", "Failed", "RemoteNotFound")
-    assert operator.emulator.requests("batches.create") == 1
+    batch = submitted(shared, name)
+    creates = shared.emulator.requests("batches.create")
+    shared.delete_at_google(batch)
+    shared.wait_condition(name, "Failed", "RemoteNotFound")
+    assert shared.emulator.requests("batches.create") == creates
 
 
-@SLOW
 def test_p20_a_batch_out_of_another_keys_reach_stalls_the_job_until_the_key_is_back(
-    operator: Operator,
+    shared: Operator, name: str
 ) -> None:
-    operator.start("--sweep-interval", "1")
-    operator.apply(inline_job("job"))
-    operator.wait_condition("job", "Submitted")
-    operator.put_key("emulator-other-0000000001")
-    operator.wait_condition("job", "Stalled", "KeyChanged")
-    operator.put_key("emulator-demo-0000000001")
-    eventually(lambda: operator.condition("job", "Stalled") == {}, timeout=20)
-    operator.emulator.job(operator.status("job")["batchName"], "succeed")
-    operator.wait_complete("job")
-    assert operator.emulator.requests("batches.create") == 1
+    shared.put_key("emulator-demo-0000000001", name=name)
+    batch = submitted(shared, name, apiKeySecretRef={"name": name, "key": "api-key"})
+    creates = shared.emulator.requests("batches.create")
+    shared.put_key("emulator-other-0000000001", name=name)
+    shared.wait_condition(name, "Stalled", "KeyChanged")
+    shared.put_key("emulator-demo-0000000001", name=name)
+    eventually(lambda: shared.condition(name, "Stalled") == {}, timeout=20)
+    shared.emulator.job(batch, "succeed")
+    shared.wait_complete(name)
+    assert shared.emulator.requests("batches.create") == creates
 
 
-@SLOW
-def test_the_remote_end_is_told_as_it_is(operator: Operator) -> None:
-    operator.start()
+def test_the_remote_end_is_told_as_it_is(shared: Operator, name: str) -> None:
     ends = {"fail": "RemoteFailed", "expire": "RemoteExpired", "cancel": "Cancelled"}
-    operator.apply(*(inline_job(f"job-{action}") for action in ends))
     for action, reason in ends.items():
-        operator.wait_condition(f"job-{action}", "Submitted")
-        operator.emulator.job(operator.status(f"job-{action}")["batchName"], action)
-        operator.wait_condition(f"job-{action}", "Failed", reason)
-        status = operator.status(f"job-{action}")
+        job = f"{name}-{action}"
+        shared.emulator.job(submitted(shared, job), action)
+        shared.wait_condition(job, "Failed", reason)
+        status = shared.status(job)
         assert status["completionTime"]
         assert status.get("failures", 0) == (0 if action == "cancel" else 1)

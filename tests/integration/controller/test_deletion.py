@@ -1,105 +1,98 @@
 """Plain deletion: cancel and delete at Google, then release the object (rules P14, P21, P22)."""
 
-from tests.integration.controller.conftest import SLOW
+from tests.integration.controller.conftest import NEVER, SLOW
 from tests.operator_process import Operator, inline_job
 from tests.waiting import eventually
 
+SCHEDULE = NEVER
 
-@SLOW
-def test_p21_deleting_a_running_job_deletes_its_batch(operator: Operator) -> None:
-    operator.start()
-    operator.apply(inline_job("job"))
-    operator.wait_condition("job", "Submitted")
-    operator.kubectl("delete", "gbj", "job", "--timeout=30s")
-    assert operator.batches() == []
-    assert operator.emulator.requests("batches.cancel") == 1
+
+def submitted(operator: Operator, name: str, **spec: object) -> str:
+    """Apply a job and wait until it has its batch; answers with the batch's name."""
+    operator.apply(inline_job(name, **spec))
+    operator.wait_condition(name, "Submitted")
+    return str(operator.status(name)["batchName"])
+
+
+def test_p21_deleting_a_running_job_deletes_its_batch(shared: Operator, name: str) -> None:
+    submitted(shared, name)
+    cancels = shared.emulator.requests("batches.cancel")
+    shared.kubectl("delete", "gbj", name, "--timeout=30s")
+    assert shared.batches_of(name) == []
+    assert shared.emulator.requests("batches.cancel") == cancels + 1
 
 
 def test_p21_deleting_a_finished_job_deletes_its_batch_and_keeps_the_results(
-    operator: Operator,
+    shared: Operator, name: str
 ) -> None:
-    operator.start()
-    operator.apply(inline_job("job", output={"configMap": {"name": "results"}}))
-    operator.wait_complete("job")
-    operator.kubectl("delete", "gbj", "job", "--timeout=30s")
-    assert operator.batches() == []
-    assert operator.results("results")
+    batch = submitted(shared, name, output={"configMap": {"name": name}})
+    shared.emulator.job(batch, "succeed")
+    shared.wait_complete(name)
+    shared.kubectl("delete", "gbj", name, "--timeout=30s")
+    assert shared.batches_of(name) == []
+    assert shared.results(name)
 
 
-@SLOW
-def test_orphan_leaves_the_batch(operator: Operator) -> None:
-    operator.start()
-    operator.apply(inline_job("job", deletionPolicy="Orphan"))
-    operator.wait_condition("job", "Submitted")
-    operator.kubectl("delete", "gbj", "job", "--timeout=30s")
-    assert len(operator.batches()) == 1
-    assert operator.emulator.requests("batches.cancel") == 0
+def test_orphan_leaves_the_batch(shared: Operator, name: str) -> None:
+    submitted(shared, name, deletionPolicy="Orphan")
+    cancels = shared.emulator.requests("batches.cancel")
+    shared.kubectl("delete", "gbj", name, "--timeout=30s")
+    assert len(shared.batches_of(name)) == 1
+    assert shared.emulator.requests("batches.cancel") == cancels
 
 
-@SLOW
 def test_p21_a_deletion_with_an_unknown_outcome_searches_first_and_never_submits(
-    operator: Operator,
+    shared: Operator, name: str
 ) -> None:
-    operator.start()
-    operator.emulator.fault("batches.list", "lag", delaySeconds=3)
-    operator.emulator.fault("batches.create", "drop", when="after")
-    operator.apply(inline_job("job"))
-    eventually(operator.batches)
-    operator.kubectl("delete", "gbj", "job", "--timeout=60s")
-    assert operator.batches() == []
-    assert operator.emulator.requests("batches.create") == 1
+    creates = shared.emulator.requests("batches.create")
+    shared.emulator.fault("batches.list", "lag", delaySeconds=3)
+    shared.emulator.fault("batches.create", "drop", when="after")
+    shared.apply(inline_job(name))
+    eventually(lambda: shared.batches_of(name))
+    shared.kubectl("delete", "gbj", name, "--timeout=60s")
+    shared.emulator.clear_faults()
+    assert shared.batches_of(name) == []
+    assert shared.emulator.requests("batches.create") == creates + 1
 
 
-def test_a_job_that_never_had_a_key_is_deleted_at_once(operator: Operator) -> None:
-    operator.start_receiver()
-    operator.start_controller()
-    operator.apply(inline_job("job"))
-    operator.wait_condition("job", "Stalled", "CredentialsMissing")
-    operator.kubectl("delete", "gbj", "job", "--timeout=20s")
+def test_a_job_that_never_had_a_key_is_deleted_at_once(shared: Operator, name: str) -> None:
+    shared.apply(inline_job(name, apiKeySecretRef={"name": name, "key": "api-key"}))
+    shared.wait_condition(name, "Stalled", "CredentialsMissing")
+    shared.kubectl("delete", "gbj", name, "--timeout=20s")
 
 
 @SLOW
 def test_p22_a_namespace_with_a_running_job_goes_away_and_so_does_the_batch(
     cluster_operator: Operator,
 ) -> None:
-    cluster_operator.start()
-    cluster_operator.apply(inline_job("job"))
-    cluster_operator.wait_condition("job", "Submitted")
-    cluster_operator.control_plane.kubectl(
-        "delete", "namespace", cluster_operator.namespace, "--wait=false"
-    )
-    eventually(lambda: cluster_operator.batches() == [], timeout=30)
-    eventually(lambda: not cluster_operator.exists("job"), timeout=30)
-
-
-@SLOW
-def test_s07_a_forged_batch_name_makes_us_cancel_nothing(operator: Operator) -> None:
+    operator = cluster_operator
     operator.start()
-    operator.apply(inline_job("victim"), inline_job("job"))
-    operator.wait_condition("victim", "Submitted")
-    operator.wait_condition("job", "Submitted")
-    victim = operator.status("victim")["batchName"]
-    operator.patch_status(
-        "job",
-        [
-            {"op": "replace", "path": "/status/batchName", "value": victim},
-            {"op": "replace", "path": "/status/attempt/batchName", "value": victim},
-        ],
-    )
-    operator.kubectl("delete", "gbj", "job", "--timeout=30s")
-    assert victim in [batch["name"] for batch in operator.batches()]
-    assert operator.emulator.requests("batches.cancel") == 0
+    submitted(operator, "job")
+    operator.control_plane.kubectl("delete", "namespace", operator.namespace, "--wait=false")
+    eventually(lambda: operator.batches() == [], timeout=30)
+    eventually(lambda: not operator.exists("job"), timeout=30)
 
 
-@SLOW
-def test_s11_a_key_that_was_swapped_before_the_deletion_is_reported(operator: Operator) -> None:
-    operator.start()
-    operator.apply(inline_job("job"))
-    operator.wait_condition("job", "Submitted")
-    operator.put_key("emulator-other-0000000001")
-    operator.kubectl("delete", "gbj", "job", "--wait=false")
-    eventually(lambda: "CredentialsChanged" in operator.events_of("job"), timeout=20)
-    assert operator.exists("job")
-    operator.put_key("emulator-demo-0000000002")
-    eventually(lambda: not operator.exists("job"), timeout=20)
-    assert operator.batches() == []
+def test_s07_a_forged_batch_name_makes_us_cancel_nothing(shared: Operator, name: str) -> None:
+    victim = submitted(shared, f"{name}-victim")
+    submitted(shared, name)
+    cancels = shared.emulator.requests("batches.cancel")
+    forged = ("/status/batchName", "/status/attempt/batchName")
+    shared.patch_status(name, [{"op": "replace", "path": p, "value": victim} for p in forged])
+    shared.kubectl("delete", "gbj", name, "--timeout=30s")
+    assert victim in [batch["name"] for batch in shared.batches()]
+    assert shared.emulator.requests("batches.cancel") == cancels
+
+
+def test_s11_a_key_that_was_swapped_before_the_deletion_is_reported(
+    shared: Operator, name: str
+) -> None:
+    shared.put_key("emulator-demo-0000000001", name=name)
+    submitted(shared, name, apiKeySecretRef={"name": name, "key": "api-key"})
+    shared.put_key("emulator-other-0000000001", name=name)
+    shared.kubectl("delete", "gbj", name, "--wait=false")
+    eventually(lambda: "CredentialsChanged" in shared.events_of(name), timeout=20)
+    assert shared.exists(name)
+    shared.put_key("emulator-demo-0000000001", name=name)
+    eventually(lambda: not shared.exists(name), timeout=20)
+    assert shared.batches_of(name) == []
