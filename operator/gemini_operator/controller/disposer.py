@@ -4,6 +4,7 @@ from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.ownership import carries_token
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
+from gemini_operator.gemini.remote import Listing, Summary
 from gemini_operator.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -19,9 +20,8 @@ async def dispose(client: GeminiClient, job: Job, name: str) -> bool:
     Raises:
         gemini_operator.gemini.errors.GeminiError: Google did not do it; disposing again is safe.
     """
-    try:
-        summary = (await client.batches.observe(name)).summary
-    except errors.NotFound:
+    summary = await _look(client, name)
+    if summary is None:
         return False
     if not carries_token(job, summary):
         log.error(
@@ -38,6 +38,20 @@ async def dispose(client: GeminiClient, job: Job, name: str) -> bool:
     except errors.NotFound:
         log.debug("the batch is deleted already", batch=name)
     return True
+
+
+async def _look(client: GeminiClient, name: str) -> Summary | None:
+    try:
+        return (await client.batches.observe(name)).summary
+    except errors.NotFound:
+        return None
+    except errors.TooLarge:
+        listing = await client.batches.search()
+    if isinstance(listing, Listing):
+        for summary in listing.batches:
+            if summary.name == name:
+                return summary
+    raise errors.Unavailable(f"{name} is too large to be read and not in Google's list")
 
 
 async def _cancel(client: GeminiClient, name: str) -> None:

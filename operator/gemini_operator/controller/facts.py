@@ -99,7 +99,6 @@ class Facts:
     """The memory about one incarnation of an object."""
 
     uid: str
-    group: str | None = None
     search: Search | None = None
     sighting: Sighting | None = None
     absent: int = 0

@@ -9,6 +9,7 @@ from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.gate import Gate
 from gemini_operator.controller.job import Key, from_object
 from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.reads import ReadBudget
 from gemini_operator.controller.store import Store
 from gemini_operator.telemetry.logs import get_logger
 
@@ -24,14 +25,18 @@ class Intake:
         queue: gets a key for every change.
         memory: forgets with the store.
         gate: forgets with the store.
+        reads: forgets with the store.
     """
 
-    def __init__(self, store: Store, queue: KeyedQueue, memory: Memory, gate: Gate) -> None:
+    def __init__(
+        self, store: Store, queue: KeyedQueue, memory: Memory, gate: Gate, reads: ReadBudget
+    ) -> None:
         self.unreadable: set[Key] = set()
         self._store = store
         self._queue = queue
         self._memory = memory
         self._gate = gate
+        self._reads = reads
 
     def on_event(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """One event of the watch: ADDED, MODIFIED, DELETED, or `None` for a listed object."""
@@ -63,4 +68,5 @@ class Intake:
             return
         self._memory.forget(key)
         self._gate.leave(key)
+        self._reads.forget(key)
         self._queue.drop(key)

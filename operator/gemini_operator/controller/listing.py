@@ -120,14 +120,19 @@ class Lister:
         except GeminiError as error:
             self._failed(keys, error)
             return
+        except Exception:
+            log.exception("a listing of batches went wrong")
+            self._failed(keys, None)
+            return
         if listing is CANNOT_TELL:
             return
         index = Index(listing)
         for job in self._jobs(keys):
             self._note(job, index, begun)
 
-    def _failed(self, keys: Iterable[Key], error: GeminiError) -> None:
-        log.warning("a listing of batches failed", error=str(error))
+    def _failed(self, keys: Iterable[Key], error: GeminiError | None) -> None:
+        if error is not None:
+            log.warning("a listing of batches failed", error=str(error))
         for job in self._jobs(keys):
             facts = self._memory.of(job)
             facts.refused = str(error) if isinstance(error, CredentialsRejected) else None

@@ -15,7 +15,9 @@ from gemini_operator.controller.job import Job, KeyRef
 from gemini_operator.controller.lifecycle.view import Rules
 from gemini_operator.controller.listing import Lister
 from gemini_operator.controller.notices import Notices
+from gemini_operator.controller.observer import Observer
 from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.reads import ReadBudget
 from gemini_operator.controller.reconciler import Collaborators, Reconciler
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.controller.store import Store
@@ -54,6 +56,7 @@ class Controller:
         self._batch_jobs = BatchJobs(self._kube)
         self._clients = GeminiClients(settings.gemini)
         self._gate = Gate(self._clock, self._queue.add)
+        self._reads = ReadBudget(self._clock)
         metrics.QUEUE_DEPTH.set_function(lambda: self._queue.depth)
         self._notices = Notices(self._kube, self._clock)
         credentials = Credentials(self._kube, self._clients, self._clock, settings.credentials_ttl)
@@ -68,7 +71,7 @@ class Controller:
         )
         self._workers = Workers(self._queue, self._reconciler(credentials), settings.workers)
         namespaces = settings.namespaces or None
-        intake = Intake(self._store, self._queue, self._memory, self._gate)
+        intake = Intake(self._store, self._queue, self._memory, self._gate, self._reads)
         self._expected = Expected(self._batch_jobs, self._store, namespaces, intake)
         self._watch = Watch(
             connection, settings.namespaces, on_event=intake.on_event, on_end=self._watch_ended
@@ -97,12 +100,12 @@ class Controller:
                     self._clock,
                     refused_retry=self._settings.credentials_ttl,
                 ),
+                observer=Observer(credentials, self._reads),
                 writer=writer,
                 notices=self._notices,
                 rules=Rules(
                     create_timeout=self._settings.gemini.create_timeout,
                     submit_grace=self._settings.submit_grace,
-                    sweep=self._settings.sweep_seconds,
                 ),
                 default_api_key=self._settings.default_api_key_secret,
             )

@@ -17,7 +17,6 @@ from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.lifecycle import (
     credentials,
     deletion,
-    observation,
     policies,
     submission,
 )
@@ -25,24 +24,22 @@ from gemini_operator.controller.lifecycle.view import (
     Decision,
     Deliver,
     Dispose,
-    Gone,
     Hold,
     Name,
     Notice,
     Release,
-    Remote,
     Rules,
     Search,
-    Seen,
     Submit,
-    Unreadable,
     View,
     Wait,
     Write,
 )
 from gemini_operator.controller.listing import Lister
 from gemini_operator.controller.notices import Notices
+from gemini_operator.controller.observer import Observer
 from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.reads import Delayed
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.submitter import Submitter
 from gemini_operator.controller.writer import Stale, Writer
@@ -70,6 +67,7 @@ class Collaborators:
     gate: Gate
     lister: Lister
     submitter: Submitter
+    observer: Observer
     writer: Writer
     notices: Notices
     rules: Rules
@@ -97,12 +95,14 @@ class Reconciler:
             await self._pass(view)
         except Stale:
             await self._read_again(job)
+        except Delayed as delayed:
+            self._come_back(job, delayed.seconds)
         except CredentialsProblem as problem:
             await self._without_credentials(view, problem)
 
     async def _pass(self, view: View) -> None:
         view.facts.retrying = False
-        remote = await self._observe(view)
+        remote = await self._with.observer.observe(view, self._ref(view))
         decision = policies.decide(view, remote)
         if not isinstance(decision, Submit):
             self._with.gate.leave(view.job.key)
@@ -128,41 +128,6 @@ class Reconciler:
                 grace=w.rules.submit_grace,
             )
         return view
-
-    # Observe
-
-    async def _observe(self, view: View) -> Remote | None:
-        """Read the batch if there is a reason to; network trouble is raised, not observed."""
-        name = observation.wanted(view)
-        if name is None:
-            return None
-        credential = await self._credential(view)
-        remote = await self._read(view, credential, name)
-        self._note_read(view, remote, name)
-        return remote
-
-    async def _read(self, view: View, credential: Credential, name: str) -> Remote:
-        try:
-            return Seen(await credential.client.batches.observe(name))
-        except errors.NotFound:
-            attempt = view.status.attempt
-            recorded = attempt.api_key_fingerprint if attempt else None
-            return Gone(same_key=recorded in (None, credential.fingerprint(view.job.uid)))
-        except (errors.CredentialsRejected, errors.TooLarge) as error:
-            return Unreadable(error)
-
-    def _note_read(self, view: View, remote: Remote, name: str) -> None:
-        facts, attempt = view.facts, view.status.attempt
-        event = observation.pending_event(view)
-        if event is not None:
-            facts.note_event_read(event.id, view.monotonic)
-        facts.absent = 0
-        if isinstance(remote, Seen):
-            facts.note_read(remote.summary)
-        if attempt is None or attempt.batch_name is not None:
-            return
-        if not (isinstance(remote, Seen) and observation.confirmed(view, remote.summary)):
-            facts.not_ours |= {name}
 
     # Act
 

@@ -32,18 +32,6 @@ QUEUE_DEPTH = Gauge(
     "Jobs waiting for a pass now.",
     registry=REGISTRY,
 )
-JOBS = Gauge(
-    "gemini_operator_jobs",
-    "Jobs in the store, by state.",
-    ["state"],
-    registry=REGISTRY,
-)
-GEMINI_REQUESTS = Counter(
-    "gemini_operator_gemini_requests_total",
-    "Requests sent to the Gemini API, by call and result.",
-    ["call", "result"],
-    registry=REGISTRY,
-)
 BATCHES_LEFT_BEHIND = Counter(
     "gemini_operator_batches_left_behind_total",
     "Batches that may still run at Google after their object was released.",

@@ -23,7 +23,7 @@ EARLIER = "00000000000000a0"
 MODEL = "gemini-2.5-flash"
 BATCH = "batches/one"
 FINGERPRINT = "f" * 16
-RULES = Rules(create_timeout=25.0, submit_grace=60.0, sweep=900.0)
+RULES = Rules(create_timeout=25.0, submit_grace=60.0)
 
 INLINE = {"inline": [{"key": "a", "request": {"contents": []}}]}
 TO_CONFIG_MAP = {"configMap": {"name": "results"}}

@@ -10,11 +10,19 @@ from gemini_operator.controller.lifecycle import (
     submission,
     support,
 )
-from gemini_operator.controller.lifecycle.view import Decision, Hold, Remote, View, Wait
+from gemini_operator.controller.lifecycle.view import Decision, Hold, Remote, View, Wait, Write
 
 
 def decide(view: View, remote: Remote | None) -> Decision:
-    """What this pass over the job has to do."""
+    """What this pass over the job has to do; a new generation is always acknowledged."""
+    decision = _first(view, remote)
+    observed = view.status.observed_generation
+    if isinstance(decision, Wait) and observed not in (None, view.job.generation):
+        return Write(view.revise(), seconds=decision.seconds)
+    return decision
+
+
+def _first(view: View, remote: Remote | None) -> Decision:
     return (
         deletion.decide(view)
         or duplicates.decide(view)

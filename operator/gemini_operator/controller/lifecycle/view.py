@@ -19,7 +19,6 @@ class Rules:
 
     create_timeout: float
     submit_grace: float
-    sweep: float
 
 
 @dataclass(frozen=True)
