@@ -35,6 +35,9 @@ RECEIVER_RULES: list[Mapping[str, list[str]]] = [
     {"apiGroups": [GROUP], "resources": ["geminibatchjobs/status"], "verbs": ["patch"]},
 ]
 
+QUICK_GRACE = ("--create-timeout", "2", "--submit-grace", "4")
+"""For tests that wait until a batch is known not to be there."""
+
 _DEADLINE = 30.0
 
 
@@ -163,7 +166,7 @@ class Operator:
             *("--gemini-base-url", emulator.url, "--allow-insecure-gemini"),
             *("--callback-keys-dir", str(keys), "--callback-signing-key", SIGNING_KEY),
             *("--health-host", "127.0.0.1", "--metrics-port", "0"),
-            *("--create-timeout", "2", "--submit-grace", "4", "--credentials-ttl", "0.5"),
+            *("--create-timeout", "10", "--submit-grace", "20", "--credentials-ttl", "0.5"),
             *("--log-level", "debug"),
         )
 

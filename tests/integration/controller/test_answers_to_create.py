@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.operator_process import Operator, inline_job
+from tests.operator_process import QUICK_GRACE, Operator, inline_job
 from tests.waiting import eventually
+
+CONTROLLER_ARGS = QUICK_GRACE
 
 
 def refusal(code: int, status: str, message: str = "No.") -> dict[str, Any]:

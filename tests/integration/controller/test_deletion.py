@@ -1,10 +1,11 @@
 """Plain deletion: cancel and delete at Google, then release the object (rules P14, P21, P22)."""
 
 from tests.integration.controller.conftest import NEVER, SLOW
-from tests.operator_process import Operator, inline_job
+from tests.operator_process import QUICK_GRACE, Operator, inline_job
 from tests.waiting import eventually
 
 SCHEDULE = NEVER
+CONTROLLER_ARGS = QUICK_GRACE
 
 
 def submitted(operator: Operator, name: str, **spec: object) -> str:

@@ -43,7 +43,7 @@ def test_an_api_server_that_stops_and_starts_again_costs_no_second_batch(
 def test_a_batch_that_is_created_while_the_api_server_is_away_gets_its_name(
     operator: Operator,
 ) -> None:
-    operator.start("--create-timeout", "20", "--submit-grace", "40")
+    operator.start()
     operator.emulator.fault("batches.create", "hold", when="after")
     operator.apply(inline_job("job"))
     operator.emulator.wait_for_held("batches.create")

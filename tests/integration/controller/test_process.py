@@ -45,7 +45,7 @@ def test_foreign_finalizers_are_kept(operator: Operator) -> None:
 
 
 def test_p04_sigterm_lets_a_create_under_way_write_its_name(operator: Operator) -> None:
-    operator.start("--create-timeout", "20", "--submit-grace", "40")
+    operator.start()
     operator.emulator.fault("batches.create", "hold", when="after")
     operator.apply(inline_job("job"))
     operator.emulator.wait_for_held("batches.create")
