@@ -12,7 +12,7 @@ from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.gemini import environment
 from gemini_operator.gemini.settings import DEFAULT_BASE_URL, GeminiSettings
 from gemini_operator.kube import connection
-from gemini_operator.telemetry import core_dumps, logs
+from gemini_operator.telemetry import core_dumps, logs, options
 
 
 def _secret_ref(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, str]:
@@ -22,13 +22,7 @@ def _secret_ref(_ctx: click.Context, _param: click.Parameter, value: str) -> tup
     return name, key
 
 
-@click.command(
-    context_settings={
-        "auto_envvar_prefix": "GEMINI_OPERATOR",
-        "show_default": True,
-        "max_content_width": 100,
-    }
-)
+@click.command(context_settings=options.CONTEXT)
 @click.option("--gemini-base-url", default=DEFAULT_BASE_URL, help="Root URL of the Gemini API.")
 @click.option(
     "--allow-insecure-gemini", is_flag=True, help="Allow a plain http base URL (local emulator)."
@@ -92,51 +86,30 @@ def _secret_ref(_ctx: click.Context, _param: click.Parameter, value: str) -> tup
     type=click.FloatRange(1.0),
     help="Seconds between two comparisons of the watch with a list.",
 )
-@click.option(
-    "--kubeconfig", help="Path of a kubeconfig; default: the pod's ServiceAccount, or ~/.kube."
-)
-@click.option("--health-host", default="0.0.0.0", help="Address for /healthz, /readyz, /metrics.")
-@click.option(
-    "--metrics-port",
-    default=8081,
-    type=click.IntRange(0, 65535),
-    help="Port for /healthz, /readyz and /metrics; 0 takes a free one.",
-)
-@click.option(
-    "--log-format",
-    default="json",
-    type=click.Choice(logs.FORMATS),
-    help="json for machines, text for people.",
-)
-@click.option(
-    "--log-level",
-    default="info",
-    type=click.Choice(logs.LEVELS),
-    help="The least important lines to write; libraries write warnings and errors only.",
-)
-def controller(log_format: str, log_level: str, **options: object) -> None:
+@options.process_options
+def controller(log_format: str, log_level: str, **given: object) -> None:
     """Submit GeminiBatchJobs to Google, follow them, deliver their results."""
     logs.configure(log_format, log_level)
     environment.scrub(os.environ)
     core_dumps.disable()
-    sys.exit(asyncio.run(_run(options)))
+    sys.exit(asyncio.run(_run(given)))
 
 
-def _settings(options: dict[str, object]) -> ControllerSettings:
+def _settings(given: dict[str, object]) -> ControllerSettings:
     gemini = GeminiSettings(
-        base_url=options.pop("gemini_base_url"),  # type: ignore[arg-type]
-        create_timeout=options.pop("create_timeout"),  # type: ignore[arg-type]
-        allow_insecure=options.pop("allow_insecure_gemini"),  # type: ignore[arg-type]
-        trust_env=options.pop("trust_proxy_environment"),  # type: ignore[arg-type]
+        base_url=given.pop("gemini_base_url"),  # type: ignore[arg-type]
+        create_timeout=given.pop("create_timeout"),  # type: ignore[arg-type]
+        allow_insecure=given.pop("allow_insecure_gemini"),  # type: ignore[arg-type]
+        trust_env=given.pop("trust_proxy_environment"),  # type: ignore[arg-type]
     )
-    listed = str(options.pop("namespaces")).split(",")
+    listed = str(given.pop("namespaces")).split(",")
     namespaces = tuple(name.strip() for name in listed if name.strip())
-    return ControllerSettings(gemini=gemini, namespaces=namespaces, **options)  # type: ignore[arg-type]
+    return ControllerSettings(gemini=gemini, namespaces=namespaces, **given)  # type: ignore[arg-type]
 
 
-async def _run(options: dict[str, object]) -> int:
+async def _run(given: dict[str, object]) -> int:
     try:
-        settings = _settings(options)
+        settings = _settings(given)
         process = Controller(settings, await connection.load(settings.kubeconfig))
         await process.start()
     except (ValueError, OSError) as error:

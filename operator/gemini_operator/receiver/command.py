@@ -10,29 +10,16 @@ from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.gemini import environment
 from gemini_operator.receiver import process
 from gemini_operator.receiver.settings import DEFAULT_JWKS_URL, Settings
-from gemini_operator.telemetry import core_dumps, logs
+from gemini_operator.telemetry import core_dumps, logs, options
 
 
-@click.command(
-    context_settings={
-        "auto_envvar_prefix": "GEMINI_OPERATOR",
-        "show_default": True,
-        "max_content_width": 100,
-    }
-)
+@click.command(context_settings=options.CONTEXT)
 @click.option("--host", default="0.0.0.0", help="Address to listen on for callbacks.")
 @click.option(
     "--port",
     default=8080,
     type=click.IntRange(0, 65535),
     help="Port for callbacks; 0 takes a free one.",
-)
-@click.option("--health-host", default="0.0.0.0", help="Address for /healthz, /readyz, /metrics.")
-@click.option(
-    "--metrics-port",
-    default=8081,
-    type=click.IntRange(0, 65535),
-    help="Port for /healthz, /readyz and /metrics; 0 takes a free one.",
 )
 @click.option(
     "--callback-keys-dir",
@@ -47,30 +34,14 @@ from gemini_operator.telemetry import core_dumps, logs
 @click.option(
     "--allow-insecure-jwks", is_flag=True, help="Allow a plain http --jwks-url (local emulator)."
 )
-@click.option(
-    "--kubeconfig", help="Path of a kubeconfig; default: the pod's ServiceAccount, or ~/.kube."
-)
-@click.option(
-    "--log-format",
-    default="json",
-    type=click.Choice(logs.FORMATS),
-    help="json for machines, text for people.",
-)
-@click.option(
-    "--log-level",
-    default="info",
-    type=click.Choice(logs.LEVELS),
-    help="The least important lines to write; libraries write warnings and errors only.",
-)
-def receiver(
-    *, callback_keys_dir: Path, log_format: str, log_level: str, **options: object
-) -> None:
+@options.process_options
+def receiver(*, callback_keys_dir: Path, log_format: str, log_level: str, **given: object) -> None:
     """Receive Google's callbacks, verify them, and record them on the jobs they are for."""
     logs.configure(log_format, log_level)
     environment.scrub(os.environ)
     core_dumps.disable()
     try:
-        settings = Settings(**options)  # type: ignore[arg-type] # click has checked the types
+        settings = Settings(**given)  # type: ignore[arg-type] # click has checked the types
         asyncio.run(process.run(settings, KeyDirectory(callback_keys_dir)))
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
