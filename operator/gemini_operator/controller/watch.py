@@ -7,6 +7,7 @@ only `on.event` is used, its storages stay unused, and its finalizer carries a n
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import threading
@@ -61,7 +62,8 @@ class Watch:
         self._namespaces = tuple(namespaces)
         self._on_event = on_event
         self._on_end = on_end
-        self._stop = threading.Event()
+        self._stop: asyncio.Event | None = None
+        self._kopf_loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -71,7 +73,9 @@ class Watch:
 
     async def stop(self) -> None:
         """Ask kopf to end and wait for its thread, at most 10 seconds."""
-        self._stop.set()
+        if self._kopf_loop is not None and self._stop is not None:
+            with contextlib.suppress(RuntimeError):  # its loop has ended already
+                self._kopf_loop.call_soon_threadsafe(self._stop.set)
         await asyncio.to_thread(self._thread.join, 10.0)
 
     def _run(self) -> None:
@@ -79,8 +83,6 @@ class Watch:
             asyncio.run(self._operate())
         except Exception:
             log.exception("the watch engine failed")
-        finally:
-            self._hand_over(self._on_end)
 
     def _hand_over(self, call: Callable[..., None], *args: object) -> None:
         assert self._loop is not None  # noqa: S101 - start() has set it
@@ -90,14 +92,20 @@ class Watch:
             return  # the main loop is closed: the process is ending
 
     async def _operate(self) -> None:
-        await kopf.operator(
-            registry=self._registry(),
-            settings=settings(),
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            stop_flag=self._stop,
-        )
+        # Not a threading.Event: kopf waits for one in a thread that nothing can end.
+        self._stop = asyncio.Event()
+        self._kopf_loop = asyncio.get_running_loop()
+        try:
+            await kopf.operator(
+                registry=self._registry(),
+                settings=settings(),
+                standalone=True,
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                stop_flag=self._stop,
+            )
+        finally:
+            self._hand_over(self._on_end)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -147,5 +155,6 @@ def settings() -> kopf.OperatorSettings:
     s.posting.enabled = False
     s.posting.level = logging.WARNING
     s.execution.max_workers = 1
-    s.process.ultimate_exiting_timeout = 15
+    # kopf would kill the whole process, our drain included.
+    s.process.ultimate_exiting_timeout = None
     return s

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from local import binaries
 from local.control_plane import ControlPlane
 from tests.emulator_process import EmulatorProcess
 from tests.integration.controller.conftest import SLOW
+from tests.integration.receiver.peers import ApiRoad, send, through
 from tests.operator_process import Operator, Process, inline_job
 from tests.waiting import eventually
 
@@ -54,6 +56,33 @@ def test_p04_sigterm_lets_a_create_under_way_write_its_name(operator: Operator) 
     operator.emulator.release()
     assert operator.controller.wait() == 0
     assert operator.status("job")["batchName"] == operator.batches()[0]["name"]
+
+
+class BrokenWatch(ApiRoad):
+    """Every watch ends in an error that is not 410: kopf gives up on it."""
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        if "watch=true" in request.path:
+            error = {"type": "ERROR", "object": {"kind": "Status", "code": 500}}
+            send(request, 200, json.dumps(error).encode())
+        else:
+            super().answer(request)
+
+
+def test_p04_the_end_of_kopf_ends_the_process_with_status_1(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    with BrokenWatch(control_plane.server, control_plane.api.authority) as road:
+        controller = Process(
+            "controller",
+            tmp_path / "controller.log",
+            *("--kubeconfig", str(through(control_plane.kubeconfig, road))),
+            *("--namespaces", namespace),
+            *("--health-host", "127.0.0.1", "--metrics-port", "0"),
+        )
+        controller.start()
+        assert controller.wait() == 1
+    assert "the watch has ended" in controller.text()
 
 
 def test_p05_a_controller_that_starts_before_its_crd_waits_for_it(
