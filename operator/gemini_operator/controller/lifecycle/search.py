@@ -95,18 +95,16 @@ def decide(view: View) -> Decision | None:
     match verdict(view, attempt, search):
         case Found(summary):
             return Name(summary)
-        case Nowhere():
-            if len(view.status.superseded_attempts) >= MAX_SUPERSEDED:
-                return ambiguous(
-                    view, f"{MAX_SUPERSEDED} attempts got no answer and show no batch at Google."
-                )
-            return supersede(view, attempt)
         case Doubtful(detail):
             return ambiguous(view, detail)
-        case NotYet(None):
-            return Wait()
         case NotYet(seconds):
-            return Search(seconds or 0.0)
+            return Wait() if seconds is None else Search(seconds)
+        case _ if len(view.status.superseded_attempts) >= MAX_SUPERSEDED:
+            return ambiguous(
+                view, f"{MAX_SUPERSEDED} attempts got no answer and show no batch at Google."
+            )
+        case _:
+            return supersede(view, attempt)
 
 
 def supersede(view: View, attempt: Attempt) -> Write:

@@ -115,6 +115,23 @@ def test_nothing_is_promised_for_what_is_not_supported() -> None:
     assert reason_of(written(decision), "Stalled") == ("True", Reason.NOT_SUPPORTED_YET)
 
 
+@pytest.mark.parametrize(
+    ("status", "seconds"),
+    [(submitted(), None), (submitted(lastEvent=an_event()), 2.0), (finished(), None)],
+    ids=["waiting", "with a delay", "finished"],
+)
+def test_a_new_generation_is_acknowledged_where_nothing_else_is_to_be_written(
+    status: dict[str, Any], seconds: float | None
+) -> None:
+    view = a_view(status=status, generation=2)
+    view.facts.note_event_read("event-1", view.monotonic)
+    decision = policies.decide(view, None)
+    assert written(decision) == view.status.model_copy(update={"observed_generation": 2})
+    assert isinstance(decision, Write)
+    assert decision.seconds == seconds
+    assert isinstance(policies.decide(a_view(status=status, facts=view.facts), None), Wait)
+
+
 def test_p12_duplicates_of_a_finished_job_are_still_dealt_with() -> None:
     view = a_view(status=finished(supersededAttempts=[an_attempt(EARLIER)]))
     note(view, a_sighting(a_batch("batches/late", attempt=EARLIER)))
