@@ -62,12 +62,21 @@ class KeyedQueue:
         heapq.heappush(self._timers, (due, next(self._ticket), key))
         self._changed.set()
 
-    def back_off(self, key: Key) -> float:
-        """Want a pass after a failure: later each time, jittered; returns the delay in seconds."""
+    def back_off(self, key: Key, *, at_least: float = 0.0) -> float:
+        """
+        Want a pass after a failure: later each time, jittered.
+
+        Args:
+            key: whose pass has failed.
+            at_least: seconds that a server has asked to wait.
+
+        Returns:
+            The delay in seconds.
+        """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         ceiling = min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(failures, 16))
-        delay = self._rng.uniform(ceiling / 2, ceiling)
+        delay = max(at_least, self._rng.uniform(ceiling / 2, ceiling))
         self.add_after(key, delay)
         return delay
 

@@ -61,9 +61,7 @@ class Workers:
             metrics.PASS_SECONDS.observe(time.perf_counter() - begun)
 
     def _later(self, key: Key, error: KubeError | GeminiError) -> None:
-        delay = self._queue.back_off(key)
-        if error.retry_after:
-            self._queue.add_after(key, max(delay, error.retry_after))
+        delay = self._queue.back_off(key, at_least=error.retry_after or 0.0)
         log.warning(
             "a pass will be tried again",
             namespace=key.namespace,
