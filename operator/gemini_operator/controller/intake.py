@@ -63,9 +63,12 @@ class Intake:
             self._queue.add(key)
 
     def forget(self, key: Key, uid: str) -> None:
-        """The incarnation `uid` of `key` is gone."""
-        if self._store.remove(key, uid) is None:
+        """The incarnation `uid` of `key` is gone; a write may have found that out before."""
+        known = self._store.get(key)
+        if known is not None and known.uid != uid:
             return
+        self._store.remove(key)
+        self.unreadable.discard(key)
         self._memory.forget(key)
         self._gate.leave(key)
         self._reads.forget(key)

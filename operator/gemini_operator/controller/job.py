@@ -93,8 +93,8 @@ def _without_payload(spec: Mapping[str, Any]) -> dict[str, Any]:
     source = spec.get("input")
     if not source or "inline" not in source:
         return dict(spec)
-    first = source["inline"][0]["key"]
-    return {**spec, "input": {**source, "inline": [{"key": first, "request": {}}]}}
+    first = [{**item, "request": {}} for item in (source["inline"] or ())[:1]]
+    return {**spec, "input": {**source, "inline": first}}
 
 
 def _ours(annotations: Mapping[str, str]) -> dict[str, str]:
