@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gemini_operator.gemini.settings import GeminiSettings
 
@@ -37,6 +38,8 @@ class ControllerSettings:
                 f"{self.submit_grace:g}: a create that is still on its way could be taken for "
                 "lost; raise the grace or lower the timeout"
             )
+        if self.public_url is not None:
+            _check_public_url(self.public_url)
         if self.public_url is not None and self.callback_keys_dir is None:
             raise ValueError(
                 "--public-url needs --callback-keys-dir: without keys no callback address can be "
@@ -52,3 +55,16 @@ class ControllerSettings:
     def sweep_seconds(self) -> float:
         """How often a key's batches are listed: often when no callback will come (rule P20)."""
         return self.sweep_interval if self.public_url else min(self.sweep_interval, 60.0)
+
+
+def _check_public_url(url: str) -> None:
+    """Google refuses every batch whose webhook is no URL, so a typing error must not get there."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"--public-url {url!r} is not a URL: {error}") from None
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError(f"--public-url {url!r} must be like https://receiver.example.com")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("--public-url must have no user, query or fragment: leave them out")
