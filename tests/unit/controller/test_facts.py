@@ -1,0 +1,186 @@
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemini_operator.controller.facts import EVENT_REREADS, SEARCH_DELAYS, Facts, Memory, Search
+from tests.unit.controller.builders import (
+    ATTEMPT,
+    EARLIER,
+    MONOTONIC,
+    NOW,
+    OTHER_UID,
+    UID,
+    a_batch,
+    a_job,
+    a_sighting,
+    unnamed,
+)
+
+TIMEOUT, GRACE = 25.0, 60.0
+
+
+def begun(facts: Facts, *, age: float = 0.0, monotonic: float = MONOTONIC) -> Search:
+    """The search for an attempt that was written `age` seconds before now."""
+    attempt = a_job(status=unnamed()).status.attempt
+    assert attempt is not None
+    now = NOW + timedelta(seconds=age)
+    return facts.begin_search(attempt, now=now, monotonic=monotonic, timeout=TIMEOUT, grace=GRACE)
+
+
+# The grace
+
+
+@given(age=st.floats(-3600, 3600))
+def test_p11_the_grace_ends_never_before_timeout_and_first_sight_have_both_passed(
+    age: float,
+) -> None:
+    search = begun(Facts(UID), age=age)
+    assert search.grace_ends >= MONOTONIC + GRACE
+    assert search.grace_ends >= MONOTONIC - age + TIMEOUT + GRACE - 1e-6
+    later = max(MONOTONIC, MONOTONIC - age + TIMEOUT)
+    assert search.grace_ends == pytest.approx(later + GRACE)
+
+
+def test_p11_the_grace_of_an_attempt_is_set_once() -> None:
+    facts = Facts(UID)
+    first = begun(facts)
+    assert begun(facts, age=100, monotonic=MONOTONIC + 100) is first
+
+
+def test_p11_another_attempt_is_another_search() -> None:
+    facts = Facts(UID)
+    begun(facts).note(a_sighting())
+    attempt = a_job(status=unnamed()).status.attempt
+    assert attempt is not None
+    other = attempt.model_copy(update={"id": EARLIER})
+    search = facts.begin_search(other, now=NOW, monotonic=MONOTONIC, timeout=25, grace=60)
+    assert (search.attempt_id, search.complete) == (EARLIER, 0)
+
+
+# Listings
+
+
+def test_p11_listings_come_less_and_less_often_and_one_as_the_grace_ends() -> None:
+    search = Search(ATTEMPT, begun=0.0, grace_ends=40.0)
+    moments, now = [], 0.0
+    while now < 80.0:
+        search.ended(now)
+        now = search.due
+        moments.append(now)
+    assert moments == [1, 3, 7, 15, 30, 40, 55, 70, 85]
+    assert SEARCH_DELAYS == (1, 2, 4, 8, 15)
+
+
+def test_a_listing_that_ended_is_not_under_way() -> None:
+    search = Search(ATTEMPT, begun=0.0, grace_ends=40.0, under_way=True)
+    search.ended(5.0)
+    assert not search.under_way
+
+
+@pytest.mark.parametrize("searching", [True, False])
+def test_the_end_of_a_listing_is_remembered_well_or_not(searching: bool) -> None:
+    facts = Facts(UID)
+    search = begun(facts) if searching else None
+    facts.note_listed(MONOTONIC + 3)
+    assert facts.listed == MONOTONIC + 3
+    if search is not None:
+        assert search.due == MONOTONIC + 4
+
+
+def test_p11_complete_and_incomplete_listings_are_counted() -> None:
+    facts = Facts(UID)
+    search = begun(facts)
+    for complete in (False, False, True, False):
+        facts.note_sighting(a_sighting(complete=complete), named=False)
+    assert (search.complete, search.incomplete_in_a_row) == (1, 1)
+    assert search.last_complete_begun == MONOTONIC
+
+
+def test_p11_a_listing_that_was_begun_before_the_search_is_seen_but_not_counted() -> None:
+    facts = Facts(UID)
+    search = begun(facts)
+    early = a_sighting(a_batch(), begun=MONOTONIC - 1)
+    facts.note_sighting(early, named=False)
+    assert search.complete == 0
+    assert facts.sighting is early
+
+
+@pytest.mark.parametrize(
+    ("there", "complete", "named", "absent"),
+    [
+        (False, True, True, 2),
+        (True, True, True, 0),
+        (True, False, True, 0),
+        (False, False, True, 1),
+        (False, True, False, 1),
+    ],
+    ids=["missing", "there", "there in a part", "not seen in a part", "has no name yet"],
+)
+def test_p20_only_a_complete_listing_shows_that_a_named_batch_is_missing(
+    there: bool, complete: bool, named: bool, absent: int
+) -> None:
+    facts = Facts(UID, absent=1)
+    current = a_batch() if there else None
+    facts.note_sighting(a_sighting(current=current, complete=complete), named)
+    assert facts.absent == absent
+
+
+# Reads
+
+
+def test_p18_the_reads_of_an_event_are_counted_and_timed() -> None:
+    facts, now = Facts(UID), MONOTONIC
+    for number, seconds in enumerate(EVENT_REREADS, start=1):
+        facts.note_event_read("event-1", now)
+        assert facts.event is not None
+        assert (facts.event.reads, facts.event.due) == (number, now + seconds)
+        now += seconds
+    facts.note_event_read("event-1", now)
+    assert facts.event is not None
+    assert facts.event.reads == 4, "at most four reads per event"
+    assert EVENT_REREADS == (2, 10, 60)
+
+
+def test_p18_another_event_is_counted_anew() -> None:
+    facts = Facts(UID)
+    facts.note_event_read("event-1", MONOTONIC)
+    facts.note_event_read("event-2", MONOTONIC + 1)
+    assert facts.event is not None
+    assert (facts.event.event_id, facts.event.reads) == ("event-2", 1)
+
+
+def test_a_read_is_newer_than_the_listing_before_it() -> None:
+    facts = Facts(UID, sighting=a_sighting(current=a_batch(state="BATCH_STATE_PENDING")))
+    facts.note_read(a_batch())
+    assert facts.sighting is not None
+    assert facts.sighting.current == a_batch()
+
+
+@pytest.mark.parametrize("sighting", [None, a_sighting()], ids=["no listing", "not listed"])
+def test_a_read_does_not_make_up_a_listing(sighting: object) -> None:
+    facts = Facts(UID, sighting=sighting)  # type: ignore[arg-type]
+    facts.note_read(a_batch())
+    assert facts.sighting == sighting
+
+
+# Memory
+
+
+def test_facts_belong_to_one_incarnation_of_a_name() -> None:
+    memory = Memory()
+    facts = memory.of(a_job())
+    assert memory.of(a_job(resourceVersion="200")) is facts
+    other = memory.of(a_job(uid=OTHER_UID))
+    assert other is not facts
+    assert other.uid == OTHER_UID
+
+
+def test_p05_what_is_gone_is_forgotten() -> None:
+    memory = Memory()
+    job = a_job()
+    facts = memory.of(job)
+    memory.forget(job.key)
+    memory.forget(job.key)
+    assert memory.of(job) is not facts
