@@ -8,7 +8,7 @@ import binascii
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from gemini_operator.api.spec import Spec
 from gemini_operator.kube import config_maps
@@ -68,7 +68,7 @@ def _inline(stored: Mapping[str, Any]) -> list[dict[str, Any]]:
     size = len(json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode())
     if size > INLINE_LIMIT:
         raise InvalidInput(
-            f"input.inline has {size // 1024} KiB and may have {INLINE_LIMIT // 1024}: put the "
+            f"input.inline has {-(-size // 1024)} KiB and may have {INLINE_LIMIT // 1024}: put the "
             "requests into a ConfigMap or a file and name it in input.configMapKeyRef or "
             "input.fileName"
         )
@@ -108,7 +108,7 @@ def parse_lines(text: str) -> list[dict[str, Any]]:
 
 def _request(number: int, line: str) -> dict[str, Any]:
     try:
-        item = json.loads(line)
+        item = json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise InvalidInput(f"line {number} is not JSON") from None
     if not isinstance(item, dict):
@@ -118,7 +118,25 @@ def _request(number: int, line: str) -> dict[str, Any]:
         raise InvalidInput(f'line {number} has no "key" of 1 to {KEY_LIMIT} characters')
     if not isinstance(request, dict) or not request:
         raise InvalidInput(f'line {number} has no "request" object')
+    if not _can_be_sent(item):
+        raise InvalidInput(
+            f"line {number} has a number out of range, half of a surrogate pair or too many levels"
+        )
     return {"key": key, "request": request}
+
+
+def _refuse(constant: str) -> NoReturn:
+    """NaN and Infinity, which Python reads and JSON does not know."""
+    raise ValueError(constant)
+
+
+def _can_be_sent(item: Mapping[str, Any]) -> bool:
+    """Whether what was read can be written again: Python reads more than that."""
+    try:
+        json.dumps(item, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _refuse_duplicates(items: Iterable[tuple[int, Mapping[str, Any]]]) -> None:

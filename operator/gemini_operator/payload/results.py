@@ -38,8 +38,7 @@ def from_inline(items: Iterable[Mapping[str, Any]], limit: int) -> Results:
     Raises:
         ResultsTooLarge: they have more than `limit` bytes.
     """
-    rows = ({"key": (item.get("metadata") or {}).get("key"), **_answer(item)} for item in items)
-    return _render(rows, limit)
+    return _render(({"key": _key(item), **_answer(item)} for item in items), limit)
 
 
 async def from_file(chunks: AsyncIterable[bytes], limit: int) -> Results:
@@ -66,6 +65,11 @@ def _line(number: int, raw: bytes) -> dict[str, Any]:
     if not isinstance(line, dict):
         raise MalformedResults(f"line {number} of Google's result file is not a JSON object")
     return line
+
+
+def _key(item: Mapping[str, Any]) -> object:
+    metadata = item.get("metadata")
+    return metadata.get("key") if isinstance(metadata, Mapping) else None
 
 
 def _answer(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,103 @@
+"""Results in a ConfigMap, on a real API server (rules P24, S8)."""
+
+from typing import Any
+
+import pytest
+
+from gemini_operator.api.group import OUTPUT_UID
+from gemini_operator.api.status import OutputStatus
+from gemini_operator.kube.client import KubeClient
+from gemini_operator.payload.config_map import KEY, LIMIT, DeliveryRefused, check, deliver
+from gemini_operator.payload.results import Results, from_inline
+from local.control_plane import ControlPlane
+from tests.integration.payload.conftest import ConfigMapMaker
+
+UID = "0b5f8a5e-5a0e-4a52-8c56-0d5c2b9a7f01"
+OTHER_UID = "ffffffff-5a0e-4a52-8c56-0d5c2b9a7f02"
+OURS = {OUTPUT_UID: UID}
+
+
+def some(text: str = "日本") -> Results:
+    return from_inline([{"metadata": {"key": "a"}, "response": {"text": text}}], LIMIT)
+
+
+def stored(control_plane: ControlPlane, namespace: str, name: str) -> Any:
+    return control_plane.api.request("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+
+
+async def test_p24_results_are_created_under_results_jsonl_with_the_jobs_uid(
+    client: KubeClient, control_plane: ControlPlane, namespace: str
+) -> None:
+    results = some()
+    output = await deliver(client, namespace, "results", UID, results)
+    assert output == OutputStatus(
+        config_map="results", bytes=results.bytes, records=1, sha256=results.sha256
+    )
+    config_map = stored(control_plane, namespace, "results")
+    assert config_map["data"] == {KEY: results.jsonl}
+    assert config_map["metadata"]["annotations"] == OURS
+    assert "ownerReferences" not in config_map["metadata"], "TTL must not take the results"
+
+
+async def test_p24_delivering_again_finds_the_same_results_and_changes_nothing(
+    client: KubeClient, control_plane: ControlPlane, namespace: str
+) -> None:
+    """The controller was killed between the delivery and its last write."""
+    first = await deliver(client, namespace, "results", UID, some())
+    before = stored(control_plane, namespace, "results")
+    assert await deliver(client, namespace, "results", UID, some()) == first
+    assert stored(control_plane, namespace, "results") == before
+
+
+async def test_s08_other_results_of_ours_are_not_overwritten(
+    client: KubeClient, control_plane: ControlPlane, namespace: str
+) -> None:
+    await deliver(client, namespace, "results", UID, some("one"))
+    with pytest.raises(DeliveryRefused, match="holds other results"):
+        await deliver(client, namespace, "results", UID, some("two"))
+    assert "one" in stored(control_plane, namespace, "results")["data"][KEY]
+
+
+@pytest.mark.parametrize("annotations", [{}, {OUTPUT_UID: OTHER_UID}], ids=["foreign", "another"])
+async def test_s08_a_config_map_that_is_not_this_jobs_is_left_alone(
+    client: KubeClient,
+    control_plane: ControlPlane,
+    namespace: str,
+    make_config_map: ConfigMapMaker,
+    annotations: dict[str, str],
+) -> None:
+    """Even if it holds the very same results."""
+    make_config_map("results", {KEY: some().jsonl}, annotations=annotations)
+    before = stored(control_plane, namespace, "results")
+    with pytest.raises(DeliveryRefused, match="was not made for this job"):
+        await deliver(client, namespace, "results", UID, some())
+    assert stored(control_plane, namespace, "results") == before
+
+
+async def test_p24_a_foreign_config_map_is_found_before_anything_is_submitted(
+    client: KubeClient, namespace: str, make_config_map: ConfigMapMaker
+) -> None:
+    await check(client, namespace, "free", UID)
+    make_config_map("ours", annotations=OURS)
+    await check(client, namespace, "ours", UID)
+    make_config_map("foreign")
+    with pytest.raises(DeliveryRefused, match="ConfigMap foreign exists"):
+        await check(client, namespace, "foreign", UID)
+
+
+async def test_p24_the_largest_results_that_are_let_through_fit(
+    client: KubeClient, control_plane: ControlPlane, namespace: str
+) -> None:
+    """900 KiB of the most expensive characters, beside the API server's own limit of 1 MiB."""
+    text = "日" * ((LIMIT - 100) // 3)
+    output = await deliver(client, namespace, "results", UID, some(text))
+    assert LIMIT - 100 < (output.bytes or 0) <= LIMIT
+    assert text in stored(control_plane, namespace, "results")["data"][KEY]
+
+
+async def test_p24_what_the_api_server_refuses_is_told_in_its_words(
+    client: KubeClient, namespace: str
+) -> None:
+    """Such a name cannot come from a job; a policy of the administrator refuses in the same way."""
+    with pytest.raises(DeliveryRefused, match=r"ConfigMap Not-A-Name was refused: .*RFC 1123"):
+        await deliver(client, namespace, "Not-A-Name", UID, some())
