@@ -78,4 +78,5 @@ def _name(job: Job, notice: Notice) -> str:
     attempt = job.status.attempt.id if job.status.attempt else ""
     parts = (job.uid, notice.reason.value, attempt, notice.note)
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-    return f"{job.key.name[:200]}.{digest}"
+    # A name that is cut may end in what no name may end in.
+    return f"{job.key.name[:200].rstrip('-.')}.{digest}"
