@@ -72,6 +72,10 @@ format: $(READY) ## rewrite the code in the house style
 crds: $(READY) ## generate crds/ from the models
 	$(BIN)/gemini-operator crds --output crds
 
+.PHONY: tables
+tables: $(READY) ## write the tables in docs/ from the code
+	@PYTHONPATH=hack $(BIN)/python -m documents
+
 .PHONY: lock
 lock: $(UV) ## pin every dependency with its hashes
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/run.txt pyproject.toml

@@ -58,16 +58,13 @@ class Reason(StrEnum):
     )
     REMOTE_FAILED = (
         "RemoteFailed",
-        (
-            "Google ended the batch as failed. Correct what it names, then create the job anew; "
-            "spec.backoffLimit allows automatic retries, each of which is billed."
-        ),
+        ("Google ended the batch as failed. Correct what it names, then create the job anew."),
     )
     REMOTE_EXPIRED = (
         "RemoteExpired",
         (
             "Google did not finish the batch within its time limit. Create the job anew, perhaps with "
-            "fewer requests; spec.backoffLimit allows automatic retries, each of which is billed."
+            "fewer requests."
         ),
     )
     BACKOFF_LIMIT_EXCEEDED = (
@@ -106,8 +103,8 @@ class Reason(StrEnum):
     OUTPUT_TOO_LARGE = (
         "OutputTooLarge",
         (
-            "The results do not fit into the output. They stay at Google, as status.output says; use "
-            "spec.output.object for results of this size."
+            "The results do not fit into the output. They stay at Google, as status.output says: "
+            "fetch them there. Create smaller jobs to have them delivered."
         ),
     )
     DELIVERY_FAILED = (

@@ -51,7 +51,10 @@ def _secret_ref(_ctx: click.Context, _param: click.Parameter, value: str) -> tup
     help="Secret, in the job's namespace, for jobs without apiKeySecretRef.",
 )
 @click.option(
-    "--namespaces", default="", help="Namespaces to watch, comma separated; empty for all."
+    "--namespaces",
+    default="",
+    show_default="all",
+    help="Namespaces to watch, comma separated.",
 )
 @click.option(
     "--workers", default=16, type=click.IntRange(1, 256), help="Jobs worked on at a time."

@@ -189,6 +189,7 @@ class Reconciler:
         except Stale:
             await self._unnamed(view, found.summary.name)
             raise
+        log.info("a job has its batch", **_names(view.job), batch=found.summary.name)
         self._with.notices.post(view.job, [submission.submitted(found.summary)])
         self._with.queue.add(view.job.key)
 

@@ -119,7 +119,8 @@ class Submitter:
         except requests.InvalidInput as error:
             return submission.failed(view, Reason.INVALID_INPUT, f"{error}.")
         except config_map.DeliveryRefused as error:
-            return submission.failed(view, Reason.DELIVERY_FAILED, f"{error}.")
+            message = f"Nothing was submitted, for the results would have no place: {error}."
+            return submission.failed(view, Reason.DELIVERY_FAILED, "", message)
 
     async def _load(self, view: View) -> BatchInput:
         job = view.job

@@ -68,6 +68,8 @@ class Watch:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
+        # It warns that signals are not handled outside the main thread: we handle them.
+        logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 

@@ -41,6 +41,12 @@ _OUTCOMES: Final = {
 }
 
 
+def outcome_of(state: str) -> Outcome:
+    """What Google's word for a state means."""
+    word = state.removeprefix("BATCH_STATE_").removeprefix("JOB_STATE_")
+    return _OUTCOMES.get(word, Outcome.UNKNOWN)
+
+
 @dataclass(frozen=True)
 class Submission:
     """
@@ -99,8 +105,7 @@ class Summary:
 
     @property
     def outcome(self) -> Outcome:
-        word = self.state.removeprefix("BATCH_STATE_").removeprefix("JOB_STATE_")
-        return _OUTCOMES.get(word, Outcome.UNKNOWN)
+        return outcome_of(self.state)
 
     @property
     def terminal(self) -> bool:

@@ -126,6 +126,7 @@ def test_p05_jobs_that_went_while_nobody_watched_are_forgotten(operator: Operato
     [
         (("--create-timeout", "31"), "--submit-grace"),
         (("--public-url", "https://example.com"), "--callback-keys-dir"),
+        (("--public-url", "example.com"), "must be like"),
         (("--default-api-key-secret", "name-only"), "NAME/KEY"),
         (("--gemini-base-url", "http://example.com"), "--allow-insecure-gemini"),
         (("--kubeconfig", "/nowhere"), "/nowhere"),

@@ -23,7 +23,7 @@ from gemini_operator.controller.lifecycle.view import (
     Write,
 )
 from gemini_operator.gemini.errors import CredentialsRejected, TooLarge
-from gemini_operator.gemini.remote import Observation, Summary
+from gemini_operator.gemini.remote import ENDS, Observation, Summary, outcome_of
 
 ABSENT_SWEEPS = 2
 
@@ -46,7 +46,8 @@ def wanted(view: View) -> str | None:
 
 def _has_reason(view: View) -> bool:
     sighting = view.facts.sighting
-    ended = sighting is not None and sighting.current is not None and sighting.current.terminal
+    listed = sighting is not None and sighting.current is not None and sighting.current.terminal
+    ended = listed or outcome_of(view.status.gemini_state or "") in ENDS
     return ended or view.facts.absent >= ABSENT_SWEEPS or _wait_for_event(view) == 0.0
 
 

@@ -21,6 +21,9 @@ from gemini_operator.gemini.remote import Summary
 
 MAX_SUPERSEDED = 3
 MAX_INCOMPLETE = 3
+
+# What the schema holds: a person may resubmit beyond `MAX_SUPERSEDED`, and no id may be forgotten.
+KEPT = 8
 OLDEST = timedelta(minutes=10)
 
 
@@ -109,7 +112,7 @@ def decide(view: View) -> Decision | None:
 
 def supersede(view: View, attempt: Attempt) -> Write:
     """Give `attempt` up but keep its id: its batch may yet surface (rule P12)."""
-    earlier = view.status.superseded_attempts[-(MAX_SUPERSEDED - 1) :]
+    earlier = view.status.superseded_attempts[-(KEPT - 1) :]
     given_up = SupersededAttempt.model_validate(attempt.model_dump())
     return Write(
         view.revise(

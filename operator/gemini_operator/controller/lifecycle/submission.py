@@ -112,10 +112,10 @@ def decide_refused(view: View) -> Decision | None:
             return failed(view, Reason.INVALID_REQUEST, str(error))
 
 
-def failed(view: View, reason: Reason, detail: str) -> Write:
-    """End a job that never got a batch."""
+def failed(view: View, reason: Reason, detail: str, message: str | None = None) -> Write:
+    """End a job that never got a batch; `message` replaces what the reason says by itself."""
     status = view.revise(without_attempt(view), state="Failed", completion_time=view.now)
-    message = reason.explain(detail)
+    message = message or reason.explain(detail)
     status = view.condition(status, SUBMITTED, False, reason, message)
     status = ended(view.condition(status, FAILED, True, reason, message))
     return Write(status, (Notice(reason, message, warning=True),))

@@ -3,7 +3,7 @@
 from gemini_operator.api.conditions import STALLED, find, without_condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Spec
-from gemini_operator.controller.lifecycle.view import Decision, View, Wait, Write
+from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Wait, Write
 
 
 def unsupported(spec: Spec) -> list[str]:
@@ -30,7 +30,8 @@ def decide(view: View) -> Decision | None:
         message = Reason.NOT_SUPPORTED_YET.explain(f"Not supported yet: {', '.join(fields)}.")
         status = view.condition(view.status, STALLED, True, Reason.NOT_SUPPORTED_YET, message)
         if status != view.status:
-            return Write(status)
+            notice = Notice(Reason.NOT_SUPPORTED_YET, message, warning=True)
+            return Write(view.revise(status, state=status.state or "Queued"), (notice,))
         return Wait() if view.status.attempt is None else None
     if ours and stalled is not None and stalled.status == "True":
         return Write(

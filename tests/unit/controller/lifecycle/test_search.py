@@ -224,13 +224,13 @@ def test_p13_ambiguity_ends_by_itself_when_a_later_listing_is_clear() -> None:
     assert search.decide(view) == Name(a_batch())
 
 
-@pytest.mark.parametrize("before", range(4))
-def test_p11_at_most_three_superseded_attempts_are_kept_the_newest(before: int) -> None:
+@pytest.mark.parametrize("before", range(9))
+def test_p12_no_superseded_attempt_is_forgotten_while_the_schema_has_room(before: int) -> None:
     ids = [f"{number:016x}" for number in range(before)]
     view = a_view(status=unnamed(supersededAttempts=superseded(*ids)))
     assert view.status.attempt is not None
     status = written(search.supersede(view, view.status.attempt))
-    assert [a.id for a in status.superseded_attempts] == [*ids, ATTEMPT][-3:]
+    assert [a.id for a in status.superseded_attempts] == [*ids, ATTEMPT][-8:]
 
 
 @pytest.mark.parametrize("status", [{}, submitted()], ids=["no attempt", "a named attempt"])
