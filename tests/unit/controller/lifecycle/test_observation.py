@@ -114,6 +114,17 @@ def test_p20_a_sweep_that_shows_the_end_causes_a_read(current: Any, name: str | 
 
 
 @pytest.mark.parametrize(
+    ("state", "name"),
+    [(SUCCEEDED, BATCH), ("JOB_STATE_FAILED", BATCH), (RUNNING, None), ("NEW_WORD", None)],
+)
+def test_p11_a_batch_that_had_ended_when_it_was_found_is_read_at_once(
+    state: str, name: str | None
+) -> None:
+    """No event will come for it any more."""
+    assert observation.wanted(a_view(status=submitted(geminiState=state))) == name
+
+
+@pytest.mark.parametrize(
     ("listings", "name"),
     [
         pytest.param([(False, True), (False, True)], BATCH, id="missing from two complete ones"),

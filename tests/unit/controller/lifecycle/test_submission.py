@@ -269,3 +269,9 @@ def test_a_job_that_ends_before_it_has_a_batch_is_not_stalled_any_more() -> None
     assert reason_of(status, "Stalled") is None
     assert reason_of(status, "Failed") == ("True", Reason.INVALID_INPUT)
     assert "Line 3 is not JSON." in status.conditions[-1].message
+
+
+def test_words_of_the_caller_may_replace_those_of_the_reason() -> None:
+    write = submission.failed(a_view(), Reason.DELIVERY_FAILED, "", "Nothing was submitted.")
+    assert write.status.conditions[-1].message == "Nothing was submitted."
+    assert write.notices[0].note == "Nothing was submitted."

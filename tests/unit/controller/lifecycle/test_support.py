@@ -47,6 +47,9 @@ def test_a_field_that_is_not_honoured_yet_is_refused_in_plain_words(
     status = written(decision)
     assert reason_of(status, "Stalled") == ("True", Reason.NOT_SUPPORTED_YET)
     assert field in status.conditions[-1].message
+    assert status.state == "Queued"
+    assert isinstance(decision, Write)
+    assert decision.notices[0].warning
     assert support.decide(a_view(spec=spec, status=status.dump())) == Wait()
 
 
@@ -66,6 +69,7 @@ def test_a_batch_that_is_already_open_is_still_followed() -> None:
     """Somebody has set the field after the submission."""
     spec = {"suspend": True}
     status = written(support.decide(a_view(spec=spec, status=submitted())))
+    assert status.state == "Running"
     assert support.decide(a_view(spec=spec, status=status.dump())) is None
 
 
