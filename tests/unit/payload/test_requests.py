@@ -20,6 +20,7 @@ from tests.unit.controller.builders import a_job
 GOOD = '{"key": "a", "request": {"contents": []}}'
 SECRET_TEXT = "a-tenants-secret-prompt"
 
+NAMES = st.sampled_from(["a", "ä", "\u2028", ""])
 SCALARS = (
     st.none()
     | st.booleans()
@@ -28,13 +29,15 @@ SCALARS = (
     | st.text(max_size=10)
 )
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner)
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=2),
+    max_leaves=4,
 )
-REQUESTS = st.dictionaries(st.text(max_size=5), VALUES, min_size=1, max_size=3)
+REQUESTS = st.dictionaries(NAMES, VALUES, min_size=1, max_size=2)
 ITEMS = st.lists(
     st.fixed_dictionaries({"key": st.text(min_size=1, max_size=20), "request": REQUESTS}),
     min_size=1,
-    max_size=5,
+    max_size=3,
     unique_by=lambda item: item["key"],
 )
 

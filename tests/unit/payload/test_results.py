@@ -16,9 +16,11 @@ from gemini_operator.payload.results import (
 )
 
 LIMIT = 10_000
+NAMES = st.sampled_from(["a", "ä", "\u2028", ""])
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=10),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=2),
+    max_leaves=4,
 )
 
 

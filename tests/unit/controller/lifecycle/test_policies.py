@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from gemini_operator.api.conditions import COMPLETE, FAILED, is_true
 from gemini_operator.api.reasons import Reason
@@ -41,7 +42,7 @@ ENDS = tuple(f"BATCH_STATE_{end}" for end in ("SUCCEEDED", "FAILED", "CANCELLED"
 
 UNCLEAR: tuple[Answer, ...] = ("no answer", "lost")
 SECONDS = (0.0, 1.0, 2.0, RULES.create_timeout, RULES.submit_grace, GRACE, 4000.0)
-STORIES = pytest.mark.parametrize("seed", range(60))
+STORIES = pytest.mark.parametrize("seed", range(settings.default.max_examples))
 
 
 def a_story(
