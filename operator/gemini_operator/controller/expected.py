@@ -84,6 +84,9 @@ class Expected:
             body = await self._batch_jobs.get(*key)
         except NotFound:
             return
+        except KubeError as error:
+            log.warning("an object cannot be fetched; the next list asks again", error=str(error))
+            return
         log.warning("the watch had missed an object", namespace=key.namespace, name=key.name)
         self._intake.keep(body)
 

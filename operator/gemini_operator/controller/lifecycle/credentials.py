@@ -19,7 +19,13 @@ HEALED_BY_AN_ANSWER = frozenset(
 
 
 def stalled(view: View, reason: Reason, detail: str, seconds: float | None = None) -> Write:
-    """Say what is missing or refused; look again in `seconds`, or with the job's back-off."""
+    """
+    Say what is missing or refused; look again in `seconds`, or with the job's back-off.
+
+    A job that has ended is never stalled: what is left to do for it is only tried again.
+    """
+    if view.job.finished:
+        return Write(view.status, (), seconds, seconds is None)
     message = reason.explain(detail)
     status = view.condition(view.status, STALLED, True, reason, message)
     if status.state is None:

@@ -8,6 +8,7 @@ from gemini_operator.controller.lifecycle.view import Write
 from tests.unit.controller.builders import (
     a_condition,
     a_view,
+    finished,
     reason_of,
     submitted,
     unnamed,
@@ -78,6 +79,13 @@ def test_an_ended_job_is_not_stalled_whatever_the_reason() -> None:
     ]
     status = credentials.ended(a_view(status=submitted(conditions=conditions)).status)
     assert [condition.type for condition in status.conditions] == ["Complete"]
+
+
+def test_p24_a_finished_job_is_not_changed_by_trouble_with_its_key() -> None:
+    """A duplicate of it is to be cancelled, and its Secret is gone."""
+    view = a_view(status=finished())
+    write = credentials.stalled(view, REASON, "There is no Secret x.")
+    assert (write.status, write.notices, write.retry) == (view.status, (), True)
 
 
 def test_a_refused_listing_is_shown_and_does_not_stand_in_the_way_of_the_next() -> None:
