@@ -51,6 +51,10 @@ down: $(READY) ## stop what `make up` started
 test: binaries ## every test, on a real API server
 	$(BIN)/pytest $(PARALLEL) --cov --cov-report=term
 
+.PHONY: coverage
+coverage: binaries ## as test, counting what runs in processes of its own too
+	$(BIN)/pytest $(PARALLEL) --cov --cov-config=hack/coverage-of-processes.toml --cov-report=term
+
 .PHONY: unit
 unit: $(READY) ## the tests that need no API server
 	$(BIN)/pytest $(PARALLEL) tests/unit
