@@ -1,0 +1,88 @@
+"""What there is, by our own list of a real API server (rule P5)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gemini_operator.controller.expected import Expected
+from gemini_operator.controller.facts import Memory
+from gemini_operator.controller.gate import Gate
+from gemini_operator.controller.intake import Intake
+from gemini_operator.controller.job import Key
+from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.reads import ReadBudget
+from gemini_operator.controller.store import Store
+from gemini_operator.kube import connection
+from gemini_operator.kube.batch_jobs import BatchJobs
+from gemini_operator.kube.client import KubeClient
+from local.control_plane import ControlPlane
+from tests.operator_process import inline_job
+from tests.unit.controller.clocks import ManualClock
+from tests.waiting import eventually_async
+
+
+class Parts:
+    """A list and a store that is filled by hand, as if by the watch."""
+
+    def __init__(self, client: KubeClient, control_plane: ControlPlane, namespace: str) -> None:
+        clock = ManualClock()
+        self.store = Store()
+        queue = KeyedQueue(clock)
+        gate = Gate(clock, queue.add)
+        self.intake = Intake(self.store, queue, Memory(), gate, ReadBudget(clock))
+        self.expected = Expected(BatchJobs(client), self.store, [namespace], self.intake)
+        self._api = control_plane.api
+        self._path = f"/apis/gemini-operator.io/v1alpha1/namespaces/{namespace}/geminibatchjobs"
+        self._namespace = namespace
+
+    def create(self, name: str, *, watched: bool = True) -> Key:
+        body = self._api.request("POST", self._path, inline_job(name))
+        if watched:
+            self.intake.on_event("ADDED", body)
+        return Key(self._namespace, name)
+
+    def delete(self, name: str) -> None:
+        """Without telling: the watch has missed it."""
+        self._api.request("DELETE", f"{self._path}/{name}")
+
+
+@pytest.fixture
+async def parts(control_plane: ControlPlane, namespace: str) -> AsyncIterator[Parts]:
+    client = KubeClient(await connection.load(str(control_plane.kubeconfig)))
+    yield Parts(client, control_plane, namespace)
+    await client.close()
+
+
+async def test_p05_the_start_waits_until_every_listed_object_was_seen(parts: Parts) -> None:
+    await parts.expected.probe()
+    parts.create("one")
+    late = parts.create("two", watched=False)
+    waiting = asyncio.create_task(parts.expected.wait())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(waiting), 0.5)
+    assert not parts.expected.seen
+    body = parts._api.request("GET", f"{parts._path}/{late.name}")
+    parts.intake.on_event(None, body)
+    await asyncio.wait_for(waiting, 10)
+    assert parts.expected.seen
+
+
+async def test_p05_an_empty_cluster_is_seen_at_once(parts: Parts) -> None:
+    await asyncio.wait_for(parts.expected.wait(), 10)
+    assert parts.expected.seen
+
+
+async def test_p05_what_is_gone_leaves_and_what_was_missed_is_fetched(parts: Parts) -> None:
+    """A deletion after an expired watch is never told."""
+    stays, goes = parts.create("stays"), parts.create("goes")
+    missed = parts.create("missed", watched=False)
+    parts.delete("goes")
+
+    async def refreshed() -> bool:
+        await parts.expected.refresh()
+        return parts.store.get(goes) is None
+
+    await eventually_async(refreshed, timeout=30, what="the list without the deleted one")
+    assert parts.store.get(stays) is not None
+    assert parts.store.get(missed) is not None
