@@ -24,7 +24,7 @@ $(UV): requirements/uv.txt
 $(READY): $(UV) requirements/dev.txt pyproject.toml
 	@echo "Preparing the Python environment in $(VENV) …"
 	@test -x $(BIN)/python || $(UV) --quiet venv --allow-existing --python $(PYTHON) $(VENV)
-	@$(UV) --quiet pip sync --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) --quiet pip sync --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(UV) --quiet pip install --python $(BIN)/python --no-deps --editable .
 	@touch $@
 

@@ -3,6 +3,7 @@
 import secrets
 from pathlib import Path
 
+from local import waiting
 from local.access import Account
 from local.control_plane import ControlPlane
 from local.credentials import write_private
@@ -36,7 +37,20 @@ def apply_crds(plane: ControlPlane) -> None:
     if not list(CRDS.glob("*.yaml")):
         raise LocalError(f"there is no CRD in {CRDS}: run `make crds`")
     plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
-    plane.kubectl("wait", "--for=condition=Established", "-f", str(CRDS), "--timeout=30s")
+    if not waiting.until(lambda: _established(plane), timeout=30):
+        raise LocalError("the API server does not serve the project's kinds after 30 s")
+
+
+def _established(plane: ControlPlane) -> bool:
+    """Asked by request: `kubectl wait` ends with an error while a new CRD has no conditions."""
+    listed = plane.api.request("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+    return all(
+        any(
+            condition["type"] == "Established" and condition["status"] == "True"
+            for condition in crd.get("status", {}).get("conditions") or ()
+        )
+        for crd in listed["items"]
+    )
 
 
 def _create_callback_key(services: Services) -> None:

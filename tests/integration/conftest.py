@@ -6,12 +6,10 @@ from secrets import token_hex
 
 import pytest
 
-from local import access, binaries
+from local import access, binaries, cluster
 from local.access import Account, Rule
 from local.control_plane import ControlPlane
 from local.kubectl import Kubectl
-
-CRDS = Path(__file__).parents[2] / "crds"
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +17,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     """With the project's CRDs. Shared by all tests: only its own namespace belongs to a test."""
     directory = tmp_path_factory.mktemp("control-plane")
     with ControlPlane(directory, binaries.present(), audit=True) as plane:
-        if CRDS.is_dir():
-            plane.kubectl("apply", "--server-side", "-f", str(CRDS))
-            plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+        cluster.apply_crds(plane)
         yield plane
 
 
