@@ -11,6 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import yaml
+
+from local import access
+from local.access import Account
 from local.control_plane import ControlPlane
 from tests.emulator_process import API_KEY, PROGRAM, EmulatorProcess
 from tests.waiting import eventually
@@ -285,6 +289,35 @@ class Operator:
     def batches(self) -> list[Any]:
         """Google's side: every batch that was ever created and not deleted."""
         return list(self.emulator.state()["jobs"])
+
+
+def kubeconfigs(
+    control_plane: ControlPlane, namespace: str, directory: Path, *, home: str = ""
+) -> dict[str, Path]:
+    """One for each process, with the least rights.
+
+    `home`: another namespace for the accounts, whose rights are then cluster-wide.
+    """
+    paths = {}
+    for name, rules in (("controller", CONTROLLER_RULES), ("receiver", RECEIVER_RULES)):
+        account, api = Account(home or namespace, name), control_plane.api
+        account.create(api)
+        account.grant(api, rules, cluster_wide=bool(home))
+        token = account.token(api, seconds=3600)
+        access.wait_effective(api, token, rules, namespace=account.namespace)
+        path = directory / f"{name}.kubeconfig"
+        paths[name] = account.write_kubeconfig(api, path, seconds=3600)
+    return paths
+
+
+def through(kubeconfig: Path, url: str) -> Path:
+    """A copy of a kubeconfig that goes to the API server by way of `url`."""
+    content = yaml.safe_load(kubeconfig.read_text())
+    for entry in content["clusters"]:
+        entry["cluster"] = {"server": url}
+    copy = kubeconfig.with_name(f"{kubeconfig.name}-road")
+    copy.write_text(yaml.safe_dump(content))
+    return copy
 
 
 def generate(text: str) -> dict[str, Any]:

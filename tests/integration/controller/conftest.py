@@ -1,19 +1,15 @@
 """A whole operator for a test or for a module: emulator, receiver, controller, the least rights."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
 import pytest
 
-from local import access
-from local.access import Account
 from local.control_plane import ControlPlane
 from tests.emulator_process import FAST, EmulatorProcess
-from tests.operator_process import CONTROLLER_RULES, RECEIVER_RULES, Operator
-
-Rules = Sequence[Mapping[str, list[str]]]
+from tests.operator_process import Operator, kubeconfigs
 
 NEVER = "pending=1h,running=1h"
 SLOW = pytest.mark.parametrize("schedule", [NEVER])
@@ -93,21 +89,6 @@ def _operator(
     home: str = "",
 ) -> Iterator[Operator]:
     """`home`: another namespace for the accounts, whose rights are then cluster-wide."""
-    kubeconfigs = {}
-    for name, rules in (("controller", CONTROLLER_RULES), ("receiver", RECEIVER_RULES)):
-        account = Account(home or namespace, name)
-        path = directory / f"{name}.kubeconfig"
-        kubeconfigs[name] = _kubeconfig(control_plane, account, path, rules, bool(home))
-    with Operator(namespace, control_plane, directory, emulator, kubeconfigs) as processes:
+    accounts = kubeconfigs(control_plane, namespace, directory, home=home)
+    with Operator(namespace, control_plane, directory, emulator, accounts) as processes:
         yield processes
-
-
-def _kubeconfig(
-    control_plane: ControlPlane, account: Account, path: Path, rules: Rules, cluster_wide: bool
-) -> Path:
-    api = control_plane.api
-    account.create(api)
-    account.grant(api, rules, cluster_wide=cluster_wide)
-    token = account.token(api, seconds=3600)
-    access.wait_effective(api, token, rules, namespace=account.namespace)
-    return account.write_kubeconfig(api, path, seconds=3600)

@@ -21,8 +21,8 @@ from local.api import AdminApi
 from local.control_plane import ControlPlane
 from tests.deliveries import Signer, encoded, envelope
 from tests.integration.conftest import KubeconfigFor
-from tests.integration.receiver.peers import ApiRoad, KeyPublisher, through
-from tests.operator_process import RECEIVER_RULES, Process
+from tests.integration.receiver.peers import ApiRoad, KeyPublisher
+from tests.operator_process import RECEIVER_RULES, Process, through
 
 ATTEMPT = "0123456789abcdef"
 SIGNER = Signer()
@@ -210,7 +210,7 @@ class Surroundings:
         process = Process(
             "receiver",
             self.directory / f"receiver-{len(self.processes)}.log",
-            *("--kubeconfig", str(through(kubeconfig, self.road))),
+            *("--kubeconfig", str(through(kubeconfig, self.road.url))),
             *("--host", "127.0.0.1", "--health-host", "127.0.0.1", "--metrics-port", "0"),
             *("--callback-keys-dir", str(self.keys), "--log-level", "debug"),
             *("--jwks-url", f"{self.publisher.url}/jwks.json", "--allow-insecure-jwks"),

@@ -10,8 +10,6 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-import yaml
-
 from tests.deliveries import Signer, jwks
 
 HOST = "127.0.0.1"
@@ -153,13 +151,3 @@ class ApiRoad(Peer):
             return answer.status, answer.read()
         finally:
             connection.close()
-
-
-def through(kubeconfig: Path, road: ApiRoad) -> Path:
-    """A copy of a kubeconfig that takes this road."""
-    content = yaml.safe_load(kubeconfig.read_text())
-    for entry in content["clusters"]:
-        entry["cluster"] = {"server": road.url}
-    copy = kubeconfig.with_name(f"{kubeconfig.name}-road")
-    copy.write_text(yaml.safe_dump(content))
-    return copy
