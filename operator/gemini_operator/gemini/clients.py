@@ -5,6 +5,7 @@ import hmac
 import secrets
 import ssl
 from collections import OrderedDict
+from collections.abc import Callable
 
 import httpx2
 from pydantic import SecretStr
@@ -41,9 +42,10 @@ class GeminiClient:
         *,
         ssl_context: ssl.SSLContext,
         fingerprint_group: str,
+        may_send: Callable[[], bool] | None = None,
     ) -> None:
         self.fingerprint_group = fingerprint_group
-        self._connection = Connection(key, settings, ssl_context)
+        self._connection = Connection(key, settings, ssl_context, may_send)
         # The SDK closes its side when it is collected, so it lives as long as its users.
         self._sdk = sdk.build(key, settings, self._connection.http, ssl_context)
         self.batches = Batches(self._connection, self._sdk.aio, settings)
@@ -61,11 +63,20 @@ class GeminiClients:
     Args:
         settings: for all of them.
         capacity: how many are kept.
+        may_send: asked when a request that may change something has its connection, before its
+            first byte goes out; False stops it with `errors.NotSent`.
     """
 
-    def __init__(self, settings: GeminiSettings, *, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        settings: GeminiSettings,
+        *,
+        capacity: int = CAPACITY,
+        may_send: Callable[[], bool] | None = None,
+    ) -> None:
         self._settings = settings
         self._capacity = capacity
+        self._may_send = may_send
         self._salt = secrets.token_bytes(32)
         self._clients: OrderedDict[str, GeminiClient] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
@@ -83,7 +94,11 @@ class GeminiClients:
         client = self._clients.get(group)
         if client is None:
             client = GeminiClient(
-                key, self._settings, ssl_context=self._ssl_context, fingerprint_group=group
+                key,
+                self._settings,
+                ssl_context=self._ssl_context,
+                fingerprint_group=group,
+                may_send=self._may_send,
             )
             self._clients[group] = client
         self._clients.move_to_end(group)

@@ -25,16 +25,28 @@ _LIMITS = httpx2.Limits(max_connections=32, max_keepalive_connections=4, keepali
 
 
 class Connection:
-    """A bounded pool to one origin, with the key of one client."""
+    """
+    A bounded pool to one origin, with the key of one client.
+
+    Args:
+        key: sent with every request.
+        settings: where to, and for how long.
+        ssl_context: shared, as making one takes time.
+        may_send: asked before the first byte of every request that may change something.
+    """
 
     def __init__(
-        self, key: SecretStr, settings: GeminiSettings, ssl_context: ssl.SSLContext
+        self,
+        key: SecretStr,
+        settings: GeminiSettings,
+        ssl_context: ssl.SSLContext,
+        may_send: Callable[[], bool] | None = None,
     ) -> None:
         self._key = key
         self._settings = settings
         self._pool = Pool(lambda: _connect(settings, ssl_context))
         self.http = httpx2.AsyncClient(
-            transport=GuardedTransport(settings.origin, self._pool),
+            transport=GuardedTransport(settings.origin, self._pool, may_send),
             follow_redirects=False,
             trust_env=False,
             timeout=httpx2.Timeout(settings.timeout),

@@ -46,7 +46,12 @@ class Ambiguous(GeminiError):
 
 
 class NotSent(GeminiError):
-    """A create whose first byte never went out: stopped, or without a connection; none was made."""
+    """
+    A request whose first byte never went out; nothing was done.
+
+    It was stopped, because this process may no longer act or a create's time had passed; or it is a
+    create that got no connection.
+    """
 
 
 class TooLarge(GeminiError):

@@ -87,6 +87,7 @@ class Files:
 
         Raises:
             NotFound: there is no such file for this key.
+            NotSent: this process may no longer act.
             CredentialsRejected, Throttled, Unavailable, Rejected: it was not removed.
         """
         _check(name)

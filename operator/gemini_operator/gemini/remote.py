@@ -196,6 +196,7 @@ class RemoteJob(Protocol):
         Raises:
             NotFound: there is no such job for this key.
             Rejected: Google does not cancel it, for instance because it has ended.
+            NotSent: this process may no longer act.
             CredentialsRejected, Throttled, Unavailable: no answer was had.
         """
         ...
@@ -206,6 +207,7 @@ class RemoteJob(Protocol):
 
         Raises:
             NotFound: there is no such job for this key.
+            NotSent: this process may no longer act.
             CredentialsRejected, Throttled, Unavailable, Rejected: it was not removed.
         """
         ...

@@ -4,7 +4,7 @@ The SDK and our own requests share it, so neither can send the API key elsewhere
 read more than its limit into memory (rule S22).
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -27,6 +27,9 @@ CONNECT_TIMEOUT = 5.0
 POOL_TIMEOUT = 5.0
 _ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
 _GOES_OUT = ".send_request_headers.started"
+
+Gate = tuple[Callable[[], bool], str]
+"""A question asked before the first byte goes out, and what a no means."""
 
 
 @dataclass
@@ -68,23 +71,31 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
     Raises, from `handle_async_request`:
         errors.Rejected: the request names another scheme, host or port; nothing was sent.
-        errors.NotSent: the exchange's `may_send` said no; nothing was sent.
+        errors.NotSent: the exchange's `may_send` said no, or, of a request that may change
+            something, the transport's own; nothing was sent.
         errors.TooLarge: a 200 answer exceeds the exchange's limit.
         errors.Unavailable: a 200 answer exceeds what is ordinary.
         httpx2.TransportError, httpx2.DecodingError: the connection or the answer is broken.
     """
 
-    def __init__(self, allowed: tuple[str, str, int], pool: Pool) -> None:
+    def __init__(
+        self,
+        allowed: tuple[str, str, int],
+        pool: Pool,
+        may_send: Callable[[], bool] | None = None,
+    ) -> None:
         self._allowed = allowed
         self._pool = pool
+        self._may_send = may_send
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self._refuse_strangers(request)
         exchange = _current.get() or Exchange()
         exchange.started = True
         _bound_waiting(request)
-        if exchange.may_send is not None:
-            request.extensions["trace"] = _gate(exchange.may_send)
+        gates = tuple(self._gates(request, exchange))
+        if gates:
+            request.extensions["trace"] = _asking(gates)
         async with AsyncExitStack() as stack:
             transport = await stack.enter_async_context(self._pool.use())
             response = await transport.handle_async_request(request)
@@ -96,6 +107,12 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         headers = _own_headers(response.headers)
         exchange.answer = Answer(response.status_code, headers, body)
         return httpx2.Response(response.status_code, headers=headers, content=body)
+
+    def _gates(self, request: httpx2.Request, exchange: Exchange) -> Iterator[Gate]:
+        if exchange.may_send is not None:
+            yield exchange.may_send, "its time had passed"
+        if self._may_send is not None and request.method != "GET":
+            yield self._may_send, "this process may no longer act"
 
     def _refuse_strangers(self, request: httpx2.Request) -> None:
         if origin(request.url) != self._allowed:
@@ -115,13 +132,16 @@ def _bound_waiting(request: httpx2.Request) -> None:
     request.extensions["timeout"] = timeout
 
 
-def _gate(may_send: Callable[[], bool]) -> Callable[[str, Any], Awaitable[None]]:
+def _asking(gates: Iterable[Gate]) -> Callable[[str, Any], Awaitable[None]]:
     """A trace hook that stops the request when it is about to be written."""
 
     async def hook(event: str, info: object) -> None:
         del info
-        if event.endswith(_GOES_OUT) and not may_send():
-            raise errors.NotSent("the request was not sent: its time had passed")
+        if not event.endswith(_GOES_OUT):
+            return
+        for may_send, otherwise in gates:
+            if not may_send():
+                raise errors.NotSent(f"the request was not sent: {otherwise}")
 
     return hook
 

@@ -13,16 +13,22 @@ from tests.emulator_process import API_KEY, EmulatorProcess
 from tests.integration.gemini.peer import Peer, serving
 
 ClientFor = Callable[..., GeminiClient]
-"""`client_for(url, key=…, **settings)`: a client that is closed after the test."""
+"""`client_for(url, key=…, may_send=…, **settings)`: a client that is closed after the test."""
 
 
 @pytest.fixture
 async def client_for() -> AsyncIterator[ClientFor]:
     async with AsyncExitStack() as stack:
 
-        def make(url: str, key: str = API_KEY, **settings: Any) -> GeminiClient:
+        def make(
+            url: str,
+            key: str = API_KEY,
+            *,
+            may_send: Callable[[], bool] | None = None,
+            **settings: Any,
+        ) -> GeminiClient:
             given = GeminiSettings(base_url=url, allow_insecure=True, **settings)
-            clients = GeminiClients(given)
+            clients = GeminiClients(given, may_send=may_send)
             stack.push_async_callback(clients.aclose)
             return clients.for_key(SecretStr(key))
 

@@ -1,5 +1,6 @@
 import asyncio
 import traceback
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -263,6 +264,71 @@ async def test_p08_the_question_is_asked_when_the_connection_stands(client_for: 
     client = client_for("http://127.0.0.1:1")
     with pytest.raises(errors.NotSent, match="no connection"):
         await client.batches.submit(SUBMISSION, may_send=lambda: not asked.append(1))
+    assert asked == []
+
+
+CHANGING = ["create", "cancel", "delete", "file delete"]
+
+
+@pytest.mark.parametrize("name", CHANGING)
+async def test_p06_who_may_no_longer_act_changes_nothing_at_google(
+    name: str, peer: Peer, client_for: ClientFor
+) -> None:
+    """Asked with the connection standing: the first request is one that opened it."""
+    leads = True
+    client = client_for(peer.url, may_send=lambda: leads)
+    await client.batches.search()
+    leads = False
+    with pytest.raises(errors.NotSent, match="no longer act"):
+        await CALLS[name](client)
+    assert [seen.method for seen in peer.seen] == ["GET"]
+    leads = True
+    peer.then(says({"name": "batches/b1"}))
+    await CALLS[name](client)
+    assert len(peer.seen) == 2
+
+
+async def test_p06_an_upload_asks_before_each_of_its_requests(
+    peer: Peer, client_for: ClientFor, tmp_path: Path
+) -> None:
+    """The first only announces it; the second carries the data."""
+    leads = [True, False]
+    peer.then(says({}, headers={"x-goog-upload-url": f"{peer.url}/upload/1"}))
+    (tmp_path / "in.jsonl").write_text("{}\n")
+    client = client_for(peer.url, may_send=lambda: leads.pop(0))
+    with pytest.raises(errors.NotSent):
+        await client._sdk.aio.files.upload(
+            file=tmp_path / "in.jsonl", config=types.UploadFileConfig(mime_type="jsonl")
+        )
+    assert len(peer.seen) == 1
+
+
+@pytest.mark.parametrize("name", ["list", "get", "file get", "file download"])
+async def test_p06_reading_asks_nobody(name: str, peer: Peer, client_for: ClientFor) -> None:
+    peer.then(says({"name": "batches/b1"} if name == "get" else {"name": "files/f1"}))
+    await CALLS[name](client_for(peer.url, may_send=lambda: False))
+    assert len(peer.seen) == 1
+
+
+@pytest.mark.parametrize("answers", [(True, False), (False, True)])
+async def test_p06_a_create_needs_both_its_time_and_the_lease(
+    answers: tuple[bool, bool], peer: Peer, client_for: ClientFor
+) -> None:
+    leads, in_time = answers
+    client = client_for(peer.url, may_send=lambda: leads)
+    with pytest.raises(errors.NotSent):
+        await client.batches.submit(SUBMISSION, may_send=lambda: in_time)
+    assert peer.seen == []
+
+
+@pytest.mark.parametrize("name", CHANGING)
+async def test_p06_the_question_is_asked_when_the_connection_stands(
+    name: str, client_for: ClientFor
+) -> None:
+    asked = []
+    client = client_for("http://127.0.0.1:1", may_send=lambda: not asked.append(1))
+    with pytest.raises((errors.NotSent, errors.Unavailable), match="no connection"):
+        await CALLS[name](client)
     assert asked == []
 
 
