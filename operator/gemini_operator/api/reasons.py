@@ -39,12 +39,31 @@ class Reason(StrEnum):
     )
     SUBMITTING = ("Submitting", "The batch is being created at Google.")
     SUBMITTED = ("Submitted", "Google accepted the batch.")
+    ADOPTING = (
+        "Adopting",
+        "The batch named in spec.adopt is claimed; it is being checked that no other job has it.",
+    )
     ADOPTED = ("Adopted", "The batch named in spec.adopt now belongs to this job.")
+    SUSPENDING = (
+        "Suspending",
+        (
+            "spec.suspend is true and the batch is being cancelled at Google. A new one is submitted, "
+            "and billed, after spec.suspend is false again."
+        ),
+    )
     SUSPENDED = (
         "Suspended",
         "spec.suspend is true: no batch runs at Google. Set it to false to submit.",
     )
     RESUMED = ("Resumed", "spec.suspend is false again: the job may be submitted.")
+    RETRYING = (
+        "Retrying",
+        (
+            "Google ended the batch without results. After a pause a new one is submitted, and billed, "
+            "as spec.backoffLimit allows."
+        ),
+    )
+    CANCELLING = ("Cancelling", "The batch is being cancelled at Google, which may take a while.")
     CALLBACK_RECEIVED = ("CallbackReceived", "A signed callback asked for a look at the batch.")
 
     # Ends
@@ -58,23 +77,29 @@ class Reason(StrEnum):
     )
     REMOTE_FAILED = (
         "RemoteFailed",
-        ("Google ended the batch as failed. Correct what it names, then create the job anew."),
+        (
+            "Google ended the batch as failed. Correct what it names, then create the job anew; "
+            "spec.backoffLimit allows new batches after such an end."
+        ),
     )
     REMOTE_EXPIRED = (
         "RemoteExpired",
         (
             "Google did not finish the batch within its time limit. Create the job anew, perhaps with "
-            "fewer requests."
+            "fewer requests; spec.backoffLimit allows new batches after such an end."
         ),
     )
     BACKOFF_LIMIT_EXCEEDED = (
         "BackoffLimitExceeded",
-        "The batch failed or expired more often than spec.backoffLimit allows to retry it.",
+        (
+            "The batch failed or expired more often than spec.backoffLimit allows to retry it. Correct "
+            "the cause, then create the job anew."
+        ),
     )
     DEADLINE_EXCEEDED = (
         "DeadlineExceeded",
         (
-            "The job ran longer than spec.activeDeadlineSeconds and its batch was cancelled. "
+            "The job ran longer than spec.activeDeadlineSeconds; nothing of it runs at Google any more. "
             "Create the job anew with a longer deadline."
         ),
     )
@@ -169,6 +194,22 @@ class Reason(StrEnum):
             "It cannot be told whether Google created the batch, or which of several is this job's. "
             "Look at Google's list, then annotate the job with gemini-operator.io/resolve-submission: "
             "batches/<id> to take that batch, or Resubmit:<attempt id> to submit again."
+        ),
+    )
+    REMOTE_STUCK = (
+        "RemoteStuck",
+        (
+            "Google promises to end a batch within 48 hours, and has not ended this one. The operator "
+            "keeps looking. To give it up set spec.shutdown to Cancel, or delete the job; then create "
+            "it anew."
+        ),
+    )
+    DELETION_BLOCKED = (
+        "DeletionBlocked",
+        (
+            "The job is deleted but its batch is not yet, because Google does not answer as it should. "
+            "The operator tries again by itself. To let the object go at once, and leave the batch to "
+            'itself, annotate it with gemini-operator.io/force-delete: "true".'
         ),
     )
     NOT_SUPPORTED_YET = (

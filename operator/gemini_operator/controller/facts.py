@@ -16,6 +16,11 @@ SEARCH_DELAYS = (1.0, 2.0, 4.0, 8.0, 15.0)
 EVENT_REREADS = (2.0, 10.0, 60.0)
 
 
+# Seconds after our own cancel at which the batch is read: no callback may come (rule P21).
+CANCEL_READS = (2.0, 5.0, 15.0, 30.0)
+CANCEL_READS_LATER = 60.0
+
+
 @dataclass(frozen=True)
 class Sighting:
     """
@@ -78,6 +83,24 @@ class EventReads:
     due: float = float("-inf")
 
 
+@dataclass
+class Cancellation:
+    """Our own cancel of a batch, and the looks at it that follow (rule P21)."""
+
+    batch: str
+    sent: float
+    due: float
+    reads: int = 0
+
+    def note_read(self, monotonic: float) -> None:
+        """A look that found it still open: set when the next is due."""
+        self.reads += 1
+        if self.reads < len(CANCEL_READS):
+            self.due = self.sent + CANCEL_READS[self.reads]
+        else:
+            self.due = monotonic + CANCEL_READS_LATER
+
+
 @dataclass(frozen=True)
 class Refusal:
     """
@@ -103,6 +126,7 @@ class Facts:
     sighting: Sighting | None = None
     absent: int = 0
     event: EventReads | None = None
+    cancel: Cancellation | None = None
     not_ours: frozenset[str] = field(default_factory=frozenset)
     refused: str | None = None
     refusal: Refusal | None = None
@@ -139,6 +163,10 @@ class Facts:
         """The batch was read: what an earlier listing showed of it must not come back."""
         if self.sighting is not None and self.sighting.current is not None:
             self.sighting = replace(self.sighting, current=summary)
+
+    def note_cancel(self, batch: str, monotonic: float) -> None:
+        """A cancel of `batch` was sent."""
+        self.cancel = Cancellation(batch, monotonic, monotonic + CANCEL_READS[0])
 
     def note_listed(self, monotonic: float) -> None:
         """A listing for the job is over, well or not."""

@@ -34,12 +34,16 @@ class Job:
     resource_version: str
     generation: int
     created: datetime
-    deleting: bool
+    deletion_time: datetime | None
     finalizers: tuple[str, ...]
     annotations: Mapping[str, str]
     spec: Spec
     status: Status
     stored_status: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def deleting(self) -> bool:
+        return self.deletion_time is not None
 
     @property
     def finished(self) -> bool:
@@ -74,13 +78,14 @@ def from_object(body: Mapping[str, Any]) -> Job:
     """
     metadata = body["metadata"]
     status = dict(body.get("status") or {})
+    deletion = metadata.get("deletionTimestamp")
     return Job(
         key=Key(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         generation=metadata.get("generation", 0),
         created=_time(metadata["creationTimestamp"]),
-        deleting="deletionTimestamp" in metadata,
+        deletion_time=_time(deletion) if deletion else None,
         finalizers=tuple(metadata.get("finalizers") or ()),
         annotations=_ours(metadata.get("annotations") or {}),
         spec=Spec.model_validate(_without_payload(body.get("spec") or {})),

@@ -165,7 +165,7 @@ class Index:
     def sighting(self, job: Job, begun: float) -> Sighting:
         """What the listing shows of `job`; a batch without the job's token is not its own."""
         current = self._by_name.get(job.status.batch_name or "")
-        if current is not None and not ownership.carries_token(job, current):
+        if current is not None and not ownership.owns(job, current):
             current = None
         return Sighting(
             begun=begun,

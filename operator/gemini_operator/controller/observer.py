@@ -51,6 +51,8 @@ def _remember(view: View, remote: Remote, name: str) -> None:
     if event is not None:
         facts.note_event_read(event.id, view.monotonic)
     facts.absent = 0
+    if facts.cancel is not None and facts.cancel.due <= view.monotonic:
+        facts.cancel.note_read(view.monotonic)
     if isinstance(remote, Seen):
         facts.note_read(remote.summary)
     if attempt is None or attempt.batch_name is not None:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 
 from gemini_operator.callbacks.keys import KeyDirectory
+from gemini_operator.controller.adopter import Adopter
 from gemini_operator.controller.callback import CallbackAddresses
 from gemini_operator.controller.clock import Clock, SystemClock
 from gemini_operator.controller.credentials import Credentials
@@ -100,6 +101,7 @@ class Controller:
                     self._clock,
                     refused_retry=self._settings.credentials_ttl,
                 ),
+                adopter=Adopter(self._kube, self._batch_jobs, self._settings.namespaces or None),
                 observer=Observer(credentials, self._reads),
                 writer=writer,
                 notices=self._notices,

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller import delivery, disposer
+from gemini_operator.controller.adopter import Adopter
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.credentials import Credential, Credentials, CredentialsProblem
 from gemini_operator.controller.facts import Memory
@@ -21,6 +22,8 @@ from gemini_operator.controller.lifecycle import (
     submission,
 )
 from gemini_operator.controller.lifecycle.view import (
+    Adopt,
+    Cancel,
     Decision,
     Deliver,
     Dispose,
@@ -28,6 +31,7 @@ from gemini_operator.controller.lifecycle.view import (
     Name,
     Notice,
     Release,
+    Remove,
     Rules,
     Search,
     Submit,
@@ -67,6 +71,7 @@ class Collaborators:
     gate: Gate
     lister: Lister
     submitter: Submitter
+    adopter: Adopter
     observer: Observer
     writer: Writer
     notices: Notices
@@ -93,12 +98,23 @@ class Reconciler:
         view = self._view(job)
         try:
             await self._pass(view)
+            self._set_alarm(job)
         except Stale:
             await self._read_again(job)
         except Delayed as delayed:
             self._come_back(job, delayed.seconds)
         except CredentialsProblem as problem:
             await self._without_credentials(view, problem)
+        except errors.GeminiError as error:
+            if not job.deleting:
+                raise
+            await self._deletion_blocked(view, error)
+
+    def _set_alarm(self, job: Job) -> None:
+        """Time alone may give the job something to do; what was written may have changed when."""
+        newest = self._with.store.get(job.key)
+        if newest is not None:
+            self._come_back(newest, policies.alarm(self._view(newest)))
 
     async def _pass(self, view: View) -> None:
         view.facts.retrying = False
@@ -151,6 +167,12 @@ class Reconciler:
                 await self._write(view, await delivery.deliver(self._with.kube, client, view, seen))
             case Dispose():
                 await self._dispose(view, decision)
+            case Cancel(batch):
+                await self._cancel(view, batch)
+            case Adopt():
+                await self._adopt(view)
+            case Remove():
+                await self._with.writer.remove(view.job)
             case Release(notice):
                 await self._release(view, notice)
             case _:
@@ -224,10 +246,32 @@ class Reconciler:
                 there = await disposer.dispose(credential.client, view.job, name)
             except errors.CredentialsRejected as error:
                 raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
-            if changed and not there and decision.then is None:
+            own = attempt is not None and name == attempt.batch_name
+            if changed and own and not there:
                 raise CredentialsProblem(
                     Reason.CREDENTIALS_CHANGED, f"{name} was not found with it."
                 )
+
+    async def _cancel(self, view: View, batch: str) -> None:
+        credential = await self._credential(view)
+        try:
+            await disposer.cancel(credential.client, view.job, batch)
+        except errors.CredentialsRejected as error:
+            raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
+        view.facts.note_cancel(batch, self._with.clock.monotonic())
+        log.info("a batch is being cancelled", **_names(view.job), batch=batch)
+        self._with.queue.add(view.job.key)
+
+    async def _adopt(self, view: View) -> None:
+        credential, terms = await self._credential(view), view.job.spec.adopt
+        if terms is None:
+            raise AssertionError("a job without spec.adopt was to adopt a batch")
+        async with self._with.adopter.turn:
+            try:
+                write = await self._with.adopter.adopt(view, terms, credential)
+            except errors.CredentialsRejected as error:
+                raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
+            await self._write(view, write)
 
     async def _release(self, view: View, notice: Notice | None) -> None:
         await self._with.writer.release(view.job)
@@ -272,6 +316,10 @@ class Reconciler:
         notice = Notice(problem.reason, problem.reason.explain(str(problem)), warning=True)
         self._with.notices.post(view.job, [notice])
         self._come_back(view.job, 5.0)
+
+    async def _deletion_blocked(self, view: View, error: errors.GeminiError) -> None:
+        decision = deletion.blocked(view, f"{error}.")
+        await self._carry_out(view, decision)
 
     async def _read_again(self, job: Job) -> None:
         try:

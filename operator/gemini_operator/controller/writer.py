@@ -98,6 +98,21 @@ class Writer:
             await self.refresh(job)
             raise Stale from None
 
+    async def remove(self, job: Job) -> None:
+        """
+        Delete the object, and no other incarnation of its name.
+
+        Raises:
+            Stale: it is another one by now.
+            KubeError: the API server did not answer.
+        """
+        try:
+            await self._batch_jobs.delete(*job.key, job.uid)
+        except errors.NotFound:
+            self._store.remove(job.key, job.uid)
+        except errors.Conflict:
+            raise Stale from None
+
     async def name(self, job: Job, attempt_id: str, fields: Mapping[str, Any]) -> None:
         """
         Write the name of a batch that exists: tried until it lands, whatever else is written.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from gemini_operator.api import names
 from gemini_operator.api.group import GROUP, PLURAL, VERSION
 from gemini_operator.kube import errors
 from gemini_operator.kube.client import METADATA_ONLY, METADATA_ONLY_LIST, KubeClient
@@ -54,6 +55,19 @@ class BatchJobs:
         for scope in _scopes(namespaces):
             keys += await self._list_scope(scope, chunk)
         return keys
+
+    async def list_by_batch(
+        self, namespaces: Iterable[str] | None, batch: str
+    ) -> list[dict[str, Any]]:
+        """The jobs whose `status.batchName` is `batch`; raise ValueError for what is no name."""
+        if not names.matches(names.BATCH_NAME, batch):
+            raise ValueError("not the name of a batch")
+        params = {"fieldSelector": f"status.batchName={batch}"}
+        found: list[dict[str, Any]] = []
+        for scope in _scopes(namespaces):
+            page = await self._client.get(*scope, params=params)
+            found += page.get("items") or ()
+        return found
 
     async def probe(self, namespaces: Iterable[str] | None) -> None:
         """Raise NotFound when the kind isn't served, Forbidden when it may not be listed (P5)."""

@@ -1,8 +1,12 @@
 """Ends: what Google's last word makes of the job (rule P24 and the table below it)."""
 
+from dataclasses import replace
+
 from gemini_operator.api.conditions import COMPLETE, FAILED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import OutputStatus, Requests, Status
+from gemini_operator.controller.lifecycle import cancellation, retries, suspension
+from gemini_operator.controller.lifecycle.cancellation import Cause
 from gemini_operator.controller.lifecycle.credentials import ended
 from gemini_operator.controller.lifecycle.submission import requests_of
 from gemini_operator.controller.lifecycle.view import Decision, Deliver, Notice, View, Write
@@ -57,11 +61,27 @@ def undeliverable(view: View, observation: Observation, reason: Reason, detail: 
 
 def _ended_badly(view: View, summary: Summary) -> Write:
     state, reason = ENDS.get(summary.outcome, ("Failed", Reason.REMOTE_FAILED))
-    counted = reason in (Reason.REMOTE_FAILED, Reason.REMOTE_EXPIRED)
+    counted = reason is not Reason.CANCELLED
+    why, detail = cancellation.cause(view), summary.error or ""
+    if why is Cause.SUSPENSION and (not counted or retries.allowed(view)):
+        return _suspended(view, reason, counted)
+    if why is None and counted and retries.allowed(view):
+        return retries.again(view, reason, detail)
+    if why is Cause.DEADLINE and not counted:
+        state, reason = "Failed", Reason.DEADLINE_EXCEEDED
+    elif counted and view.job.spec.backoff_limit > 0 and not retries.allowed(view):
+        detail = f"The last end: {reason.explain(detail)}"
+        reason = Reason.BACKOFF_LIMIT_EXCEEDED
     status = view.revise(
         _last_look(view, summary), state=state, failures=view.status.failures + int(counted)
     )
-    return _failed(view, status, reason, summary.error or "")
+    return _failed(view, status, reason, detail)
+
+
+def _suspended(view: View, reason: Reason, counted: bool) -> Write:
+    write = suspension.ended(view, reason if counted else Reason.SUSPENDED)
+    failures = view.status.failures + int(counted)
+    return replace(write, status=view.revise(write.status, failures=failures))
 
 
 def _failed(view: View, status: Status, reason: Reason, detail: str) -> Write:

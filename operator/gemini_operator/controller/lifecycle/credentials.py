@@ -50,9 +50,15 @@ def healed(status: Status) -> Status:
 
 
 def ended(status: Status) -> Status:
-    """`status` of a job that has ended: whatever stalled it, nobody is needed any more."""
+    """`status` of a job that has ended: nobody is needed any more, and nothing is suspended."""
     return status.model_copy(
-        update={"conditions": tuple(without_condition(status.conditions, STALLED))}
+        update={
+            "conditions": tuple(
+                condition
+                for condition in status.conditions
+                if condition.type != STALLED and condition.reason != Reason.SUSPENDING
+            )
+        }
     )
 
 

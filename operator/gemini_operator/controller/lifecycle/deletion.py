@@ -1,5 +1,9 @@
 """The object is going: settle what may be at Google, then let it go (rules P21, P22)."""
 
+from datetime import timedelta
+
+from gemini_operator.api import group
+from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import search
 from gemini_operator.controller.lifecycle.duplicates import open_attempts
@@ -11,10 +15,14 @@ from gemini_operator.controller.lifecycle.view import (
     Search,
     View,
     Wait,
+    Write,
 )
 
 # Seconds for which a deletion tries to learn what is at Google before it gives up.
 PATIENCE = 120.0
+
+# Google ends every batch within 48 hours: after that nothing is left that could be billed.
+HOPELESS = timedelta(hours=49)
 
 # Seconds between listings for attempts that were given up.
 PAUSE = 5.0
@@ -28,6 +36,8 @@ def decide(view: View) -> Decision | None:
         return Wait()
     if view.job.spec.deletion_policy == "Orphan":
         return Release(_orphaned(view))
+    if view.job.annotations.get(group.FORCE_DELETE) == "true":
+        return _forced(view)
     return _settle_current(view) or _settle_superseded(view) or Dispose(_batches(view))
 
 
@@ -37,10 +47,42 @@ def left_behind(detail: str) -> Release:
     return Release(Notice(reason, reason.explain(detail), warning=True))
 
 
+def blocked(view: View, problem: str) -> Write | Release:
+    """
+    Google does not do what the deletion needs: say so and try again.
+
+    After two days nothing of the job runs at Google any more, whatever it answers.
+    """
+    since = view.job.deletion_time
+    if since is not None and view.now - since >= HOPELESS:
+        return left_behind(f"{_what_is_left(view)} {problem}")
+    reason = Reason.DELETION_BLOCKED
+    message = reason.explain(problem)
+    known = find(view.status.conditions, STALLED)
+    said = known is not None and known.reason == reason
+    status = view.condition(view.status, STALLED, True, reason, message)
+    return Write(status, () if said else (Notice(reason, message, warning=True),), retry=True)
+
+
 def out_of_patience(view: View) -> bool:
     """Whether the deletion has tried for long enough to reach Google or its key."""
     since = view.facts.deleting_since
     return since is not None and view.monotonic - since >= PATIENCE
+
+
+def _forced(view: View) -> Release:
+    attempt = view.status.attempt
+    if attempt is None and not open_attempts(view.job):
+        return Release()
+    return left_behind(f"{_what_is_left(view)} The annotation force-delete asked for it.")
+
+
+def _what_is_left(view: View) -> str:
+    attempt = view.status.attempt
+    if attempt is not None and attempt.batch_name:
+        return f"It is {attempt.batch_name}."
+    ids = [a.id for a in ((attempt,) if attempt else ()) + open_attempts(view.job)]
+    return f"Its name is not known; it would carry attempt {', '.join(ids) or 'none'}."
 
 
 def _orphaned(view: View) -> Notice | None:
@@ -94,10 +136,15 @@ def _settle_superseded(view: View) -> Decision | None:
 def _batches(view: View) -> tuple[str, ...]:
     attempt = view.status.attempt
     named = (attempt.batch_name,) if attempt and attempt.batch_name else ()
+    earlier = tuple(
+        a.batch_name
+        for a in view.status.superseded_attempts
+        if a.batch_name and a.reason not in (None, Reason.DUPLICATE_CANCELLED)
+    )
     unnamed = (attempt.id,) if attempt and not attempt.batch_name else ()
     ids = (*unnamed, *(a.id for a in open_attempts(view.job)))
     found = (name for an_id in ids for name in _matches(view, an_id))
-    return tuple(dict.fromkeys((*named, *found)))
+    return tuple(dict.fromkeys((*named, *found, *earlier)))
 
 
 def _matches(view: View, attempt_id: str) -> tuple[str, ...]:

@@ -5,9 +5,17 @@ from gemini_operator.api.conditions import FAILED, STALLED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import LastEvent, Status
 from gemini_operator.controller.facts import EVENT_REREADS
-from gemini_operator.controller.lifecycle import completion, resolution, search
+from gemini_operator.controller.lifecycle import (
+    cancellation,
+    completion,
+    refresh,
+    resolution,
+    search,
+    stuck,
+)
 from gemini_operator.controller.lifecycle.credentials import ended, healed, stalled
-from gemini_operator.controller.lifecycle.ownership import carries_token
+from gemini_operator.controller.lifecycle.ownership import carries_token, owns
+from gemini_operator.controller.lifecycle.refresh import acknowledged
 from gemini_operator.controller.lifecycle.submission import STATES, requests_of
 from gemini_operator.controller.lifecycle.view import (
     Decision,
@@ -48,7 +56,9 @@ def _has_reason(view: View) -> bool:
     sighting = view.facts.sighting
     listed = sighting is not None and sighting.current is not None and sighting.current.terminal
     ended = listed or outcome_of(view.status.gemini_state or "") in ENDS
-    return ended or view.facts.absent >= ABSENT_SWEEPS or _wait_for_event(view) == 0.0
+    asked = refresh.pending(view) is not None or cancellation.read_due(view)
+    gone = view.facts.absent >= ABSENT_SWEEPS
+    return ended or gone or asked or _wait_for_event(view) == 0.0
 
 
 def _named_by_event(view: View) -> str | None:
@@ -87,6 +97,11 @@ def _wait_for_event(view: View) -> float | None:
 
 def decide(view: View, remote: Remote | None) -> Decision | None:
     """What the batch, or the last listing of it, says about the job."""
+    decision = _decide(view, remote)
+    return decision if remote is None or decision is None else acknowledged(view, decision)
+
+
+def _decide(view: View, remote: Remote | None) -> Decision | None:
     attempt = view.status.attempt
     if attempt is None:
         return None
@@ -116,7 +131,7 @@ def _too_large(view: View) -> Decision:
 
 
 def _seen(view: View, remote: Seen) -> Decision:
-    if not carries_token(view.job, remote.summary):
+    if not owns(view.job, remote.summary):
         return search.ambiguous(
             view, f"status.batchName names {remote.summary.name}, which is not this job's batch."
         )
@@ -150,9 +165,9 @@ def _looked_at(view: View, summary: Summary) -> Status:
     status = view.revise(
         gemini_state=summary.state,
         requests=requests_of(summary) or view.status.requests,
-        state=STATES.get(summary.outcome, view.status.state),
+        state=cancellation.shown(view, STATES.get(summary.outcome, view.status.state)),
     )
-    return healed(status)
+    return stuck.shown(view, healed(status), summary)
 
 
 def _write_or_wait(view: View, status: Status, seconds: float | None) -> Decision:

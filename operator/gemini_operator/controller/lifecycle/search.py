@@ -6,8 +6,9 @@ from datetime import timedelta
 from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.names import normalise_model
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Attempt, SupersededAttempt
+from gemini_operator.api.status import Attempt, Status, SupersededAttempt
 from gemini_operator.controller import facts
+from gemini_operator.controller.lifecycle import retirement
 from gemini_operator.controller.lifecycle.view import (
     Decision,
     Name,
@@ -21,9 +22,6 @@ from gemini_operator.gemini.remote import Summary
 
 MAX_SUPERSEDED = 3
 MAX_INCOMPLETE = 3
-
-# What the schema holds: a person may resubmit beyond `MAX_SUPERSEDED`, and no id may be forgotten.
-KEPT = 8
 OLDEST = timedelta(minutes=10)
 
 
@@ -102,7 +100,7 @@ def decide(view: View) -> Decision | None:
             return ambiguous(view, detail)
         case NotYet(seconds):
             return Wait() if seconds is None else Search(seconds)
-        case _ if len(view.status.superseded_attempts) >= MAX_SUPERSEDED:
+        case _ if len(unanswered(view.status)) >= MAX_SUPERSEDED:
             return ambiguous(
                 view, f"{MAX_SUPERSEDED} attempts got no answer and show no batch at Google."
             )
@@ -110,19 +108,19 @@ def decide(view: View) -> Decision | None:
             return supersede(view, attempt)
 
 
+def unanswered(status: Status) -> tuple[SupersededAttempt, ...]:
+    """The attempts that were given up without a name, whatever surfaced of them later."""
+    return tuple(
+        attempt
+        for attempt in status.superseded_attempts
+        if attempt.reason in (None, Reason.DUPLICATE_CANCELLED)
+    )
+
+
 def supersede(view: View, attempt: Attempt) -> Write:
     """Give `attempt` up but keep its id: its batch may yet surface (rule P12)."""
-    earlier = view.status.superseded_attempts[-(KEPT - 1) :]
-    given_up = SupersededAttempt.model_validate(attempt.model_dump())
-    return Write(
-        view.revise(
-            attempt=None,
-            batch_name=None,
-            gemini_state=None,
-            requests=None,
-            superseded_attempts=(*earlier, given_up),
-        )
-    )
+    superseded = retirement.recorded(view.status, attempt, None)
+    return Write(view.revise(**retirement.CLEARED, superseded_attempts=superseded))
 
 
 def ambiguous(view: View, detail: str) -> Decision:

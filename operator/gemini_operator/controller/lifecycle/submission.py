@@ -6,7 +6,9 @@ from typing import Any
 from gemini_operator.api.conditions import FAILED, SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, Requests, Status
+from gemini_operator.controller.lifecycle import stuck
 from gemini_operator.controller.lifecycle.credentials import ended, healed, stalled
+from gemini_operator.controller.lifecycle.retirement import CLEARED
 from gemini_operator.controller.lifecycle.view import Decision, Notice, Submit, View, Write
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.remote import Outcome, Summary
@@ -18,17 +20,14 @@ def decide(view: View) -> Decision | None:
     """Submit a job that has no attempt."""
     if view.status.attempt is not None:
         return None
-    superseded = (attempt.number for attempt in view.status.superseded_attempts)
-    return Submit(number=max((view.status.failures, *superseded)) + 1)
+    earlier = (attempt.number for attempt in view.status.superseded_attempts)
+    return Submit(number=max((view.status.failures, *earlier)) + 1)
 
 
 def written_ahead(view: View, attempt: Attempt) -> Status:
     """The status before the create is sent: the new attempt, and nothing left of the last one."""
     status = view.revise(
-        attempt=attempt,
-        batch_name=None,
-        gemini_state=None,
-        requests=None,
+        **{**CLEARED, "attempt": attempt},
         state="Submitting",
         start_time=view.status.start_time or attempt.start_time,
     )
@@ -47,7 +46,8 @@ def named(view: View, summary: Summary) -> Status:
         requests=requests_of(summary),
         state=STATES.get(summary.outcome, "Running"),
     )
-    return healed(view.condition(status, SUBMITTED, True, Reason.SUBMITTED))
+    message = stuck.since(view, Reason.SUBMITTED, summary)
+    return healed(view.condition(status, SUBMITTED, True, Reason.SUBMITTED, message))
 
 
 def submitted(summary: Summary) -> Notice:
@@ -87,8 +87,10 @@ def queued(view: View, reason: Reason, detail: str, seconds: float) -> Write:
     if view.status.state == "Queued" and said is not None and said.reason == reason:
         return Write(without_attempt(view), seconds=seconds)
     status = without_attempt(view)
-    status = view.condition(status, SUBMITTED, False, reason, reason.explain(detail))
-    return Write(status, seconds=seconds)
+    message = reason.explain(detail)
+    status = view.condition(status, SUBMITTED, False, reason, message)
+    throttled = reason == Reason.QUOTA_EXCEEDED
+    return Write(status, (Notice(reason, message, warning=True),) if throttled else (), seconds)
 
 
 def decide_refused(view: View) -> Decision | None:
@@ -112,9 +114,11 @@ def decide_refused(view: View) -> Decision | None:
             return failed(view, Reason.INVALID_REQUEST, str(error))
 
 
-def failed(view: View, reason: Reason, detail: str, message: str | None = None) -> Write:
-    """End a job that never got a batch; `message` replaces what the reason says by itself."""
-    status = view.revise(without_attempt(view), state="Failed", completion_time=view.now)
+def failed(
+    view: View, reason: Reason, detail: str, message: str | None = None, state: str = "Failed"
+) -> Write:
+    """End a job that has no batch; `message` replaces what the reason says by itself."""
+    status = view.revise(without_attempt(view), state=state, completion_time=view.now)
     message = message or reason.explain(detail)
     status = view.condition(status, SUBMITTED, False, reason, message)
     status = ended(view.condition(status, FAILED, True, reason, message))

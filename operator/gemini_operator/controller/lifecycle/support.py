@@ -9,14 +9,8 @@ from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Wa
 def unsupported(spec: Spec) -> list[str]:
     """The fields of `spec` that are set to other than their default and not honoured yet."""
     fields = {
-        "spec.adopt": spec.adopt is not None,
         "spec.input.object": spec.input is not None and spec.input.object is not None,
         "spec.output.object": spec.output is not None and spec.output.object is not None,
-        "spec.suspend": spec.suspend,
-        "spec.shutdown": spec.shutdown is not None,
-        "spec.activeDeadlineSeconds": spec.active_deadline_seconds is not None,
-        "spec.backoffLimit": spec.backoff_limit > 0,
-        "spec.ttlSecondsAfterFinished": spec.ttl_seconds_after_finished is not None,
     }
     return [name for name, used in fields.items() if used]
 

@@ -163,10 +163,40 @@ class Dispose:
 
 
 @dataclass(frozen=True)
+class Cancel:
+    """Ask Google to cancel the batch, which goes on existing."""
+
+    batch: str
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """Take over the batch of `spec.adopt` if nobody else holds it; the claim is written."""
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Delete the object itself."""
+
+
+@dataclass(frozen=True)
 class Release:
     """Remove our finalizer; `notice` says what is left behind."""
 
     notice: Notice | None = None
 
 
-Decision = Wait | Write | Hold | Submit | Search | Name | Deliver | Dispose | Release
+Decision = (
+    Wait
+    | Write
+    | Hold
+    | Submit
+    | Search
+    | Name
+    | Deliver
+    | Dispose
+    | Cancel
+    | Adopt
+    | Remove
+    | Release
+)

@@ -112,7 +112,8 @@ def test_p16_the_order_of_a_life(of_job: dict[str, Any], decision: object) -> No
 
 def test_nothing_is_promised_for_what_is_not_supported() -> None:
     """No finalizer either: such a job can go as it came."""
-    decision = policies.decide(a_view(spec={"suspend": True}, held=False), None)
+    spec = {"output": {"object": {"uri": "s3://bucket"}}}
+    decision = policies.decide(a_view(spec=spec, held=False), None)
     assert reason_of(written(decision), "Stalled") == ("True", Reason.NOT_SUPPORTED_YET)
 
 

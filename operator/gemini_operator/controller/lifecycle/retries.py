@@ -1,0 +1,40 @@
+"""`backoffLimit`: a new batch after one that Google ended as failed or expired (rule P15)."""
+
+from gemini_operator.api.conditions import SUBMITTED, find
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.lifecycle import retirement
+from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Wait, Write
+
+# Seconds before the first new batch, doubled for each that follows: the pace of a batch/v1 Job.
+BASE = 10.0
+CAP = 360.0
+
+
+def allowed(view: View) -> bool:
+    """Whether one more failure may be answered with a new batch."""
+    return view.status.failures < view.job.spec.backoff_limit
+
+
+def again(view: View, reason: Reason, detail: str) -> Write:
+    """Count the failure, let go of the batch and queue the job for a new one, in one write."""
+    status = retirement.retired(view, reason)
+    status = view.revise(status, state="Queued", failures=view.status.failures + 1)
+    tally = f"Failure {status.failures} of at most {view.job.spec.backoff_limit}: {reason.value}."
+    message = Reason.RETRYING.explain(f"{tally} {detail}".rstrip())
+    status = view.condition(status, SUBMITTED, False, Reason.RETRYING, message)
+    return Write(status, (Notice(Reason.RETRYING, message, warning=True),), pause(status.failures))
+
+
+def pause(failures: int) -> float:
+    """Seconds between the end of the batch and the next attempt."""
+    return min(CAP, BASE * 2.0 ** min(failures - 1, 10))
+
+
+def decide(view: View) -> Decision | None:
+    """Wait a while before the next attempt."""
+    said = find(view.status.conditions, SUBMITTED)
+    if view.status.attempt is not None or said is None or said.reason != Reason.RETRYING:
+        return None
+    passed = (view.now - said.last_transition_time).total_seconds()
+    left = pause(view.status.failures) - passed
+    return Wait(left) if left > 0 else None

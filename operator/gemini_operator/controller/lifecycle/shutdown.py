@@ -1,0 +1,16 @@
+"""`shutdown: Cancel`: the job ends and its object stays."""
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.lifecycle import submission
+from gemini_operator.controller.lifecycle.view import Decision, View
+
+MESSAGE = (
+    "spec.shutdown ended the job while nothing of it ran at Google. Create the job anew to run it."
+)
+
+
+def decide(view: View) -> Decision | None:
+    """End a job of which nothing is at Google; `cancellation` ends the others."""
+    if view.status.attempt is not None or view.job.spec.shutdown is None:
+        return None
+    return submission.failed(view, Reason.CANCELLED, "", MESSAGE, state="Cancelled")
