@@ -74,6 +74,10 @@ class KubeClient:
     async def post(self, *segments: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return await self._send("POST", segments, body=body, content_type="application/json")
 
+    async def put(self, *segments: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace an object; with a resourceVersion in `body`, that version of it or none."""
+        return await self._send("PUT", segments, body=body, content_type="application/json")
+
     async def patch(
         self, *segments: str, body: object, merge: bool, accept: str | None = None
     ) -> dict[str, Any]:
