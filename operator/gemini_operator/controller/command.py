@@ -60,6 +60,12 @@ def _secret_ref(_ctx: click.Context, _param: click.Parameter, value: str) -> tup
     "--workers", default=16, type=click.IntRange(1, 256), help="Jobs worked on at a time."
 )
 @click.option(
+    "--max-open-batches-per-key",
+    default=100,
+    type=click.IntRange(1),
+    help="Batches open at Google with one API key; further jobs wait, fair between namespaces.",
+)
+@click.option(
     "--create-timeout",
     default=25.0,
     type=click.FloatRange(0.1),

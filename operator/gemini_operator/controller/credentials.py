@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import SecretStr
@@ -62,13 +63,22 @@ class Credentials:
         clients: makes Gemini clients.
         clock: ages the answers.
         ttl: seconds.
+        resolved: is told which Secret holds the key of which group, each time that one is used.
     """
 
-    def __init__(self, kube: KubeClient, clients: GeminiClients, clock: Clock, ttl: float) -> None:
+    def __init__(
+        self,
+        kube: KubeClient,
+        clients: GeminiClients,
+        clock: Clock,
+        ttl: float,
+        resolved: Callable[[KeyRef, str], None] | None = None,
+    ) -> None:
         self._kube = kube
         self._clients = clients
         self._clock = clock
         self._ttl = ttl
+        self._resolved = resolved or (lambda _ref, _group: None)
         self._entries: OrderedDict[KeyRef, _Entry] = OrderedDict()
         self._reading: dict[KeyRef, asyncio.Lock] = {}
 
@@ -85,6 +95,7 @@ class Credentials:
             raise CredentialsProblem(entry.problem.reason, str(entry.problem))
         if entry.credential is None:
             raise AssertionError("an entry holds a credential or a problem")
+        self._resolved(ref, entry.credential.group)
         return entry.credential
 
     async def last_good(self, ref: KeyRef) -> Credential:

@@ -1,138 +1,284 @@
-"""Who may send a create now: a key and model that Google throttles wait together, in a line.
+"""Who may send a create now: so many open batches for each API key, and nobody against a 429.
 
-The limits are the key's and the model's, so it is them, not the job, that back off (protocol P10).
+A job that waits has no timer and costs nothing: it is called when a place is free for it, and
+the place is kept until the job's write-ahead shows it, or until the job leaves (rule P23).
 """
 
+import math
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable
+from enum import Enum, auto
+from typing import Protocol
 
+from gemini_operator.api.conditions import SUBMITTED, find
+from gemini_operator.api.names import normalise_model
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.backoff import Backoff
 from gemini_operator.controller.clock import Clock
-from gemini_operator.controller.job import Key
+from gemini_operator.controller.groups import Group, Groups
+from gemini_operator.controller.job import Job, Key, KeyRef
+from gemini_operator.controller.lines import Line, Throttle, Turn
+from gemini_operator.controller.places import Places
+from gemini_operator.controller.refusals import Refusals
+from gemini_operator.controller.standing import Standing, State
+from gemini_operator.telemetry.logs import get_logger
 
-BASE = 5.0
-CAP = 300.0
-HEAD_TRIES = 3
-
-
-class Place(NamedTuple):
-    """A job's place in a line: first come, first served, the same after a restart."""
-
-    turn: int
-    created: datetime
-    key: Key
+log = get_logger(__name__)
 
 
-@dataclass
-class Refusal:
-    """Google refuses the key itself: nobody tries it again for a while."""
+class Answer(Enum):
+    """What the gate says to a job that wants to submit."""
 
-    message: str
-    until: float
-    failures: int
+    GO = auto()
+    FULL = auto()
+    THROTTLED = auto()
 
 
-@dataclass
-class _Line:
-    opens: float = 0.0
-    failures: int = 0
-    tried: Key | None = None
-    tries: int = 0
-    waiting: dict[Key, Place] = field(default_factory=dict)
+class Queue(Protocol):
+    """Where passes are asked for."""
 
-    def head(self) -> Key | None:
-        return min(self.waiting.values()).key if self.waiting else None
+    def add(self, key: Key) -> None:
+        """Want a pass over a job now."""
 
-    def blame(self, key: Key) -> None:
-        """Count a failure of the head; after three in a row it goes to the end."""
-        if key != self.head():
-            return
-        self.tries = self.tries + 1 if key == self.tried else 1
-        self.tried = key
-        if self.tries >= HEAD_TRIES:
-            self.tries = 0
-            last = max(self.waiting.values()).turn
-            self.waiting[key] = self.waiting[key]._replace(turn=last + 1)
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Want a pass over a job in some seconds."""
 
 
 class Gate:
     """
-    One line per (key group, model), which exists only while that pair is throttled.
+    Places and lines of every API key. Nothing in it awaits, so passes cannot come between.
 
     Args:
         clock: times the back-off.
-        wake: asks for a pass over a job that may go on.
+        places: who holds a place, by the statuses.
+        queue: wakes jobs.
+        limit: open batches for each key.
         rng: jitter.
     """
 
     def __init__(
-        self, clock: Clock, wake: Callable[[Key], None], rng: random.Random | None = None
+        self,
+        clock: Clock,
+        places: Places,
+        queue: Queue,
+        *,
+        limit: int,
+        rng: random.Random | None = None,
     ) -> None:
         self._clock = clock
-        self._wake = wake
-        self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
-        self._lines: dict[tuple[str, str], _Line] = {}
-        self._refusals: dict[str, Refusal] = {}
+        self._places = places
+        self._queue = queue
+        self._limit = limit
+        self._backoff = Backoff(rng)
+        self.refusals = Refusals(clock, self._backoff)
+        self._groups = Groups(places)
+        self._standings: dict[Key, Standing] = {}
+        self._by_ref: defaultdict[KeyRef, set[Key]] = defaultdict(set)
+        places.tell(self)
 
-    def refusal(self, group: str) -> Refusal | None:
-        """Why the key must not be tried now, or `None`."""
-        refusal = self._refusals.get(group)
-        if refusal is None or refusal.until <= self._clock.monotonic():
-            return None
-        return refusal
+    @property
+    def waiting(self) -> int:
+        """Jobs that have not been called."""
+        return sum(one.state is State.WAITING for one in self._standings.values())
 
-    def refused(self, group: str, message: str) -> None:
-        """Google refused the key: back off, longer each time."""
-        known = self._refusals.get(group)
-        failures = known.failures + 1 if known else 1
-        until = self._clock.monotonic() + self._backoff(failures)
-        self._refusals[group] = Refusal(message, until, failures)
+    # What jobs ask and tell
 
-    def wait(self, group: str, model: str, key: Key, created: datetime) -> float | None:
-        """Seconds until `key` should ask again, or `None` when it may send a create now."""
-        self._leave(key, keep=(group, model))
-        line = self._lines.get((group, model))
-        if line is None:
-            return None
-        line.waiting.setdefault(key, Place(0, created, key))
-        remaining = line.opens - self._clock.monotonic()
-        if remaining > 0:
-            return remaining
-        return None if line.head() == key else BASE
-
-    def throttled(
-        self, group: str, model: str, key: Key, created: datetime, retry_after: float | None
-    ) -> float:
-        """Google said 429 to `key`: close the line; returns the seconds until it opens."""
-        line = self._lines.setdefault((group, model), _Line())
-        line.waiting.setdefault(key, Place(0, created, key))
-        line.failures += 1
-        line.blame(key)
-        delay = max(self._backoff(line.failures), retry_after or 0.0)
-        line.opens = self._clock.monotonic() + delay
-        head = line.head()
-        if head is not None and head != key:
-            self._wake(head)
-        return delay
-
-    def passed(self, group: str, model: str) -> None:
-        """A create was neither throttled nor refused for its key: everybody may go."""
-        self._refusals.pop(group, None)
-        line = self._lines.pop((group, model), None)
-        for key in line.waiting if line else ():
-            self._wake(key)
+    def ask(self, job: Job, group: str) -> Answer:
+        """Whether `job`, whose key is of `group`, may write ahead now; else it waits from now on."""
+        self.learn(self._places.api_key(job), group)
+        asking = self._enter(job)
+        known = self._group(asking)
+        if not asking.keeps:
+            self._advance(known, asking=job.key)
+        if asking.keeps:
+            asking.become(known, State.GOING)
+            return Answer.GO
+        if asking.line(known).throttle is None:
+            return Answer.FULL
+        self._alarm(known, asking.line(known), asking=job.key)
+        return Answer.THROTTLED
 
     def leave(self, key: Key) -> None:
-        """The job is gone or has another state: it waits in no line."""
-        self._leave(key, keep=None)
+        """The job wants nothing, or no longer what it wanted; whoever is next may go."""
+        one = self._standings.pop(key, None)
+        if one is None:
+            return
+        group = self._group(one)
+        one.become(group, State.OUT)
+        self._by_ref[one.ref].discard(key)
+        line = one.line(group)
+        line.release(key)
+        self._alarm(group, line)
+        self._advance(group)
+        group.drop_idle(one.model, self._clock.monotonic())
+        self._forget(one.ref)
 
-    def _leave(self, key: Key, keep: tuple[str, str] | None) -> None:
-        for place, line in self._lines.items():
-            if place != keep:
-                line.waiting.pop(key, None)
+    def throttled(self, group: str, job: Job, retry_after: float | None) -> float:
+        """Google said 429 to `job`: close the line; returns the seconds until it opens."""
+        self._learn_first(job, group)
+        one = self._enter(job)
+        known = self._groups.named(group) or self._group(one)
+        line = known.line(one.model)
+        throttle = line.throttle = line.throttle or Throttle()
+        delay = self._backoff.seconds(throttle.failures + 1, retry_after)
+        throttle.close(self._clock.monotonic() + delay)
+        for called in tuple(line.called):
+            self._standings[called].become(known, State.WAITING)
+        one.become(self._group(one), State.WAITING)
+        if throttle.blame(job.key):
+            one.line(self._group(one)).to_the_end(one.turn)
+        self._alarm(known, line)
+        self._advance(known)
+        return delay
 
-    def _backoff(self, failures: int) -> float:
-        ceiling = min(CAP, BASE * 2 ** min(failures - 1, 10))
-        return self._rng.uniform(ceiling / 2, ceiling)
+    def passed(self, group: str, job: Job) -> None:
+        """A create was neither throttled nor refused for its key: everybody may go."""
+        self.refusals.end(group)
+        known = self._groups.named(group)
+        line = known.lines.get(normalise_model(job.spec.model)) if known else None
+        if line is not None:
+            line.reopen()
+        self.leave(job.key)
+        if known is not None:
+            self._advance(known)
+
+    def refused(self, group: str, job: Job, message: str) -> None:
+        """Google refused the key itself: nobody is called until its back-off ends."""
+        self.refusals.add(group, message)
+        self.leave(job.key)
+
+    # What is learnt otherwise
+
+    def learn(self, ref: KeyRef, group: str) -> None:
+        """The Secret `ref` holds the key of `group`; what waits and what is open goes along."""
+        old = self._groups.of(ref)
+        if old is not None and old.name == group:
+            return
+        moving = [self._standings[key] for key in self._by_ref.get(ref, ())]
+        states = [one.state for one in moving]
+        for one in moving:
+            one.line(self._group(one)).release(one.key)
+            one.become(self._group(one), State.OUT)
+        new = self._groups.move(ref, group)
+        for one, state in zip(moving, states, strict=True):
+            one.become(new, state)
+        self._refresh(new)
+        if old is not None:
+            self._refresh(old)
+
+    def expect(self, jobs: Iterable[Job]) -> None:
+        """After a restart, before any pass: let these jobs stand in line as if they had asked."""
+        for job in jobs:
+            group = self._groups.of(self._places.api_key(job))
+            if group is None:
+                continue
+            line = self._enter(job).line(group)
+            said = find(job.status.conditions, SUBMITTED)
+            if line.throttle is None and said and said.reason == Reason.QUOTA_EXCEEDED:
+                line.throttle = Throttle()
+        for group in self._groups:
+            self._refresh(group)
+
+    def remind(self) -> None:
+        """Call again, now and then, in case a call was lost; one lost twice goes to the next."""
+        for one in [one for one in self._standings.values() if one.state is State.CALLED]:
+            if one.late:
+                log.warning("a job does not take its turn", **one.key._asdict())
+                self.leave(one.key)
+            else:
+                one.late = True
+                self._queue.add(one.key)
+        for ref in self._groups.refs:
+            self._forget(ref)
+        for group in self._groups:
+            self._refresh(group)
+            self._groups.drop_idle(group)
+        self.refusals.tidy()
+
+    # What the store tells
+
+    def taken(self, ref: KeyRef, key: Key) -> None:
+        """A job's attempt is written down: the place that was kept for it is held now."""
+        group = self._groups.of(ref)
+        if group is None:
+            return
+        group.hold(ref.namespace, 1)
+        if key in self._standings:
+            self._standings[key].become(group, State.SENT)
+
+    def freed(self, ref: KeyRef, key: Key) -> None:
+        """A job has ended, or its attempt has: its place is for the next."""
+        group = self._groups.of(ref)
+        if group is None:
+            return
+        group.hold(ref.namespace, -1)
+        one = self._standings.get(key)
+        if one is not None and one.state is State.SENT:
+            self.leave(key)
+        self._advance(group)
+        self._forget(ref)
+
+    def gone(self, key: Key) -> None:
+        """An object is gone: it waits no more."""
+        self.leave(key)
+
+    # Inside
+
+    def _group(self, one: Standing) -> Group:
+        group = self._groups.of(one.ref)
+        if group is None:
+            raise AssertionError("a job stands at the gate of a key that nobody knows")
+        return group
+
+    def _enter(self, job: Job) -> Standing:
+        one = self._standings.get(job.key)
+        if one is None:
+            ref, model = self._places.api_key(job), normalise_model(job.spec.model)
+            one = self._standings[job.key] = Standing(ref, model, Turn(job.created, job.key))
+            self._by_ref[ref].add(job.key)
+        if one.state in (State.OUT, State.SENT):
+            one.become(self._group(one), State.WAITING)
+        return one
+
+    def _advance(self, group: Group, asking: Key | None = None) -> None:
+        """Call the best while there are places; who is asking needs no pass."""
+        now = self._clock.monotonic()
+        refusal = self.refusals.of(group.name)
+        if refusal is not None:
+            first = group.best(math.inf)
+            if first is not None:
+                self._queue.add_after(first, refusal.until - now)
+            return
+        while group.total < self._limit and (key := group.best(now)) is not None:
+            called = self._standings[key]
+            called.become(group, State.CALLED)
+            called.line(group).probe(key)
+            if key != asking:
+                self._queue.add(key)
+
+    def _alarm(self, group: Group, line: Line, asking: Key | None = None) -> None:
+        """Have a closed line's head woken when it opens, once."""
+        throttle, now = line.throttle, self._clock.monotonic()
+        if throttle is None or throttle.opens <= now:
+            return
+        head = group.head(line)
+        if head is not None and (head != throttle.alarmed or head == asking):
+            throttle.alarmed = head
+            self._queue.add_after(head, throttle.opens - now)
+
+    def _refresh(self, group: Group) -> None:
+        for model, line in tuple(group.lines.items()):
+            self._alarm(group, line)
+            group.drop_idle(model, self._clock.monotonic())
+        self._advance(group)
+
+    def _learn_first(self, job: Job, group: str) -> None:
+        ref = self._places.api_key(job)
+        if self._groups.of(ref) is None:
+            self.learn(ref, group)
+
+    def _forget(self, ref: KeyRef) -> None:
+        if not self._by_ref.get(ref) and not self._places.count(ref):
+            self._by_ref.pop(ref, None)
+            self._groups.forget(ref)

@@ -17,9 +17,11 @@ from gemini_operator.controller.lifecycle.view import Rules
 from gemini_operator.controller.listing import Lister
 from gemini_operator.controller.notices import Notices
 from gemini_operator.controller.observer import Observer
+from gemini_operator.controller.places import Places
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.reads import ReadBudget
 from gemini_operator.controller.reconciler import Collaborators, Reconciler
+from gemini_operator.controller.roll_call import RollCall
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.submitter import Submitter
@@ -50,17 +52,31 @@ class Controller:
         self._stop = asyncio.Event()
         self._failed = False
         self._clock = clock or SystemClock()
-        self._store = Store()
+        self._places = Places(self._api_key)
+        self._store = Store(self._places.changed)
         self._memory = Memory()
         self._queue = KeyedQueue(self._clock)
         self._kube = KubeClient(connection)
         self._batch_jobs = BatchJobs(self._kube)
         self._clients = GeminiClients(settings.gemini)
-        self._gate = Gate(self._clock, self._queue.add)
+        self._gate = Gate(
+            self._clock, self._places, self._queue, limit=settings.max_open_batches_per_key
+        )
         self._reads = ReadBudget(self._clock)
         metrics.QUEUE_DEPTH.set_function(lambda: self._queue.depth)
+        metrics.JOBS_QUEUED.set_function(lambda: self._gate.waiting)
+        metrics.OPEN_BATCHES.set_function(lambda: len(self._places))
         self._notices = Notices(self._kube, self._clock)
-        credentials = Credentials(self._kube, self._clients, self._clock, settings.credentials_ttl)
+        credentials = Credentials(
+            self._kube,
+            self._clients,
+            self._clock,
+            settings.credentials_ttl,
+            resolved=self._gate.learn,
+        )
+        self._roll_call = RollCall(
+            self._store, self._gate, resolve=credentials.resolve, api_key=self._api_key
+        )
         self._lister = Lister(
             credentials,
             self._store,
@@ -137,6 +153,7 @@ class Controller:
         self._watch.start()
         await self._expected.wait()
         log.info("every job has been seen", jobs=len(self._store))
+        await self._roll_call.call()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._workers.run())
             tasks.create_task(self._lister.run())
@@ -146,6 +163,7 @@ class Controller:
         while True:
             await asyncio.sleep(self._settings.relist_interval)
             await self._expected.refresh()
+            await self._roll_call.repeat()
 
     async def _drain(self, work: asyncio.Task[None]) -> None:
         log.info("stopping")

@@ -23,6 +23,7 @@ class ControllerSettings:
     default_api_key_secret: tuple[str, str]
     namespaces: tuple[str, ...]
     workers: int
+    max_open_batches_per_key: int
     submit_grace: float
     sweep_interval: float
     credentials_ttl: float

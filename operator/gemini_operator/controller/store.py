@@ -1,6 +1,6 @@
 """What the watch and our own writes have told so far: one projection for each object."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from gemini_operator.controller.job import Job, Key
 
@@ -12,10 +12,14 @@ class Store:
     Watch events and the answers to our own writes arrive in any order; the newer
     `resourceVersion` stays (rule P1), so that a pass never acts on an object older than its own
     last write.
+
+    Args:
+        changed: is told of every change, with what was known before and what is known now.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, changed: Callable[[Job | None, Job | None], None] | None = None) -> None:
         self._jobs: dict[Key, Job] = {}
+        self._changed = changed or (lambda _before, _after: None)
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -32,6 +36,7 @@ class Store:
         if known is not None and known.version >= job.version:
             return False
         self._jobs[job.key] = job
+        self._changed(known, job)
         return True
 
     def remove(self, key: Key, uid: str | None = None) -> Job | None:
@@ -39,7 +44,9 @@ class Store:
         known = self._jobs.get(key)
         if known is None or (uid is not None and known.uid != uid):
             return None
-        return self._jobs.pop(key)
+        del self._jobs[key]
+        self._changed(known, None)
+        return known
 
     def missing(self, expected: Iterable[tuple[Key, str]]) -> set[Key]:
         """The keys of `expected` (key, uid) of which no version was seen yet."""

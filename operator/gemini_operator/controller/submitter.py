@@ -4,7 +4,10 @@ Order: gate, input, write-ahead, create, name (protocol C). Whatever fails befor
 nothing; whatever is unclear after it is searched for, never repeated.
 """
 
+import math
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gemini_operator.api.reasons import Reason
@@ -13,14 +16,15 @@ from gemini_operator.controller.callback import CallbackAddresses
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.credentials import Credential
 from gemini_operator.controller.facts import Refusal
-from gemini_operator.controller.gate import Gate
+from gemini_operator.controller.gate import Answer, Gate
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import credentials, submission
 from gemini_operator.controller.lifecycle.view import View, Write
-from gemini_operator.controller.writer import Writer
+from gemini_operator.controller.writer import Stale, Writer
 from gemini_operator.gemini import errors, tokens
 from gemini_operator.gemini.remote import Submission, Summary
 from gemini_operator.kube.client import KubeClient
+from gemini_operator.kube.errors import Unavailable
 from gemini_operator.payload import config_map, requests
 from gemini_operator.payload.requests import BatchInput
 from gemini_operator.telemetry.logs import get_logger
@@ -29,6 +33,10 @@ from gemini_operator.telemetry.logs import get_logger
 SEND_WITHIN = 5.0
 UNSENT_RETRY = 5.0
 DISPLAY_LIMIT = 128
+
+# What the status of a waiting job says; the gate wakes it, no timer does.
+WAITS_FOR = {Answer.FULL: Reason.QUEUED, Answer.THROTTLED: Reason.QUOTA_EXCEEDED}
+UNTIL_CALLED = math.inf
 
 # Answers that say that nothing was created; whatever else a create ends in is unknown (rule P10).
 DEFINITE = (
@@ -65,7 +73,7 @@ class Submitter:
     Args:
         kube: reads inputs.
         writer: writes ahead.
-        gate: holds back what Google throttles or refuses.
+        gate: holds back what is too much, and what Google throttles or refuses.
         addresses: makes callback addresses.
         clock: times the create.
         refused_retry: seconds until a job whose key was refused looks at its Secret again.
@@ -97,19 +105,32 @@ class Submitter:
             KubeError: the API server did not answer; nothing was sent.
         """
         job = view.job
-        refusal = self._gate.refusal(credential.group)
+        refusal = self._gate.refusals.of(credential.group)
         if refusal is not None:
+            self._gate.leave(job.key)
             reason = Reason.CREDENTIALS_REJECTED
             return credentials.stalled(view, reason, refusal.message, self._refused_retry)
-        wait = self._gate.wait(credential.group, job.spec.model, job.key, job.created)
-        if wait is not None:
-            return submission.queued(view, Reason.QUOTA_EXCEEDED, "", wait)
-        batch_input = await self._input(view)
+        answer = self._gate.ask(job, credential.group)
+        if answer is not Answer.GO:
+            return submission.queued(view, WAITS_FOR[answer], "", UNTIL_CALLED)
+        # After `Stale` the next pass comes at once.
+        with self._place(job, kept_on=(Stale,)):
+            batch_input = await self._input(view)
         if isinstance(batch_input, Write):
-            # It must not stand at the head of a line that it does not use.
             self._gate.leave(job.key)
             return batch_input
         return await self._create(view, number, credential, batch_input)
+
+    @contextmanager
+    def _place(self, job: Job, *, kept_on: tuple[type[Exception], ...]) -> Iterator[None]:
+        """A job that fails before its write-ahead keeps its place from nobody."""
+        try:
+            yield
+        except kept_on:
+            raise
+        except Exception:
+            self._gate.leave(job.key)
+            raise
 
     async def _input(self, view: View) -> BatchInput | Write:
         try:
@@ -141,9 +162,11 @@ class Submitter:
             start_time=view.now,
             api_key_fingerprint=credential.fingerprint(view.job.uid),
         )
-        # First, as it may fail: from the write-ahead on an attempt counts as sent.
-        request = self._submission(view, attempt, batch_input)
-        job = await self._writer.status(view, submission.written_ahead(view, attempt))
+        # A write-ahead without an answer may have landed.
+        with self._place(view.job, kept_on=(Stale, Unavailable)):
+            # First, as it may fail: from the write-ahead on an attempt counts as sent.
+            request = self._submission(view, attempt, batch_input)
+            job = await self._writer.status(view, submission.written_ahead(view, attempt))
         answered = self._clock.monotonic()
 
         def in_time() -> bool:
@@ -156,8 +179,10 @@ class Submitter:
             if isinstance(error, DEFINITE):
                 seconds = self._back_off(job, credential, error)
                 view.facts.refusal = Refusal(attempt.id, error, seconds)
+            else:
+                self._gate.leave(job.key)
             return Created(job, None)
-        self._gate.passed(credential.group, job.spec.model)
+        self._gate.passed(credential.group, job)
         return Created(job, summary)
 
     def _submission(self, view: View, attempt: Attempt, batch_input: BatchInput) -> Submission:
@@ -179,13 +204,12 @@ class Submitter:
         """Let the key, or the key and model, wait; returns seconds until the job asks again."""
         match error:
             case errors.Throttled():
-                place = (credential.group, job.spec.model, job.key, job.created)
-                return self._gate.throttled(*place, error.retry_after)
+                return self._gate.throttled(credential.group, job, error.retry_after)
             case errors.CredentialsRejected():
-                self._gate.refused(credential.group, str(error))
+                self._gate.refused(credential.group, job, str(error))
                 return self._refused_retry
             case _:
-                self._gate.passed(credential.group, job.spec.model)
+                self._gate.passed(credential.group, job)
                 return UNSENT_RETRY
 
     def _log(self, job: Job, error: errors.GeminiError) -> None:

@@ -16,6 +16,11 @@ for _collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
 
 # Controller
 
+LEADER = Gauge(
+    "gemini_operator_leader",
+    "1 while this controller is the one that works, 0 while it stands by.",
+    registry=REGISTRY,
+)
 PASSES = Counter(
     "gemini_operator_passes_total",
     "Passes over a job, by what they ended in.",
@@ -30,6 +35,16 @@ PASS_SECONDS = Histogram(
 QUEUE_DEPTH = Gauge(
     "gemini_operator_queue_depth",
     "Jobs waiting for a pass now.",
+    registry=REGISTRY,
+)
+JOBS_QUEUED = Gauge(
+    "gemini_operator_jobs_queued",
+    "Jobs that wait for a place: as many batches as allowed are open, or Google throttles.",
+    registry=REGISTRY,
+)
+OPEN_BATCHES = Gauge(
+    "gemini_operator_open_batches",
+    "Jobs that have, or may have, an open batch at Google, of all API keys together.",
     registry=REGISTRY,
 )
 BATCHES_LEFT_BEHIND = Counter(

@@ -7,7 +7,6 @@ import pytest
 
 from gemini_operator.controller.expected import Expected
 from gemini_operator.controller.facts import Memory
-from gemini_operator.controller.gate import Gate
 from gemini_operator.controller.intake import Intake
 from gemini_operator.controller.job import Key
 from gemini_operator.controller.queue import KeyedQueue
@@ -19,6 +18,7 @@ from gemini_operator.kube.client import KubeClient
 from local.control_plane import ControlPlane
 from tests.operator_process import inline_job
 from tests.unit.controller.clocks import ManualClock
+from tests.unit.controller.gates import a_gate
 from tests.waiting import eventually_async
 
 
@@ -29,7 +29,7 @@ class Parts:
         clock = ManualClock()
         self.store = Store()
         queue = KeyedQueue(clock)
-        gate = Gate(clock, queue.add)
+        gate = a_gate(clock, queue)
         self.intake = Intake(self.store, queue, Memory(), gate, ReadBudget(clock))
         self.expected = Expected(BatchJobs(client), self.store, [namespace], self.intake)
         self._api = control_plane.api

@@ -16,6 +16,7 @@ REQUIRED: dict[str, Any] = {
     "default_api_key_secret": ("gemini-api-key", "api-key"),
     "namespaces": "",
     "workers": 16,
+    "max_open_batches_per_key": 100,
     "create_timeout": 25.0,
     "submit_grace": 60.0,
     "sweep_interval": 900.0,

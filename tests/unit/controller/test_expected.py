@@ -5,7 +5,6 @@ import pytest
 
 from gemini_operator.controller.expected import Expected
 from gemini_operator.controller.facts import Memory
-from gemini_operator.controller.gate import Gate
 from gemini_operator.controller.intake import Intake
 from gemini_operator.controller.job import Key
 from gemini_operator.controller.queue import KeyedQueue
@@ -15,6 +14,7 @@ from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.connection import Connection
 from tests.unit.controller.clocks import ManualClock
+from tests.unit.controller.gates import a_gate
 
 
 @pytest.fixture
@@ -37,6 +37,6 @@ async def test_p05_an_object_that_cannot_be_fetched_does_not_end_the_controller(
 ) -> None:
     store, clock = Store(), ManualClock()
     queue = KeyedQueue(clock)
-    intake = Intake(store, queue, Memory(), Gate(clock, queue.add), ReadBudget(clock))
+    intake = Intake(store, queue, Memory(), a_gate(clock, queue), ReadBudget(clock))
     await Expected(BatchJobs(nobody), store, None, intake)._fetch(Key("team-a", "job"))
     assert len(store) == 0

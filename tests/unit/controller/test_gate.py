@@ -1,215 +1,341 @@
-import random
-from datetime import timedelta
+"""Open batches for each API key: how many, who is next, and who is woken (rule P23)."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gemini_operator.controller.gate import BASE, CAP, Gate
+from gemini_operator.controller.gate import Answer
 from gemini_operator.controller.job import Key
-from tests.unit.controller.builders import NOW
-from tests.unit.controller.clocks import ManualClock
+from tests.unit.controller.builders import OTHER_UID, a_job, an_attempt
+from tests.unit.controller.gates import GROUP, Entrance, api_key
 
-GROUP, MODEL = "group-1", "gemini-2.5-flash"
-FIRST, SECOND, THIRD = (Key("team-a", name) for name in ("first", "second", "third"))
-AGES = {FIRST: NOW, SECOND: NOW + timedelta(seconds=1), THIRD: NOW + timedelta(seconds=2)}
-
-
-class Line:
-    """One gate, its clock, and whom it woke."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self.clock = ManualClock()
-        self.woken: list[Key] = []
-        self.gate = Gate(self.clock, self.woken.append, random.Random(seed))
-
-    def wait(self, key: Key, *, group: str = GROUP, model: str = MODEL) -> float | None:
-        return self.gate.wait(group, model, key, AGES[key])
-
-    def throttled(self, key: Key, retry_after: float | None = None) -> float:
-        return self.gate.throttled(GROUP, MODEL, key, AGES[key], retry_after)
-
-    def open(self) -> None:
-        """Let the longest back-off pass."""
-        self.clock.advance(CAP)
-
-    def may_go(self) -> list[Key]:
-        """Who is let through, of three that ask in the order of their age."""
-        return [key for key in AGES if self.wait(key) is None]
+OTHER_GROUP = "group-2"
 
 
 @pytest.fixture
-def line() -> Line:
-    return Line()
+def entrance() -> Entrance:
+    """Of two places."""
+    return Entrance(limit=2)
 
 
-def test_a_key_that_was_never_throttled_has_no_line(line: Line) -> None:
-    assert line.may_go() == [FIRST, SECOND, THIRD]
+def some(entrance: Entrance, *names: str) -> list[Key]:
+    """Jobs, each a second younger than the one before."""
+    return [entrance.put(name, age) for age, name in enumerate(names)]
 
 
-def test_p10_a_429_makes_everybody_of_that_key_and_model_wait(line: Line) -> None:
-    delay = line.throttled(FIRST)
-    assert [line.wait(key) for key in AGES] == [pytest.approx(delay)] * 3
+def test_p23_a_key_with_free_places_lets_everybody_go(entrance: Entrance) -> None:
+    jobs = some(entrance, "a/1", "b/1")
+    assert entrance.asks_to_go(*jobs) == jobs
+    assert entrance.queue.take() == [], "who asks needs no further pass"
 
 
-@pytest.mark.parametrize(
-    ("group", "model"), [("group-2", MODEL), (GROUP, "gemini-2.5-pro")], ids=["key", "model"]
-)
-def test_p10_a_429_of_one_key_and_model_holds_up_no_other(
-    line: Line, group: str, model: str
+def test_p23_no_more_go_than_there_are_places(entrance: Entrance) -> None:
+    jobs = some(entrance, "a/1", "a/2", "a/3")
+    assert entrance.asks_to_go(*jobs) == jobs[:2]
+    assert entrance.ask(jobs[2]) is Answer.FULL
+    assert entrance.gate.waiting == 1
+
+
+def test_p23_who_was_told_to_go_may_ask_again(entrance: Entrance) -> None:
+    """Its write-ahead met a conflict: the place is still kept for it."""
+    first, second, third = some(entrance, "a/1", "a/2", "a/3")
+    assert entrance.asks_to_go(first, second, first, third, first) == [first, second, first, first]
+
+
+def test_p23_a_place_is_kept_from_the_answer_until_the_write_ahead_shows_it(
+    entrance: Entrance,
 ) -> None:
-    line.throttled(FIRST)
-    assert line.wait(SECOND, group=group, model=model) is None
+    first, second, third = some(entrance, "a/1", "a/2", "a/3")
+    entrance.send(first)
+    assert entrance.asks_to_go(second, third) == [second]
+    entrance.write_ahead(second)
+    assert entrance.asks_to_go(third) == []
 
 
-def test_p10_after_the_back_off_the_oldest_tries_alone(line: Line) -> None:
-    line.throttled(THIRD)
-    line.wait(SECOND)
-    line.wait(FIRST)
-    line.open()
-    assert line.may_go() == [FIRST]
-    assert line.wait(SECOND) == BASE, "and the others ask again soon"
+@pytest.mark.parametrize("end", ["end", "clear"])
+def test_p23_an_end_frees_the_place_for_the_next(entrance: Entrance, end: str) -> None:
+    first, second, third, fourth = some(entrance, "a/1", "a/2", "a/3", "a/4")
+    for key in (first, second):
+        assert entrance.send(key)
+    assert entrance.asks_to_go(fourth, third) == []
+    getattr(entrance, end)(first)
+    assert entrance.queue.take() == [third]
+    assert entrance.asks_to_go(fourth, third) == [third]
 
 
-def test_p23_places_go_by_creation_time_and_name_so_a_restart_changes_nothing(line: Line) -> None:
-    twins = [Key("team-a", "b"), Key("team-a", "a")]
-    for key in twins:
-        line.gate.throttled(GROUP, MODEL, key, NOW, None)
-    line.open()
-    assert line.gate.wait(GROUP, MODEL, twins[0], NOW) == BASE
-    assert line.gate.wait(GROUP, MODEL, twins[1], NOW) is None
+def test_p23_an_object_that_is_gone_frees_its_place(entrance: Entrance) -> None:
+    first, second, third = some(entrance, "a/1", "a/2", "a/3")
+    for key in (first, second):
+        assert entrance.send(key)
+    assert entrance.ask(third) is Answer.FULL
+    entrance.store.remove(first)
+    assert entrance.queue.take() == [third]
 
 
-def test_p10_the_back_off_grows_and_is_capped(line: Line) -> None:
-    delays = []
-    for _ in range(12):
-        delays.append(line.throttled(FIRST))
-        line.open()
-    assert BASE / 2 <= delays[0] <= BASE
-    assert BASE <= delays[1] <= 2 * BASE
-    assert all(CAP / 2 <= delay <= CAP for delay in delays[-4:])
+def test_p23_a_batch_whose_fate_is_unknown_holds_its_place(entrance: Entrance) -> None:
+    first, second, third = some(entrance, "a/1", "a/2", "a/3")
+    assert entrance.send(first)
+    assert entrance.ask(second) is Answer.GO
+    entrance.write_ahead(second)
+    entrance.gate.leave(second)
+    assert entrance.ask(third) is Answer.FULL
 
 
-def test_p10_googles_own_wait_is_honoured_when_it_is_longer(line: Line) -> None:
-    assert line.throttled(FIRST, retry_after=90.0) == 90.0
-    assert line.throttled(FIRST, retry_after=0.1) >= BASE / 2
+@pytest.mark.parametrize("how", ["leave", "remove"])
+def test_p23_a_called_job_that_does_not_come_is_passed_over(entrance: Entrance, how: str) -> None:
+    first, second, third, fourth = some(entrance, "a/1", "a/2", "a/3", "a/4")
+    for key in (first, second):
+        assert entrance.send(key)
+    assert entrance.asks_to_go(third, fourth) == []
+    entrance.end(first)
+    assert entrance.queue.take() == [third]
+    if how == "leave":
+        entrance.gate.leave(third)
+    else:
+        entrance.store.remove(third)
+    assert entrance.queue.take() == [fourth]
 
 
-@given(st.lists(st.floats(0, 1000) | st.none(), min_size=1, max_size=30), st.integers())
-def test_p10_the_line_opens_exactly_when_it_said(waits: list[float | None], seed: int) -> None:
-    line = Line(seed)
-    for wait in waits:
-        delay = line.throttled(FIRST, retry_after=wait)
-        line.clock.advance(delay - 0.001)
-        assert line.wait(FIRST) is not None
-        line.clock.advance(0.002)
-        assert line.wait(FIRST) is None
+def test_p23_a_job_that_leaves_while_it_waits_is_called_by_nobody(entrance: Entrance) -> None:
+    first, second, third, fourth = some(entrance, "a/1", "a/2", "a/3", "a/4")
+    for key in (first, second):
+        assert entrance.send(key)
+    assert entrance.asks_to_go(third, fourth) == []
+    entrance.gate.leave(third)
+    entrance.end(first)
+    assert entrance.queue.take() == [fourth]
 
 
-def test_p10_three_429s_in_a_row_move_the_head_to_the_end(line: Line) -> None:
-    """So that one job over its token tier doesn't wedge the others."""
-    for key in AGES:
-        line.throttled(FIRST)
-        line.open()
-        line.wait(key)
-    assert line.may_go() == [SECOND]
+def test_p23_whoever_comes_first_does_not_overtake_one_that_was_called(entrance: Entrance) -> None:
+    first, second, third = some(entrance, "a/1", "a/2", "a/3")
+    for key in (first, second):
+        assert entrance.send(key)
+    assert entrance.ask(third) is Answer.FULL
+    entrance.end(first)
+    newcomer = entrance.put("b/1", 9)
+    assert entrance.ask(newcomer) is Answer.FULL
+    assert entrance.ask(third) is Answer.GO
 
 
-def test_p10_two_429s_do_not(line: Line) -> None:
-    for _ in range(2):
-        line.throttled(FIRST)
-        line.open()
-    assert line.may_go() == [FIRST]
+def test_p23_inside_a_namespace_the_oldest_goes_first_then_by_name() -> None:
+    entrance = Entrance(limit=1)
+    busy = entrance.put("z/busy", 0)
+    assert entrance.send(busy)
+    waiting = [entrance.put(f"a/{name}", age) for name, age in [("d", 2), ("c", 1), ("b", 1)]]
+    assert entrance.asks_to_go(*waiting) == []
+    assert order(entrance, busy) == ["a/b", "a/c", "a/d"]
 
 
-def test_p10_every_head_has_three_tries_of_its_own(line: Line) -> None:
-    assert line.may_go() == [FIRST, SECOND, THIRD]
-    line.throttled(FIRST)
-    turns = []
-    for _ in range(12):
-        line.open()
-        [head] = line.may_go()
-        turns.append(head)
-        line.throttled(head)
-    assert turns == [FIRST] * 2 + [SECOND] * 3 + [THIRD] * 3 + [FIRST] * 3 + [SECOND]
+def test_p23_the_namespace_with_the_fewest_open_places_goes_first() -> None:
+    entrance = Entrance(limit=3)
+    busy = some(entrance, "a/1", "a/2", "b/1")
+    for key in busy:
+        assert entrance.send(key)
+    waiting = [entrance.put(name, age) for name, age in [("a/3", 3), ("b/2", 4), ("c/1", 5)]]
+    assert entrance.asks_to_go(*waiting) == []
+    entrance.end(busy[0])
+    assert entrance.queue.take() == [Key("c", "1")], "a and b have one place each, c has none"
+    assert entrance.send(Key("c", "1"))
+    entrance.end(busy[1])
+    assert entrance.queue.take() == [Key("a", "3")], "now a has none"
+    assert entrance.send(Key("a", "3"))
+    entrance.end(busy[2])
+    assert entrance.queue.take() == [Key("b", "2")]
 
 
-def test_p10_creates_that_were_under_way_together_are_not_blamed_on_one_job(line: Line) -> None:
-    """Three jobs are refused at once: each of them has failed once, none three times in a row."""
-    for key in (THIRD, SECOND, FIRST):
-        line.throttled(key)
-    line.open()
-    assert line.may_go() == [FIRST]
+def test_p23_of_namespaces_with_as_many_places_the_one_that_waits_longest_goes_first() -> None:
+    entrance = Entrance(limit=1)
+    busy = entrance.put("z/busy", 0)
+    assert entrance.send(busy)
+    for name, age in [("a/1", 3), ("b/1", 1), ("c/1", 2)]:
+        assert entrance.ask(entrance.put(name, age)) is Answer.FULL
+    assert order(entrance, busy) == ["b/1", "c/1", "a/1"]
 
 
-def test_p10_whoever_becomes_the_head_is_woken(line: Line) -> None:
-    line.throttled(SECOND)
-    line.wait(FIRST)
-    line.throttled(SECOND)
-    assert line.woken == [FIRST]
+def test_p23_a_namespace_with_many_jobs_takes_turns_with_the_others() -> None:
+    entrance = Entrance(limit=2)
+    for age in range(6):
+        entrance.ask(entrance.put(f"big/{age}", age))
+    for age in range(6, 8):
+        entrance.ask(entrance.put(f"small/{age}", age))
+    for key in (Key("big", "0"), Key("big", "1")):
+        assert entrance.send(key)
+    sent = []
+    running = [Key("big", "0"), Key("big", "1")]
+    while running:
+        entrance.end(running.pop(0))
+        for key in entrance.queue.take():
+            assert entrance.send(key)
+            running.append(key)
+            sent.append("/".join(key))
+    assert sent == ["small/6", "big/2", "small/7", "big/3", "big/4", "big/5"]
 
 
-def test_p10_one_accepted_create_lets_everybody_go(line: Line) -> None:
-    for key in AGES:
-        line.throttled(key)
-    line.gate.passed(GROUP, MODEL)
-    assert set(line.woken) >= set(AGES)
-    assert line.may_go() == list(AGES)
+def test_p23_another_key_does_not_wait_for_the_first(entrance: Entrance) -> None:
+    jobs = some(entrance, "a/1", "a/2", "a/3")
+    for key in jobs[:2]:
+        assert entrance.send(key)
+    other = {"name": "other", "key": "api-key"}
+    stranger = entrance.put("a/4", 4, apiKeySecretRef=other)
+    assert entrance.ask(jobs[2]) is Answer.FULL
+    assert entrance.ask(stranger, OTHER_GROUP) is Answer.GO
 
 
-def test_p10_an_accepted_create_ends_the_back_off_of_its_own_line_only(line: Line) -> None:
-    line.throttled(FIRST)
-    line.gate.passed(GROUP, "gemini-2.5-pro")
-    assert line.wait(FIRST) is not None
+def test_p23_secrets_of_several_namespaces_with_one_key_share_its_places(
+    entrance: Entrance,
+) -> None:
+    jobs = some(entrance, "a/1", "b/1", "c/1")
+    assert entrance.asks_to_go(*jobs) == jobs[:2]
+    assert entrance.asks_to_go(entrance.put("d/1"), group=OTHER_GROUP) == [Key("d", "1")]
 
 
-def test_p05_a_job_that_is_gone_leaves_the_line_to_the_next(line: Line) -> None:
-    line.throttled(FIRST)
-    line.wait(SECOND)
-    line.open()
-    assert line.wait(SECOND) == BASE
-    line.gate.leave(FIRST)
-    assert line.wait(SECOND) is None
+def test_p23_with_another_key_in_the_secret_what_is_open_counts_for_that_key(
+    entrance: Entrance,
+) -> None:
+    first, second, third, elsewhere = some(entrance, "a/1", "a/2", "a/3", "b/1")
+    for key in (first, second):
+        assert entrance.send(key)
+    assert entrance.ask(third) is Answer.FULL
+    assert entrance.ask(elsewhere) is Answer.FULL
+    entrance.gate.learn(api_key(entrance.job(first)), OTHER_GROUP)
+    assert entrance.queue.take() == [elsewhere], "the old key has free places now"
+    assert entrance.ask(third, OTHER_GROUP) is Answer.FULL, "and the new one has none"
+    entrance.end(first)
+    assert entrance.queue.take() == [third]
 
 
-def test_a_job_whose_secret_holds_another_key_now_leaves_the_old_keys_line(line: Line) -> None:
-    line.throttled(FIRST)
-    line.wait(SECOND)
-    line.open()
-    assert line.wait(FIRST, group="group-2") is None
-    assert line.wait(SECOND) is None
+def test_p23_whoever_waits_goes_along_with_the_secret(entrance: Entrance) -> None:
+    """Its new key may have free places, and nobody asks on its behalf."""
+    busy, waiting = some(entrance, "a/1", "a/2"), entrance.put("b/1", 3)
+    for key in busy:
+        assert entrance.send(key)
+    assert entrance.ask(waiting) is Answer.FULL
+    entrance.gate.learn(api_key(entrance.job(waiting)), OTHER_GROUP)
+    assert entrance.queue.take() == [waiting]
+    assert entrance.ask(waiting, OTHER_GROUP) is Answer.GO
 
 
-def test_leaving_a_line_that_one_is_not_in_changes_nothing(line: Line) -> None:
-    line.throttled(FIRST)
-    line.gate.leave(SECOND)
-    line.open()
-    assert line.wait(FIRST) is None
+def test_p23_a_place_that_is_kept_moves_with_the_secret(entrance: Entrance) -> None:
+    first, second = some(entrance, "a/1", "b/1")
+    assert entrance.asks_to_go(first, second) == [first, second]
+    entrance.gate.learn(api_key(entrance.job(first)), OTHER_GROUP)
+    assert entrance.asks_to_go(first, group=OTHER_GROUP) == [first]
+    entrance.write_ahead(first)
+    others = some(entrance, "c/1", "c/2")
+    assert entrance.asks_to_go(*others) == others[:1]
 
 
-def test_p10_a_refused_key_is_not_tried_until_its_back_off_ends(line: Line) -> None:
-    line.gate.refused(GROUP, "API key not valid")
-    refusal = line.gate.refusal(GROUP)
-    assert refusal is not None
-    assert refusal.message == "API key not valid"
-    assert line.gate.refusal("group-2") is None
-    line.clock.advance(BASE)
-    assert line.gate.refusal(GROUP) is None
+def test_p23_batches_that_were_open_before_the_start_hold_their_places(
+    entrance: Entrance,
+) -> None:
+    open_ = entrance.put("a/1", 0, {"state": "Running", "attempt": an_attempt()})
+    entrance.gate.learn(api_key(entrance.job(open_)), GROUP)
+    assert entrance.asks_to_go(*some(entrance, "b/1", "b/2")) == [Key("b", "1")]
 
 
-def test_p10_a_key_refused_again_and_again_waits_longer_up_to_a_cap(line: Line) -> None:
-    waits = []
-    for _ in range(12):
-        line.gate.refused(GROUP, "no")
-        refusal = line.gate.refusal(GROUP)
-        assert refusal is not None
-        waits.append(refusal.until - line.clock.monotonic())
-        line.open()
-    assert BASE / 2 <= waits[0] <= BASE
-    assert all(CAP / 2 <= wait <= CAP for wait in waits[-4:])
+def test_p23_after_a_restart_a_younger_job_does_not_overtake_one_that_waited_before_it() -> None:
+    entrance = Entrance(limit=1)
+    old, young = some(entrance, "a/old", "a/young")
+    entrance.gate.learn(api_key(entrance.job(old)), GROUP)
+    entrance.gate.expect([entrance.job(young), entrance.job(old)])
+    assert entrance.queue.take() == [old]
+    assert entrance.ask(young) is Answer.FULL
+    assert entrance.ask(old) is Answer.GO
 
 
-def test_p10_a_key_that_is_accepted_is_trusted_again(line: Line) -> None:
-    line.gate.refused(GROUP, "no")
-    line.gate.passed(GROUP, MODEL)
-    assert line.gate.refusal(GROUP) is None
+def test_p23_an_expected_job_that_does_not_ask_is_passed_over() -> None:
+    entrance = Entrance(limit=1)
+    old, young = some(entrance, "a/old", "a/young")
+    entrance.gate.learn(api_key(entrance.job(old)), GROUP)
+    entrance.gate.expect([entrance.job(young), entrance.job(old)])
+    assert entrance.ask(young) is Answer.FULL
+    entrance.queue.take()
+    entrance.gate.leave(old)
+    assert entrance.queue.take() == [young]
+    assert entrance.ask(young) is Answer.GO
+
+
+def test_p23_a_job_whose_secret_is_missing_is_not_expected() -> None:
+    """It says so itself, and must not keep a place from others."""
+    entrance = Entrance(limit=1)
+    entrance.gate.expect([entrance.job(entrance.put("a/1"))])
+    assert entrance.gate.waiting == 0
+    assert entrance.queue.take() == []
+
+
+def test_p23_more_open_batches_than_a_lowered_limit_allows_let_nobody_go() -> None:
+    entrance = Entrance(limit=1)
+    running = {"state": "Running", "attempt": an_attempt()}
+    open_ = [entrance.put(f"a/{n}", n, running) for n in range(3)]
+    entrance.gate.learn(api_key(entrance.job(open_[0])), GROUP)
+    waiting = entrance.put("b/1", 5)
+    assert entrance.ask(waiting) is Answer.FULL
+    for key in open_[:2]:
+        entrance.end(key)
+        assert entrance.queue.take() == []
+    entrance.end(open_[2])
+    assert entrance.queue.take() == [waiting]
+
+
+def test_p23_an_object_of_the_same_name_stands_in_line_for_itself() -> None:
+    entrance = Entrance(limit=1)
+    busy = entrance.put("z/busy")
+    assert entrance.send(busy)
+    old, second = some(entrance, "a/1", "a/2")
+    assert entrance.asks_to_go(old, second) == []
+    recreated = a_job(
+        namespace="a",
+        name="1",
+        uid=OTHER_UID,
+        resourceVersion="900",
+        creationTimestamp="2026-02-01T00:00:00Z",
+    )
+    entrance.store.put(recreated)
+    assert entrance.ask(old) is Answer.FULL
+    assert order(entrance, busy) == ["a/2", "a/1"]
+
+
+def test_p23_a_waiting_job_has_no_alarm_and_is_not_woken(entrance: Entrance) -> None:
+    jobs = some(entrance, *(f"a/{n}" for n in range(5)))
+    for key in jobs[:2]:
+        assert entrance.send(key)
+    assert entrance.asks_to_go(*jobs[2:]) == []
+    assert entrance.queue.alarms == {}
+    assert entrance.queue.take() == []
+
+
+def test_a_call_that_was_lost_is_repeated_and_then_given_to_the_next(entrance: Entrance) -> None:
+    first, second, third, fourth = some(entrance, "a/1", "a/2", "a/3", "a/4")
+    for key in (first, second):
+        assert entrance.send(key)
+    assert entrance.asks_to_go(third, fourth) == []
+    entrance.end(first)
+    assert entrance.queue.take() == [third]
+    entrance.gate.remind()
+    assert entrance.queue.take() == [third]
+    entrance.gate.remind()
+    assert entrance.queue.take() == [fourth]
+    assert entrance.ask(third) is Answer.FULL
+
+
+def test_nothing_is_remembered_of_keys_that_nobody_uses_any_more(entrance: Entrance) -> None:
+    jobs = some(entrance, "a/1", "b/1", "c/1")
+    for key in jobs:
+        entrance.send(key)
+    entrance.gate.learn(api_key(a_job(namespace="d")), OTHER_GROUP)
+    for key in jobs:
+        entrance.store.remove(key)
+    entrance.gate.remind()
+    assert entrance.gate._groups.refs == ()
+    assert list(entrance.gate._groups) == []
+    assert (entrance.gate._standings, dict(entrance.gate._by_ref)) == ({}, {})
+
+
+def order(entrance: Entrance, running: Key) -> list[str]:
+    """Who is called, one after the other, as each of them ends."""
+    called = []
+    entrance.end(running)
+    while woken := entrance.queue.take():
+        [key] = woken
+        called.append("/".join(key))
+        assert entrance.send(key)
+        entrance.end(key)
+    return called

@@ -6,14 +6,16 @@ from structlog.testing import capture_logs
 
 from gemini_operator.api import group
 from gemini_operator.controller.facts import Memory
-from gemini_operator.controller.gate import Gate
+from gemini_operator.controller.gate import Answer
 from gemini_operator.controller.intake import Intake
 from gemini_operator.controller.job import Key
+from gemini_operator.controller.places import Places
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.reads import Delayed, Rate, ReadBudget
 from gemini_operator.controller.store import Store
-from tests.unit.controller.builders import INLINE, MODEL, NOW, OTHER_UID, UID
+from tests.unit.controller.builders import INLINE, MODEL, OTHER_UID, UID, a_job
 from tests.unit.controller.clocks import ManualClock
+from tests.unit.controller.gates import a_gate, api_key
 
 KEY, OTHER = Key("team-a", "job"), Key("team-a", "other")
 
@@ -23,9 +25,10 @@ class Parts:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.store, self.memory = Store(), Memory()
+        self.places, self.memory = Places(api_key), Memory()
+        self.store = Store(self.places.changed)
         self.queue = KeyedQueue(self.clock)
-        self.gate = Gate(self.clock, self.queue.add)
+        self.gate = a_gate(self.clock, self.queue, limit=1, places=self.places)
         self.reads = ReadBudget(self.clock, per_job=Rate(1, 0.01))
         self.intake = Intake(self.store, self.queue, self.memory, self.gate, self.reads)
 
@@ -88,7 +91,7 @@ async def test_p05_an_object_that_is_gone_leaves_store_memory_gate_and_queue(
     assert job is not None
     assert await parts.wanted()
     facts = parts.memory.of(job)
-    parts.gate.throttled("group", MODEL, KEY, NOW, None)
+    assert parts.gate.ask(job, "group") is Answer.GO
     parts.reads.take("group", KEY)
     parts.queue.add_after(KEY, 1.0)
     if by_a_write_first:
@@ -100,7 +103,8 @@ async def test_p05_an_object_that_is_gone_leaves_store_memory_gate_and_queue(
     assert parts.memory.of(job) is not facts
     parts.clock.advance(1000.0)
     assert not await parts.wanted()
-    assert parts.gate.wait("group", MODEL, OTHER, NOW) is None, "nobody stands in front"
+    other = a_job(namespace=OTHER.namespace, name=OTHER.name)
+    assert parts.gate.ask(other, "group") is Answer.GO, "nobody stands in front"
     parts.reads.take("group", KEY)
     with pytest.raises(Delayed):
         parts.reads.take("group", KEY)

@@ -16,6 +16,7 @@ def settings(*, create_timeout: float = 25.0, **changed: Any) -> ControllerSetti
         "default_api_key_secret": ("gemini-api-key", "api-key"),
         "namespaces": (),
         "workers": 16,
+        "max_open_batches_per_key": 100,
         "submit_grace": 60.0,
         "sweep_interval": 900.0,
         "credentials_ttl": 60.0,

@@ -1,0 +1,121 @@
+"""A gate with a store behind it, jobs of every kind in front of it, and whom it has woken."""
+
+import random
+from datetime import timedelta
+from typing import Any
+
+from gemini_operator.controller.clock import Clock
+from gemini_operator.controller.gate import Answer, Gate, Queue
+from gemini_operator.controller.job import Job, Key, KeyRef
+from gemini_operator.controller.places import Places
+from gemini_operator.controller.store import Store
+from tests.unit.controller.builders import NOW, a_job, an_attempt, time
+from tests.unit.controller.clocks import ManualClock
+
+DEFAULT = ("gemini-api-key", "api-key")
+GROUP = "group-1"
+
+
+def api_key(job: Job) -> KeyRef:
+    return job.api_key(DEFAULT)
+
+
+def a_gate(clock: Clock, queue: Queue, *, limit: int = 100, places: Places | None = None) -> Gate:
+    return Gate(clock, places or Places(api_key), queue, limit=limit, rng=random.Random(0))
+
+
+class Woken:
+    """A queue that only remembers; of several alarms of a key the first counts, as in the real one."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.now: list[Key] = []
+        self.alarms: dict[Key, float] = {}
+
+    def add(self, key: Key) -> None:
+        self.alarms.pop(key, None)
+        if key not in self.now:
+            self.now.append(key)
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        due = self._clock.monotonic() + seconds
+        self.alarms[key] = min(due, self.alarms.get(key, due))
+
+    def take(self) -> list[Key]:
+        """Everybody who has been woken until now, once."""
+        due = [key for key, at in self.alarms.items() if at <= self._clock.monotonic()]
+        for key in due:
+            self.add(key)
+        woken, self.now = self.now, []
+        return woken
+
+
+class Entrance:
+    """The gate, and the store that tells it who holds a place."""
+
+    def __init__(self, limit: int = 2, *, seed: int = 0, clock: ManualClock | None = None) -> None:
+        self.clock = clock or ManualClock()
+        self.queue = Woken(self.clock)
+        self.places = Places(api_key)
+        self.store = Store(self.places.changed)
+        self.gate = Gate(self.clock, self.places, self.queue, limit=limit, rng=random.Random(seed))
+        self._version = 100
+
+    def put(self, name: str, age: int = 0, status: Any = None, **spec: Any) -> Key:
+        """A job `namespace/name` that came `age` seconds after the first; a new version if known."""
+        namespace, _, name = name.rpartition("/")
+        self._version += 1
+        job = a_job(
+            spec=spec,
+            status=status,
+            namespace=namespace or "team-a",
+            name=name,
+            uid=f"uid-of-{namespace}-{name}",
+            resourceVersion=str(self._version),
+            creationTimestamp=time(NOW + timedelta(seconds=age)),
+        )
+        self.store.put(job)
+        return job.key
+
+    def job(self, key: Key) -> Job:
+        job = self.store.get(key)
+        assert job is not None
+        return job
+
+    def ask(self, key: Key, group: str = GROUP) -> Answer:
+        return self.gate.ask(self.job(key), group)
+
+    def asks_to_go(self, *keys: Key, group: str = GROUP) -> list[Key]:
+        """Who of them is told to go, asking in this order."""
+        return [key for key in keys if self.ask(key, group) is Answer.GO]
+
+    def throttled(self, key: Key, retry_after: float | None = None, group: str = GROUP) -> float:
+        return self.gate.throttled(group, self.job(key), retry_after)
+
+    def passed(self, key: Key, group: str = GROUP) -> None:
+        self.gate.passed(group, self.job(key))
+
+    def write(self, key: Key, **status: Any) -> None:
+        """Another version of the job, with this status."""
+        known = self.job(key)
+        age = int((known.created - NOW).total_seconds())
+        spec = known.spec.model_dump(by_alias=True, exclude_none=True, mode="json")
+        self.put("/".join(key), age, status, **spec)
+
+    def write_ahead(self, key: Key) -> None:
+        self.write(key, state="Submitting", attempt=an_attempt())
+
+    def clear(self, key: Key) -> None:
+        """The attempt has come to nothing."""
+        self.write(key, state="Queued")
+
+    def end(self, key: Key) -> None:
+        self.write(key, state="Succeeded", attempt=an_attempt(), completionTime=time())
+
+    def send(self, key: Key, group: str = GROUP) -> bool:
+        """A whole pass over a job whose create succeeds; whether it was sent."""
+        if self.ask(key, group) is not Answer.GO:
+            return False
+        self.write_ahead(key)
+        self.passed(key, group)
+        return True
