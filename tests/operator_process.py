@@ -35,6 +35,14 @@ CONTROLLER_RULES: list[Mapping[str, list[str]]] = [
     {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create"]},
     {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
 ]
+LEASE_RULES: list[Mapping[str, list[str]]] = [
+    {
+        "apiGroups": ["coordination.k8s.io"],
+        "resources": ["leases"],
+        "verbs": ["get", "create", "update"],
+    },
+]
+"""Of the controller, in its own namespace."""
 RECEIVER_RULES: list[Mapping[str, list[str]]] = [
     {"apiGroups": [GROUP], "resources": ["geminibatchjobs/status"], "verbs": ["patch"]},
 ]
@@ -115,15 +123,14 @@ class Process:
 
     def _address(self, offset: int) -> str | None:
         assert self._process is not None
+        ended = self._process.poll() is not None
         text = self.log.read_bytes()[offset:].decode(errors="replace")
-        if self._process.poll() is not None:
-            raise RuntimeError(f"the {self.command} has ended: {text}")
         lines = [line for line in text.splitlines() if line.startswith("listening on ")]
-        return (
-            lines[0].removeprefix("listening on ").replace("0.0.0.0", "127.0.0.1")
-            if lines
-            else None
-        )
+        if lines:
+            return lines[0].removeprefix("listening on ").replace("0.0.0.0", "127.0.0.1")
+        if ended:
+            raise RuntimeError(f"the {self.command} has ended: {text}")
+        return None
 
     def _end(self, number: signal.Signals) -> int:
         if self._process is None:
@@ -273,6 +280,21 @@ class Operator:
         self.kubectl("wait", "--for=condition=Complete", f"gbj/{name}", f"--timeout={timeout:g}s")
         return self.status(name)
 
+    def submitted(self, name: str, **spec: Any) -> str:
+        """Apply a job with inline requests, wait for its batch and answer with the batch's name."""
+        self.apply(inline_job(name, **spec))
+        self.wait_condition(name, "Submitted")
+        return str(self.status(name)["batchName"])
+
+    def set(self, name: str, **spec: Any) -> None:
+        """Change members of the job's spec."""
+        self.kubectl("patch", "gbj", name, "--type=merge", "-p", json.dumps({"spec": spec}))
+
+    def annotate(self, name: str, **annotations: str) -> None:
+        """Set annotations of our group, dashes for underscores."""
+        given = [f"{GROUP}/{key.replace('_', '-')}={value}" for key, value in annotations.items()]
+        self.kubectl("annotate", "--overwrite", "gbj", name, *given)
+
     def patch_status(self, name: str, patch: list[dict[str, Any]]) -> None:
         """A JSON patch of the status as the cluster's administrator."""
         body = json.dumps(patch)
@@ -299,12 +321,17 @@ def kubeconfigs(
     `home`: another namespace for the accounts, whose rights are then cluster-wide.
     """
     paths = {}
-    for name, rules in (("controller", CONTROLLER_RULES), ("receiver", RECEIVER_RULES)):
+    for name, rules, at_home in (
+        ("controller", CONTROLLER_RULES, LEASE_RULES),
+        ("receiver", RECEIVER_RULES, []),
+    ):
         account, api = Account(home or namespace, name), control_plane.api
         account.create(api)
-        account.grant(api, rules, cluster_wide=bool(home))
+        account.grant(api, rules if home else [*rules, *at_home], cluster_wide=bool(home))
+        if home and at_home:
+            account.grant(api, at_home, cluster_wide=False)
         token = account.token(api, seconds=3600)
-        access.wait_effective(api, token, rules, namespace=account.namespace)
+        access.wait_effective(api, token, [*rules, *at_home], namespace=account.namespace)
         path = directory / f"{name}.kubeconfig"
         paths[name] = account.write_kubeconfig(api, path, seconds=3600)
     return paths

@@ -11,17 +11,17 @@ HEAD = ("API group", "resource", "verbs")
 RBAC = Path(__file__).parents[1] / "local" / "rbac.yaml"
 
 
-def access(process: str) -> str:
-    """One row for each rule of the process's ClusterRole."""
-    return table(HEAD, (_row(rule) for rule in rules(process)))
+def access(process: str, kind: str = "ClusterRole") -> str:
+    """One row for each rule of the process's ClusterRole, or of its Role in its own namespace."""
+    return table(HEAD, (_row(rule) for rule in rules(process, kind)))
 
 
-def rules(process: str) -> list[dict[str, list[str]]]:
-    """The rules of `gemini-operator-<process>`."""
+def rules(process: str, kind: str = "ClusterRole") -> list[dict[str, list[str]]]:
+    """The rules of the ClusterRole or Role `gemini-operator-<process>`."""
     every = list(yaml.safe_load_all(RBAC.read_text(encoding="utf-8")))
     name = f"gemini-operator-{process}"
     role: dict[str, Any] = next(
-        each for each in every if each["kind"] == "ClusterRole" and each["metadata"]["name"] == name
+        each for each in every if each["kind"] == kind and each["metadata"]["name"] == name
     )
     return list(role["rules"])
 

@@ -23,6 +23,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "reasons later": partial(reasons, later=True),
     "metrics": metrics,
     "access controller": partial(access, "controller"),
+    "access leader": partial(access, "controller", "Role"),
     "access receiver": partial(access, "receiver"),
 }
 

@@ -20,7 +20,7 @@ from gemini_operator.emulator.addresses import Prefix
 from gemini_operator.emulator.app import Emulator, Settings
 from gemini_operator.emulator.schedule import RetrySchedule, Schedule
 from tests.markdown import commands, fences, inline_code, prose, rows, slugs, text_of
-from tests.operator_process import CONTROLLER_RULES, RECEIVER_RULES
+from tests.operator_process import CONTROLLER_RULES, LEASE_RULES, RECEIVER_RULES
 
 PROJECT = Path(__file__).parents[2]
 DOCS = PROJECT / "docs"
@@ -39,7 +39,13 @@ HOSTS = {
     "semver.org",
 }
 # Words of the same shape that are no hosts: API groups, and a place for one.
-NO_HOSTS = {"gemini-operator.io", "geminibatchjob.gemini-operator.io", "events.k8s.io", "host"}
+NO_HOSTS = {
+    "coordination.k8s.io",
+    "events.k8s.io",
+    "gemini-operator.io",
+    "geminibatchjob.gemini-operator.io",
+    "host",
+}
 KINDS = ("SUBMITTED", "COMPLETE", "FAILED", "SUSPENDED", "STALLED")
 DIAGRAMS = ("flowchart LR", "sequenceDiagram", "stateDiagram-v2")
 
@@ -172,6 +178,7 @@ def test_metrics_are_named_as_they_are_exposed() -> None:
 
 def test_rights_are_those_that_the_tests_run_with() -> None:
     assert access.rules("controller") == CONTROLLER_RULES
+    assert access.rules("controller", "Role") == LEASE_RULES
     assert access.rules("receiver") == RECEIVER_RULES
 
 

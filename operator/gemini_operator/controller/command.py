@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gemini_operator.controller.election_settings import ElectionSettings
 from gemini_operator.controller.process import Controller
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.gemini import environment
@@ -95,6 +96,35 @@ def _secret_ref(_ctx: click.Context, _param: click.Parameter, value: str) -> tup
     type=click.FloatRange(1.0),
     help="Seconds between two comparisons of the watch with a list.",
 )
+@click.option(
+    "--leader-elect",
+    is_flag=True,
+    help="Let several controllers run: one works, the others stand by. Every one needs it.",
+)
+@click.option("--lease-name", default="gemini-operator", help="The Lease that the leader holds.")
+@click.option(
+    "--lease-namespace",
+    show_default="the process's own",
+    help="The namespace of the Lease.",
+)
+@click.option(
+    "--lease-duration",
+    default=15,
+    type=click.IntRange(1),
+    help="Seconds without a renewal after which another controller takes over.",
+)
+@click.option(
+    "--lease-renew-deadline",
+    default=10.0,
+    type=click.FloatRange(0.1),
+    help="Seconds without a renewal after which the leader ends; below --lease-duration.",
+)
+@click.option(
+    "--lease-retry-period",
+    default=2.0,
+    type=click.FloatRange(0.05),
+    help="Seconds between two renewals; below --lease-renew-deadline.",
+)
 @options.process_options
 def controller(log_format: str, log_level: str, **given: object) -> None:
     """Submit GeminiBatchJobs to Google, follow them, deliver their results."""
@@ -111,9 +141,17 @@ def _settings(given: dict[str, object]) -> ControllerSettings:
         allow_insecure=given.pop("allow_insecure_gemini"),  # type: ignore[arg-type]
         trust_env=given.pop("trust_proxy_environment"),  # type: ignore[arg-type]
     )
+    election = ElectionSettings(
+        enabled=given.pop("leader_elect"),  # type: ignore[arg-type]
+        name=given.pop("lease_name"),  # type: ignore[arg-type]
+        namespace=given.pop("lease_namespace"),  # type: ignore[arg-type]
+        duration=given.pop("lease_duration"),  # type: ignore[arg-type]
+        renew_deadline=given.pop("lease_renew_deadline"),  # type: ignore[arg-type]
+        retry_period=given.pop("lease_retry_period"),  # type: ignore[arg-type]
+    )
     listed = str(given.pop("namespaces")).split(",")
     namespaces = tuple(name.strip() for name in listed if name.strip())
-    return ControllerSettings(gemini=gemini, namespaces=namespaces, **given)  # type: ignore[arg-type]
+    return ControllerSettings(gemini=gemini, election=election, namespaces=namespaces, **given)  # type: ignore[arg-type]
 
 
 async def _run(given: dict[str, object]) -> int:

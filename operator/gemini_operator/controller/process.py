@@ -13,6 +13,7 @@ from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.gate import Gate
 from gemini_operator.controller.intake import Intake
 from gemini_operator.controller.job import Job, KeyRef
+from gemini_operator.controller.leadership import leadership
 from gemini_operator.controller.lifecycle.view import Rules
 from gemini_operator.controller.listing import Lister
 from gemini_operator.controller.notices import Notices
@@ -58,7 +59,8 @@ class Controller:
         self._queue = KeyedQueue(self._clock)
         self._kube = KubeClient(connection)
         self._batch_jobs = BatchJobs(self._kube)
-        self._clients = GeminiClients(settings.gemini)
+        self._leadership = leadership(settings.election, connection, self._clock)
+        self._clients = GeminiClients(settings.gemini, may_send=self._leadership.valid)
         self._gate = Gate(
             self._clock, self._places, self._queue, limit=settings.max_open_batches_per_key
         )
@@ -153,17 +155,20 @@ class Controller:
         self._watch.start()
         await self._expected.wait()
         log.info("every job has been seen", jobs=len(self._store))
-        await self._roll_call.call()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._relist())
+            await self._leadership.acquire()
+            await self._roll_call.call()
             tasks.create_task(self._workers.run())
             tasks.create_task(self._lister.run())
-            tasks.create_task(self._relist())
 
     async def _relist(self) -> None:
+        """Standbys do so too: whoever takes over goes by what it has seen."""
         while True:
             await asyncio.sleep(self._settings.relist_interval)
             await self._expected.refresh()
-            await self._roll_call.repeat()
+            if self._leadership.valid():
+                await self._roll_call.repeat()
 
     async def _drain(self, work: asyncio.Task[None]) -> None:
         log.info("stopping")
@@ -171,6 +176,8 @@ class Controller:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
         await self._lister.close()
+        # Nothing acts any more: whoever stands by need not wait for the rest.
+        await self._leadership.release()
         await self._watch.stop()
         await self._notices.drain()
         await self._clients.aclose()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gemini_operator.controller.election_settings import ElectionSettings
 from gemini_operator.gemini.settings import GeminiSettings
 
 
@@ -17,6 +18,7 @@ class ControllerSettings:
     """
 
     gemini: GeminiSettings
+    election: ElectionSettings
     public_url: str | None
     callback_keys_dir: Path | None
     callback_signing_key: str | None

@@ -136,6 +136,10 @@ class Election:
                     if not tries_left:
                         raise
 
+    async def close(self) -> None:
+        """Close the client."""
+        await self._client.close()
+
     @asynccontextmanager
     async def _one_try(self) -> AsyncIterator[None]:
         try:

@@ -11,8 +11,8 @@ from local import binaries
 from local.control_plane import ControlPlane
 from tests.emulator_process import EmulatorProcess
 from tests.integration.controller.conftest import SLOW
-from tests.integration.receiver.peers import ApiRoad, send, through
-from tests.operator_process import Operator, Process, inline_job
+from tests.integration.receiver.peers import ApiRoad, send
+from tests.operator_process import Operator, Process, inline_job, through
 from tests.waiting import eventually
 
 CRDS = Path(__file__).parents[3] / "crds"
@@ -76,7 +76,7 @@ def test_p04_the_end_of_kopf_ends_the_process_with_status_1(
         controller = Process(
             "controller",
             tmp_path / "controller.log",
-            *("--kubeconfig", str(through(control_plane.kubeconfig, road))),
+            *("--kubeconfig", str(through(control_plane.kubeconfig, road.url))),
             *("--namespaces", namespace),
             *("--health-host", "127.0.0.1", "--metrics-port", "0"),
         )

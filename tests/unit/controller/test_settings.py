@@ -5,11 +5,13 @@ import pytest
 
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.gemini.settings import GeminiSettings
+from tests.unit.controller.test_election_settings import election
 
 
 def settings(*, create_timeout: float = 25.0, **changed: Any) -> ControllerSettings:
     known: dict[str, Any] = {
         "gemini": GeminiSettings(create_timeout=create_timeout),
+        "election": election(),
         "public_url": "https://receiver.example",
         "callback_keys_dir": Path("keys"),
         "callback_signing_key": "key-1",
