@@ -5,18 +5,12 @@ from tests.operator_process import QUICK_GRACE, Operator, inline_job
 from tests.waiting import eventually
 
 SCHEDULE = NEVER
-CONTROLLER_ARGS = QUICK_GRACE
-
-
-def submitted(operator: Operator, name: str, **spec: object) -> str:
-    """Apply a job and wait until it has its batch; answers with the batch's name."""
-    operator.apply(inline_job(name, **spec))
-    operator.wait_condition(name, "Submitted")
-    return str(operator.status(name)["batchName"])
+# A Secret is read again in less time than a kubectl takes.
+CONTROLLER_ARGS = (*QUICK_GRACE, "--credentials-ttl", "0.1")
 
 
 def test_p21_deleting_a_running_job_deletes_its_batch(shared: Operator, name: str) -> None:
-    submitted(shared, name)
+    shared.submitted(name)
     cancels = shared.emulator.requests("batches.cancel")
     shared.kubectl("delete", "gbj", name, "--timeout=30s")
     assert shared.batches_of(name) == []
@@ -26,7 +20,7 @@ def test_p21_deleting_a_running_job_deletes_its_batch(shared: Operator, name: st
 def test_p21_deleting_a_finished_job_deletes_its_batch_and_keeps_the_results(
     shared: Operator, name: str
 ) -> None:
-    batch = submitted(shared, name, output={"configMap": {"name": name}})
+    batch = shared.submitted(name, output={"configMap": {"name": name}})
     shared.emulator.job(batch, "succeed")
     shared.wait_complete(name)
     shared.kubectl("delete", "gbj", name, "--timeout=30s")
@@ -35,7 +29,7 @@ def test_p21_deleting_a_finished_job_deletes_its_batch_and_keeps_the_results(
 
 
 def test_orphan_leaves_the_batch(shared: Operator, name: str) -> None:
-    submitted(shared, name, deletionPolicy="Orphan")
+    shared.submitted(name, deletionPolicy="Orphan")
     cancels = shared.emulator.requests("batches.cancel")
     shared.kubectl("delete", "gbj", name, "--timeout=30s")
     assert len(shared.batches_of(name)) == 1
@@ -68,15 +62,15 @@ def test_p22_a_namespace_with_a_running_job_goes_away_and_so_does_the_batch(
 ) -> None:
     operator = cluster_operator
     operator.start()
-    submitted(operator, "job")
+    operator.submitted("job")
     operator.control_plane.kubectl("delete", "namespace", operator.namespace, "--wait=false")
     eventually(lambda: operator.batches() == [], timeout=30)
     eventually(lambda: not operator.exists("job"), timeout=30)
 
 
 def test_s07_a_forged_batch_name_makes_us_cancel_nothing(shared: Operator, name: str) -> None:
-    victim = submitted(shared, f"{name}-victim")
-    submitted(shared, name)
+    victim = shared.submitted(f"{name}-victim")
+    shared.submitted(name)
     cancels = shared.emulator.requests("batches.cancel")
     forged = ("/status/batchName", "/status/attempt/batchName")
     shared.patch_status(name, [{"op": "replace", "path": p, "value": victim} for p in forged])
@@ -89,11 +83,39 @@ def test_s11_a_key_that_was_swapped_before_the_deletion_is_reported(
     shared: Operator, name: str
 ) -> None:
     shared.put_key("emulator-demo-0000000001", name=name)
-    submitted(shared, name, apiKeySecretRef={"name": name, "key": "api-key"})
+    shared.submitted(name, apiKeySecretRef={"name": name, "key": "api-key"})
     shared.put_key("emulator-other-0000000001", name=name)
     shared.kubectl("delete", "gbj", name, "--wait=false")
     eventually(lambda: "CredentialsChanged" in shared.events_of(name), timeout=20)
     assert shared.exists(name)
     shared.put_key("emulator-demo-0000000001", name=name)
+    eventually(lambda: not shared.exists(name), timeout=20)
+    assert shared.batches_of(name) == []
+
+
+def test_force_delete_lets_the_object_go_at_once_and_names_what_is_left(
+    shared: Operator, name: str
+) -> None:
+    batch = shared.submitted(name)
+    shared.emulator.fault("batches.get", "status", status=503, count=1000)
+    shared.kubectl("delete", "gbj", name, "--wait=false")
+    blocked = shared.wait_condition(name, "Stalled", "DeletionBlocked")
+    assert "force-delete" in blocked["message"]
+    shared.annotate(name, force_delete="true")
+    eventually(lambda: not shared.exists(name), timeout=10)
+    shared.emulator.clear_faults()
+    assert [left["name"] for left in shared.batches_of(name)] == [batch]
+    eventually(lambda: "BatchLeftBehind" in shared.events_of(name))
+    assert "DeletionBlocked" in shared.events_of(name)
+
+
+def test_p21_a_deletion_goes_on_by_itself_when_google_answers_again(
+    shared: Operator, name: str
+) -> None:
+    shared.submitted(name)
+    shared.emulator.fault("batches.delete", "status", status=503, count=1000)
+    shared.kubectl("delete", "gbj", name, "--wait=false")
+    shared.wait_condition(name, "Stalled", "DeletionBlocked")
+    shared.emulator.clear_faults()
     eventually(lambda: not shared.exists(name), timeout=20)
     assert shared.batches_of(name) == []

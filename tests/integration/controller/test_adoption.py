@@ -1,0 +1,112 @@
+"""`adopt`: a batch that exists already becomes a job's, exactly one job's (rule P25)."""
+
+from typing import Any
+
+from tests.emulator_process import OTHER_PROJECT_KEY
+from tests.integration.controller.conftest import NEVER
+from tests.operator_process import QUICK_GRACE, Operator, inline_job
+from tests.waiting import eventually
+
+SCHEDULE = NEVER
+CONTROLLER_ARGS = (*QUICK_GRACE, "--sweep-interval", "1")
+
+
+def adoption(name: str, batch: str, previous: str | None = None, **spec: Any) -> dict[str, Any]:
+    """A job that adopts."""
+    job = inline_job(name, deletionPolicy="Delete", **spec)
+    del job["spec"]["input"]
+    job["spec"]["adopt"] = {"batchName": batch, **({"previousUID": previous} if previous else {})}
+    return job
+
+
+def orphaned(operator: Operator, name: str) -> tuple[str, str]:
+    """The batch of a job that was deleted, and that job's uid."""
+    batch = operator.submitted(name, deletionPolicy="Orphan")
+    uid = operator.get(name)["metadata"]["uid"]
+    operator.kubectl("delete", "gbj", name, "--timeout=20s")
+    return batch, uid
+
+
+def test_p25_a_running_batch_is_adopted_followed_and_delivered(shared: Operator, name: str) -> None:
+    batch, uid = orphaned(shared, name)
+    creates = shared.emulator.requests("batches.create")
+    shared.apply(adoption(name, batch, uid, output={"configMap": {"name": name}}))
+    shared.wait_condition(name, "Submitted", "Adopted")
+    assert "Adopted" in eventually(lambda: shared.events_of(name))
+    shared.emulator.job(batch, "succeed")
+    shared.wait_complete(name)
+    assert shared.results(name)
+    assert shared.emulator.requests("batches.create") == creates
+    shared.kubectl("delete", "gbj", name, "--timeout=20s")
+    assert batch not in [b["name"] for b in shared.batches()]
+
+
+def test_p25_a_finished_batch_is_adopted_and_delivered_at_once(shared: Operator, name: str) -> None:
+    batch, uid = orphaned(shared, name)
+    shared.emulator.job(batch, "succeed")
+    shared.apply(adoption(name, batch, uid, output={"configMap": {"name": name}}))
+    shared.wait_complete(name)
+    assert shared.results(name)
+
+
+def test_p25_shutdown_cancels_an_adopted_batch(shared: Operator, name: str) -> None:
+    batch, uid = orphaned(shared, name)
+    shared.apply(adoption(name, batch, uid))
+    shared.wait_condition(name, "Submitted", "Adopted")
+    shared.set(name, shutdown="Cancel")
+    shared.wait_condition(name, "Failed", "Cancelled")
+
+
+def test_p25_an_unknown_name_and_the_wrong_key_are_clear_errors(
+    shared: Operator, name: str
+) -> None:
+    shared.apply(adoption(name, "batches/nothing"))
+    failed = shared.wait_condition(name, "Failed", "RemoteNotFound")
+    assert "batches/nothing" in failed["message"]
+    assert "batchName" not in shared.status(name)
+
+    batch, uid = orphaned(shared, f"{name}-first")
+    shared.put_key(OTHER_PROJECT_KEY, name=name)
+    key = {"name": name, "key": "api-key"}
+    shared.apply(adoption(f"{name}-other", batch, uid, apiKeySecretRef=key))
+    shared.wait_condition(f"{name}-other", "Failed", "RemoteNotFound")
+
+
+def test_p25_a_batch_of_another_job_is_refused_without_naming_the_holder(
+    shared: Operator, name: str
+) -> None:
+    batch = shared.submitted(f"{name}-owner")
+    shared.apply(adoption(name, batch))
+    failed = shared.wait_condition(name, "Failed", "AlreadyAdopted")
+    assert f"{name}-owner" not in failed["message"]
+    assert shared.status(f"{name}-owner")["batchName"] == batch
+
+
+def test_s06_a_batch_with_another_objects_token_is_refused(shared: Operator, name: str) -> None:
+    batch, uid = orphaned(shared, f"{name}-first")
+    shared.apply(adoption(name, batch))
+    failed = shared.wait_condition(name, "Failed", "AdoptionRefused")
+    assert uid not in failed["message"]
+    cancels = shared.emulator.requests("batches.cancel")
+    shared.kubectl("delete", "gbj", name, "--timeout=20s")
+    assert shared.emulator.requests("batches.cancel") == cancels
+    assert batch in [b["name"] for b in shared.batches()]
+
+
+def test_p25_of_several_jobs_exactly_one_has_the_batch(shared: Operator, name: str) -> None:
+    batch, uid = orphaned(shared, name)
+    names = [f"{name}-{number}" for number in range(5)]
+    shared.apply(*(adoption(one, batch, uid) for one in names))
+
+    def settled() -> bool:
+        return all(
+            shared.condition(one, "Submitted").get("status") == "True"
+            or shared.condition(one, "Failed").get("status") == "True"
+            for one in names
+        )
+
+    eventually(settled, timeout=20)
+    holders = [one for one in names if shared.condition(one, "Submitted")["status"] == "True"]
+    assert len(holders) == 1
+    others = [one for one in names if one not in holders]
+    assert {shared.condition(one, "Failed")["reason"] for one in others} == {"AlreadyAdopted"}
