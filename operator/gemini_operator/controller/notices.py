@@ -2,19 +2,26 @@
 
 import asyncio
 import hashlib
+from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from gemini_operator.api import group
+from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.view import Notice
 from gemini_operator.kube import events
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import AlreadyExists, KubeError
+from gemini_operator.kube.errors import AlreadyExists, Forbidden, KubeError
 from gemini_operator.telemetry import sanitize
 from gemini_operator.telemetry.logs import get_logger
 
 IN_FLIGHT = 200
+REMEMBERED = 4096
+
+# Seconds before the same thing is said again.
+AGAIN = 60.0
 
 log = get_logger(__name__)
 
@@ -23,13 +30,14 @@ class Notices:
     """
     Posts Events beside the work: one that cannot be posted delays nothing and is only logged.
 
-    An Event's name is derived from the job, the reason and the attempt, so that a pass that runs
-    twice posts it once.
+    An Event's name is derived from the job, the reason and the attempt, so that the same thing said
+    again raises the count of one Event, and that at most once a minute.
     """
 
     def __init__(self, kube: KubeClient, clock: Clock) -> None:
         self._kube = kube
         self._clock = clock
+        self._series: OrderedDict[str, _Series] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def post(self, job: Job, notices: Iterable[Notice]) -> None:
@@ -47,20 +55,62 @@ class Notices:
 
     async def _post(self, job: Job, notice: Notice) -> None:
         try:
-            await events.post(
-                self._kube,
-                regarding=regarding(job),
-                reason=notice.reason.value,
-                type="Warning" if notice.warning else "Normal",
-                note=sanitize.text(notice.note),
-                action=notice.reason.value,
-                now=self._clock.now(),
-                name=_name(job, notice),
-            )
-        except AlreadyExists:
-            return
+            await self._say(regarding(job), _name(job, notice), notice)
+        except Forbidden as error:
+            if error.namespace_terminating and notice.reason == Reason.BATCH_LEFT_BEHIND:
+                await self._say_elsewhere(job, notice)
         except KubeError as error:
             log.warning("an Event was not posted", reason=notice.reason.value, error=str(error))
+
+    async def _say(self, regarding: dict[str, str], name: str, notice: Notice) -> None:
+        series = self._remember(f"{regarding.get('namespace')}/{name}")
+        if series.count and self._clock.monotonic() - series.said < AGAIN:
+            return
+        series.said = self._clock.monotonic()
+        series.count += 1
+        try:
+            await self._create(regarding, name, notice)
+        except AlreadyExists:
+            series.count = max(2, series.count)
+            namespace, now = regarding.get("namespace", "default"), self._clock.now()
+            await events.repeat(
+                self._kube, namespace=namespace, name=name, count=series.count, now=now
+            )
+
+    async def _create(self, regarding: dict[str, str], name: str, notice: Notice) -> None:
+        await events.post(
+            self._kube,
+            regarding=regarding,
+            reason=notice.reason.value,
+            type="Warning" if notice.warning else "Normal",
+            note=sanitize.text(notice.note),
+            action=notice.reason.value,
+            now=self._clock.now(),
+            name=name,
+        )
+
+    async def _say_elsewhere(self, job: Job, notice: Notice) -> None:
+        """In `default`: a namespace that is being deleted takes no Events (rule P22)."""
+        namespace, name = job.key
+        about = {"apiVersion": "v1", "kind": "Namespace", "name": namespace}
+        note = f"{group.KIND} {namespace}/{name}: {notice.note}"
+        try:
+            await self._say(about, _name(job, notice), replace(notice, note=note))
+        except KubeError as error:
+            log.warning("an Event was not posted", reason=notice.reason.value, error=str(error))
+
+    def _remember(self, name: str) -> "_Series":
+        series = self._series.setdefault(name, _Series())
+        self._series.move_to_end(name)
+        if len(self._series) > REMEMBERED:
+            self._series.popitem(last=False)
+        return series
+
+
+@dataclass
+class _Series:
+    count: int = 0
+    said: float = 0.0
 
 
 def regarding(job: Job) -> dict[str, str]:

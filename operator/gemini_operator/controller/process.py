@@ -4,8 +4,10 @@ import asyncio
 import signal
 
 from gemini_operator.callbacks.keys import KeyDirectory
+from gemini_operator.controller.actions import Collaborators
 from gemini_operator.controller.adopter import Adopter
 from gemini_operator.controller.callback import CallbackAddresses
+from gemini_operator.controller.cleanup import Cleanup
 from gemini_operator.controller.clock import Clock, SystemClock
 from gemini_operator.controller.credentials import Credentials
 from gemini_operator.controller.expected import Expected
@@ -21,7 +23,7 @@ from gemini_operator.controller.observer import Observer
 from gemini_operator.controller.places import Places
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.reads import ReadBudget
-from gemini_operator.controller.reconciler import Collaborators, Reconciler
+from gemini_operator.controller.reconciler import Reconciler
 from gemini_operator.controller.roll_call import RollCall
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.controller.store import Store
@@ -119,6 +121,7 @@ class Controller:
                     self._clock,
                     refused_retry=self._settings.credentials_ttl,
                 ),
+                cleanup=Cleanup(credentials, writer, self._notices),
                 adopter=Adopter(self._kube, self._batch_jobs, self._settings.namespaces or None),
                 observer=Observer(credentials, self._reads),
                 writer=writer,

@@ -127,12 +127,10 @@ def test_results_beyond_a_config_map_fail_and_stay_at_google(shared: Operator, n
 
 
 def test_fields_of_later_versions_are_refused_in_words(shared: Operator, name: str) -> None:
-    shared.apply(inline_job(name, activeDeadlineSeconds=60))
+    shared.apply(inline_job(name, output={"object": {"uri": "s3://bucket/results"}}))
     condition = shared.wait_condition(name, "Stalled", "NotSupportedYet")
-    assert "spec.activeDeadlineSeconds" in condition["message"]
-    patch = json.dumps({"spec": {"activeDeadlineSeconds": None}})
-    shared.kubectl("patch", "gbj", name, "--type=merge", "-p", patch)
-    shared.wait_complete(name)
+    assert "spec.output.object" in condition["message"]
+    assert shared.batches_of(name) == []
 
 
 def config_map(name: str, text: str) -> dict[str, Any]:
