@@ -56,12 +56,16 @@ class Forwarder:
         self._requests.set()
         self._answers.set()
 
-    def close(self) -> None:
-        """Break every connection and take no further one."""
-        self._end(self._listener)
+    def interrupt(self) -> None:
+        """Break every connection, lose what waits in it, and pass on what comes next."""
         for end in tuple(self._open):
             self._end(end)
         self.unblock()
+
+    def close(self) -> None:
+        """Break every connection and take no further one."""
+        self._end(self._listener)
+        self.interrupt()
 
     def instead_of(self, connection: Connection) -> Connection:
         """The same server by this way."""

@@ -118,7 +118,7 @@ class Writer:
         Write the name of a batch that exists: tried until it lands, whatever else is written.
 
         Raises:
-            Stale: the object is gone, another one, or has another attempt (rule P14).
+            Stale: the object is gone, another one, or has another attempt or batch (rule P14).
         """
         patch = patches.name_batch(job.uid, attempt_id, fields)
         tries = 0
@@ -131,7 +131,8 @@ class Writer:
                 raise Stale from None
             except errors.KubeError as error:
                 if isinstance(error, errors.Invalid) and not error.has_causes:
-                    raise Stale from None
+                    await self._landed(job, attempt_id, fields)
+                    return
                 log.warning(
                     "a batch name is not written yet",
                     namespace=job.key.namespace,
@@ -141,6 +142,14 @@ class Writer:
                 delay = NAMING_DELAYS[min(tries, len(NAMING_DELAYS) - 1)]
                 await asyncio.sleep(max(delay, error.retry_after or 0.0))
                 tries += 1
+
+    async def _landed(self, job: Job, attempt_id: str, fields: Mapping[str, Any]) -> None:
+        """The name is there already, by a try whose answer was lost; raises `Stale` if it isn't."""
+        status = (await self.refresh(job)).get("status") or {}
+        attempt = status.get("attempt") or {}
+        wanted = attempt_id, fields["attempt/batchName"]
+        if (attempt.get("id"), attempt.get("batchName")) != wanted:
+            raise Stale
 
     async def _send_status(self, job: Job, patch: Mapping[str, Any]) -> Job:
         with self._stale_on_conflict():

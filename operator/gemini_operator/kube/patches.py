@@ -44,7 +44,10 @@ def status_patch(
 
 
 def name_batch(uid: str, attempt_id: str, fields: Mapping[str, Any]) -> JsonPatch:
-    """A JSON patch that holds only for this object and this attempt, whatever else has changed.
+    """A JSON patch for an attempt without a batch, whatever else of the object has changed.
+
+    Once the attempt has one it is refused: it may come late, from a process that was suspended,
+    and must not write what was true before over what has become of the job since.
 
     `fields`: values by path under the status, `attempt/batchName` or `batchName` for example; the
     parent of each must exist. Raise ValueError for the receiver's field.
@@ -52,7 +55,8 @@ def name_batch(uid: str, attempt_id: str, fields: Mapping[str, Any]) -> JsonPatc
     if any(path.partition("/")[0] == RECEIVERS_FIELD for path in fields):
         raise ValueError(f"{RECEIVERS_FIELD} is the receiver's to write")
     added = [_add(f"/status/{path}", value) for path, value in fields.items()]
-    return [_test_uid(uid), _test_attempt(attempt_id), *added]
+    unnamed = _test("/status/attempt/batchName", None)
+    return [_test_uid(uid), _test_attempt(attempt_id), unnamed, *added]
 
 
 def record_event(uid: str, attempt_id: str, event: Mapping[str, Any]) -> JsonPatch:

@@ -13,6 +13,7 @@ from tests.integration.kube.conftest import JobMaker
 FINALIZER = "gemini-operator.io/batch"
 FOREIGN = "example.com/other"
 ATTEMPT = "0123456789abcdef"
+NAMED = {"attempt/batchName": "batches/1", "batchName": "batches/1"}
 OTHER_ATTEMPT = "fedcba9876543210"
 OTHER_UID = "00000000-0000-4000-8000-000000000000"
 EVENT = {
@@ -174,23 +175,38 @@ async def test_the_controller_does_not_touch_an_event_recorded_before_its_write(
 async def test_a_batch_name_lands_whatever_the_receiver_writes_meanwhile(
     jobs: BatchJobs, make_job: JobMaker
 ) -> None:
+    async def record(job: dict[str, Any], number: int) -> None:
+        event = {**EVENT, "id": f"event-{number}"}
+        body = patches.record_event(job["metadata"]["uid"], ATTEMPT, event)
+        await jobs.patch_status(*key(job), body, merge=False)
+
+    async def name(job: dict[str, Any]) -> None:
+        body = patches.name_batch(job["metadata"]["uid"], ATTEMPT, NAMED)
+        await jobs.patch_status(*key(job), body, merge=False)
+
+    for number in range(5):
+        job = make_job(f"job-{number}", status={"attempt": attempt()})
+        records = [record(job, number) for number in range(10)]
+        await asyncio.gather(*records[:5], name(job), *records[5:])
+        status = (await jobs.get(*key(job)))["status"]
+        assert status["batchName"] == status["attempt"]["batchName"] == "batches/1"
+        assert status["lastEvent"]["id"].startswith("event-")
+
+
+async def test_p14_a_batch_name_that_comes_late_changes_nothing(
+    jobs: BatchJobs, make_job: JobMaker
+) -> None:
+    """A leader that was suspended after its create must not reopen what another one has ended."""
     job = make_job(status={"attempt": attempt()})
-    uid = job["metadata"]["uid"]
-
-    async def record(number: int) -> None:
-        body = patches.record_event(uid, ATTEMPT, {**EVENT, "id": f"event-{number}"})
+    body = patches.name_batch(job["metadata"]["uid"], ATTEMPT, {**NAMED, "state": "Pending"})
+    named = await jobs.patch_status(*key(job), body, merge=False)
+    ended = {**named["status"], "state": "Succeeded"}
+    patch = patches.status_patch(named["status"], ended, version(named))
+    await jobs.patch_status(*key(job), patch, merge=True)
+    with pytest.raises(Invalid) as refused:
         await jobs.patch_status(*key(job), body, merge=False)
-
-    async def name(number: int) -> None:
-        value = f"batches/{number}"
-        fields = {"attempt/batchName": value, "batchName": value}
-        body = patches.name_batch(uid, ATTEMPT, fields)
-        await jobs.patch_status(*key(job), body, merge=False)
-
-    await asyncio.gather(*(write(n) for n in range(20) for write in (record, name)))
-    status = (await jobs.get(*key(job)))["status"]
-    assert status["batchName"] == status["attempt"]["batchName"]
-    assert status["lastEvent"]["id"].startswith("event-")
+    assert not refused.value.has_causes
+    assert (await jobs.get(*key(job)))["status"]["state"] == "Succeeded"
 
 
 @pytest.mark.parametrize(

@@ -126,11 +126,12 @@ def test_removing_an_absent_finalizer_is_nothing_to_send() -> None:
     assert patches.remove_finalizer({"uid": UID}, FINALIZER) == []
 
 
-def test_a_batch_name_is_bound_to_object_and_attempt() -> None:
+def test_a_batch_name_is_bound_to_object_and_attempt_without_one() -> None:
     fields = {"attempt/batchName": "batches/1", "batchName": "batches/1"}
     assert patches.name_batch(UID, "00ff", fields) == [
         {"op": "test", "path": "/metadata/uid", "value": UID},
         {"op": "test", "path": "/status/attempt/id", "value": "00ff"},
+        {"op": "test", "path": "/status/attempt/batchName", "value": None},
         {"op": "add", "path": "/status/attempt/batchName", "value": "batches/1"},
         {"op": "add", "path": "/status/batchName", "value": "batches/1"},
     ]
