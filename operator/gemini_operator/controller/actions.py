@@ -146,7 +146,8 @@ class Actions:
                 assert_never(decision)
 
     async def _submit(self, view: View, number: int) -> None:
-        credential = await self._credential(view)
+        with self._with.submitter.place(view.job):
+            credential = await self._credential(view)
         outcome = await self._with.submitter.submit(view, number, credential)
         if isinstance(outcome, Write):
             await self.write(view, outcome)

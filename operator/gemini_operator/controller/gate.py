@@ -89,6 +89,9 @@ class Gate:
         self.learn(self._places.api_key(job), group)
         asking = self._enter(job)
         known = self._group(asking)
+        if asking.keeps and known.total > self._limit:
+            # The place that is kept for it was one of another key.
+            asking.become(known, State.WAITING)
         if not asking.keeps:
             self._advance(known, asking=job.key)
         if asking.keeps:
@@ -162,7 +165,7 @@ class Gate:
             one.become(self._group(one), State.OUT)
         new = self._groups.move(ref, group)
         for one, state in zip(moving, states, strict=True):
-            one.become(new, state)
+            one.become(new, State.WAITING if state is State.CALLED else state)
         self._refresh(new)
         if old is not None:
             self._refresh(old)

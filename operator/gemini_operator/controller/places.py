@@ -56,7 +56,7 @@ class Places:
 
     def changed(self, before: Job | None, after: Job | None) -> None:
         """The newest version of an object is `after`; `None` when it is gone."""
-        if before is not None and (after is None or after.uid != before.uid):
+        if before is not None and not self._same(before, after):
             self._release(before)
             if self._watcher is not None:
                 self._watcher.gone(before.key)
@@ -64,6 +64,11 @@ class Places:
             self._take(after)
         elif after is not None:
             self._release(after)
+
+    def _same(self, before: Job, after: Job | None) -> bool:
+        if after is None or after.uid != before.uid:
+            return False
+        return self.api_key(after) == self.api_key(before)
 
     def _take(self, job: Job) -> None:
         ref = self.api_key(job)

@@ -114,7 +114,7 @@ class Submitter:
         if answer is not Answer.GO:
             return submission.queued(view, WAITS_FOR[answer], "", UNTIL_CALLED)
         # After `Stale` the next pass comes at once.
-        with self._place(job, kept_on=(Stale,)):
+        with self.place(job, kept_on=(Stale,)):
             batch_input = await self._input(view)
         if isinstance(batch_input, Write):
             self._gate.leave(job.key)
@@ -122,7 +122,7 @@ class Submitter:
         return await self._create(view, number, credential, batch_input)
 
     @contextmanager
-    def _place(self, job: Job, *, kept_on: tuple[type[Exception], ...]) -> Iterator[None]:
+    def place(self, job: Job, *, kept_on: tuple[type[Exception], ...] = ()) -> Iterator[None]:
         """A job that fails before its write-ahead keeps its place from nobody."""
         try:
             yield
@@ -163,7 +163,7 @@ class Submitter:
             api_key_fingerprint=credential.fingerprint(view.job.uid),
         )
         # A write-ahead without an answer may have landed.
-        with self._place(view.job, kept_on=(Stale, Unavailable)):
+        with self.place(view.job, kept_on=(Stale, Unavailable)):
             # First, as it may fail: from the write-ahead on an attempt counts as sent.
             request = self._submission(view, attempt, batch_input)
             job = await self._writer.status(view, submission.written_ahead(view, attempt))

@@ -63,12 +63,13 @@ class Entrance:
 
     def put(self, name: str, age: int = 0, status: Any = None, **spec: Any) -> Key:
         """A job `namespace/name` that came `age` seconds after the first; a new version if known."""
-        namespace, _, name = name.rpartition("/")
+        namespace, name = name.rpartition("/")[::2]
+        namespace = namespace or "team-a"
         self._version += 1
         job = a_job(
             spec=spec,
             status=status,
-            namespace=namespace or "team-a",
+            namespace=namespace,
             name=name,
             uid=f"uid-of-{namespace}-{name}",
             resourceVersion=str(self._version),
@@ -94,6 +95,14 @@ class Entrance:
 
     def passed(self, key: Key, group: str = GROUP) -> None:
         self.gate.passed(group, self.job(key))
+
+    def meets_429(self, key: Key, retry_after: float | None = None, group: str = GROUP) -> float:
+        """A whole pass over a job that is told to go and throttled; the seconds it has to wait."""
+        assert self.ask(key, group) is Answer.GO
+        self.write_ahead(key)
+        delay = self.throttled(key, retry_after, group)
+        self.clear(key)
+        return delay
 
     def write(self, key: Key, **status: Any) -> None:
         """Another version of the job, with this status."""

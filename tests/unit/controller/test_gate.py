@@ -223,6 +223,21 @@ def test_p23_a_place_that_is_kept_moves_with_the_secret(entrance: Entrance) -> N
     assert entrance.asks_to_go(*others) == others[:1]
 
 
+@pytest.mark.parametrize("told_to_go", [False, True])
+def test_p23_a_call_for_one_key_is_none_for_another(told_to_go: bool) -> None:
+    """Found by a history: the Secret got the key of a full line, and its job went all the same."""
+    entrance = Entrance(limit=1)
+    [first, moving] = some(entrance, "a/1", "b/1")
+    entrance.gate.learn(api_key(entrance.job(moving)), OTHER_GROUP)
+    entrance.gate.expect([entrance.job(moving)])
+    assert entrance.queue.take() == [moving]
+    assert not told_to_go or entrance.ask(moving, OTHER_GROUP) is Answer.GO
+    assert entrance.send(first)
+    assert entrance.ask(moving, GROUP) is Answer.FULL
+    entrance.end(first)
+    assert entrance.queue.take() == [moving]
+
+
 def test_p23_batches_that_were_open_before_the_start_hold_their_places(
     entrance: Entrance,
 ) -> None:
