@@ -11,7 +11,7 @@ from gemini_operator.api.status import Attempt
 from gemini_operator.controller import disposer
 from gemini_operator.controller.credentials import Credential
 from gemini_operator.controller.job import from_object
-from gemini_operator.controller.lifecycle import adoption
+from gemini_operator.controller.lifecycle import adoption, submission
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.view import View, Write
 from gemini_operator.kube.batch_jobs import BatchJobs
@@ -56,7 +56,7 @@ class Adopter:
             await self._check_output(view)
         except config_map.DeliveryRefused as error:
             message = f"Nothing was adopted, for the results would have no place: {error}."
-            return adoption.ended(view, Reason.DELIVERY_FAILED, message)
+            return submission.failed(view, Reason.DELIVERY_FAILED, "", message)
         batch = await disposer.look(credential.client, terms.batch_name)
         return adoption.settled(view, terms, batch, _record(view, terms, credential))
 

@@ -27,12 +27,17 @@ RULES = Rules(create_timeout=25.0, submit_grace=60.0)
 
 INLINE = {"inline": [{"key": "a", "request": {"contents": []}}]}
 TO_CONFIG_MAP = {"configMap": {"name": "results"}}
+ADOPTS = {"input": None, "deletionPolicy": "Orphan", "adopt": {"batchName": BATCH}}
 
 JSON = dict[str, Any]
 
 
 def time(moment: datetime = NOW) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def ago(seconds: float) -> str:
+    return time(NOW - timedelta(seconds=seconds))
 
 
 def a_job(
@@ -85,6 +90,12 @@ def submitted(**members: Any) -> JSON:
         "conditions": [a_condition("Submitted", "True", "Submitted")],
         **members,
     }
+
+
+def cancelling(*conditions: JSON, **members: Any) -> JSON:
+    """The status of a job whose batch we have begun to cancel; with conditions of its own."""
+    said = a_condition("Submitted", "True", "Submitted")
+    return submitted(state="Cancelling", conditions=[said, *conditions], **members)
 
 
 def unnamed(**members: Any) -> JSON:

@@ -42,11 +42,11 @@ def decide(view: View) -> Decision | None:
 
 
 def refused(view: View, terms: Terms, holders: Iterable[Holder]) -> Write | None:
-    """End the job if another one has the batch, or has the older claim."""
+    """End the job if another one has the batch, or has the older claim and may yet have it."""
     others = [one for one in holders if not _gives_way(one, terms)]
     mine = (view.job.created, view.job.uid)
-    if any(one.has_it or (one.created, one.uid) < mine for one in others):
-        return ended(view, Reason.ALREADY_ADOPTED)
+    if any(one.has_it or (not one.over and (one.created, one.uid) < mine) for one in others):
+        return submission.failed(view, Reason.ALREADY_ADOPTED, "")
     return None
 
 
@@ -57,9 +57,9 @@ def settled(view: View, terms: Terms, batch: Summary | None, attempt: Attempt) -
             f"{terms.batch_name} is not found with this job's API key: correct spec.adopt.batchName "
             "or use the key of the project that submitted it."
         )
-        return ended(view, Reason.REMOTE_NOT_FOUND, message)
+        return submission.failed(view, Reason.REMOTE_NOT_FOUND, "", message)
     if _belongs_to_another(view, terms, batch):
-        return ended(view, Reason.ADOPTION_REFUSED)
+        return submission.failed(view, Reason.ADOPTION_REFUSED, "")
     status = view.revise(
         attempt=attempt,
         batch_name=batch.name,
@@ -72,12 +72,6 @@ def settled(view: View, terms: Terms, batch: Summary | None, attempt: Attempt) -
     status = healed(view.condition(status, SUBMITTED, True, Reason.ADOPTED, message))
     note = Reason.ADOPTED.explain(f"It is {batch.name}.")
     return Write(status, (Notice(Reason.ADOPTED, note),))
-
-
-def ended(view: View, reason: Reason, message: str | None = None) -> Write:
-    """Without the claim: nobody else must be kept from the batch by a job that has not got it."""
-    write = submission.failed(view, reason, "", message)
-    return Write(view.revise(write.status, batch_name=None), write.notices)
 
 
 def _gives_way(holder: Holder, terms: Terms) -> bool:

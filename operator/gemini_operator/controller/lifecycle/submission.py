@@ -77,8 +77,8 @@ def requests_of(summary: Summary) -> Requests | None:
 
 
 def without_attempt(view: View) -> Status:
-    """A definite refusal clears the attempt: nothing of it can be at Google."""
-    return view.revise(attempt=None, state="Queued")
+    """A definite refusal clears the attempt: nothing of it can be at Google, nor is a claim kept."""
+    return view.revise(attempt=None, batch_name=None, state="Queued")
 
 
 def queued(view: View, reason: Reason, detail: str, seconds: float) -> Write:
