@@ -1,6 +1,6 @@
 """A missing, broken or refused API key stalls the job with a reason, and heals by itself."""
 
-from gemini_operator.api.conditions import STALLED, find, without_condition
+from gemini_operator.api.conditions import STALLED, SUSPENDED, find, without_condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Write
@@ -51,15 +51,12 @@ def healed(status: Status) -> Status:
 
 def ended(status: Status) -> Status:
     """`status` of a job that has ended: nobody is needed any more, and nothing is suspended."""
-    return status.model_copy(
-        update={
-            "conditions": tuple(
-                condition
-                for condition in status.conditions
-                if condition.type != STALLED and condition.reason != Reason.SUSPENDING
-            )
-        }
-    )
+    over = (Reason.SUSPENDING, Reason.SUSPENDED)
+    conditions = without_condition(status.conditions, STALLED)
+    said = find(conditions, SUSPENDED)
+    if said is not None and said.reason in over:
+        conditions = without_condition(conditions, SUSPENDED)
+    return status.model_copy(update={"conditions": tuple(conditions)})
 
 
 def decide(view: View) -> Decision | None:

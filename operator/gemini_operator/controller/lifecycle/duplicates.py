@@ -7,7 +7,7 @@ from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, SupersededAttempt
 from gemini_operator.controller.job import Job
-from gemini_operator.controller.lifecycle import resolution, search, submission
+from gemini_operator.controller.lifecycle import resolution, search, submission, suspension
 from gemini_operator.controller.lifecycle.view import Decision, Dispose, Notice, View, Write
 from gemini_operator.gemini.remote import Summary
 
@@ -61,7 +61,12 @@ def _adopt(view: View, attempt: SupersededAttempt, matches: tuple[Summary, ...])
 def _moved_back(view: View, attempt: SupersededAttempt, match: Summary) -> Write:
     others = tuple(a for a in view.status.superseded_attempts if a.id != attempt.id)
     again = Attempt.model_validate(attempt.model_dump(exclude={"reason"}))
-    status = view.revise(attempt=again, superseded_attempts=others)
+    status = view.revise(
+        suspension.lifted(view, view.status),
+        attempt=again,
+        superseded_attempts=others,
+        start_time=view.status.start_time or view.now,
+    )
     status = submission.named(replace(view, job=replace(view.job, status=status)), match)
     return Write(status, (submission.submitted(match),))
 

@@ -5,6 +5,7 @@ So that a deletion of the job takes the batch along, and a person can look it up
 
 from typing import Any, Final
 
+from gemini_operator.api.conditions import STALLED, without_condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, Status, SupersededAttempt
 from gemini_operator.controller.lifecycle.view import View
@@ -22,11 +23,20 @@ CLEARED: Final[dict[str, Any]] = {
 
 
 def retired(view: View, reason: Reason) -> Status:
-    """The status without its current attempt, which is kept on record with `reason`."""
-    attempt = view.status.attempt
+    """
+    The status without its current attempt, which is kept on record with `reason`.
+
+    Its event and its troubles are over with it: neither is the next attempt's.
+    """
+    status, attempt, event = view.status, view.status.attempt, view.status.last_event
     if attempt is None:
-        return view.revise(**CLEARED)
-    return view.revise(**CLEARED, superseded_attempts=recorded(view.status, attempt, reason))
+        raise ValueError("there is no attempt to retire")
+    return view.revise(
+        **CLEARED,
+        superseded_attempts=recorded(status, attempt, reason),
+        observed_event_id=event.id if event else status.observed_event_id,
+        conditions=tuple(without_condition(status.conditions, STALLED)),
+    )
 
 
 def recorded(

@@ -14,8 +14,6 @@ from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Wa
 
 def asked(view: View) -> bool:
     """Whether the open batch has to go: suspended now, or when its cancel was begun."""
-    if view.job.finished:
-        return False
     return view.job.spec.suspend or begun(view)
 
 
@@ -34,6 +32,14 @@ def decide(view: View) -> Decision | None:
     if is_true(view.status.conditions, SUSPENDED):
         return Write(_resumed(view, view.status), (_notice(Reason.RESUMED),))
     return None
+
+
+def lifted(view: View, status: Status) -> Status:
+    """`status` of a job that has a batch again: it is not suspended, or not any more."""
+    if not is_true(status.conditions, SUSPENDED):
+        return status
+    reason = Reason.SUSPENDING if view.job.spec.suspend else Reason.RESUMED
+    return view.condition(status, SUSPENDED, False, reason)
 
 
 def ended(view: View, retired_for: Reason) -> Write:
