@@ -5,6 +5,7 @@ from enum import Enum
 from gemini_operator.api.conditions import SUSPENDED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
+from gemini_operator.controller.facts import Cancellation
 from gemini_operator.controller.lifecycle import deadline, suspension
 from gemini_operator.controller.lifecycle.view import (
     Cancel,
@@ -33,23 +34,29 @@ class Cause(Enum):
 
 
 def cause(view: View) -> Cause | None:
-    """The strongest cause: shutdown before deadline before suspend (rule P16)."""
+    """
+    The strongest cause: shutdown before deadline before suspend (rule P16).
+
+    What was begun is seen through; of the causes only a deadline can be taken back meanwhile.
+    """
     if view.job.spec.shutdown is not None:
         return Cause.SHUTDOWN
     if deadline.exceeded(view):
         return Cause.DEADLINE
-    return Cause.SUSPENSION if suspension.asked(view) else None
+    if suspension.asked(view):
+        return Cause.SUSPENSION
+    return Cause.DEADLINE if view.status.state == STATE else None
 
 
 def shown(view: View, state: str | None) -> str | None:
     """The state of a job whose open batch was looked at: `state`, or that it is being cancelled."""
-    return STATE if view.status.state == STATE and cause(view) is not None else state
+    return STATE if view.status.state == STATE else state
 
 
 def read_due(view: View) -> bool:
     """Whether a batch that we have cancelled is to be looked at now; no callback may come."""
-    cancelling = _under_way(view)
-    return cancelling and view.facts.cancel is not None and view.facts.cancel.due <= view.monotonic
+    cancel = _under_way(view)
+    return cancel is not None and cancel.due <= view.monotonic
 
 
 def decide(view: View, remote: Remote | None) -> Decision | None:
@@ -59,18 +66,22 @@ def decide(view: View, remote: Remote | None) -> Decision | None:
         return None
     if isinstance(remote, Gone | Unreadable):
         return None
-    marked = _marked(view, why)
-    if marked is not None:
-        return marked
-    cancel = view.facts.cancel
-    if not _under_way(view) or cancel is None or view.monotonic - cancel.sent >= AGAIN:
-        return Cancel(attempt.batch_name)
+    return _marked(view, why) or _sent(view, attempt.batch_name)
+
+
+def _sent(view: View, batch: str) -> Decision:
+    cancel = _under_way(view)
+    if cancel is None or view.monotonic - cancel.sent >= AGAIN:
+        return Cancel(batch)
     return Wait(max(0.0, cancel.due - view.monotonic))
 
 
-def _under_way(view: View) -> bool:
+def _under_way(view: View) -> Cancellation | None:
+    """The cancel that this process has sent for the current batch."""
     cancel, attempt = view.facts.cancel, view.status.attempt
-    return cancel is not None and attempt is not None and cancel.batch == attempt.batch_name
+    if cancel is None or attempt is None or cancel.batch != attempt.batch_name:
+        return None
+    return cancel
 
 
 def _marked(view: View, why: Cause) -> Write | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from gemini_operator.api.conditions import COMPLETE, FAILED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import OutputStatus, Requests, Status
-from gemini_operator.controller.lifecycle import cancellation, retries, suspension
+from gemini_operator.controller.lifecycle import cancellation, refresh, retries, suspension
 from gemini_operator.controller.lifecycle.cancellation import Cause
 from gemini_operator.controller.lifecycle.credentials import ended
 from gemini_operator.controller.lifecycle.submission import requests_of
@@ -60,28 +60,41 @@ def undeliverable(view: View, observation: Observation, reason: Reason, detail: 
 
 
 def _ended_badly(view: View, summary: Summary) -> Write:
-    state, reason = ENDS.get(summary.outcome, ("Failed", Reason.REMOTE_FAILED))
-    counted = reason is not Reason.CANCELLED
-    why, detail = cancellation.cause(view), summary.error or ""
-    if why is Cause.SUSPENSION and (not counted or retries.allowed(view)):
-        return _suspended(view, reason, counted)
-    if why is None and counted and retries.allowed(view):
-        return retries.again(view, reason, detail)
-    if why is Cause.DEADLINE and not counted:
+    """Suspended, or tried again, where that was asked for; failed otherwise."""
+    why = cancellation.cause(view)
+    if summary.outcome is Outcome.CANCELLED:
+        return _cancelled(view, summary, why)
+    if why is Cause.SUSPENSION and retries.allowed(view):
+        _, reason = ENDS[summary.outcome]
+        write = suspension.ended(view, reason)
+        return replace(write, status=_counting(view, write.status))
+    return _broken(view, summary, again=why is None and retries.allowed(view))
+
+
+def _cancelled(view: View, summary: Summary, why: Cause | None) -> Write:
+    if why is Cause.SUSPENSION:
+        return suspension.ended(view, Reason.SUSPENDED)
+    state, reason = ENDS[summary.outcome]
+    if why is Cause.DEADLINE:
         state, reason = "Failed", Reason.DEADLINE_EXCEEDED
-    elif counted and view.job.spec.backoff_limit > 0 and not retries.allowed(view):
+    status = view.revise(_last_look(view, summary), state=state)
+    return _failed(view, status, reason, summary.error or "")
+
+
+def _broken(view: View, summary: Summary, *, again: bool) -> Write:
+    (state, reason), detail = ENDS[summary.outcome], summary.error or ""
+    if again:
+        return retries.again(view, reason, detail)
+    if view.job.spec.backoff_limit > 0 and not retries.allowed(view):
         detail = f"The last end: {reason.explain(detail)}"
         reason = Reason.BACKOFF_LIMIT_EXCEEDED
-    status = view.revise(
-        _last_look(view, summary), state=state, failures=view.status.failures + int(counted)
-    )
+    status = _counting(view, view.revise(_last_look(view, summary), state=state))
     return _failed(view, status, reason, detail)
 
 
-def _suspended(view: View, reason: Reason, counted: bool) -> Write:
-    write = suspension.ended(view, reason if counted else Reason.SUSPENDED)
-    failures = view.status.failures + int(counted)
-    return replace(write, status=view.revise(write.status, failures=failures))
+def _counting(view: View, status: Status) -> Status:
+    """`status` with one more failure, counted in the write that records it (rule P15)."""
+    return view.revise(status, failures=view.status.failures + 1)
 
 
 def _failed(view: View, status: Status, reason: Reason, detail: str) -> Write:
@@ -97,6 +110,7 @@ def _last_look(view: View, summary: Summary) -> Status:
         requests=requests_of(summary) or view.status.requests,
         completion_time=view.now,
         observed_event_id=event.id if event else view.status.observed_event_id,
+        observed_request=refresh.pending(view) or view.status.observed_request,
     )
 
 
