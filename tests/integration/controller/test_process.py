@@ -125,6 +125,9 @@ def test_p05_jobs_that_went_while_nobody_watched_are_forgotten(operator: Operato
     ("args", "said"),
     [
         (("--create-timeout", "31"), "--submit-grace"),
+        (("--lease-duration", "10"), "--lease-renew-deadline"),
+        (("--lease-retry-period", "10"), "--lease-renew-deadline"),
+        (("--lease-name", "a/b"), "--lease-name"),
         (("--public-url", "https://example.com"), "--callback-keys-dir"),
         (("--public-url", "example.com"), "must be like"),
         (("--default-api-key-secret", "name-only"), "NAME/KEY"),
