@@ -3,6 +3,7 @@
 import json
 import shutil
 import string
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ SUCCEEDED, FAILED = "BATCH_STATE_SUCCEEDED", "BATCH_STATE_FAILED"
 CANCELLED, EXPIRED = "BATCH_STATE_CANCELLED", "BATCH_STATE_EXPIRED"
 
 _ALPHABET = string.ascii_lowercase + string.digits
+_REMEMBERED = 10_000
 _ID_LENGTH = 36
 """As long as Google's, so that `files/batch-<id>` is longer than the File API's 40 characters."""
 
@@ -65,9 +67,13 @@ class Batch:
 
 
 class Batches:
-    """All batches of all projects, in memory and on disk."""
+    """All batches of all projects, in memory and on disk.
+
+    `removed` is for whoever looks on: the last ones that were, forgotten with the process.
+    """
 
     def __init__(self, root: Path) -> None:
+        self.removed: deque[Batch] = deque(maxlen=_REMEMBERED)
         self._root = root
         self._batches: dict[str, Batch] = {}
         self._unfinished: dict[str, set[str]] = {}
@@ -124,6 +130,7 @@ class Batches:
 
     def remove(self, batch: Batch) -> None:
         if self._batches.pop(batch.id, None):
+            self.removed.append(batch)
             self._unfinished[batch.project].discard(batch.id)
             (self._root / batch.id / "batch.json").unlink(missing_ok=True)
             shutil.rmtree(self._root / batch.id, ignore_errors=True)
@@ -131,6 +138,7 @@ class Batches:
     def clear(self) -> None:
         for batch in self:
             self.remove(batch)
+        self.removed.clear()
 
     def _index(self, batch: Batch) -> None:
         self._batches[batch.id] = batch

@@ -69,6 +69,7 @@ class Control:
         del request
         return {
             "jobs": [_job(batch) for batch in self._batches],
+            "deletedJobs": [_job(batch) for batch in self._batches.removed],
             "files": [
                 {"name": f"files/{f.id}", "displayName": f.display_name, "project": f.project}
                 for f in self._files
@@ -159,4 +160,5 @@ def _job(batch: Batch) -> dict[str, object]:
         "model": batch.model,
         "priority": batch.priority,
         "createTime": rfc3339(batch.created),
+        "endTime": None if batch.ended is None else rfc3339(batch.ended),
     }

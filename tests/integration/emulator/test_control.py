@@ -32,6 +32,24 @@ async def test_state_shows_jobs_files_requests_and_deliveries(
 
 
 @started_with("--schedule", "pending=1h,running=1h")
+async def test_a_job_that_was_deleted_is_still_shown_as_such(
+    emulator: EmulatorProcess, gemini: Gemini
+) -> None:
+    """What was created and may be billed can be counted, whatever became of it."""
+    name = await gemini.create(displayName="deleted")
+    emulator.job(name, "cancel")
+    await gemini.call("DELETE", name)
+    state = emulator.state()
+    assert state["jobs"] == []
+    (job,) = state["deletedJobs"]
+    assert (job["name"], job["displayName"]) == (name, "deleted")
+    assert job["state"] == "BATCH_STATE_CANCELLED"
+    assert job["endTime"] >= job["createTime"]
+    emulator.reset()
+    assert emulator.state()["deletedJobs"] == []
+
+
+@started_with("--schedule", "pending=1h,running=1h")
 @pytest.mark.parametrize(
     ("action", "state", "code"),
     [
