@@ -64,7 +64,6 @@ class Reason(StrEnum):
         ),
     )
     CANCELLING = ("Cancelling", "The batch is being cancelled at Google, which may take a while.")
-    CALLBACK_RECEIVED = ("CallbackReceived", "A signed callback asked for a look at the batch.")
 
     # Ends
     SUCCEEDED = ("Succeeded", "Every request succeeded and the results are in their place.")
@@ -226,7 +225,6 @@ class Reason(StrEnum):
             "please report it."
         ),
     )
-    RESOLVED = ("Resolved", "What was in the way is gone.")
 
     # Only in Events
     DUPLICATE_CANCELLED = (

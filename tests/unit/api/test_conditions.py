@@ -72,7 +72,7 @@ def test_the_transition_time_stays_while_the_status_does() -> None:
 
 def test_the_transition_time_moves_with_the_status() -> None:
     [healed] = with_condition(
-        stalled(), conditions.STALLED, False, Reason.RESOLVED, generation=1, now=LATER
+        stalled(), conditions.STALLED, False, Reason.RESUMED, generation=1, now=LATER
     )
 
     assert (healed.status, healed.last_transition_time) == ("False", LATER)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from gemini_operator.api.conditions import COMPLETE, FAILED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import OutputStatus, Requests, Status
-from gemini_operator.controller.lifecycle import cancellation, refresh, retries, suspension
+from gemini_operator.controller.lifecycle import cancellation, refresh, retries, stuck, suspension
 from gemini_operator.controller.lifecycle.cancellation import Cause
 from gemini_operator.controller.lifecycle.credentials import ended
 from gemini_operator.controller.lifecycle.submission import requests_of
@@ -106,6 +106,7 @@ def _failed(view: View, status: Status, reason: Reason, detail: str) -> Write:
 def _last_look(view: View, summary: Summary) -> Status:
     event = view.status.last_event
     return view.revise(
+        stuck.told(view, view.status, summary),
         gemini_state=summary.state,
         requests=requests_of(summary) or view.status.requests,
         completion_time=view.now,

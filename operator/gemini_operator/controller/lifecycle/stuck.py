@@ -32,14 +32,18 @@ def remaining(view: View) -> float | None:
 
 
 def shown(view: View, status: Status, summary: Summary) -> Status:
-    """`status` after a look at an open batch: since when Google shows its state."""
+    """`status` after a look at an open batch, which may be overdue."""
+    status = told(view, status, summary)
+    return _stalled(view, status, summary) if overdue(view) else status
+
+
+def told(view: View, status: Status, summary: Summary) -> Status:
+    """`status` with the condition `Submitted` saying since when Google shows the batch's state."""
     said = find(status.conditions, SUBMITTED)
     if said is not None and summary.state != view.status.gemini_state:
         reason = Reason.ADOPTED if said.reason == Reason.ADOPTED else Reason.SUBMITTED
         status = view.condition(status, SUBMITTED, True, reason, since(view, reason, summary))
-    if not overdue(view):
-        return status
-    return _stalled(view, status, summary)
+    return status
 
 
 def since(view: View, reason: Reason, summary: Summary) -> str:

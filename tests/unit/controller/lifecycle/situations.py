@@ -1,0 +1,315 @@
+"""Every situation that `docs/lifecycle.md` speaks of, brought about; each answers with a status."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.status import Attempt, Status
+from gemini_operator.controller.facts import Facts, Refusal
+from gemini_operator.controller.lifecycle import (
+    adoption,
+    completion,
+    credentials,
+    deletion,
+    policies,
+    submission,
+)
+from gemini_operator.controller.lifecycle.adoption import Holder
+from gemini_operator.controller.lifecycle.view import Gone, Remote, View
+from gemini_operator.gemini import errors
+from tests.unit.controller.builders import (
+    ATTEMPT,
+    BATCH,
+    FINGERPRINT,
+    NOW,
+    OTHER_UID,
+    UID,
+    a_batch,
+    a_condition,
+    a_sighting,
+    a_view,
+    an_observation,
+    note,
+    seen,
+    submitted,
+    unnamed,
+    written,
+)
+
+SITUATIONS: dict[str, Callable[[], Status]] = {}
+
+CANCELLING = {"state": "Cancelling"}
+SUSPENDING = a_condition("Suspended", "False", "Suspending")
+ADOPT = {"input": None, "deletionPolicy": "Delete", "adopt": {"batchName": BATCH}}
+CLAIMED = {"state": "Pending", "batchName": BATCH}
+RECORD = Attempt(id=ATTEMPT, number=1, start_time=NOW, api_key_fingerprint=FINGERPRINT)
+
+
+def situation(title: str) -> Callable[[Callable[[], Status]], Callable[[], Status]]:
+    def note_down(make: Callable[[], Status]) -> Callable[[], Status]:
+        assert title not in SITUATIONS, title
+        SITUATIONS[title] = make
+        return make
+
+    return note_down
+
+
+def decided(view: View, remote: Remote | None = None) -> Status:
+    """The status that a pass writes."""
+    return written(policies.decide(view, remote))
+
+
+def after(status: dict[str, Any], google: str = "", **spec: Any) -> Status:
+    """What a pass makes of a job whose batch Google shows in that state."""
+    view = a_view(spec=spec, status=status)
+    return decided(view, seen(f"BATCH_STATE_{google}") if google else None)
+
+
+# On the way to Google
+
+
+@situation("The batch is being created")
+def creating() -> Status:
+    return submission.written_ahead(a_view(), RECORD)
+
+
+@situation("As many batches as allowed are open for the API key")
+def full() -> Status:
+    return submission.queued(a_view(), Reason.QUEUED, "", 1.0).status
+
+
+@situation("Google throttles the API key and model")
+def throttled() -> Status:
+    view = a_view(status=unnamed())
+    view.facts.refusal = Refusal(ATTEMPT, errors.Throttled("429"), 5.0)
+    return decided(view)
+
+
+@situation("Google has the batch and has not begun")
+def pending() -> Status:
+    return submission.named(a_view(status=unnamed()), a_batch(state="BATCH_STATE_PENDING"))
+
+
+@situation("Google works on the batch")
+def running() -> Status:
+    return after(submitted(geminiState="BATCH_STATE_PENDING", state="Pending"), "RUNNING")
+
+
+@situation("Google did not say whether it created the batch")
+def unclear() -> Status:
+    view = a_view(status=submission.written_ahead(a_view(), RECORD).dump())
+    assert view.facts.search is not None
+    policies.decide(view, None)
+    return view.status
+
+
+@situation("It cannot be told whether there is a batch, or which one")
+def ambiguous() -> Status:
+    view = a_view(status=unnamed())
+    note(view, a_sighting(a_batch("batches/one"), a_batch("batches/two")))
+    return decided(view)
+
+
+# Waiting for a person, or for something to be put right
+
+
+@situation("The Secret with the API key is missing or unusable")
+def no_key() -> Status:
+    return credentials.stalled(a_view(), Reason.CREDENTIALS_MISSING, "").status
+
+
+@situation("Google refuses the API key")
+def refused_key() -> Status:
+    view = a_view(status=unnamed())
+    view.facts.refusal = Refusal(ATTEMPT, errors.CredentialsRejected("401"), 5.0)
+    return decided(view)
+
+
+@situation("The ConfigMap with the input is missing")
+def no_input() -> Status:
+    return credentials.stalled(a_view(), Reason.INPUT_MISSING, "").status
+
+
+@situation("The batch is not found, and the Secret holds another API key")
+def other_key() -> Status:
+    return decided(a_view(status=submitted()), Gone(same_key=False))
+
+
+@situation("Google has not ended the batch after 49 hours")
+def stuck() -> Status:
+    view = a_view(status=submitted(), now=NOW + timedelta(hours=49))
+    return decided(view, seen())
+
+
+@situation("The job uses a field of a later version")
+def unsupported() -> Status:
+    return decided(a_view(spec={"output": {"object": {"uri": "s3://bucket"}}}))
+
+
+@situation("The job is deleted and Google does not answer")
+def blocked() -> Status:
+    return written(deletion.blocked(a_view(status=submitted(), deleting=True), "503."))
+
+
+# Suspended
+
+
+@situation("The job was created suspended")
+def created_suspended() -> Status:
+    return after({}, suspend=True)
+
+
+@situation("The job is suspended while its batch runs")
+def suspending() -> Status:
+    return after(submitted(), suspend=True)
+
+
+@situation("The batch of a suspended job has been cancelled")
+def suspended() -> Status:
+    status = submitted(**CANCELLING)
+    status["conditions"] = [*status["conditions"], SUSPENDING]
+    return after(status, "CANCELLED", suspend=True)
+
+
+@situation("The job is resumed")
+def resumed() -> Status:
+    suspended = a_condition("Suspended", "True", "Suspended")
+    return after({"state": "Suspended", "conditions": [suspended]})
+
+
+# Ended by its owner
+
+
+@situation("Shutdown, or the deadline, while the batch runs")
+def cancelling() -> Status:
+    return after(submitted(), shutdown="Cancel")
+
+
+@situation("Shutdown, and the batch has been cancelled")
+def shut_down() -> Status:
+    return after(submitted(**CANCELLING), "CANCELLED", shutdown="Cancel")
+
+
+@situation("Shutdown before anything was submitted")
+def shut_down_early() -> Status:
+    return after({}, shutdown="Cancel")
+
+
+@situation("Cancel was asked for, and Google finished first")
+def finished_first() -> Status:
+    return after(submitted(**CANCELLING), "SUCCEEDED", shutdown="Cancel")
+
+
+@situation("The deadline has passed, and the batch has been cancelled")
+def too_late() -> Status:
+    status = submitted(startTime="2025-01-01T00:00:00Z", **CANCELLING)
+    return after(status, "CANCELLED", activeDeadlineSeconds=60)
+
+
+# Ended by Google
+
+
+@situation("Every request succeeded")
+def succeeded() -> Status:
+    return after(submitted(), "SUCCEEDED")
+
+
+@situation("Single requests failed, few or all")
+def partly() -> Status:
+    return decided(a_view(status=submitted()), seen("BATCH_STATE_SUCCEEDED", stats=(3, 2, 1, 0)))
+
+
+@situation("Google ended the batch as failed")
+def failed() -> Status:
+    return after(submitted(), "FAILED")
+
+
+@situation("Google did not finish the batch in time")
+def expired() -> Status:
+    return after(submitted(), "EXPIRED")
+
+
+@situation("Failed or expired, and backoffLimit allows another batch")
+def retried() -> Status:
+    return after(submitted(), "FAILED", backoffLimit=1)
+
+
+@situation("Failed or expired more often than backoffLimit allows")
+def given_up() -> Status:
+    return after(submitted(failures=1), "FAILED", backoffLimit=1)
+
+
+@situation("Somebody cancelled the batch at Google")
+def cancelled() -> Status:
+    return after(submitted(), "CANCELLED")
+
+
+@situation("Somebody deleted the batch at Google")
+def gone() -> Status:
+    return decided(a_view(status=submitted()), Gone(same_key=True))
+
+
+# Refused
+
+
+@situation("The input cannot be used")
+def bad_input() -> Status:
+    return submission.failed(a_view(), Reason.INVALID_INPUT, "").status
+
+
+@situation("Google refuses the request")
+def bad_request() -> Status:
+    view = a_view(status=unnamed())
+    view.facts.refusal = Refusal(ATTEMPT, errors.Rejected("400"), 5.0)
+    return decided(view)
+
+
+@situation("The results do not fit into the ConfigMap")
+def too_large() -> Status:
+    view = a_view(status=submitted())
+    end = an_observation("BATCH_STATE_SUCCEEDED")
+    return completion.undeliverable(view, end, Reason.OUTPUT_TOO_LARGE, "").status
+
+
+@situation("The ConfigMap for the results is somebody else's")
+def undeliverable() -> Status:
+    view = a_view(status=submitted())
+    end = an_observation("BATCH_STATE_SUCCEEDED")
+    return completion.undeliverable(view, end, Reason.DELIVERY_FAILED, "").status
+
+
+# Adopted
+
+
+def adopting(*holders: Holder, batch: Any = None, facts: Facts | None = None) -> Status:
+    view = a_view(spec=ADOPT, status=CLAIMED, facts=facts)
+    terms = view.job.spec.adopt
+    assert terms is not None
+    refused = adoption.refused(view, terms, holders)
+    return written(refused or adoption.settled(view, terms, batch, RECORD))
+
+
+@situation("The batch to adopt is claimed")
+def claimed() -> Status:
+    return decided(a_view(spec=ADOPT))
+
+
+@situation("The batch is adopted")
+def adopted() -> Status:
+    return adopting(batch=a_batch(uid=UID))
+
+
+@situation("Another job has the batch to adopt")
+def taken() -> Status:
+    return adopting(Holder(OTHER_UID, NOW, has_it=True, over=False), batch=a_batch())
+
+
+@situation("The batch to adopt was submitted for another object")
+def foreign() -> Status:
+    return adopting(batch=a_batch(uid=OTHER_UID))
+
+
+@situation("The API key knows no batch of the name to adopt")
+def unknown() -> Status:
+    return adopting(batch=None)
