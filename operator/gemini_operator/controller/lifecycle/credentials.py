@@ -17,6 +17,9 @@ HEALED_BY_AN_ANSWER = frozenset(
     }
 )
 
+# What only a person can end. Trouble with the key does not hide it: the two would take turns.
+ENDED_BY_A_PERSON = frozenset({Reason.AMBIGUOUS_SUBMISSION, Reason.NOT_SUPPORTED_YET})
+
 
 def stalled(view: View, reason: Reason, detail: str, seconds: float | None = None) -> Write:
     """
@@ -61,7 +64,8 @@ def ended(status: Status) -> Status:
 
 def decide(view: View) -> Decision | None:
     """Show that a listing was refused; it is tried again all the same."""
-    if view.facts.refused is None:
+    said = find(view.status.conditions, STALLED)
+    if view.facts.refused is None or (said is not None and said.reason in ENDED_BY_A_PERSON):
         return None
     write = stalled(view, Reason.CREDENTIALS_REJECTED, view.facts.refused, 0.0)
     return write if write.status != view.status else None

@@ -1,10 +1,12 @@
 """When to read the batch, and what a look at it changes (rules P17, P18, P20)."""
 
+from datetime import timedelta
+
 from gemini_operator.api import names
-from gemini_operator.api.conditions import FAILED, STALLED
+from gemini_operator.api.conditions import FAILED, STALLED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import LastEvent, Status
-from gemini_operator.controller.facts import EVENT_REREADS
+from gemini_operator.controller.facts import EVENT_REREADS, Sighting
 from gemini_operator.controller.lifecycle import (
     cancellation,
     completion,
@@ -34,6 +36,9 @@ from gemini_operator.gemini.errors import CredentialsRejected, TooLarge
 from gemini_operator.gemini.remote import ENDS, Observation, Summary, outcome_of
 
 ABSENT_SWEEPS = 2
+
+# Times in a status are cut to it.
+WHOLE_SECOND = timedelta(seconds=1)
 
 # Seconds between listings while the batch itself is too large to be read.
 LISTING_PAUSE = 30.0
@@ -137,7 +142,7 @@ def _seen(view: View, remote: Seen) -> Decision:
         )
     if remote.summary.terminal:
         return completion.decide(view, remote.observation)
-    status = _looked_at(view, remote.summary)
+    status = _looked_at(view, remote.summary, is_news=True)
     if not _event_done(view):
         return _write_or_wait(view, status, _wait_for_event(view))
     event = pending_event(view)
@@ -158,16 +163,27 @@ def _by_listing(view: View) -> Decision:
     sighting = view.facts.sighting
     if sighting is None or sighting.current is None:
         return Wait(_wait_for_event(view))
-    return _write_or_wait(view, _looked_at(view, sighting.current), _wait_for_event(view))
+    status = _looked_at(view, sighting.current, is_news=_is_news(view, sighting))
+    return _write_or_wait(view, status, _wait_for_event(view))
 
 
-def _looked_at(view: View, summary: Summary) -> Status:
+def _is_news(view: View, sighting: Sighting) -> bool:
+    """Whether the listing began after the last trouble: an older one neither ends nor hides it."""
+    trouble = find(view.status.conditions, STALLED)
+    if trouble is None:
+        return True
+    begun = view.now - timedelta(seconds=view.monotonic - sighting.begun)
+    return begun >= trouble.last_transition_time + WHOLE_SECOND
+
+
+def _looked_at(view: View, summary: Summary, *, is_news: bool) -> Status:
     status = view.revise(
         gemini_state=summary.state,
         requests=requests_of(summary) or view.status.requests,
         state=cancellation.shown(view, STATES.get(summary.outcome, view.status.state)),
     )
-    return stuck.shown(view, healed(status), summary)
+    status = stuck.told(view, status, summary)
+    return healed(stuck.shown(view, status, summary)) if is_news else status
 
 
 def _write_or_wait(view: View, status: Status, seconds: float | None) -> Decision:

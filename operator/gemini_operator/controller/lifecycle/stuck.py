@@ -31,12 +31,6 @@ def remaining(view: View) -> float | None:
     return (attempt.start_time + OVERDUE - view.now).total_seconds()
 
 
-def shown(view: View, status: Status, summary: Summary) -> Status:
-    """`status` after a look at an open batch, which may be overdue."""
-    status = told(view, status, summary)
-    return _stalled(view, status, summary) if overdue(view) else status
-
-
 def told(view: View, status: Status, summary: Summary) -> Status:
     """`status` with the condition `Submitted` saying since when Google shows the batch's state."""
     said = find(status.conditions, SUBMITTED)
@@ -53,9 +47,15 @@ def since(view: View, reason: Reason, summary: Summary) -> str:
     )
 
 
-def _stalled(view: View, status: Status, summary: Summary) -> Status:
-    attempt = view.status.attempt
-    begun = "" if attempt is None else f" It was submitted at {rfc3339(attempt.start_time)}."
-    detail = f"{summary.name} is {summary.state}.{begun}"
+def shown(view: View, status: Status, summary: Summary) -> Status:
+    """`status` saying that the open batch is overdue, unless the job cannot go on anyhow."""
+    attempt, said = view.status.attempt, find(status.conditions, STALLED)
+    if attempt is None or not overdue(view):
+        return status
+    if said is not None and said.reason == Reason.NOT_SUPPORTED_YET:
+        return status
+    detail = (
+        f"{summary.name} is {summary.state}. It was submitted at {rfc3339(attempt.start_time)}."
+    )
     reason = Reason.REMOTE_STUCK
     return view.condition(status, STALLED, True, reason, reason.explain(detail))

@@ -3,12 +3,16 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.lifecycle import credentials
-from gemini_operator.controller.lifecycle.view import Write
+from gemini_operator.controller.facts import Sighting
+from gemini_operator.controller.lifecycle import credentials, policies
+from gemini_operator.controller.lifecycle.view import Wait, Write
 from tests.unit.controller.builders import (
+    a_batch,
     a_condition,
+    a_sighting,
     a_view,
     finished,
+    note,
     reason_of,
     submitted,
     unnamed,
@@ -98,6 +102,42 @@ def test_a_refused_listing_is_shown_and_does_not_stand_in_the_way_of_the_next() 
     assert decision.seconds == 0.0
     shown = a_view(status=status.dump(), facts=view.facts)
     assert credentials.decide(shown) is None
+
+
+@pytest.mark.parametrize("reason", ["AmbiguousSubmission", "NotSupportedYet"])
+def test_it_does_not_hide_what_only_a_person_can_end(reason: str) -> None:
+    """Both would be said in turn, for ever."""
+    view = a_view(status=unnamed(conditions=[a_condition("Stalled", "True", reason)]))
+    view.facts.refused = "API key not valid"
+    assert credentials.decide(view) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "listings", "reason"),
+    [
+        pytest.param(
+            submitted(), [a_sighting(current=a_batch())], "CredentialsRejected", id="running"
+        ),
+        pytest.param(
+            unnamed(), [a_sighting(complete=False)] * 3, "AmbiguousSubmission", id="ambiguous"
+        ),
+    ],
+)
+def test_a_refused_listing_is_said_and_then_it_is_quiet(
+    status: dict[str, Any], listings: list[Sighting], reason: str
+) -> None:
+    """What an earlier listing showed is neither taken back nor said in turn with it."""
+    view = a_view(status=status)
+    for listing in listings:
+        note(view, listing)
+    view.facts.refused = "API key not valid"
+    for _ in range(3):
+        decision = policies.decide(view, None)
+        if not isinstance(decision, Write):
+            break
+        view = a_view(status=decision.status.dump(), facts=view.facts)
+    assert decision == Wait()
+    assert reason_of(view.status, "Stalled") == ("True", reason)
 
 
 def test_while_listings_succeed_there_is_nothing_to_say() -> None:

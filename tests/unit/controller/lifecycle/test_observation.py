@@ -299,6 +299,32 @@ def test_a_good_look_heals_what_was_wrong_with_the_key(reason: str) -> None:
     assert reason_of(written(observation.decide(view, None)), "Stalled") is None
 
 
+@pytest.mark.parametrize(
+    ("age", "heals"),
+    [
+        pytest.param(0, True, id="begun after it"),
+        pytest.param(58, True, id="just after it"),
+        pytest.param(60, False, id="in the same second"),
+        pytest.param(600, False, id="before it"),
+    ],
+)
+def test_a_listing_heals_only_what_went_wrong_before_it_began(age: float, heals: bool) -> None:
+    """An older one would take back what is said, again and again."""
+    stalled = a_condition("Stalled", "True", "CredentialsMissing")
+    view = a_view(status=submitted(conditions=[stalled]))
+    note(view, a_sighting(current=a_batch(), begun=MONOTONIC - age))
+    decision = observation.decide(view, None)
+    assert isinstance(decision, Write if heals else Wait)
+
+
+def test_a_read_heals_whatever_the_last_listing_was() -> None:
+    stalled = a_condition("Stalled", "True", "CredentialsMissing")
+    view = a_view(status=submitted(**EVENT, conditions=[stalled]))
+    note(view, a_sighting(current=a_batch(), begun=MONOTONIC - 600))
+    decision = read(view, seen())
+    assert reason_of(written(decision), "Stalled") is None
+
+
 def test_without_an_attempt_there_is_nothing_to_see() -> None:
     assert observation.decide(a_view(status={}), seen()) is None
 
