@@ -3,9 +3,10 @@
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller import disposer
 from gemini_operator.controller.credentials import Credentials, CredentialsProblem
-from gemini_operator.controller.job import KeyRef
+from gemini_operator.controller.job import Job, KeyRef
 from gemini_operator.controller.lifecycle.view import Notice, View
 from gemini_operator.controller.notices import Notices
+from gemini_operator.controller.store import Store
 from gemini_operator.controller.writer import Stale, Writer
 from gemini_operator.gemini import errors
 from gemini_operator.telemetry import metrics
@@ -20,24 +21,30 @@ class Cleanup:
 
     Args:
         credentials: a key that this process has used before will do (rule P22).
+        store: knows who has taken a batch over.
         writer: releases objects.
         notices: says what was left behind.
     """
 
-    def __init__(self, credentials: Credentials, writer: Writer, notices: Notices) -> None:
+    def __init__(
+        self, credentials: Credentials, store: Store, writer: Writer, notices: Notices
+    ) -> None:
+        self._store = store
         self._credentials = credentials
         self._writer = writer
         self._notices = notices
 
     async def dispose(self, view: View, ref: KeyRef, batches: tuple[str, ...]) -> None:
         """
-        Cancel and delete batches of the job.
+        Cancel and delete batches of the job, but none that another job has taken over.
 
         Raises:
             CredentialsProblem: there is no key, Google refuses it, or it is not the one that the
                 job's batch was submitted with and knows no such batch (rule S11).
             GeminiError, KubeError: no answer for now; disposing again is safe.
         """
+        taken = self._taken_over(view.job)
+        batches = tuple(name for name in batches if name not in taken)
         if not batches:
             return
         credential = await self._credentials.last_good(ref)
@@ -54,6 +61,16 @@ class Cleanup:
                 raise CredentialsProblem(
                     Reason.CREDENTIALS_CHANGED, f"{name} was not found with it."
                 )
+
+    def _taken_over(self, job: Job) -> set[str]:
+        return {
+            heir.status.attempt.batch_name
+            for heir in self._store
+            if heir.spec.adopt is not None
+            and heir.spec.adopt.previous_uid == job.uid
+            and heir.status.attempt is not None
+            and heir.status.attempt.batch_name is not None
+        }
 
     async def release(self, view: View, notice: Notice | None) -> None:
         """

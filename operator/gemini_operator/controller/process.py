@@ -121,7 +121,7 @@ class Controller:
                     self._clock,
                     refused_retry=self._settings.credentials_ttl,
                 ),
-                cleanup=Cleanup(credentials, writer, self._notices),
+                cleanup=Cleanup(credentials, self._store, writer, self._notices),
                 adopter=Adopter(self._kube, self._batch_jobs, self._settings.namespaces or None),
                 observer=Observer(credentials, self._reads),
                 writer=writer,

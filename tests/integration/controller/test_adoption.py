@@ -49,6 +49,23 @@ def test_p25_a_finished_batch_is_adopted_and_delivered_at_once(shared: Operator,
     assert shared.results(name)
 
 
+def test_p25_a_batch_whose_delivery_failed_is_taken_over_and_the_first_job_may_go(
+    shared: Operator, name: str
+) -> None:
+    taken = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"{name}-taken"}}
+    batch = shared.submitted(name, output={"configMap": {"name": f"{name}-taken"}})
+    shared.apply(taken)
+    shared.emulator.job(batch, "succeed")
+    shared.wait_condition(name, "Failed", "DeliveryFailed")
+    uid = shared.get(name)["metadata"]["uid"]
+    second = f"{name}-second"
+    shared.apply(adoption(second, batch, uid, output={"configMap": {"name": second}}))
+    shared.wait_complete(second)
+    shared.kubectl("delete", "gbj", name, "--timeout=20s")
+    assert batch in [b["name"] for b in shared.batches()]
+    assert shared.results(second)
+
+
 def test_p25_shutdown_cancels_an_adopted_batch(shared: Operator, name: str) -> None:
     batch, uid = orphaned(shared, name)
     shared.apply(adoption(name, batch, uid))
