@@ -39,18 +39,22 @@ class Reconciler:
         job = self._with.store.get(key)
         if job is None:
             return
-        view = self._actions.view(job)
         try:
-            await self._pass(view)
-            self._set_alarm(job)
+            await self._try(self._actions.view(job))
         except Stale:
             await self._read_again(job)
+
+    async def _try(self, view: View) -> None:
+        """A pass, and what is said where it cannot go on."""
+        try:
+            await self._pass(view)
+            self._set_alarm(view.job)
         except Delayed as delayed:
-            self._actions.come_back(job, delayed.seconds)
+            self._actions.come_back(view.job, delayed.seconds)
         except CredentialsProblem as problem:
             await self._without_credentials(view, problem)
         except errors.GeminiError as error:
-            if not job.deleting:
+            if not view.job.deleting or isinstance(error, errors.NotSent):
                 raise
             await self._deletion_blocked(view, error)
 
