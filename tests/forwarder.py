@@ -25,6 +25,7 @@ class Forwarder:
         self._open: set[socket.socket] = set()
         self._requests = threading.Event()
         self._answers = threading.Event()
+        self._refusing = False
         self.url = f"https://{HOST}:{self._listener.getsockname()[1]}"
         self.unblock()
 
@@ -52,7 +53,14 @@ class Forwarder:
         if not answers_only:
             self._requests.clear()
 
+    def refuse(self) -> None:
+        """Break every connection, and from now on each new one at once."""
+        self.interrupt()
+        self._refusing = True
+
     def unblock(self) -> None:
+        """From now on connections are taken, and everything passes."""
+        self._refusing = False
         self._requests.set()
         self._answers.set()
 
@@ -84,11 +92,19 @@ class Forwarder:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(self._target)
-                self._open |= {client, server}
-                ways = (client, server, self._requests), (server, client, self._answers)
-                for way in ways:
-                    threading.Thread(target=self._pass_on, args=way, daemon=True).start()
+                try:
+                    self._connect(client)
+                except OSError:
+                    self._end(client)
+
+    def _connect(self, client: socket.socket) -> None:
+        if self._refusing:
+            raise ConnectionRefusedError
+        server = socket.create_connection(self._target)
+        self._open |= {client, server}
+        ways = (client, server, self._requests), (server, client, self._answers)
+        for way in ways:
+            threading.Thread(target=self._pass_on, args=way, daemon=True).start()
 
     def _pass_on(self, source: socket.socket, sink: socket.socket, gate: threading.Event) -> None:
         with suppress(OSError):
