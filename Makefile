@@ -55,6 +55,10 @@ test: binaries ## every test, on a real API server
 coverage: binaries ## as test, counting what runs in processes of its own too
 	$(BIN)/pytest $(PARALLEL) --cov --cov-config=hack/coverage-of-processes.toml --cov-report=term
 
+.PHONY: crash
+crash: binaries ## kill each process at every outward call of a job's life, and print what that costs
+	$(BIN)/python -m benchmarks.crash
+
 .PHONY: unit
 unit: $(READY) ## the tests that need no API server
 	$(BIN)/pytest $(PARALLEL) tests/unit

@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Protocol, Self
 
 import yaml
 
@@ -53,6 +53,17 @@ QUICK_GRACE = ("--create-timeout", "2", "--submit-grace", "4")
 _DEADLINE = 30.0
 
 
+class Spawned(Protocol):
+    """What of `subprocess.Popen` is used."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+    def kill(self) -> None: ...
+
+
 class Process:
     """One `gemini-operator` process; its ports stay the same through every restart."""
 
@@ -61,7 +72,7 @@ class Process:
         self.log = log
         self.args = list(args)
         self.url = ""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Spawned | None = None
 
     @property
     def pid(self) -> int:
@@ -73,11 +84,7 @@ class Process:
         assert self._process is None, f"the {self.command} is running already"
         offset = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [PROGRAM, self.command, *self.args, *more],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+            self._process = self._spawn([self.command, *self.args, *more], log)
         self.url = eventually(
             lambda: self._address(offset), timeout=_DEADLINE, what=f"the {self.command} to listen"
         )
@@ -121,6 +128,10 @@ class Process:
         """Everything it has printed and logged."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    def _spawn(self, arguments: list[str], log: BinaryIO) -> Spawned:
+        """Run the program; what it prints goes to `log`."""
+        return subprocess.Popen([PROGRAM, *arguments], stdout=log, stderr=subprocess.STDOUT)
+
     def _address(self, offset: int) -> str | None:
         assert self._process is not None
         ended = self._process.poll() is not None
@@ -155,6 +166,8 @@ class Operator:
         directory: Path,
         emulator: EmulatorProcess,
         kubeconfigs: Mapping[str, Path],
+        *,
+        process: type[Process] = Process,
     ) -> None:
         self.namespace = namespace
         self.emulator = emulator
@@ -162,7 +175,7 @@ class Operator:
         keys = directory / "callback-keys"
         keys.mkdir()
         (keys / SIGNING_KEY).write_text(CALLBACK_KEY + "\n")
-        self.receiver = Process(
+        self.receiver = process(
             "receiver",
             directory / "receiver.log",
             *("--kubeconfig", str(kubeconfigs["receiver"])),
@@ -170,7 +183,7 @@ class Operator:
             *("--callback-keys-dir", str(keys)),
             *("--allow-insecure-jwks", "--log-level", "debug"),
         )
-        self.controller = Process(
+        self.controller = process(
             "controller",
             directory / "controller.log",
             *("--kubeconfig", str(kubeconfigs["controller"]), "--namespaces", namespace),

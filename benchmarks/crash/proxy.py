@@ -1,0 +1,170 @@
+"""A reverse proxy between one process and one of its peers, which knows where every call is.
+
+It speaks plain HTTP to the process and what the peer speaks to the peer, passes on headers and
+bodies as they are, and streams answers, so that watches work.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from benchmarks.crash.background import Background
+from benchmarks.crash.calls import Call
+from benchmarks.crash.journal import Journal, Moment, Step, Struck
+
+HOST = "127.0.0.1"
+_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
+# What aiohttp would add to a request by itself.
+_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+
+Headers = list[tuple[str, str]]
+Naming = Callable[[str, str, bytes], Call | None]
+
+
+class Proxy:
+    """
+    Listens from `start` to `stop`, and on the same port after every further start.
+
+    Args:
+        upstream: the peer's URL.
+        naming: what a request (method, path, body) is called; None for no step.
+        journal: is told of every call.
+        background: where it runs; one for all that share the journal.
+        context: checks the peer's certificate.
+    """
+
+    def __init__(
+        self,
+        upstream: str,
+        naming: Naming,
+        journal: Journal,
+        background: Background,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._upstream = URL(upstream)
+        self._naming = naming
+        self._journal = journal
+        self._background = background
+        self._context = context
+        self._port = 0
+        self._session: aiohttp.ClientSession | None = None
+        self._runner: web.ServerRunner | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self._port}"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Listen."""
+        self._background.run(self._start())
+
+    def stop(self) -> None:
+        """Break every connection and refuse further ones: the peer is away."""
+        self._background.run(self._stop())
+
+    async def _start(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._context or True),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=_ADDED,
+            timeout=aiohttp.ClientTimeout(total=None),
+        )
+        # A watch ends with its client.
+        server = web.Server(self._serve, handler_cancellation=True)
+        self._runner = web.ServerRunner(server, shutdown_timeout=0.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, self._port)
+        await site.start()
+        self._port = site.port
+
+    async def _stop(self) -> None:
+        session, runner = self._session, self._runner
+        self._session = self._runner = None
+        if session is not None and runner is not None:
+            await session.close()
+            await runner.cleanup()
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            body = await request.read()
+            call = self._naming(request.method, request.rel_url.path, body)
+            if call is None:
+                return await self._pass_on(request, body)
+            return await self._called(request, body, call)
+        except (Struck, aiohttp.ClientError, OSError):
+            return _broken(request)
+
+    async def _called(
+        self, request: web.BaseRequest, body: bytes, call: Call
+    ) -> web.StreamResponse:
+        step = self._journal.enter(call.name, call.subject)
+        await self._journal.reach(step, Moment.BEFORE)
+        # What was sent is carried out, whatever becomes of its sender.
+        answer = await asyncio.shield(asyncio.create_task(self._carried_out(request, body, step)))
+        await answer.prepare(request)
+        await answer.write_eof()
+        await self._journal.reach(step, Moment.ANSWERED)
+        return answer
+
+    async def _carried_out(
+        self, request: web.BaseRequest, body: bytes, step: Step | None
+    ) -> web.Response:
+        async with self._ask(request, body) as answer:
+            content = await answer.read()
+        await self._journal.reach(step, Moment.SENT)
+        return web.Response(
+            status=answer.status, headers=_kept(answer.headers.items()), body=content
+        )
+
+    async def _pass_on(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+        async with self._ask(request, body) as answer:
+            headers = _kept(answer.headers.items())
+            response = web.StreamResponse(status=answer.status, headers=headers)
+            await response.prepare(request)
+            async for piece in answer.content.iter_any():
+                await response.write(piece)
+            await response.write_eof()
+            return response
+
+    def _ask(
+        self, request: web.BaseRequest, body: bytes
+    ) -> "aiohttp.client._RequestContextManager":
+        if self._session is None:
+            raise ConnectionResetError
+        return self._session.request(
+            request.method,
+            self._upstream.join(URL(request.raw_path, encoded=True)),
+            headers=_kept(request.headers.items()),
+            data=body or None,
+            allow_redirects=False,
+        )
+
+
+def _kept(headers: Iterable[tuple[str, str]]) -> Headers:
+    return [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
+
+
+def _broken(request: web.BaseRequest) -> web.Response:
+    """No answer: the connection ends."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()

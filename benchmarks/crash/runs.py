@@ -1,0 +1,137 @@
+"""A run: the steps of every life are found, then every row is played, on several stages at once."""
+
+import queue
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from benchmarks.crash.journal import Moment, Step
+from benchmarks.crash.lives import Life
+from benchmarks.crash.rows import Row, Verdict, play, undisturbed
+from benchmarks.crash.stage import Stage
+from benchmarks.crash.tables import Table
+from local.control_plane import ControlPlane
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows; None means all."""
+
+    life: str | None = None
+    step: str | None = None
+    moment: str | None = None
+
+    def has(self, row: Row) -> bool:
+        asked = (self.life, self.step, self.moment)
+        given = (row.life.name, str(row.step), row.moment.value)
+        return all(want in (None, have) for want, have in zip(asked, given, strict=True))
+
+
+ALL = Selection()
+
+
+class Lane:
+    """One stage after another: a row that went wrong leaves nothing to the next one."""
+
+    def __init__(self, plane: ControlPlane, directories: Iterator[Path], table: Table) -> None:
+        self._make = lambda: table.stage(plane, next(directories))
+        self._stack = ExitStack()
+        self._stage: Stage | None = None
+
+    def stage(self) -> Stage:
+        if self._stage is None:
+            self._stage = self._stack.enter_context(self._make())
+        return self._stage
+
+    def close(self) -> None:
+        self._stack.close()
+        self._stage = None
+
+
+class Run:
+    """
+    Plays one table; its stages last from the first row to the end of the context.
+
+    Args:
+        plane: the API server of all stages.
+        directory: for logs and state.
+        table: what is played.
+        lanes: how many stages there are at once.
+        report: is told of every row, and of what a lost life has left.
+    """
+
+    def __init__(
+        self, plane: ControlPlane, directory: Path, table: Table, *, lanes: int, report: Report
+    ) -> None:
+        self._table = table
+        self._lanes: queue.SimpleQueue[Lane] = queue.SimpleQueue()
+        self._count = lanes
+        self._report = report
+        stem = table.name.replace(",", "").replace(" ", "-")
+        directories = (directory / f"{stem}-{number}" for number in count(1))
+        for _ in range(lanes):
+            self._lanes.put(Lane(plane, directories, table))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for _ in range(self._count):
+            self._lanes.get().close()
+
+    def verdicts(self, selection: Selection = ALL) -> list[Verdict]:
+        """
+        Those of all selected rows, in the order of the table.
+
+        Raises:
+            AssertionError: a life is not lived even when nobody disturbs it.
+        """
+        lives = [life for life in self._table.lives if selection.life in (None, life.name)]
+        with ThreadPoolExecutor(self._count) as pool:
+            found = zip(lives, pool.map(self._steps, lives), strict=True)
+            rows = [row for life, steps in found for row in _rows(life, steps)]
+            return list(pool.map(self._play, filter(selection.has, rows)))
+
+    def _steps(self, life: Life) -> tuple[Step, ...]:
+        with self._lane() as lane:
+            return undisturbed(lane.stage(), life)
+
+    def _play(self, row: Row) -> Verdict:
+        with self._lane() as lane:
+            verdict = play(lane.stage(), row)
+            self._report(line(verdict))
+            if not verdict.good:
+                self._report(lane.stage().story())
+                lane.close()
+            return verdict
+
+    @contextmanager
+    def _lane(self) -> Iterator[Lane]:
+        lane = self._lanes.get()
+        try:
+            yield lane
+        finally:
+            self._lanes.put(lane)
+
+
+def _rows(life: Life, steps: tuple[Step, ...]) -> list[Row]:
+    return [Row(life, step, moment) for step in steps for moment in Moment]
+
+
+def line(verdict: Verdict) -> str:
+    """A verdict on one line, said as soon as it is there."""
+    said = "ok" if verdict.good else f"{verdict.duplicates} duplicates; {verdict.problem}"
+    where = f"{verdict.life}: {verdict.step}, {verdict.moment}"
+    return f"{verdict.seconds:6.1f} s  {where}: {said}"

@@ -1,0 +1,126 @@
+"""One job on a stage: what may be done to it and seen of it. Every wait restarts what was killed."""
+
+import json
+import urllib.request
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from benchmarks.crash.stage import Stage
+from tests.emulator_process import API_KEY
+from tests.operator_process import generate, inline_job, job
+from tests.waiting import eventually
+
+T = TypeVar("T")
+
+PATIENCE = 40.0
+"""Many times what a life needs from one act to the next."""
+
+TEXTS = {"one": "Say one.", "two": "Say two.", "three": "Say three."}
+OVER = ("BATCH_STATE_CANCELLED", "BATCH_STATE_FAILED", "BATCH_STATE_EXPIRED")
+
+
+class Scene:
+    """
+    The job `name`.
+
+    Args:
+        patience: seconds in which it has to come from one act to the next.
+    """
+
+    def __init__(self, stage: Stage, name: str, *, patience: float = PATIENCE) -> None:
+        self.stage = stage
+        self.name = name
+        self.patience = patience
+        self._creates_before = stage.google.requests("batches.create")
+
+    @property
+    def creates(self) -> int:
+        """How many creates Google has carried out since the scene began."""
+        return self.stage.google.requests("batches.create") - self._creates_before
+
+    def wait(self, what: str, ask: Callable[[], T]) -> T:
+        """The first truthy answer of `ask`; AssertionError when patience ends."""
+
+        def tended() -> T:
+            self.stage.tend()
+            return ask()
+
+        return eventually(tended, timeout=self.patience, what=f"{self.name}: {what}")
+
+    def wait_condition(self, kind: str, reason: str = "") -> None:
+        def holds() -> bool:
+            condition = self.condition(kind)
+            return condition.get("status") == "True" and condition["reason"].startswith(reason)
+
+        self.wait(f"{kind} {reason}", holds)
+
+    def apply(self, **spec: Any) -> None:
+        """`kubectl apply` of a job with three requests, whose results go to a ConfigMap."""
+        self._apply(inline_job(self.name, TEXTS, output=self._output, **spec))
+
+    def apply_adopting(self, batch: str) -> None:
+        """`kubectl apply` of a job that takes over a batch."""
+        manifest = job(self.name, {}, output=self._output, deletionPolicy="Delete")
+        del manifest["spec"]["input"]
+        manifest["spec"]["adopt"] = {"batchName": batch}
+        self._apply(manifest)
+
+    def patch(self, **spec: Any) -> None:
+        """`kubectl patch` of the spec."""
+        patch = json.dumps({"spec": spec})
+        self.stage.operator.kubectl("patch", "gbj", self.name, "--type=merge", "-p", patch)
+
+    def delete(self) -> None:
+        """`kubectl delete --wait=false`."""
+        self.stage.plane.api.request("DELETE", self.stage.operator.path(name=self.name))
+
+    def exists(self) -> bool:
+        return self.stage.operator.exists(self.name)
+
+    def status(self) -> Any:
+        return self.stage.operator.status(self.name)
+
+    def condition(self, kind: str) -> Any:
+        return self.stage.operator.condition(self.name, kind)
+
+    def batches(self) -> list[Any]:
+        """The job's batches that are at Google, in whatever state."""
+        return self.stage.operator.batches_of(self.name)
+
+    def kept(self) -> list[str]:
+        """The names of those that run or have results: the ones to be paid."""
+        return [batch["name"] for batch in self.batches() if batch["state"] not in OVER]
+
+    def delivered(self) -> list[Any]:
+        return self.stage.operator.results(self.name)
+
+    def reported_duplicates(self) -> int:
+        """How many batches the status says were cancelled because there was another one."""
+        if not self.exists():
+            return 0
+        attempts = self.status().get("supersededAttempts") or ()
+        return sum(attempt.get("reason") == "DuplicateCancelled" for attempt in attempts)
+
+    def submit_by_hand(self) -> str:
+        """A batch that somebody else has submitted; answers with its name."""
+        requests = [
+            {"request": generate(text), "metadata": {"key": key}} for key, text in TEXTS.items()
+        ]
+        batch = {
+            "displayName": f"{self.stage.namespace}/{self.name} [by hand]",
+            "inputConfig": {"requests": {"requests": requests}},
+        }
+        request = urllib.request.Request(
+            f"{self.stage.google.url}/v1beta/models/gemini-2.5-flash:batchGenerateContent",
+            data=json.dumps({"batch": batch}).encode(),
+            headers={"x-goog-api-key": API_KEY, "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return str(json.load(answer)["name"])
+
+    @property
+    def _output(self) -> dict[str, Any]:
+        return {"configMap": {"name": self.name}}
+
+    def _apply(self, manifest: dict[str, Any]) -> None:
+        self.stage.plane.api.request("POST", self.stage.operator.path(), manifest)

@@ -1,0 +1,58 @@
+"""The harness itself: what it would say if a job were lost, or paid twice."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.crash.acts import applied, ends, failed, submitted
+from benchmarks.crash.journal import Moment, Step
+from benchmarks.crash.lives import Life
+from benchmarks.crash.rows import Row, play, undisturbed
+from benchmarks.crash.scene import Scene
+from benchmarks.crash.stage import Stage
+from local.control_plane import ControlPlane
+
+
+def forgotten(scene: Scene) -> None:
+    """The record of the attempt is lost, as without a write-ahead, and so a second batch is paid."""
+    operator = scene.stage.operator
+    paths = ("/status/attempt", "/status/batchName")
+    operator.patch_status(scene.name, [{"op": "remove", "path": path} for path in paths])
+    scene.wait("a second batch", lambda: len(scene.kept()) == 2)
+
+
+FORGOTTEN = Life("forgotten", (applied(), submitted, forgotten))
+WRONG_END = Life("wrong end", (applied(), submitted, ends("fail"), failed("Cancelled")))
+
+
+@pytest.fixture
+def stage(control_plane: ControlPlane, tmp_path: Path) -> Stage:
+    return Stage(control_plane, tmp_path / "stage")
+
+
+def test_a_second_batch_is_counted(stage: Stage) -> None:
+    with stage:
+        verdict = play(stage, Row(FORGOTTEN, Step("event Submitted", 1), Moment.ANSWERED))
+    assert verdict.duplicates == 1
+    assert not verdict.good
+
+
+def test_a_life_that_does_not_end_as_it_says_is_lost(stage: Stage) -> None:
+    with stage:
+        verdict = play(stage, Row(WRONG_END, Step("status end", 1), Moment.SENT), patience=3.0)
+    assert "Failed Cancelled" in verdict.problem
+    assert (verdict.duplicates, verdict.good) == (0, False)
+
+
+def test_a_step_that_is_never_reached_is_no_success(stage: Stage) -> None:
+    with stage:
+        row = Row(Life("short", (applied(), submitted)), Step("batches.cancel", 1), Moment.SENT)
+        verdict = play(stage, row, patience=3.0)
+    assert "the kill at batches.cancel" in verdict.problem
+
+
+def test_the_steps_of_a_life_are_those_of_its_own_acts(stage: Stage) -> None:
+    with stage:
+        life = Life("end", (ends("fail"), failed("RemoteFailed", 1)), before=(applied(), submitted))
+        steps = undisturbed(stage, life)
+    assert [str(step) for step in steps] == ["batches.get", "status end", "event RemoteFailed"]
