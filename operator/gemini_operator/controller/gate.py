@@ -210,15 +210,12 @@ class Gate:
         if key in self._standings:
             self._standings[key].become(group, State.SENT)
 
-    def freed(self, ref: KeyRef, key: Key) -> None:
+    def freed(self, ref: KeyRef) -> None:
         """A job has ended, or its attempt has: its place is for the next."""
         group = self._groups.of(ref)
         if group is None:
             return
         group.hold(ref.namespace, -1)
-        one = self._standings.get(key)
-        if one is not None and one.state is State.SENT:
-            self.leave(key)
         self._advance(group)
         self._forget(ref)
 

@@ -17,7 +17,7 @@ class Watcher(Protocol):
     def taken(self, ref: KeyRef, key: Key) -> None:
         """A job holds a place now."""
 
-    def freed(self, ref: KeyRef, key: Key) -> None:
+    def freed(self, ref: KeyRef) -> None:
         """A job holds its place no more."""
 
     def gone(self, key: Key) -> None:
@@ -89,4 +89,4 @@ class Places:
         if not held:
             del self._held[ref]
         if self._watcher is not None:
-            self._watcher.freed(ref, job.key)
+            self._watcher.freed(ref)

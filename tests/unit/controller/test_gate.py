@@ -79,6 +79,19 @@ def test_p23_a_batch_whose_fate_is_unknown_holds_its_place(entrance: Entrance) -
     assert entrance.ask(third) is Answer.FULL
 
 
+def test_p23_a_job_whose_attempt_came_to_nothing_waits_like_any_other(entrance: Entrance) -> None:
+    """Also when nobody has told of its answer, as after a write-ahead that landed unnoticed."""
+    first, second, third = some(entrance, "a/1", "a/2", "a/3")
+    assert entrance.asks_to_go(first, second, third) == [first, second]
+    entrance.write_ahead(first)
+    entrance.clear(first)
+    assert entrance.queue.take() == [third]
+    assert entrance.asks_to_go(first, third) == [third]
+    entrance.write_ahead(third)
+    entrance.end(third)
+    assert entrance.queue.take() == [first]
+
+
 @pytest.mark.parametrize("how", ["leave", "remove"])
 def test_p23_a_called_job_that_does_not_come_is_passed_over(entrance: Entrance, how: str) -> None:
     first, second, third, fourth = some(entrance, "a/1", "a/2", "a/3", "a/4")
@@ -236,6 +249,20 @@ def test_p23_a_call_for_one_key_is_none_for_another(told_to_go: bool) -> None:
     assert entrance.ask(moving, GROUP) is Answer.FULL
     entrance.end(first)
     assert entrance.queue.take() == [moving]
+
+
+def test_p23_whoever_comes_along_takes_nobodys_place(entrance: Entrance) -> None:
+    """A job was called for one key, another for the key that its Secret holds now."""
+    first, second, called = some(entrance, "a/1", "a/2", "a/3")
+    moving = entrance.put("b/1", 9)
+    for key in (first, second):
+        assert entrance.send(key)
+    entrance.gate.learn(api_key(entrance.job(moving)), OTHER_GROUP)
+    entrance.gate.expect([entrance.job(moving), entrance.job(called)])
+    entrance.end(first)
+    assert entrance.queue.take() == [moving, called]
+    entrance.gate.learn(api_key(entrance.job(moving)), GROUP)
+    assert entrance.asks_to_go(called, moving) == [called]
 
 
 def test_p23_batches_that_were_open_before_the_start_hold_their_places(

@@ -211,13 +211,13 @@ def test_p10_a_job_that_was_called_before_the_line_closed_waits_with_it() -> Non
         assert line.ask(key) is Answer.GO
         line.write_ahead(key)
     line.passed(FIRST)
-    assert line.asks_to_go(THIRD, fourth) == []
+    other = line.put("other", 9, model=OTHER_MODEL)
+    assert line.asks_to_go(THIRD, fourth, other) == []
     line.end(FIRST)
     assert line.queue.take() == [THIRD]
     line.throttled(SECOND)
-    assert line.ask(THIRD) is Answer.THROTTLED
-    other = line.put("other", 9, model=OTHER_MODEL)
-    assert line.ask(other) is Answer.GO, "the place is free for others of the key"
+    assert line.queue.take() == [other], "the place is free for others of the key"
+    assert line.asks_to_go(THIRD, other) == [other]
 
 
 def test_p10_one_accepted_create_lets_everybody_go(line: Line) -> None:
@@ -249,6 +249,33 @@ def test_p10_who_was_moved_to_the_end_is_as_good_as_any_once_the_line_flows(line
     line.passed(SECOND)
     assert set(line.queue.take()) >= {FIRST, THIRD}
     assert line.asks_to_go(FIRST, THIRD) == [FIRST, THIRD]
+
+
+def test_p10_and_as_good_as_it_was_before() -> None:
+    """By its age, not behind all who came meanwhile."""
+    line = Line(limit=1)
+    for _ in range(3):
+        line.open()
+        line.meets_429(FIRST)
+    assert line.asks_to_go(SECOND, THIRD) == []
+    line.open()
+    assert line.send(SECOND)
+    line.end(SECOND)
+    assert FIRST in line.queue.take()
+    assert line.asks_to_go(THIRD, FIRST) == [FIRST]
+
+
+def test_p10_an_accepted_create_lets_everybody_go_though_its_job_is_gone(line: Line) -> None:
+    line.meets_429(FIRST)
+    assert line.asks_to_go(SECOND, THIRD) == []
+    line.open()
+    assert line.ask(FIRST) is Answer.GO
+    line.write_ahead(FIRST)
+    accepted = line.job(FIRST)
+    line.store.remove(FIRST)
+    assert THIRD not in line.queue.take(), "SECOND is to try alone"
+    line.gate.passed(GROUP, accepted)
+    assert THIRD in line.queue.take()
 
 
 def test_p10_a_probe_with_an_unknown_outcome_lets_the_next_try(line: Line) -> None:

@@ -36,8 +36,8 @@ class Told:
     def taken(self, ref: KeyRef, key: Key) -> None:
         self.told.append(("taken", ref, key))
 
-    def freed(self, ref: KeyRef, key: Key) -> None:
-        self.told.append(("freed", ref, key))
+    def freed(self, ref: KeyRef) -> None:
+        self.told.append(("freed", ref))
 
     def gone(self, key: Key) -> None:
         self.told.append(("gone", key))
@@ -101,14 +101,14 @@ def test_p23_each_change_is_told_once(parts: Parts) -> None:
     assert parts.told() == [("taken", REF, KEY)]
     parts.put(finished())
     parts.put(finished())
-    assert parts.told() == [("freed", REF, KEY)]
+    assert parts.told() == [("freed", REF)]
 
 
 def test_p23_an_object_that_is_gone_is_told_after_its_place(parts: Parts) -> None:
     parts.put(submitted())
     parts.told()
     parts.store.remove(KEY)
-    assert parts.told() == [("freed", REF, KEY), ("gone", KEY)]
+    assert parts.told() == [("freed", REF), ("gone", KEY)]
     parts.put()
     parts.store.remove(KEY)
     assert parts.told() == [("gone", KEY)]
@@ -118,7 +118,7 @@ def test_p23_another_object_of_the_same_name_takes_its_own_place(parts: Parts) -
     parts.put(submitted(), uid=UID)
     parts.told()
     parts.put(submitted(), uid=OTHER_UID, spec=WITH_OTHER)
-    assert parts.told() == [("freed", REF, KEY), ("gone", KEY), ("taken", OTHER_REF, KEY)]
+    assert parts.told() == [("freed", REF), ("gone", KEY), ("taken", OTHER_REF, KEY)]
 
 
 def test_p01_an_older_version_changes_no_place(parts: Parts) -> None:
