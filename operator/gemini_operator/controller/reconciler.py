@@ -4,6 +4,8 @@ Level-triggered: a pass looks at what is, never at what happened, and can be cut
 instruction. Of everything it does only the create costs money, and the write-ahead guards that.
 """
 
+from dataclasses import replace
+
 from gemini_operator.controller.actions import Actions, Collaborators
 from gemini_operator.controller.credentials import CredentialsProblem
 from gemini_operator.controller.job import Job, Key
@@ -48,7 +50,7 @@ class Reconciler:
         """A pass, and what is said where it cannot go on."""
         try:
             await self._pass(view)
-            self._set_alarm(view.job)
+            self._set_alarm(view)
         except Delayed as delayed:
             self._actions.come_back(view.job, delayed.seconds)
         except CredentialsProblem as problem:
@@ -58,11 +60,15 @@ class Reconciler:
                 raise
             await self._deletion_blocked(view, error)
 
-    def _set_alarm(self, job: Job) -> None:
-        """Time alone may give the job something to do; what was written may have changed when."""
-        newest = self._with.store.get(job.key)
+    def _set_alarm(self, view: View) -> None:
+        """
+        Time alone may give the job something to do; what was written may have changed when.
+
+        It runs from the moment that the pass decided for: what has come due since wakes the job.
+        """
+        newest = self._with.store.get(view.job.key)
         if newest is not None:
-            self._actions.come_back(newest, policies.alarm(self._actions.view(newest)))
+            self._actions.come_back(newest, policies.alarm(replace(view, job=newest)))
 
     async def _pass(self, view: View) -> None:
         view.facts.retrying = False
