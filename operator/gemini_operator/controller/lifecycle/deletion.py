@@ -1,10 +1,12 @@
 """The object is going: settle what may be at Google, then let it go (rules P21, P22)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.facts import Sighting
 from gemini_operator.controller.lifecycle import search
 from gemini_operator.controller.lifecycle.duplicates import open_attempts
 from gemini_operator.controller.lifecycle.view import (
@@ -53,21 +55,33 @@ def blocked(view: View, problem: str) -> Write | Release:
 
     After two days nothing of the job runs at Google any more, whatever it answers.
     """
-    since = view.job.deletion_time
-    if since is not None and view.now - since >= HOPELESS:
+    if _hopeless(view):
         return left_behind(f"{_what_is_left(view)} {problem}")
-    reason = Reason.DELETION_BLOCKED
-    message = reason.explain(problem)
-    known = find(view.status.conditions, STALLED)
-    said = known is not None and known.reason == reason
-    status = view.condition(view.status, STALLED, True, reason, message)
-    return Write(status, () if said else (Notice(reason, message, warning=True),), retry=True)
+    return replace(_told(view, problem), retry=True)
 
 
 def out_of_patience(view: View) -> bool:
     """Whether the deletion has tried for long enough to reach Google or its key."""
     since = view.facts.deleting_since
     return since is not None and view.monotonic - since >= PATIENCE
+
+
+def _hopeless(view: View) -> bool:
+    since = view.job.deletion_time
+    return since is not None and view.now - since >= HOPELESS
+
+
+def _told(view: View, problem: str) -> Write:
+    reason = Reason.DELETION_BLOCKED
+    message = reason.explain(problem)
+    status = view.condition(view.status, STALLED, True, reason, message)
+    notice = Notice(reason, message, warning=True)
+    return Write(status, () if _is_told(view) else (notice,), seconds=0.0)
+
+
+def _is_told(view: View) -> bool:
+    known = find(view.status.conditions, STALLED)
+    return known is not None and known.reason == Reason.DELETION_BLOCKED
 
 
 def _forced(view: View) -> Release:
@@ -115,22 +129,37 @@ def _settle_current(view: View) -> Decision | None:
         case _ if state.under_way:
             return Wait(PAUSE)
         case _:
-            return Search(max(0.0, state.due - view.monotonic))
+            return _list_again(view, state.due)
 
 
 def _settle_superseded(view: View) -> Decision | None:
     """One complete listing, begun after the deletion, settles attempts that were given up."""
     if not open_attempts(view.job):
         return None
-    sighting, since = view.facts.sighting, view.facts.deleting_since
-    fresh = sighting if sighting and since is not None and sighting.begun >= since else None
+    fresh = _listed(view)
     if fresh is not None and fresh.complete:
         return None
     if fresh is not None and out_of_patience(view):
         return _give_up(view, "Google's list was too long to be read whole.")
     if view.facts.refused is not None and out_of_patience(view):
         return _give_up(view, view.facts.refused)
-    return Search(max(0.0, view.facts.listed + PAUSE - view.monotonic))
+    return _list_again(view, view.facts.listed + PAUSE)
+
+
+def _listed(view: View) -> Sighting | None:
+    """The last listing, if it was begun after the deletion."""
+    sighting, since = view.facts.sighting, view.facts.deleting_since
+    return sighting if sighting and since is not None and sighting.begun >= since else None
+
+
+def _list_again(view: View, due: float) -> Decision:
+    """Another listing; while none is had the object says so, and one day it goes all the same."""
+    problem = "Google's list of batches cannot be read."
+    if _hopeless(view):
+        return _give_up(view, f"{_what_is_left(view)} {problem}")
+    if _listed(view) is None and out_of_patience(view) and not _is_told(view):
+        return _told(view, problem)
+    return Search(max(0.0, due - view.monotonic))
 
 
 def _batches(view: View) -> tuple[str, ...]:

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.facts import Facts, Sighting
 from gemini_operator.controller.lifecycle import deletion, policies
@@ -12,8 +13,10 @@ from gemini_operator.controller.lifecycle.view import (
     Search,
     View,
     Wait,
+    Write,
 )
 from tests.unit.controller.builders import (
+    ADOPTS,
     ATTEMPT,
     BATCH,
     EARLIER,
@@ -24,9 +27,11 @@ from tests.unit.controller.builders import (
     a_batch,
     a_sighting,
     a_view,
+    ago,
     an_attempt,
     finished,
     note,
+    reason_of,
     seen,
     submitted,
     unnamed,
@@ -38,8 +43,19 @@ GIVEN_UP = [an_attempt(EARLIER)]
 ORPHAN = {"deletionPolicy": "Orphan"}
 
 
+FORCE = {group.FORCE_DELETE: "true"}
+
+
+def since(hours: float) -> dict[str, Any]:
+    """The metadata of an object that was deleted so long ago."""
+    return {"deletionTimestamp": ago(3600 * hours)}
+
+
 def deleted(
-    *listings: Sighting, monotonic: float = MONOTONIC, facts: Facts | None = None, **of_job: Any
+    *listings: Sighting,
+    monotonic: float = MONOTONIC,
+    facts: Facts | None = None,
+    **of_job: Any,
 ) -> View:
     """A job whose deletion this process saw at MONOTONIC; now it is `monotonic`."""
     facts = facts or Facts(UID, deleting_since=MONOTONIC)
@@ -176,12 +192,6 @@ def test_p22_a_key_that_google_refuses_holds_no_object_for_ever() -> None:
     assert "API key not valid" in decision.notice.note
 
 
-def test_p21_a_google_that_does_not_answer_is_waited_for() -> None:
-    """Unlike a key that is gone, an outage ends."""
-    view = deleted(monotonic=LATE, status=unnamed())
-    assert deletion.decide(view) == Search(0.0)
-
-
 # Attempts that were given up
 
 
@@ -235,3 +245,152 @@ def test_p22_patience_is_counted_from_the_moment_the_deletion_was_seen() -> None
     assert not deletion.out_of_patience(a_view(facts=facts, monotonic=LATE - 0.1))
     assert deletion.out_of_patience(a_view(facts=facts, monotonic=LATE))
     assert not deletion.out_of_patience(a_view(monotonic=LATE, now=NOW))
+
+
+# Force
+
+
+@pytest.mark.parametrize(
+    ("status", "what"),
+    [
+        pytest.param(submitted(), BATCH, id="a batch"),
+        pytest.param(unnamed(), ATTEMPT, id="an attempt without an answer"),
+        pytest.param({"supersededAttempts": GIVEN_UP}, EARLIER, id="one that was given up"),
+    ],
+)
+def test_p22_force_delete_lets_the_object_go_at_once_and_says_what_is_left(
+    status: dict[str, Any], what: str
+) -> None:
+    decision = deletion.decide(deleted(status=status, annotations=FORCE))
+    assert isinstance(decision, Release)
+    assert warned(decision.notice, Reason.BATCH_LEFT_BEHIND)
+    assert decision.notice is not None
+    assert what in decision.notice.note
+
+
+@pytest.mark.parametrize(
+    "of_job",
+    [
+        pytest.param({}, id="never submitted"),
+        pytest.param({"spec": ADOPTS, "status": {"batchName": BATCH}}, id="only claimed"),
+        pytest.param(
+            {"status": {"supersededAttempts": [an_attempt(EARLIER, reason="RemoteFailed")]}},
+            id="ended",
+        ),
+    ],
+)
+def test_p22_and_where_nothing_is_left_there_is_nothing_to_say(of_job: dict[str, Any]) -> None:
+    assert deletion.decide(deleted(annotations=FORCE, **of_job)) == Release(None)
+
+
+@pytest.mark.parametrize("value", ["false", "True", "yes", ""])
+def test_p22_only_true_is_force(value: str) -> None:
+    view = deleted(status=submitted(), annotations={group.FORCE_DELETE: value})
+    assert deletion.decide(view) == Dispose((BATCH,))
+
+
+def test_p22_force_without_a_deletion_is_nothing() -> None:
+    assert policies.decide(a_view(status=submitted(), annotations=FORCE), None) == Wait()
+
+
+# Google does not do it
+
+
+def test_p22_a_blocked_deletion_says_so_once_and_is_tried_again() -> None:
+    view = deleted(status=submitted())
+    first = deletion.blocked(view, "503.")
+    assert isinstance(first, Write)
+    assert (first.retry, len(first.notices)) == (True, 1)
+    assert warned(first.notices[0], Reason.DELETION_BLOCKED)
+    assert "503." in first.notices[0].note
+    assert "force-delete" in first.notices[0].note
+    assert reason_of(first.status, "Stalled") == ("True", Reason.DELETION_BLOCKED)
+    again = deletion.blocked(deleted(status=first.status.dump()), "503.")
+    assert isinstance(again, Write)
+    assert (again.status, again.notices, again.retry) == (first.status, (), True)
+
+
+@pytest.mark.parametrize(
+    ("status", "what"),
+    [
+        (submitted(), BATCH),
+        (unnamed(), ATTEMPT),
+        ({"supersededAttempts": GIVEN_UP}, EARLIER),
+        ({"supersededAttempts": [an_attempt(EARLIER, reason="RemoteFailed")]}, "none"),
+    ],
+)
+def test_p22_after_49_hours_nothing_runs_any_more_and_the_object_goes(
+    status: dict[str, Any], what: str
+) -> None:
+    for hours, goes in ((48.9, False), (49, True)):
+        decision = deletion.blocked(deleted(**since(hours), status=status), "503.")
+        assert isinstance(decision, Release if goes else Write)
+    assert isinstance(decision, Release)
+    assert warned(decision.notice, Reason.BATCH_LEFT_BEHIND)
+    assert decision.notice is not None
+    assert what in decision.notice.note
+    assert "503." in decision.notice.note
+
+
+@pytest.mark.parametrize(
+    "status", [unnamed(), {"supersededAttempts": GIVEN_UP}], ids=["unsettled", "given up"]
+)
+def test_p22_lists_that_are_not_had_block_the_deletion_visibly(status: dict[str, Any]) -> None:
+    """Unlike a key that is gone, an outage ends: it is waited for."""
+    assert isinstance(deletion.decide(deleted(monotonic=LATE - 1, status=status)), Search)
+    view = deleted(monotonic=LATE, status=status)
+    decision = deletion.decide(view)
+    assert isinstance(decision, Write)
+    assert reason_of(decision.status, "Stalled") == ("True", Reason.DELETION_BLOCKED)
+    assert (decision.seconds, len(decision.notices)) == (0.0, 1)
+    again = deleted(monotonic=LATE, facts=view.facts, status=decision.status.dump())
+    assert deletion.decide(again) == Search(0.0), "it goes on trying"
+
+
+@pytest.mark.parametrize(
+    "status", [unnamed(), {"supersededAttempts": GIVEN_UP}], ids=["unsettled", "given up"]
+)
+def test_p22_nor_do_they_hold_the_object_for_ever(status: dict[str, Any]) -> None:
+    decision = deletion.decide(deleted(**since(49), monotonic=LATE, status=status))
+    assert isinstance(decision, Dispose)
+    assert warned(decision.notice, Reason.BATCH_LEFT_BEHIND)
+
+
+def test_p22_a_list_that_was_had_does_not_block() -> None:
+    """However long the grace takes."""
+    view = deleted(a_sighting(begun=MONOTONIC + 1), monotonic=LATE, status=unnamed())
+    assert isinstance(deletion.decide(view), Search)
+
+
+# What else goes
+
+
+def test_p16_batches_that_ended_before_go_with_the_job() -> None:
+    past = [
+        an_attempt(EARLIER, batchName="batches/failed", reason="RemoteFailed"),
+        an_attempt("b" * 16, batchName="batches/suspended", reason="Suspended"),
+        an_attempt("c" * 16, batchName="batches/gone", reason="DuplicateCancelled"),
+    ]
+    view = deleted(status=submitted(supersededAttempts=past))
+    assert deletion.decide(view) == Dispose((BATCH, "batches/failed", "batches/suspended"))
+
+
+def test_p25_a_batch_that_was_only_claimed_is_left_alone() -> None:
+    view = deleted(spec=ADOPTS | {"deletionPolicy": "Delete"}, status={"batchName": BATCH})
+    assert deletion.decide(view) == Dispose(())
+
+
+def test_p25_an_adopted_batch_goes_or_stays_as_the_policy_says() -> None:
+    gone = deleted(spec=ADOPTS | {"deletionPolicy": "Delete"}, status=submitted())
+    assert deletion.decide(gone) == Dispose((BATCH,))
+    assert isinstance(deletion.decide(deleted(spec=ADOPTS, status=submitted())), Release)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"shutdown": "Cancel"}, {"suspend": True}, {"activeDeadlineSeconds": 1}],
+    ids=["shutdown", "suspend", "deadline"],
+)
+def test_p16_deletion_goes_before_every_other_way_to_end_a_batch(spec: dict[str, Any]) -> None:
+    view = deleted(spec=spec, status=submitted(startTime=ago(60)))
+    assert policies.decide(view, None) == Dispose((BATCH,))
