@@ -327,9 +327,14 @@ class Operator:
 
 
 def kubeconfigs(
-    control_plane: ControlPlane, namespace: str, directory: Path, *, home: str = ""
+    control_plane: ControlPlane,
+    namespace: str,
+    directory: Path,
+    *,
+    home: str = "",
+    seconds: int = 3600,
 ) -> dict[str, Path]:
-    """One for each process, with the least rights.
+    """One for each process, with the least rights, for so many seconds.
 
     `home`: another namespace for the accounts, whose rights are then cluster-wide.
     """
@@ -343,10 +348,10 @@ def kubeconfigs(
         account.grant(api, rules if home else [*rules, *at_home], cluster_wide=bool(home))
         if home and at_home:
             account.grant(api, at_home, cluster_wide=False)
-        token = account.token(api, seconds=3600)
+        token = account.token(api, seconds=seconds)
         access.wait_effective(api, token, [*rules, *at_home], namespace=account.namespace)
         path = directory / f"{name}.kubeconfig"
-        paths[name] = account.write_kubeconfig(api, path, seconds=3600)
+        paths[name] = account.write_kubeconfig(api, path, seconds=seconds)
     return paths
 
 
