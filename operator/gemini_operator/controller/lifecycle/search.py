@@ -9,6 +9,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, Status, SupersededAttempt
 from gemini_operator.controller import facts
 from gemini_operator.controller.lifecycle import retirement
+from gemini_operator.controller.lifecycle.credentials import healed
 from gemini_operator.controller.lifecycle.view import (
     Decision,
     Name,
@@ -120,7 +121,8 @@ def unanswered(status: Status) -> tuple[SupersededAttempt, ...]:
 def supersede(view: View, attempt: Attempt) -> Write:
     """Give `attempt` up but keep its id: its batch may yet surface (rule P12)."""
     superseded = retirement.recorded(view.status, attempt, None)
-    return Write(view.revise(**retirement.CLEARED, superseded_attempts=superseded))
+    status = view.revise(**retirement.CLEARED, superseded_attempts=superseded)
+    return Write(healed(status))
 
 
 def ambiguous(view: View, detail: str) -> Decision:

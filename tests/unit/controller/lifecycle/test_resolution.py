@@ -16,6 +16,7 @@ from tests.unit.controller.builders import (
     a_view,
     an_attempt,
     note,
+    reason_of,
     seen,
     submitted,
     unnamed,
@@ -68,6 +69,7 @@ def test_p13_a_person_gives_the_attempt_up_and_it_is_submitted_again() -> None:
     status = written(resolution.decide(told(f"Resubmit:{ATTEMPT}"), None))
     assert status.attempt is None
     assert [a.id for a in status.superseded_attempts] == [ATTEMPT]
+    assert reason_of(status, "Stalled") is None, "nobody is needed any more"
     after = told(f"Resubmit:{ATTEMPT}", status.dump())
     assert policies.decide(after, None) == Submit(number=2)
 
