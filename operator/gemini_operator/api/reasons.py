@@ -47,8 +47,8 @@ class Reason(StrEnum):
     SUSPENDING = (
         "Suspending",
         (
-            "spec.suspend is true and the batch is being cancelled at Google. A new one is submitted, "
-            "and billed, after spec.suspend is false again."
+            "spec.suspend was set, so the batch is being cancelled at Google. When it has ended and "
+            "spec.suspend is false a new one is submitted, and billed."
         ),
     )
     SUSPENDED = (
