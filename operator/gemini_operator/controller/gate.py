@@ -119,18 +119,21 @@ class Gate:
 
     def throttled(self, group: str, job: Job, retry_after: float | None) -> float:
         """Google said 429 to `job`: close the line; returns the seconds until it opens."""
-        self._learn_first(job, group)
-        one = self._enter(job)
-        known = self._groups.named(group) or self._group(one)
-        line = known.line(one.model)
+        known = self._groups.named(group)
+        if known is None:
+            # Nobody uses this key any more.
+            return self._backoff.seconds(1, retry_after)
+        line = known.line(normalise_model(job.spec.model))
         throttle = line.throttle = line.throttle or Throttle()
         delay = self._backoff.seconds(throttle.failures + 1, retry_after)
         throttle.close(self._clock.monotonic() + delay)
         for called in tuple(line.called):
             self._standings[called].become(known, State.WAITING)
-        one.become(self._group(one), State.WAITING)
-        if throttle.blame(job.key):
-            one.line(self._group(one)).to_the_end(one.turn)
+        blamed, one = throttle.blame(job.key), self._standings.get(job.key)
+        if one is not None:
+            one.become(self._group(one), State.WAITING)
+            if blamed:
+                one.line(self._group(one)).to_the_end(one.turn)
         self._alarm(known, line)
         self._advance(known)
         return delay
@@ -272,11 +275,6 @@ class Gate:
             self._alarm(group, line)
             group.drop_idle(model, self._clock.monotonic())
         self._advance(group)
-
-    def _learn_first(self, job: Job, group: str) -> None:
-        ref = self._places.api_key(job)
-        if self._groups.of(ref) is None:
-            self.learn(ref, group)
 
     def _forget(self, ref: KeyRef) -> None:
         if not self._by_ref.get(ref) and not self._places.count(ref):

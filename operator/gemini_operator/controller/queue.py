@@ -54,7 +54,7 @@ class KeyedQueue:
             self._changed.set()
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Want a pass over `key` in `seconds`, unless one is wanted sooner."""
+        """Want a pass over `key` in `seconds`, unless one is wanted sooner; infinity is never."""
         due = self._clock.monotonic() + max(0.0, seconds)
         if self._due.get(key, float("inf")) <= due or key in self._waiting:
             return

@@ -105,6 +105,8 @@ class Submitter:
             KubeError: the API server did not answer; nothing was sent.
         """
         job = view.job
+        # It may have gone while its key was read: nobody would take it from the gate again.
+        self._writer.check(job)
         refusal = self._gate.refusals.of(credential.group)
         if refusal is not None:
             self._gate.leave(job.key)

@@ -32,6 +32,17 @@ class Writer:
         self._batch_jobs = batch_jobs
         self._store = store
 
+    def check(self, job: Job) -> None:
+        """
+        Make sure, without asking anybody, that the object is not known to be gone.
+
+        Raises:
+            Stale: it is gone or another incarnation.
+        """
+        known = self._store.get(job.key)
+        if known is None or known.uid != job.uid:
+            raise Stale
+
     async def refresh(self, job: Job) -> Mapping[str, Any]:
         """
         Read the object and keep it.

@@ -303,6 +303,19 @@ def test_p23_a_job_whose_secret_is_missing_is_not_expected() -> None:
     assert entrance.queue.take() == []
 
 
+def test_p23_what_is_open_counts_as_soon_as_its_secret_has_been_read() -> None:
+    entrance = Entrance(limit=1)
+    open_, gone = (
+        entrance.put(f"a/{n}", n, {"state": "Running", "attempt": an_attempt()}) for n in (1, 2)
+    )
+    entrance.store.remove(gone)
+    entrance.gate.learn(api_key(entrance.job(open_)), GROUP)
+    waiting = entrance.put("b/1", 3)
+    assert entrance.ask(waiting) is Answer.FULL
+    entrance.end(open_)
+    assert entrance.queue.take() == [waiting]
+
+
 def test_p23_more_open_batches_than_a_lowered_limit_allows_let_nobody_go() -> None:
     entrance = Entrance(limit=1)
     running = {"state": "Running", "attempt": an_attempt()}

@@ -38,6 +38,7 @@ class GateHistories(RuleBasedStateMachine):
         # Told to go, with the key that their pass has read; then: written ahead, no answer yet.
         self.going: dict[Key, str] = {}
         self.sent: dict[Key, str] = {}
+        self.orphans: list[tuple[Job, str]] = []
 
     # People
 
@@ -50,10 +51,12 @@ class GateHistories(RuleBasedStateMachine):
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
         if key := self._choose(data, list(self._jobs())):
+            job = self.entrance.job(key)
             self.entrance.store.remove(key)
             self.entrance.gate.leave(key)
             self.going.pop(key, None)
-            self.sent.pop(key, None)
+            if key in self.sent:
+                self.orphans.append((job, self.sent.pop(key)))
 
     @rule(data=st.data(), suspend=st.booleans())
     def suspend_or_resume(self, data: st.DataObject, suspend: bool) -> None:
@@ -149,6 +152,18 @@ class GateHistories(RuleBasedStateMachine):
             del self.sent[key]
             self.entrance.gate.leave(key)
 
+    @rule(how=st.sampled_from(["accept", "throttle", "refuse"]))
+    @precondition(lambda self: self.orphans)
+    def answer_though_the_job_is_gone(self, how: str) -> None:
+        job, group = self.orphans.pop()
+        match how:
+            case "accept":
+                self.entrance.gate.passed(group, job)
+            case "throttle":
+                self.entrance.gate.throttled(group, job, None)
+            case _:
+                self.entrance.gate.refused(group, job, "no")
+
     @rule(data=st.data(), how=st.sampled_from(["end", "give up"]))
     def end(self, data: st.DataObject, how: str) -> None:
         open_ = [key for key, job in self._jobs().items() if held_by(job) and key not in self.sent]
@@ -178,7 +193,7 @@ class GateHistories(RuleBasedStateMachine):
             if held_by(job) or may_wait(job):
                 self.entrance.gate.learn(api_key(job), self.group_of[job.key.namespace])
         self.entrance.gate.expect(job for job in stored if may_wait(job))
-        self.going, self.sent, self.ready = {}, {}, []
+        self.going, self.sent, self.orphans, self.ready = {}, {}, [], []
 
     # What must hold
 

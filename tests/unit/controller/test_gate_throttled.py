@@ -297,6 +297,22 @@ def test_p10_an_accepted_create_ends_the_back_off_of_its_own_line_only(line: Lin
     assert line.ask(FIRST) is Answer.THROTTLED
 
 
+@pytest.mark.parametrize("others", [True, False], ids=["others wait", "nobody waits"])
+def test_p10_a_429_of_a_job_that_is_gone_closes_the_line_and_puts_nobody_into_it(
+    line: Line, others: bool
+) -> None:
+    assert line.ask(FIRST) is Answer.GO
+    line.write_ahead(FIRST)
+    throttled = line.job(FIRST)
+    if others:
+        assert line.send(SECOND)
+    line.store.remove(FIRST)
+    assert line.gate.throttled(GROUP, throttled, None) >= BASE / 2
+    assert line.gate.waiting == 0
+    if others:
+        assert line.ask(THIRD) is Answer.THROTTLED
+
+
 def test_p23_in_a_throttled_line_too_the_namespace_with_the_fewest_places_goes_first(
     line: Line,
 ) -> None:

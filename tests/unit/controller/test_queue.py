@@ -295,3 +295,13 @@ class RealTime(ManualClock):
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+async def test_p23_a_delay_without_end_is_no_timer(queue: KeyedQueue, clock: ManualClock) -> None:
+    """Jobs that wait at the gate come back when they are called."""
+    queue.add_after(A1, float("inf"))
+    assert queue._timers == []
+    clock.advance(1e9)
+    assert await waiting(queue) == []
+    queue.add(A1)
+    assert await waiting(queue) == [A1]
