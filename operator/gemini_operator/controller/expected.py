@@ -54,7 +54,7 @@ class Expected:
         await self._insist(lambda: self._batch_jobs.probe(self._namespaces))
 
     async def wait(self) -> None:
-        """Wait until every object that the API server lists has been seen."""
+        """Wait until every object that the API server lists has been seen, as new as listed."""
         while not self.seen:
             missing = await self._missing_for(SEEN_WITHIN)
             self.seen = not missing
@@ -62,10 +62,10 @@ class Expected:
                 log.warning("objects have not been seen by the watch yet", count=len(missing))
 
     async def refresh(self) -> None:
-        """List again: drop what is gone, fetch what the watch has missed."""
+        """List again: drop what is gone, fetch what the watch has missed or not told yet."""
         before = {(job.key, job.uid) for job in self._store}
         listed = await self._listed()
-        for key, uid in before - listed:
+        for key, uid in before - {(key, uid) for key, uid, _ in listed}:
             self._intake.forget(key, uid)
         for key in await self._missing_for(SEEN_WITHIN):
             await self._fetch(key)
@@ -90,9 +90,9 @@ class Expected:
         log.warning("the watch had missed an object", namespace=key.namespace, name=key.name)
         self._intake.keep(body)
 
-    async def _listed(self) -> set[tuple[Key, str]]:
+    async def _listed(self) -> set[tuple[Key, str, int]]:
         keys = await self._insist(lambda: self._batch_jobs.list_keys(self._namespaces))
-        return {(Key(key.namespace, key.name), key.uid) for key in keys}
+        return {(Key(key.namespace, key.name), key.uid, key.version) for key in keys}
 
     async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call until the API server answers; what it refuses for now is logged."""

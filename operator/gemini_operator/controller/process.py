@@ -161,6 +161,8 @@ class Controller:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._relist())
             await self._leadership.acquire()
+            # The last leader's last writes hold places too.
+            await self._expected.refresh()
             await self._roll_call.call()
             tasks.create_task(self._workers.run())
             tasks.create_task(self._lister.run())

@@ -48,10 +48,10 @@ class Store:
         self._changed(known, None)
         return known
 
-    def missing(self, expected: Iterable[tuple[Key, str]]) -> set[Key]:
-        """The keys of `expected` (key, uid) of which no version was seen yet."""
-        return {
-            key
-            for key, uid in expected
-            if (known := self._jobs.get(key)) is None or known.uid != uid
-        }
+    def missing(self, expected: Iterable[tuple[Key, str, int]]) -> set[Key]:
+        """The keys of `expected` (key, uid, version) of which no version as new was seen yet."""
+        return {key for key, uid, version in expected if not self._has(key, uid, version)}
+
+    def _has(self, key: Key, uid: str, version: int) -> bool:
+        known = self._jobs.get(key)
+        return known is not None and known.uid == uid and known.version >= version

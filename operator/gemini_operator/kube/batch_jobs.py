@@ -16,6 +16,8 @@ class JobKey(NamedTuple):
     namespace: str
     name: str
     uid: str
+    version: int
+    """`resourceVersion` as the number it is."""
 
 
 class BatchJobs:
@@ -110,4 +112,5 @@ def _path(namespace: str, *name: str) -> tuple[str, ...]:
 
 
 def _key(metadata: Mapping[str, Any]) -> JobKey:
-    return JobKey(metadata["namespace"], metadata["name"], metadata["uid"])
+    version = int(metadata["resourceVersion"])
+    return JobKey(metadata["namespace"], metadata["name"], metadata["uid"], version)

@@ -86,3 +86,17 @@ async def test_p05_what_is_gone_leaves_and_what_was_missed_is_fetched(parts: Par
     await eventually_async(refreshed, timeout=30, what="the list without the deleted one")
     assert parts.store.get(stays) is not None
     assert parts.store.get(missed) is not None
+
+
+async def test_p05_what_was_not_told_yet_is_fetched_too(parts: Parts) -> None:
+    """Whoever takes over must know the last leader's last write."""
+    key = parts.create("changed")
+    body = parts._api.request("GET", f"{parts._path}/changed")
+    body["metadata"]["labels"] = {"changed": "yes"}
+    version = int(
+        parts._api.request("PUT", f"{parts._path}/changed", body)["metadata"]["resourceVersion"]
+    )
+    await parts.expected.refresh()
+    known = parts.store.get(key)
+    assert known is not None
+    assert known.version == version

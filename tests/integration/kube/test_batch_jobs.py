@@ -22,15 +22,18 @@ async def test_p05_every_key_is_listed_across_pages(
 ) -> None:
     made = [make_job(f"job-{number}")["metadata"] for number in range(7)]
     keys = await jobs.list_keys([namespace], chunk=2)
-    assert set(keys) == {JobKey(namespace, job["name"], job["uid"]) for job in made}
+    assert set(keys) == {
+        JobKey(namespace, job["name"], job["uid"], int(job["resourceVersion"])) for job in made
+    }
     assert len(keys) == 7
 
 
 async def test_keys_of_all_namespaces_include_each(
     jobs: BatchJobs, make_job: JobMaker, namespace: str
 ) -> None:
-    uid = make_job("mine")["metadata"]["uid"]
-    assert JobKey(namespace, "mine", uid) in await jobs.list_keys(None, chunk=500)
+    made = make_job("mine")["metadata"]
+    mine = JobKey(namespace, "mine", made["uid"], int(made["resourceVersion"]))
+    assert mine in await jobs.list_keys(None, chunk=500)
 
 
 async def test_s12_a_metadata_only_answer_has_neither_spec_nor_status(

@@ -68,9 +68,18 @@ def test_p05_missing_are_the_objects_of_which_no_version_was_seen() -> None:
     store = Store()
     store.put(at(100))
     other = Key("team-a", "other")
-    assert store.missing([(KEY, UID)]) == set()
-    assert store.missing([(KEY, UID), (other, UID)]) == {other}
-    assert store.missing([(KEY, OTHER_UID)]) == {KEY}, "another incarnation was seen"
+    assert store.missing([(KEY, UID, 100)]) == set()
+    assert store.missing([(KEY, UID, 100), (other, UID, 100)]) == {other}
+    assert store.missing([(KEY, OTHER_UID, 100)]) == {KEY}, "another incarnation was seen"
+
+
+@pytest.mark.parametrize(("listed", "missing"), [(99, set()), (100, set()), (101, {KEY})])
+def test_p05_an_older_version_than_the_listed_one_does_not_count(
+    listed: int, missing: set[Key]
+) -> None:
+    store = Store()
+    store.put(at(100))
+    assert store.missing([(KEY, UID, listed)]) == missing
 
 
 def test_jobs_may_come_and_go_while_all_are_looked_through() -> None:
