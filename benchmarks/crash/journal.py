@@ -55,6 +55,7 @@ class Journal:
     subject: str = ""
     steps: list[Step] = field(default_factory=list)
     trap: Trap | None = None
+    under_way: set[Step] = field(default_factory=set)
     _counts: Counter[str] = field(default_factory=Counter)
 
     def open(self, subject: str) -> None:
@@ -62,6 +63,7 @@ class Journal:
         self.subject = subject
         self.steps = []
         self.trap = None
+        self.under_way = set()
         self._counts = Counter()
 
     def enter(self, name: str, subject: str | None) -> Step | None:
@@ -71,7 +73,13 @@ class Journal:
         self._counts[name] += 1
         step = Step(name, self._counts[name])
         self.steps.append(step)
+        self.under_way.add(step)
         return step
+
+    def leave(self, step: Step | None) -> None:
+        """A call is over, for whatever reason."""
+        if step is not None:
+            self.under_way.discard(step)
 
     async def reach(self, step: Step | None, moment: Moment) -> None:
         """

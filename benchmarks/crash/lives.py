@@ -14,8 +14,10 @@ from benchmarks.crash.acts import (
     ends,
     failed,
     gone,
+    keys_rotated,
     older_than,
     patched,
+    receiver_started,
     submitted,
     submitted_or_killed,
     suspended,
@@ -41,17 +43,21 @@ class Life:
 
 RUNNING = (applied(), submitted)
 
-LIVES = (
+DELETED_WHILE_RUNNING = Life("deleted while running", (deleted,), before=RUNNING)
+
+SUSPENDED_AND_RESUMED = Life(
+    "suspended and resumed",
+    (patched(suspend=True), suspended, patched(suspend=False), submitted),
+    before=RUNNING,
+    after=(ends("succeed"), completed, deleted),
+    creates=2,
+)
+
+OF_A_CONTROLLER = (
     Life("complete", (applied(), submitted, ends("succeed"), completed, deleted)),
-    Life("deleted while running", (deleted,), before=RUNNING),
+    DELETED_WHILE_RUNNING,
     Life("deleted before it is submitted", (applied(), submitted_or_killed), after=(deleted,)),
-    Life(
-        "suspended and resumed",
-        (patched(suspend=True), suspended, patched(suspend=False), submitted),
-        before=RUNNING,
-        after=(ends("succeed"), completed, deleted),
-        creates=2,
-    ),
+    SUSPENDED_AND_RESUMED,
     Life(
         "shut down",
         (patched(shutdown="Cancel"), failed("Cancelled")),
@@ -82,4 +88,19 @@ LIVES = (
         before=(*RUNNING, ends("succeed"), completed),
     ),
     Life("adopted", (adopting, completed), after=(deleted,)),
+)
+
+# An object stays until the old leader has woken up.
+OF_A_LEADER = (
+    Life("complete", (applied(), submitted, ends("succeed"), completed), after=(deleted,)),
+    DELETED_WHILE_RUNNING,
+    SUSPENDED_AND_RESUMED,
+)
+
+OF_A_RECEIVER = (
+    Life(
+        "called back",
+        (receiver_started, applied(), submitted, keys_rotated, ends("succeed"), completed),
+        after=(deleted,),
+    ),
 )

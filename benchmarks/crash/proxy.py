@@ -117,13 +117,17 @@ class Proxy:
         self, request: web.BaseRequest, body: bytes, call: Call
     ) -> web.StreamResponse:
         step = self._journal.enter(call.name, call.subject)
-        await self._journal.reach(step, Moment.BEFORE)
-        # What was sent is carried out, whatever becomes of its sender.
-        answer = await asyncio.shield(asyncio.create_task(self._carried_out(request, body, step)))
-        await answer.prepare(request)
-        await answer.write_eof()
-        await self._journal.reach(step, Moment.ANSWERED)
-        return answer
+        try:
+            await self._journal.reach(step, Moment.BEFORE)
+            # What was sent is carried out, whatever becomes of its sender.
+            work = asyncio.create_task(self._carried_out(request, body, step))
+            answer = await asyncio.shield(work)
+            await answer.prepare(request)
+            await answer.write_eof()
+            await self._journal.reach(step, Moment.ANSWERED)
+            return answer
+        finally:
+            self._journal.leave(step)
 
     async def _carried_out(
         self, request: web.BaseRequest, body: bytes, step: Step | None

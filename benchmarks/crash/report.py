@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
@@ -19,20 +18,24 @@ def totals(verdicts: Iterable[Verdict]) -> str:
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
-    """One part for each life: a line for each step, a column for each moment."""
+    """One part for each life of each table: a line for each step, a column for each moment."""
     lines = []
-    for life, part in groupby(verdicts, lambda verdict: verdict.life):
-        lines += ["", f"{life:<32}" + "".join(f"{moment:<16}" for moment in Moment)]
-        for step, cells in groupby(part, lambda verdict: verdict.step):
-            by_moment = {cell.moment: _cell(cell) for cell in cells}
-            lines.append(f"  {step:<30}" + "".join(f"{by_moment.get(m, ''):<16}" for m in Moment))
-    return "\n".join([*(text.rstrip() for text in lines), ""])
+    for (name, life), part in groupby(verdicts, lambda v: (v.row.table, v.row.life.name)):
+        lines += ["", name, _line(life, Moment)]
+        for step, cells in groupby(part, lambda v: v.row.step):
+            by_moment = {cell.row.moment: _cell(cell) for cell in cells}
+            lines.append(_line(f"  {step}", (by_moment.get(moment, "") for moment in Moment)))
+    return "\n".join([*lines, ""])
 
 
 def write_json(path: Path, verdicts: Sequence[Verdict]) -> None:
     """`{"totals": …, "rows": […]}`."""
-    rows = [asdict(verdict) for verdict in verdicts]
-    path.write_text(json.dumps({"totals": totals(verdicts), "rows": rows}, indent=2) + "\n")
+    content = {"totals": totals(verdicts), "rows": [verdict.dump() for verdict in verdicts]}
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _line(first: str, others: Iterable[str]) -> str:
+    return (f"{first:<32}" + "".join(f"{text:<16}" for text in others)).rstrip()
 
 
 def _cell(verdict: Verdict) -> str:

@@ -1,8 +1,8 @@
-"""One row: a whole life with one kill in it, and the verdict."""
+"""One row: a whole life with one strike in it, and the verdict."""
 
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 
@@ -17,11 +17,15 @@ from tests.waiting import eventually
 
 @dataclass(frozen=True)
 class Row:
-    """A kill, and in whose life."""
+    """A strike, in which life, in which table."""
 
+    table: str
     life: Life
     step: Step
     moment: Moment
+
+    def __str__(self) -> str:
+        return f"{self.table}; {self.life.name}: {self.step}, {self.moment}"
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,10 @@ class Verdict:
     Args:
         problem: why the life was lost or what was wrong with it; empty when nothing was.
         duplicates: batches that were paid beyond what the life takes, and not reported.
-        seconds: how long it took, the restart included.
+        seconds: how long it took, restarts included.
     """
 
-    life: str
-    step: str
-    moment: str
+    row: Row
     problem: str
     duplicates: int
     seconds: float
@@ -47,7 +49,17 @@ class Verdict:
         return not self.problem and not self.duplicates
 
     def dump(self) -> dict[str, Any]:
-        return asdict(self)
+        """As JSON."""
+        row = self.row
+        return {
+            "table": row.table,
+            "life": row.life.name,
+            "step": str(row.step),
+            "moment": row.moment.value,
+            "problem": self.problem,
+            "unreportedDuplicates": self.duplicates,
+            "seconds": self.seconds,
+        }
 
 
 def undisturbed(stage: Stage, life: Life) -> tuple[Step, ...]:
@@ -68,20 +80,21 @@ def undisturbed(stage: Stage, life: Life) -> tuple[Step, ...]:
 
 
 def play(stage: Stage, row: Row, *, patience: float = PATIENCE) -> Verdict:
-    """Live `row.life` with the kill; whatever goes wrong is in the verdict."""
+    """Live `row.life` with the strike; whatever goes wrong is in the verdict."""
     begun = time.monotonic()
     scene = _scene(stage, patience)
     stage.set_trap(row.step, row.moment)
-    problem, duplicates = "", 0
+    problem, reported = "", 0
     try:
-        _live(scene, (*row.life.before, *row.life.acts, *row.life.after))
-        scene.wait(f"the kill at {row.step}", lambda: stage.revived)
-        duplicates = scene.creates - row.life.creates
+        _live(scene, (*row.life.before, *row.life.acts))
+        stage.mend(scene, row.life.creates)
+        reported = scene.reported_duplicates()
+        _live(scene, row.life.after)
     except (AssertionError, LocalError, LookupError, RuntimeError) as error:
         problem = f"{type(error).__name__}: {error}"
-        duplicates = scene.creates - row.life.creates - scene.reported_duplicates()
-    seconds = round(time.monotonic() - begun, 2)
-    return Verdict(row.life.name, str(row.step), row.moment, problem, max(0, duplicates), seconds)
+        reported = scene.reported_duplicates()
+    duplicates = max(0, scene.creates - row.life.creates - reported)
+    return Verdict(row, problem, duplicates, round(time.monotonic() - begun, 2))
 
 
 def _live(scene: Scene, acts: Iterable[Act]) -> None:

@@ -101,12 +101,16 @@ class Run:
         lives = [life for life in self._table.lives if selection.life in (None, life.name)]
         with ThreadPoolExecutor(self._count) as pool:
             found = zip(lives, pool.map(self._steps, lives), strict=True)
-            rows = [row for life, steps in found for row in _rows(life, steps)]
+            rows = [row for life, steps in found for row in self._rows(life, steps)]
             return list(pool.map(self._play, filter(selection.has, rows)))
 
     def _steps(self, life: Life) -> tuple[Step, ...]:
         with self._lane() as lane:
-            return undisturbed(lane.stage(), life)
+            found = undisturbed(lane.stage(), life)
+        return tuple(step for step in found if step.name not in self._table.without)
+
+    def _rows(self, life: Life, steps: tuple[Step, ...]) -> list[Row]:
+        return [Row(self._table.name, life, step, m) for step in steps for m in Moment]
 
     def _play(self, row: Row) -> Verdict:
         with self._lane() as lane:
@@ -126,12 +130,7 @@ class Run:
             self._lanes.put(lane)
 
 
-def _rows(life: Life, steps: tuple[Step, ...]) -> list[Row]:
-    return [Row(life, step, moment) for step in steps for moment in Moment]
-
-
 def line(verdict: Verdict) -> str:
     """A verdict on one line, said as soon as it is there."""
-    said = "ok" if verdict.good else f"{verdict.duplicates} duplicates; {verdict.problem}"
-    where = f"{verdict.life}: {verdict.step}, {verdict.moment}"
-    return f"{verdict.seconds:6.1f} s  {where}: {said}"
+    bad = f"{verdict.duplicates} unreported duplicates; {verdict.problem}"
+    return f"{verdict.seconds:6.1f} s  {verdict.row}: {'ok' if verdict.good else bad}"

@@ -1,20 +1,13 @@
-"""The tables: which process is killed, in which lives, with what around it."""
+"""The tables: who is struck, how, and in which lives."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.crash.acts import (
-    applied,
-    completed,
-    deleted,
-    ends,
-    keys_rotated,
-    receiver_started,
-    submitted,
-)
-from benchmarks.crash.lives import LIVES, Life
+from benchmarks.crash.killing import KillStage
+from benchmarks.crash.lives import OF_A_CONTROLLER, OF_A_LEADER, OF_A_RECEIVER, Life
+from benchmarks.crash.pausing import PauseStage
 from benchmarks.crash.stage import Stage
 from local.control_plane import ControlPlane
 
@@ -22,45 +15,40 @@ from local.control_plane import ControlPlane
 @dataclass(frozen=True)
 class Table:
     """
-    One for each set of processes.
+    One way to strike.
 
     Args:
         stage: makes a stage, which is not entered yet.
+        without: calls that are no steps, because they come by the clock.
     """
 
     name: str
     lives: tuple[Life, ...]
     stage: Callable[[ControlPlane, Path], Stage]
+    without: tuple[str, ...] = ()
 
 
-CALLED_BACK = (
-    receiver_started,
-    applied(),
-    submitted,
-    keys_rotated,
-    ends("succeed"),
-    completed,
-)
-
-CONTROLLER = Table("controller", LIVES, Stage)
+CONTROLLER = Table("controller killed", OF_A_CONTROLLER, KillStage)
 
 CALLED_AGAIN = Table(
-    "receiver",
-    (Life("called back again", CALLED_BACK, after=(deleted,)),),
+    "receiver killed, called back again",
+    OF_A_RECEIVER,
     partial(
-        Stage, victim="receiver", emulator=("--retry-schedule", "first=200ms,max=500ms,for=1h")
+        KillStage, victim="receiver", emulator=("--retry-schedule", "first=200ms,max=500ms,for=1h")
     ),
 )
 
 NEVER_CALLED_AGAIN = Table(
-    "receiver, never called back again",
-    (Life("found by the sweep", CALLED_BACK, after=(deleted,)),),
+    "receiver killed, never called back again",
+    OF_A_RECEIVER,
     partial(
-        Stage,
+        KillStage,
         victim="receiver",
         controller=("--sweep-interval", "1"),
         emulator=("--retry-schedule", "first=1ms,max=1ms,for=1ms"),
     ),
 )
 
-TABLES = (CONTROLLER, CALLED_AGAIN, NEVER_CALLED_AGAIN)
+LEADER = Table("leader stopped, and continued", OF_A_LEADER, PauseStage, without=("batches.list",))
+
+TABLES = (CONTROLLER, CALLED_AGAIN, NEVER_CALLED_AGAIN, LEADER)

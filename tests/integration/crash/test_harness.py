@@ -6,10 +6,10 @@ import pytest
 
 from benchmarks.crash.acts import applied, ends, failed, submitted
 from benchmarks.crash.journal import Moment, Step
+from benchmarks.crash.killing import KillStage
 from benchmarks.crash.lives import Life
 from benchmarks.crash.rows import Row, play, undisturbed
 from benchmarks.crash.scene import Scene
-from benchmarks.crash.stage import Stage
 from local.control_plane import ControlPlane
 
 
@@ -26,32 +26,36 @@ WRONG_END = Life("wrong end", (applied(), submitted, ends("fail"), failed("Cance
 
 
 @pytest.fixture
-def stage(control_plane: ControlPlane, tmp_path: Path) -> Stage:
-    return Stage(control_plane, tmp_path / "stage")
+def stage(control_plane: ControlPlane, tmp_path: Path) -> KillStage:
+    return KillStage(control_plane, tmp_path / "stage")
 
 
-def test_a_second_batch_is_counted(stage: Stage) -> None:
+def test_a_second_batch_is_counted(stage: KillStage) -> None:
     with stage:
-        verdict = play(stage, Row(FORGOTTEN, Step("event Submitted", 1), Moment.ANSWERED))
+        verdict = play(stage, Row("test", FORGOTTEN, Step("event Submitted", 1), Moment.ANSWERED))
     assert verdict.duplicates == 1
     assert not verdict.good
 
 
-def test_a_life_that_does_not_end_as_it_says_is_lost(stage: Stage) -> None:
+def test_a_life_that_does_not_end_as_it_says_is_lost(stage: KillStage) -> None:
     with stage:
-        verdict = play(stage, Row(WRONG_END, Step("status end", 1), Moment.SENT), patience=3.0)
+        verdict = play(
+            stage, Row("test", WRONG_END, Step("status end", 1), Moment.SENT), patience=3.0
+        )
     assert "Failed Cancelled" in verdict.problem
     assert (verdict.duplicates, verdict.good) == (0, False)
 
 
-def test_a_step_that_is_never_reached_is_no_success(stage: Stage) -> None:
+def test_a_step_that_is_never_reached_is_no_success(stage: KillStage) -> None:
     with stage:
-        row = Row(Life("short", (applied(), submitted)), Step("batches.cancel", 1), Moment.SENT)
+        row = Row(
+            "test", Life("short", (applied(), submitted)), Step("batches.cancel", 1), Moment.SENT
+        )
         verdict = play(stage, row, patience=3.0)
     assert "the kill at batches.cancel" in verdict.problem
 
 
-def test_the_steps_of_a_life_are_those_of_its_own_acts(stage: Stage) -> None:
+def test_the_steps_of_a_life_are_those_of_its_own_acts(stage: KillStage) -> None:
     with stage:
         life = Life("end", (ends("fail"), failed("RemoteFailed", 1)), before=(applied(), submitted))
         steps = undisturbed(stage, life)

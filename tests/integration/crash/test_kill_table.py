@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.crash.lives import LIVES, Life
+from benchmarks.crash.lives import OF_A_CONTROLLER, Life
 from benchmarks.crash.runs import Run
 from benchmarks.crash.tables import CONTROLLER
 from local.control_plane import ControlPlane
@@ -24,7 +24,7 @@ def run(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -
         yield one
 
 
-@pytest.mark.parametrize("life", LIVES, ids=lambda life: life.name.replace(" ", "-"))
+@pytest.mark.parametrize("life", OF_A_CONTROLLER, ids=lambda life: life.name.replace(" ", "-"))
 def test_a_controller_that_is_killed_anywhere_loses_and_doubles_nothing(
     run: Run, life: Life, played: Played
 ) -> None:

@@ -1,0 +1,90 @@
+"""The stage on which one process is killed with SIGKILL, and started again."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.crash.journal import Moment, Step
+from benchmarks.crash.roads import Roads
+from benchmarks.crash.scene import Scene
+from benchmarks.crash.stage import TIMES, Stage
+from local.control_plane import ControlPlane
+from tests.operator_process import Process
+
+Victim = Literal["controller", "receiver"]
+
+
+class KillStage(Stage):
+    """
+    `victim` is the process whose calls are steps.
+
+    Args:
+        controller: further arguments of the controller.
+    """
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        directory: Path,
+        *,
+        victim: Victim = "controller",
+        controller: Sequence[str] = (),
+        emulator: Sequence[str] = (),
+    ) -> None:
+        super().__init__(plane, directory, emulator=emulator)
+        self._victim: Victim = victim
+        self._arguments = (*TIMES, *controller)
+        self._revived = False
+        self._roads: Roads
+
+    @property
+    def roads(self) -> Roads:
+        return self._roads
+
+    @property
+    def victim(self) -> Process:
+        return getattr(self.operator, self._victim)
+
+    def set_trap(self, step: Step, moment: Moment) -> None:
+        self._revived = False
+        self._roads.set_trap(step, moment, self._kill)
+
+    def tend(self) -> None:
+        """Start the victim again if it was killed, as a kubelet does."""
+        if self.victim.running():
+            return
+        assert self._roads.sprung, f"the {self._victim} has ended by itself"
+        self._revived = True
+        self.victim.kill()
+        self.start_controller() if self._victim == "controller" else self.start_receiver()
+
+    def mend(self, scene: Scene, creates: int) -> None:
+        del creates
+        scene.wait("the kill", lambda: self._revived)
+
+    def start_controller(self) -> None:
+        gemini = (self._roads.to_google if self._victim == "controller" else self.google).url
+        self.operator.start_controller(*self._arguments, "--gemini-base-url", gemini)
+
+    def start_receiver(self) -> None:
+        keys = self._roads.to_google.url if self._victim == "receiver" else self.google.url
+        self.operator.start_receiver(f"{keys}/.well-known/jwks.json")
+
+    def logs(self) -> str:
+        return f"--- {self._victim}\n{self.victim.text()[-8000:]}"
+
+    def _build(self, stack: ExitStack) -> None:
+        roads = Roads(self.plane, self.google.url, self.background)
+        self._roads = stack.enter_context(roads)
+        self.operator = self._operator(**{self._victim: self._roads})
+        stack.callback(self.operator.receiver.kill)
+        stack.callback(self.operator.controller.kill)
+        self.start_receiver()
+        self.start_controller()
+
+    def _kill(self) -> asyncio.Event | None:
+        self.victim.send(signal.SIGKILL)
+        return None

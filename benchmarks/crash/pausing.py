@@ -1,0 +1,148 @@
+"""The stage on which a leader is stopped with SIGSTOP, replaced, and continued when all is over."""
+
+import asyncio
+import shutil
+import signal
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from benchmarks.crash.forked import Forked
+from benchmarks.crash.journal import Moment, Step
+from benchmarks.crash.roads import Roads
+from benchmarks.crash.scene import Scene
+from benchmarks.crash.stage import TIMES, Stage
+from local.control_plane import ControlPlane
+from tests.operator_process import Process
+from tests.waiting import eventually
+
+START = 30.0
+LEASE = (
+    "--leader-elect",
+    *("--lease-duration", "3", "--lease-renew-deadline", "2.5", "--lease-retry-period", "0.25"),
+)
+SWEEP = ("--sweep-interval", "1")
+"""Often, because it finds a create that arrives late."""
+
+
+class Candidate:
+    """One controller of several, with roads of its own; as a context manager."""
+
+    def __init__(self, process: Process, roads: Roads) -> None:
+        self.process = process
+        self.roads = roads
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._stack as stack:
+            stack.enter_context(self.roads)
+            stack.callback(self.process.kill)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def leads(self) -> bool:
+        return "gemini_operator_leader 1.0" in self.process.metrics()
+
+
+class PauseStage(Stage):
+    """
+    Two controllers, of which the one that leads is stopped.
+
+    A request that is stopped `before` its step is on its way while the leader stands still, and
+    arrives when the other one has done its work: so long can a network hold it.
+    """
+
+    def __init__(self, plane: ControlPlane, directory: Path) -> None:
+        super().__init__(plane, directory)
+        self._number = count(1)
+        self._leader: Candidate
+        self._standby: Candidate
+        self._resumed: asyncio.Event
+
+    @property
+    def roads(self) -> Roads:
+        return self._leader.roads
+
+    def set_trap(self, step: Step, moment: Moment) -> None:
+        self.roads.set_trap(step, moment, self._stop)
+
+    def tend(self) -> None:
+        """Nobody is started: the standby is there."""
+
+    def mend(self, scene: Scene, creates: int) -> None:
+        """The old leader wakes up when another one leads: it changes nothing, and ends."""
+        old, new = self._leader, self._standby
+        assert self.roads.sprung, "the step was not reached"
+        scene.wait("the standby to lead", new.leads)
+        self._leader, self._standby = new, self._candidate()
+        before = _told(scene)
+        assert old.process.running(), "the old leader has not waited for its end"
+        self._let_arrive(old.roads)
+        old.process.send(signal.SIGCONT)
+        assert old.process.wait() == 1, "the old leader has not ended for its lost Lease"
+        old.close()
+        duplicates = scene.creates - creates
+        scene.wait("the report of duplicates", lambda: scene.reported_duplicates() == duplicates)
+        assert _told(scene) == before, f"the status was {before} and is {_told(scene)}"
+
+    def start_receiver(self) -> None:
+        self.operator.start_receiver()
+
+    def logs(self) -> str:
+        files = sorted(
+            self.directory.glob("candidate-*.log"), key=lambda file: file.stat().st_mtime
+        )
+        return "\n".join(f"--- {file.name}\n{file.read_text()[-5000:]}" for file in files[-3:])
+
+    def _build(self, stack: ExitStack) -> None:
+        self.operator = self._operator()
+        stack.callback(self.operator.receiver.kill)
+        self.start_receiver()
+        stack.callback(lambda: (self._leader.close(), self._standby.close()))
+        self._leader = self._standby = self._candidate()
+        eventually(self._leader.leads, timeout=START, what="the first leader")
+        self._standby = self._candidate()
+
+    def _candidate(self) -> Candidate:
+        name = f"candidate-{next(self._number)}"
+        direct = self.directory / f"{name}.kubeconfig"
+        shutil.copy(self.directory / "controller.kubeconfig", direct)
+        arguments = self.operator.controller.args
+        process = Forked("controller", self.directory / f"{name}.log", *arguments)
+        candidate = Candidate(process, Roads(self.plane, self.google.url, self.background))
+        candidate.__enter__()
+        process.start(
+            *("--kubeconfig", str(candidate.roads.kubeconfig(direct))),
+            *("--gemini-base-url", candidate.roads.to_google.url),
+            *("--public-url", self.operator.receiver.url, *TIMES, *LEASE, *SWEEP),
+        )
+        return candidate
+
+    def _stop(self) -> asyncio.Event:
+        self._resumed = asyncio.Event()
+        self._leader.process.send(signal.SIGSTOP)
+        return self._resumed
+
+    def _let_arrive(self, roads: Roads) -> None:
+        roads.run(self._resumed.set)
+        eventually(lambda: not roads.journal.under_way, what="the held call to arrive")
+
+
+def _told(scene: Scene) -> Any:
+    """The status, but for what a duplicate adds; None without an object."""
+    if not scene.exists():
+        return None
+    return {k: v for k, v in scene.status().items() if k != "supersededAttempts"}
