@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from gemini_operator.callbacks.keys import RECHECK_SECONDS, KeyDirectory
+from gemini_operator.callbacks.directory import RECHECK_SECONDS
+from gemini_operator.callbacks.keys import KeyDirectory
 
 ONE = "01" * 32
 TWO = "02" * 32
