@@ -94,7 +94,6 @@ OF_A_CONTROLLER = (
 OF_A_LEADER = (
     Life("complete", (applied(), submitted, ends("succeed"), completed), after=(deleted,)),
     DELETED_WHILE_RUNNING,
-    SUSPENDED_AND_RESUMED,
 )
 
 OF_A_RECEIVER = (
