@@ -6,10 +6,8 @@ the place is kept until the job's write-ahead shows it, or until the job leaves 
 
 import math
 import random
-from collections import defaultdict
 from collections.abc import Iterable
 from enum import Enum, auto
-from typing import Protocol
 
 from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.names import normalise_model
@@ -18,10 +16,11 @@ from gemini_operator.controller.backoff import Backoff
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.groups import Group, Groups
 from gemini_operator.controller.job import Job, Key, KeyRef
-from gemini_operator.controller.lines import Line, Throttle, Turn
+from gemini_operator.controller.lines import Line
 from gemini_operator.controller.places import Places
+from gemini_operator.controller.queue import Wakes
 from gemini_operator.controller.refusals import Refusals
-from gemini_operator.controller.standing import Standing, State
+from gemini_operator.controller.standing import Standing, Standings, State
 from gemini_operator.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -33,16 +32,6 @@ class Answer(Enum):
     GO = auto()
     FULL = auto()
     THROTTLED = auto()
-
-
-class Queue(Protocol):
-    """Where passes are asked for."""
-
-    def add(self, key: Key) -> None:
-        """Want a pass over a job now."""
-
-    def add_after(self, key: Key, seconds: float) -> None:
-        """Want a pass over a job in some seconds."""
 
 
 class Gate:
@@ -61,7 +50,7 @@ class Gate:
         self,
         clock: Clock,
         places: Places,
-        queue: Queue,
+        queue: Wakes,
         *,
         limit: int,
         rng: random.Random | None = None,
@@ -73,14 +62,13 @@ class Gate:
         self._backoff = Backoff(rng)
         self.refusals = Refusals(clock, self._backoff)
         self._groups = Groups(places)
-        self._standings: dict[Key, Standing] = {}
-        self._by_ref: defaultdict[KeyRef, set[Key]] = defaultdict(set)
+        self._standings = Standings()
         places.tell(self)
 
     @property
     def waiting(self) -> int:
         """Jobs that have not been called."""
-        return sum(one.state is State.WAITING for one in self._standings.values())
+        return sum(one.state is State.WAITING for one in self._standings)
 
     # What jobs ask and tell
 
@@ -97,22 +85,23 @@ class Gate:
         if asking.keeps:
             asking.become(known, State.GOING)
             return Answer.GO
-        if asking.line(known).throttle is None:
+        line = known.lines.get(asking.model)
+        if line is None:
             return Answer.FULL
-        self._alarm(known, asking.line(known), asking=job.key)
+        self._alarm(known, line, asking=job.key)
         return Answer.THROTTLED
 
     def leave(self, key: Key) -> None:
         """The job wants nothing, or no longer what it wanted; whoever is next may go."""
-        one = self._standings.pop(key, None)
+        one = self._standings.pop(key)
         if one is None:
             return
         group = self._group(one)
         one.become(group, State.OUT)
-        self._by_ref[one.ref].discard(key)
-        line = one.line(group)
-        line.release(key)
-        self._alarm(group, line)
+        line = group.lines.get(one.model)
+        if line is not None:
+            line.release(key)
+            self._alarm(group, line)
         self._advance(group)
         group.drop_idle(one.model, self._clock.monotonic())
         self._forget(one.ref)
@@ -123,17 +112,15 @@ class Gate:
         if known is None:
             # Nobody uses this key any more.
             return self._backoff.seconds(1, retry_after)
-        line = known.line(normalise_model(job.spec.model))
-        throttle = line.throttle = line.throttle or Throttle()
-        delay = self._backoff.seconds(throttle.failures + 1, retry_after)
-        throttle.close(self._clock.monotonic() + delay)
-        for called in tuple(line.called):
-            self._standings[called].become(known, State.WAITING)
-        blamed, one = throttle.blame(job.key), self._standings.get(job.key)
+        line = self._line(known, normalise_model(job.spec.model))
+        self._call_back(known, line)
+        delay = self._backoff.seconds(line.failures + 1, retry_after)
+        line.close(self._clock.monotonic() + delay)
+        one = self._standings.get(job.key)
         if one is not None:
             one.become(self._group(one), State.WAITING)
-            if blamed:
-                one.line(self._group(one)).to_the_end(one.turn)
+            if self._group(one) is known:
+                line.blame(one.turn)
         self._alarm(known, line)
         self._advance(known)
         return delay
@@ -142,9 +129,8 @@ class Gate:
         """A create was neither throttled nor refused for its key: everybody may go."""
         self.refusals.end(group)
         known = self._groups.named(group)
-        line = known.lines.get(normalise_model(job.spec.model)) if known else None
-        if line is not None:
-            line.reopen()
+        if known is not None:
+            known.reopen(normalise_model(job.spec.model))
         self.leave(job.key)
         if known is not None:
             self._advance(known)
@@ -161,10 +147,10 @@ class Gate:
         old = self._groups.of(ref)
         if old is not None and old.name == group:
             return
-        moving = [self._standings[key] for key in self._by_ref.get(ref, ())]
+        moving = self._standings.of(ref)
         states = [one.state for one in moving]
         for one in moving:
-            one.line(self._group(one)).release(one.key)
+            self._release(one)
             one.become(self._group(one), State.OUT)
         new = self._groups.move(ref, group)
         for one, state in zip(moving, states, strict=True):
@@ -179,16 +165,16 @@ class Gate:
             group = self._groups.of(self._places.api_key(job))
             if group is None:
                 continue
-            line = self._enter(job).line(group)
             said = find(job.status.conditions, SUBMITTED)
-            if line.throttle is None and said and said.reason == Reason.QUOTA_EXCEEDED:
-                line.throttle = Throttle()
+            if said is not None and said.reason == Reason.QUOTA_EXCEEDED:
+                self._line(group, normalise_model(job.spec.model))
+            self._enter(job)
         for group in self._groups:
             self._refresh(group)
 
     def remind(self) -> None:
         """Call again, now and then, in case a call was lost; one lost twice goes to the next."""
-        for one in [one for one in self._standings.values() if one.state is State.CALLED]:
+        for one in [one for one in self._standings if one.state is State.CALLED]:
             if one.late:
                 log.warning("a job does not take its turn", **one.key._asdict())
                 self.leave(one.key)
@@ -210,8 +196,9 @@ class Gate:
         if group is None:
             return
         group.hold(ref.namespace, 1)
-        if key in self._standings:
-            self._standings[key].become(group, State.SENT)
+        one = self._standings.get(key)
+        if one is not None:
+            one.become(group, State.SENT)
 
     def freed(self, ref: KeyRef) -> None:
         """A job has ended, or its attempt has: its place is for the next."""
@@ -235,14 +222,35 @@ class Gate:
         return group
 
     def _enter(self, job: Job) -> Standing:
-        one = self._standings.get(job.key)
-        if one is None:
-            ref, model = self._places.api_key(job), normalise_model(job.spec.model)
-            one = self._standings[job.key] = Standing(ref, model, Turn(job.created, job.key))
-            self._by_ref[ref].add(job.key)
+        one = self._standings.enter(job, self._places.api_key(job))
         if one.state in (State.OUT, State.SENT):
             one.become(self._group(one), State.WAITING)
         return one
+
+    def _line(self, group: Group, model: str) -> Line:
+        """The line of a throttled model; with the first 429 all who want that model wait there."""
+        line = group.lines.get(model)
+        if line is None:
+            everybody = (one for ref in group.refs for one in self._standings.of(ref))
+            there = (State.WAITING, State.CALLED)
+            moved = [one for one in everybody if one.model == model and one.state in there]
+            for one in moved:
+                one.become(group, State.OUT)
+            line = group.lines[model] = Line()
+            for one in moved:
+                one.become(group, State.WAITING)
+        return line
+
+    def _call_back(self, group: Group, line: Line) -> None:
+        """A late 429 while the head is to try: it waits again, unless it is on its way."""
+        probing = self._standings.get(line.probing)
+        if probing is not None and probing.state is State.CALLED:
+            probing.become(group, State.WAITING)
+
+    def _release(self, one: Standing) -> None:
+        line = self._group(one).lines.get(one.model)
+        if line is not None:
+            line.release(one.key)
 
     def _advance(self, group: Group, asking: Key | None = None) -> None:
         """Call the best while there are places; who is asking needs no pass."""
@@ -256,19 +264,20 @@ class Gate:
         while group.total < self._limit and (key := group.best(now)) is not None:
             called = self._standings[key]
             called.become(group, State.CALLED)
-            called.line(group).probe(key)
+            if called.model in group.lines:
+                group.lines[called.model].probing = key
             if key != asking:
                 self._queue.add(key)
 
     def _alarm(self, group: Group, line: Line, asking: Key | None = None) -> None:
         """Have a closed line's head woken when it opens, once."""
-        throttle, now = line.throttle, self._clock.monotonic()
-        if throttle is None or throttle.opens <= now:
+        now = self._clock.monotonic()
+        if line.opens <= now:
             return
         head = group.head(line)
-        if head is not None and (head != throttle.alarmed or head == asking):
-            throttle.alarmed = head
-            self._queue.add_after(head, throttle.opens - now)
+        if head is not None and (head != line.alarmed or head == asking):
+            line.alarmed = head
+            self._queue.add_after(head, line.opens - now)
 
     def _refresh(self, group: Group) -> None:
         for model, line in tuple(group.lines.items()):
@@ -277,6 +286,5 @@ class Gate:
         self._advance(group)
 
     def _forget(self, ref: KeyRef) -> None:
-        if not self._by_ref.get(ref) and not self._places.count(ref):
-            self._by_ref.pop(ref, None)
+        if not self._standings.of(ref) and not self._places.count(ref):
             self._groups.forget(ref)

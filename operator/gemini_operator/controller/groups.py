@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gemini_operator.controller.job import Key, KeyRef
+from gemini_operator.controller.lanes import Claim, Lanes, Turn
 from gemini_operator.controller.lines import Line
 from gemini_operator.controller.places import Places
 
@@ -15,7 +16,7 @@ class Group:
     Attributes:
         name: the key's fingerprint, in this process only.
         refs: the Secrets that hold it.
-        lines: who waits, by model.
+        lines: who waits for a throttled model, by model; all others wait together.
         total: places that are held or kept for somebody.
     """
 
@@ -25,9 +26,18 @@ class Group:
         self.lines: dict[str, Line] = {}
         self.total = 0
         self._held: Counter[str] = Counter()
+        self._lanes = Lanes()
 
-    def line(self, model: str) -> Line:
-        return self.lines.setdefault(model, Line())
+    def add(self, model: str, turn: Turn) -> None:
+        self.lines.get(model, self._lanes).add(turn)
+
+    def discard(self, model: str, turn: Turn) -> None:
+        self.lines.get(model, self._lanes).discard(turn)
+
+    def reopen(self, model: str) -> None:
+        """Google takes creates of the model: who waits for it waits with all others."""
+        for turn in self.lines.pop(model, ()):
+            self._lanes.add(turn)
 
     def hold(self, namespace: str, places: int) -> None:
         """Count `places` more, or fewer, for `namespace`."""
@@ -42,10 +52,12 @@ class Group:
 
     def best(self, now: float) -> Key | None:
         """Whom to call next; `None` when nobody waits who may go at `now`."""
-        lines = (line for line in self.lines.values() if line.admits(now))
-        claims = (claim for line in lines if (claim := line.head(self._held)) is not None)
-        best = min(claims, default=None)
+        best = min(self._claims(now), default=None)
         return best.turn.key if best else None
+
+    def _claims(self, now: float) -> Iterator[Claim]:
+        heads = [line.head(self._held) for line in self.lines.values() if line.admits(now)]
+        return (claim for claim in (self._lanes.best(self._held), *heads) if claim is not None)
 
     def drop_idle(self, model: str, now: float) -> None:
         """Forget a line that says nothing any more."""

@@ -5,12 +5,23 @@ import heapq
 import itertools
 import random
 from collections import OrderedDict, deque
+from typing import Protocol
 
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import Key
 
 BACKOFF_BASE = 0.5
 BACKOFF_CAP = 60.0
+
+
+class Wakes(Protocol):
+    """What of a queue wakes jobs."""
+
+    def add(self, key: Key) -> None:
+        """Want a pass over `key` now."""
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Want a pass over `key` in `seconds`."""
 
 
 class KeyedQueue:

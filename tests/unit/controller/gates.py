@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from gemini_operator.controller.clock import Clock
-from gemini_operator.controller.gate import Answer, Gate, Queue
+from gemini_operator.controller.gate import Answer, Gate
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.places import Places
+from gemini_operator.controller.queue import Wakes
 from gemini_operator.controller.store import Store
 from tests.unit.controller.builders import NOW, a_job, an_attempt, time
 from tests.unit.controller.clocks import ManualClock
@@ -20,7 +21,7 @@ def api_key(job: Job) -> KeyRef:
     return job.api_key(DEFAULT)
 
 
-def a_gate(clock: Clock, queue: Queue, *, limit: int = 100, places: Places | None = None) -> Gate:
+def a_gate(clock: Clock, queue: Wakes, *, limit: int = 100, places: Places | None = None) -> Gate:
     return Gate(clock, places or Places(api_key), queue, limit=limit, rng=random.Random(0))
 
 

@@ -381,7 +381,8 @@ def test_nothing_is_remembered_of_keys_that_nobody_uses_any_more(entrance: Entra
     entrance.gate.remind()
     assert entrance.gate._groups.refs == ()
     assert list(entrance.gate._groups) == []
-    assert (entrance.gate._standings, dict(entrance.gate._by_ref)) == ({}, {})
+    standings = entrance.gate._standings
+    assert (standings._all, dict(standings._by_ref)) == ({}, {})
 
 
 def order(entrance: Entrance, running: Key) -> list[str]:

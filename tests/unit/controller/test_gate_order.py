@@ -122,7 +122,7 @@ class GateOrder(RuleBasedStateMachine):
     def as_specified(self) -> None:
         gate = self.entrance.gate
         assert gate.waiting == len(self.specified.waiting)
-        called = {key for key, one in gate._standings.items() if one.keeps}
+        called = {one.key for one in gate._standings if one.keeps}
         assert called == self.specified.called
 
     @invariant()

@@ -1,0 +1,136 @@
+"""`python -m benchmarks.gate`: what the gate costs with very many waiting jobs."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import click
+
+from gemini_operator.api.status import Status
+from gemini_operator.controller.job import Job
+from tests.unit.controller.builders import NOW, a_job, an_attempt
+from tests.unit.controller.builders import time as rfc3339
+from tests.unit.controller.gates import GROUP, Entrance, api_key
+
+LIMIT = 100
+WAITING = Status(state="Queued")
+OPEN = Status.model_validate({"state": "Running", "attempt": an_attempt()})
+ENDED = Status.model_validate({"state": "Succeeded", "completionTime": rfc3339()})
+
+
+class Crowd:
+    """`count` jobs of one API key in `namespaces`, each with one of `models`."""
+
+    def __init__(self, count: int, namespaces: int, models: int) -> None:
+        self.entrance = Entrance(LIMIT)
+        self.gate = self.entrance.gate
+        for number in range(count):
+            job = _job(number, f"ns-{number % namespaces}", f"model-{number % models}")
+            self.entrance.store.put(job)
+            self.gate.learn(api_key(job), GROUP)
+
+    def jobs(self, status: Status) -> list[Job]:
+        """Those with this status."""
+        return [job for job in self.entrance.store if job.status is status]
+
+    def start(self) -> None:
+        self.gate.expect(self.jobs(WAITING))
+
+    def send_called(self) -> None:
+        """Whoever was called asks, writes ahead and is accepted."""
+        for key in self.entrance.queue.take():
+            job = self.entrance.job(key)
+            self.gate.ask(job, GROUP)
+            self.put(job, OPEN)
+            self.gate.passed(GROUP, job)
+
+    def end(self, job: Job) -> None:
+        self.put(job, ENDED)
+        self.send_called()
+
+    def put(self, job: Job, status: Status) -> None:
+        version = str(job.version + 1)
+        self.entrance.store.put(replace(job, resource_version=version, status=status))
+
+
+def _job(number: int, namespace: str, model: str) -> Job:
+    job = a_job(
+        namespace=namespace,
+        name=f"job-{number}",
+        uid=f"uid-{number}",
+        resourceVersion="1",
+        creationTimestamp=rfc3339(NOW + timedelta(seconds=number // 7)),
+        spec={"model": model},
+    )
+    return replace(job, status=WAITING)
+
+
+def _timed(calls: Iterable[Callable[[], object]]) -> dict[str, float]:
+    """Microseconds of CPU for each call."""
+    spent = []
+    for call in calls:
+        begun = time.process_time_ns()
+        call()
+        spent.append((time.process_time_ns() - begun) / 1000)
+    spent.sort()
+    return {
+        "calls": len(spent),
+        "median": statistics.median(spent),
+        "p99": spent[int(len(spent) * 0.99)],
+        "worst": spent[-1],
+    }
+
+
+def measure(count: int, namespaces: int, models: int) -> dict[str, dict[str, float]]:
+    """Microseconds of CPU by what is done, with `count` jobs of one key."""
+    crowd = Crowd(count, namespaces, models)
+    gate, measured = crowd.gate, {}
+    measured["start: all stand in line, the first are called"] = _timed([crowd.start])
+    crowd.send_called()
+    waiting, sent = crowd.jobs(WAITING), crowd.jobs(OPEN)
+    some = waiting[:: max(1, len(waiting) // 1000)]
+    measured["a waiting job asks again"] = _timed(partial(gate.ask, job, GROUP) for job in some)
+
+    def come_and_go(job: Job) -> None:
+        gate.leave(job.key)
+        gate.ask(job, GROUP)
+
+    measured["a waiting job leaves and comes back"] = _timed(
+        partial(come_and_go, job) for job in some
+    )
+    measured["a batch ends, the next job is called and sent"] = _timed(
+        partial(crowd.end, job) for job in sent
+    )
+    last = crowd.jobs(OPEN)[0]
+    throttled = partial(gate.throttled, GROUP, last, None)
+    measured["the first 429: all of the model wait in its line"] = _timed([throttled])
+    measured["each further 429"] = _timed([throttled] * 100)
+    measured["the first create that gets through again"] = _timed(
+        [partial(gate.passed, GROUP, last)]
+    )
+    return measured
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--jobs", default=10_000, type=click.IntRange(LIMIT * 3))
+@click.option("--namespaces", default=500, type=click.IntRange(1))
+@click.option("--models", default=1, type=click.IntRange(1))
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
+def main(jobs: int, namespaces: int, models: int, file: Path | None) -> None:
+    """Measure the gate's operations, in microseconds of CPU."""
+    measured = measure(jobs, namespaces, models)
+    click.echo(f"{jobs} jobs, {namespaces} namespaces, {models} models, {LIMIT} places; µs of CPU")
+    for what, row in measured.items():
+        figures = "  ".join(f"{name} {value:>10,.0f}" for name, value in row.items())
+        click.echo(f"{what:<50} {figures}")
+    if file is not None:
+        file.write_text(json.dumps(measured, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
