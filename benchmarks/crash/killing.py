@@ -10,9 +10,13 @@ from typing import Literal
 from benchmarks.crash.journal import Moment, Step
 from benchmarks.crash.roads import Roads
 from benchmarks.crash.scene import Scene
-from benchmarks.crash.stage import TIMES, Stage
+from benchmarks.crash.stage import TIMES, Stage, Void
 from local.control_plane import ControlPlane
+from local.waiting import until
 from tests.operator_process import Process
+
+LATE = 5.0
+"""Seconds after its life in which an Event of a job may be posted."""
 
 Victim = Literal["controller", "receiver"]
 
@@ -63,6 +67,8 @@ class KillStage(Stage):
 
     def mend(self, scene: Scene, creates: int) -> None:
         del creates
+        if not until(lambda: self._roads.sprung, timeout=LATE):
+            raise Void(f"{self._roads.trap} was not reached")
         scene.wait("the kill", lambda: self._revived)
 
     def start_controller(self) -> None:

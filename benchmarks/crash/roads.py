@@ -54,6 +54,12 @@ class Roads:
         return tuple(self.journal.steps)
 
     @property
+    def trap(self) -> str:
+        """Where the trap is, in words."""
+        trap = self.journal.trap
+        return "nowhere" if trap is None else f"{trap.step}, {trap.moment}"
+
+    @property
     def sprung(self) -> bool:
         """Whether the trap has sprung."""
         return self.journal.trap is not None and self.journal.trap.sprung

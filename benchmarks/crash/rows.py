@@ -68,6 +68,7 @@ def undisturbed(stage: Stage, life: Life) -> tuple[Step, ...]:
 
     Raises:
         AssertionError: it is not even lived when nobody disturbs it.
+        Void: the stage broke down.
     """
     scene = _scene(stage)
     _live(scene, life.before)
@@ -80,7 +81,12 @@ def undisturbed(stage: Stage, life: Life) -> tuple[Step, ...]:
 
 
 def play(stage: Stage, row: Row, *, patience: float = PATIENCE) -> Verdict:
-    """Live `row.life` with the strike; whatever goes wrong is in the verdict."""
+    """
+    Live `row.life` with the strike; whatever goes wrong is in the verdict.
+
+    Raises:
+        Void: it says nothing.
+    """
     begun = time.monotonic()
     scene = _scene(stage, patience)
     stage.set_trap(row.step, row.moment)

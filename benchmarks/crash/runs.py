@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from benchmarks.crash.journal import Moment, Step
 from benchmarks.crash.lives import Life
 from benchmarks.crash.rows import Row, Verdict, play, undisturbed
-from benchmarks.crash.stage import Stage
+from benchmarks.crash.stage import Stage, Void
 from benchmarks.crash.tables import Table
 from local.control_plane import ControlPlane
 
 Report = Callable[[str], None]
+T = TypeVar("T")
+
+TRIES = 3
+"""For a row that was void."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +44,28 @@ ALL = Selection()
 class Lane:
     """One stage after another: a row that went wrong leaves nothing to the next one."""
 
-    def __init__(self, plane: ControlPlane, directories: Iterator[Path], table: Table) -> None:
-        self._make = lambda: table.stage(plane, next(directories))
+    def __init__(self, plane: ControlPlane, directory: Path, table: Table) -> None:
+        numbers = count(1)
+        self._make = lambda: table.stage(plane, directory / str(next(numbers)))
         self._stack = ExitStack()
         self._stage: Stage | None = None
 
-    def stage(self) -> Stage:
-        if self._stage is None:
-            self._stage = self._stack.enter_context(self._make())
-        return self._stage
+    def use(self, work: Callable[[Stage], T]) -> T:
+        """Do it on the stage, which stays unless it is spoilt."""
+        stage = self._stage or self._stack.enter_context(self._make())
+        self._stage = stage
+        try:
+            return work(stage)
+        except BaseException:
+            stage.spoilt = True
+            raise
+        finally:
+            if stage.spoilt:
+                self.close()
 
     def close(self) -> None:
-        self._stack.close()
         self._stage = None
+        self._stack.close()
 
 
 class Run:
@@ -75,9 +88,8 @@ class Run:
         self._count = lanes
         self._report = report
         stem = table.name.replace(",", "").replace(" ", "-")
-        directories = (directory / f"{stem}-{number}" for number in count(1))
-        for _ in range(lanes):
-            self._lanes.put(Lane(plane, directories, table))
+        for number in range(lanes):
+            self._lanes.put(Lane(plane, directory / f"{stem}-{number}", table))
 
     def __enter__(self) -> Self:
         return self
@@ -105,21 +117,38 @@ class Run:
             return list(pool.map(self._play, filter(selection.has, rows)))
 
     def _steps(self, life: Life) -> tuple[Step, ...]:
-        with self._lane() as lane:
-            found = undisturbed(lane.stage(), life)
+        found = self._on_a_stage(lambda stage: undisturbed(stage, life))
         return tuple(step for step in found if step.name not in self._table.without)
 
     def _rows(self, life: Life, steps: tuple[Step, ...]) -> list[Row]:
         return [Row(self._table.name, life, step, m) for step in steps for m in Moment]
 
     def _play(self, row: Row) -> Verdict:
-        with self._lane() as lane:
-            verdict = play(lane.stage(), row)
-            self._report(line(verdict))
-            if not verdict.good:
-                self._report(lane.stage().story())
-                lane.close()
-            return verdict
+        try:
+            verdict = self._on_a_stage(lambda stage: self._watched(stage, row))
+        except Void as void:
+            verdict = Verdict(row, f"{TRIES} tries: {void}", 0, 0.0)
+        self._report(line(verdict))
+        return verdict
+
+    def _watched(self, stage: Stage, row: Row) -> Verdict:
+        verdict = play(stage, row)
+        if not verdict.good:
+            stage.spoilt = True
+            self._report(stage.story())
+        return verdict
+
+    def _on_a_stage(self, work: Callable[[Stage], T]) -> T:
+        """What is void is tried again, on another stage."""
+        for tries_left in reversed(range(TRIES)):
+            with self._lane() as lane:
+                try:
+                    return lane.use(work)
+                except Void as void:
+                    self._report(f"again, because {void}")
+                    if not tries_left:
+                        raise
+        raise AssertionError("unreachable")
 
     @contextmanager
     def _lane(self) -> Iterator[Lane]:

@@ -19,11 +19,15 @@ from tests.operator_process import Operator, kubeconfigs
 if TYPE_CHECKING:
     from benchmarks.crash.scene import Scene
 
-TIMES = ("--create-timeout", "1", "--submit-grace", "2")
+TIMES = ("--create-timeout", "1.5", "--submit-grace", "3")
 """Short, because every fourth row around a create waits until the grace has passed."""
 
 FOREVER = "pending=1h,running=1h"
 """The emulator's schedule: a life says itself when its batch ends."""
+
+
+class Void(Exception):
+    """The row says nothing: it was not struck, or the machine was too slow for the Lease."""
 
 
 class Stage(ABC):
@@ -47,6 +51,8 @@ class Stage(ABC):
         self.google = EmulatorProcess(directory / "emulator", "--schedule", FOREVER, *emulator)
         self.background = Background()
         self.operator: Operator
+        self.spoilt = False
+        """Whether something may be left that would disturb the next row."""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -78,7 +84,13 @@ class Stage(ABC):
 
     @abstractmethod
     def tend(self) -> None:
-        """What somebody does all the time while a job lives, such as starting what was killed."""
+        """
+        What somebody does all the time while a job lives, such as starting what was killed.
+
+        Raises:
+            Void: the processes are not what the row needs.
+            AssertionError: a process has ended by itself.
+        """
 
     @abstractmethod
     def mend(self, scene: "Scene", creates: int) -> None:
@@ -89,7 +101,8 @@ class Stage(ABC):
             creates: how many batches the life takes.
 
         Raises:
-            AssertionError: nothing was struck, or what comes back does harm.
+            Void: nothing was struck.
+            AssertionError: what comes back does harm.
         """
 
     @abstractmethod

@@ -52,6 +52,16 @@ def healed(status: Status) -> Status:
     )
 
 
+def with_key(status: Status) -> Status:
+    """`status` of a job that waits for its turn, which may be long: its key is there."""
+    condition = find(status.conditions, STALLED)
+    if condition is None or condition.reason != Reason.CREDENTIALS_MISSING:
+        return status
+    return status.model_copy(
+        update={"conditions": tuple(without_condition(status.conditions, STALLED))}
+    )
+
+
 def ended(status: Status) -> Status:
     """`status` of a job that has ended: nobody is needed any more, and nothing is suspended."""
     over = (Reason.SUSPENDING, Reason.SUSPENDED)

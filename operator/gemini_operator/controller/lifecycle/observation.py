@@ -187,7 +187,8 @@ def _looked_at(view: View, summary: Summary, *, is_news: bool) -> Status:
 
 
 def _write_or_wait(view: View, status: Status, seconds: float | None) -> Decision:
-    return Wait(seconds) if status == view.status else Write(status, seconds=seconds)
+    """After a write the job is looked at again: there may be more to do than to wait."""
+    return Wait(seconds) if status == view.status else Write(status)
 
 
 def _gone(view: View, same_key: bool) -> Decision:

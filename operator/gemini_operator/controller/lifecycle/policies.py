@@ -18,15 +18,23 @@ from gemini_operator.controller.lifecycle import (
     suspension,
     ttl,
 )
-from gemini_operator.controller.lifecycle.view import Decision, Hold, Remote, View, Wait, Write
+from gemini_operator.controller.lifecycle.view import (
+    Decision,
+    Hold,
+    Remote,
+    Search,
+    View,
+    Wait,
+    Write,
+)
 
 
 def decide(view: View, remote: Remote | None) -> Decision:
     """What this pass over the job has to do; a new generation is always acknowledged."""
     decision = _first(view, remote)
     observed = view.status.observed_generation
-    if isinstance(decision, Wait) and observed not in (None, view.job.generation):
-        return Write(view.revise(), seconds=decision.seconds)
+    if isinstance(decision, Search | Wait) and observed not in (None, view.job.generation):
+        return Write(view.revise())
     return decision
 
 

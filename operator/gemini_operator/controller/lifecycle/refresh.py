@@ -18,7 +18,7 @@ def acknowledged(view: View, decision: Decision) -> Decision:
     match decision:
         case Write(status, notices, seconds, retry):
             return Write(view.revise(status, observed_request=asked), notices, seconds, retry)
-        case Wait(seconds):
-            return Write(view.revise(observed_request=asked), seconds=seconds)
+        case Wait():
+            return Write(view.revise(observed_request=asked))
         case _:
             return decision

@@ -7,7 +7,7 @@ from gemini_operator.api.conditions import FAILED, SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, Requests, Status
 from gemini_operator.controller.lifecycle import stuck
-from gemini_operator.controller.lifecycle.credentials import ended, healed, stalled
+from gemini_operator.controller.lifecycle.credentials import ended, healed, stalled, with_key
 from gemini_operator.controller.lifecycle.retirement import CLEARED
 from gemini_operator.controller.lifecycle.view import Decision, Notice, Submit, View, Write
 from gemini_operator.gemini import errors
@@ -84,9 +84,9 @@ def without_attempt(view: View) -> Status:
 def queued(view: View, reason: Reason, detail: str, seconds: float) -> Write:
     """Say once that the job waits for its turn, and come back in `seconds`."""
     said = find(view.status.conditions, SUBMITTED)
+    status = with_key(without_attempt(view))
     if view.status.state == "Queued" and said is not None and said.reason == reason:
-        return Write(without_attempt(view), seconds=seconds)
-    status = without_attempt(view)
+        return Write(status, seconds=seconds)
     message = reason.explain(detail)
     status = view.condition(status, SUBMITTED, False, reason, message)
     throttled = reason == Reason.QUOTA_EXCEEDED

@@ -242,9 +242,10 @@ def test_p18_an_event_of_unknown_kind_counts_as_an_end() -> None:
 def test_p18_progress_seen_on_the_way_is_written_with_the_next_look() -> None:
     view = a_view(status=submitted(**EVENT))
     decision = read(view, seen(stats=(3, 1, 0, 2)))
-    assert isinstance(decision, Write)
-    assert decision.seconds == 2.0
-    assert decision.status.observed_event_id is None
+    status = written(decision)
+    assert status.observed_event_id is None
+    again = a_view(status=status.dump() | EVENT, facts=view.facts)
+    assert observation.decide(again, None) == Wait(2.0), "the write does not hurry the next look"
 
 
 # What a look changes

@@ -1,91 +1,48 @@
-import random
-from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
-from gemini_operator.api.conditions import COMPLETE, FAILED, is_true
+from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Status
-from gemini_operator.controller.lifecycle import policies
-from gemini_operator.controller.lifecycle.view import Dispose, Hold, Submit, Wait, Write
+from gemini_operator.controller.facts import Facts
+from gemini_operator.controller.lifecycle import cancellation, policies, retries
+from gemini_operator.controller.lifecycle.view import (
+    Adopt,
+    Cancel,
+    Dispose,
+    Hold,
+    Remove,
+    Search,
+    Submit,
+    Wait,
+    Write,
+)
 from tests.unit.controller.builders import (
+    ADOPTS,
     BATCH,
     EARLIER,
-    RULES,
+    MONOTONIC,
+    NOW,
+    UID,
     a_batch,
     a_sighting,
     a_view,
+    ago,
     an_attempt,
     an_event,
+    cancelling,
     finished,
     note,
     reason_of,
     seen,
     submitted,
+    unnamed,
     written,
 )
-from tests.unit.controller.lifecycle.world import Answer, World, stalled_as
-
-GRACE = RULES.create_timeout + RULES.submit_grace
-ANSWERS: tuple[Answer, ...] = (
-    "batch",
-    "no answer",
-    "lost",
-    "429",
-    "bad key",
-    "rejected",
-    "not sent",
-)
-ENDS = tuple(f"BATCH_STATE_{end}" for end in ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"))
-
-UNCLEAR: tuple[Answer, ...] = ("no answer", "lost")
-SECONDS = (0.0, 1.0, 2.0, RULES.create_timeout, RULES.submit_grace, GRACE, 4000.0)
-STORIES = pytest.mark.parametrize("seed", range(settings.default.max_examples))
-
-
-def a_story(
-    seed: int,
-    *,
-    hidden: float = 10_000.0,
-    answers: Sequence[Answer] = ANSWERS,
-    output: bool = False,
-) -> World:
-    """
-    A life of 25 rounds, told at random: time passes, and mostly a listing and a pass follow.
-
-    Args:
-        seed: the same seed tells the same story.
-        hidden: seconds for which Google may leave a new batch out of its list.
-        answers: what creates may end in.
-        output: whether results are delivered to a ConfigMap.
-    """
-    chance = random.Random(seed)
-    world = World(held=True, output=output)
-    for number in range(25):
-        world.advance(chance.choice(SECONDS))
-        happens = chance.random()
-        if happens < 0.05:
-            world.restart()
-        elif happens < 0.1:
-            world.call_back(number)
-        elif happens < 0.15:
-            world.end(chance.choice(ENDS))
-        if chance.random() < 0.8:
-            world.show(complete=chance.random() < 0.8)
-        world.run(chance.choice(answers), chance.choice((0.0, hidden / 2, hidden)))
-    return world
-
-
-def settle(world: World) -> None:
-    """Time enough for everything to be found, listed and decided."""
-    for _ in range(12):
-        world.advance(4000.0)
-        world.show()
-        world.run("batch")
-        world.run("batch")
-
+from tests.unit.controller.lifecycle.google import CANCELLED, RUNNING, Luck
+from tests.unit.controller.lifecycle.stories import GRACE
+from tests.unit.controller.lifecycle.world import World, stalled_as
 
 # Order
 
@@ -118,20 +75,109 @@ def test_nothing_is_promised_for_what_is_not_supported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "seconds"),
-    [(submitted(), None), (submitted(lastEvent=an_event()), 2.0), (finished(), None)],
-    ids=["waiting", "with a delay", "finished"],
+    "status",
+    [submitted(), submitted(lastEvent=an_event()), unnamed(), finished()],
+    ids=["waiting", "with a delay", "searching", "finished"],
 )
 def test_a_new_generation_is_acknowledged_where_nothing_else_is_to_be_written(
-    status: dict[str, Any], seconds: float | None
+    status: dict[str, Any],
 ) -> None:
+    """Then the job is looked at again, so what it waits for is not lost."""
     view = a_view(status=status, generation=2)
     view.facts.note_event_read("event-1", view.monotonic)
     decision = policies.decide(view, None)
-    assert written(decision) == view.status.model_copy(update={"observed_generation": 2})
-    assert isinstance(decision, Write)
-    assert decision.seconds == seconds
-    assert isinstance(policies.decide(a_view(status=status, facts=view.facts), None), Wait)
+    assert decision == Write(view.status.model_copy(update={"observed_generation": 2}))
+    after = a_view(status=status | {"observedGeneration": 2}, facts=view.facts, generation=2)
+    assert isinstance(policies.decide(after, None), Search | Wait)
+
+
+def test_a_job_of_which_nothing_was_written_yet_acknowledges_nothing() -> None:
+    view = a_view(deleting=True, held=False)
+    assert policies.decide(view, None) == Wait()
+
+
+# Precedence
+
+
+SHUTDOWN = {"shutdown": "Cancel"}
+DEADLINE = {"activeDeadlineSeconds": 1}
+SUSPEND = {"suspend": True}
+
+
+@pytest.mark.parametrize(
+    ("spec", "of_job", "reason"),
+    [
+        (SHUTDOWN | DEADLINE | SUSPEND, {}, Reason.CANCELLED),
+        (DEADLINE | SUSPEND, {}, Reason.DEADLINE_EXCEEDED),
+        (SUSPEND, {}, Reason.SUSPENDED),
+    ],
+    ids=["shutdown", "then the deadline", "then suspend"],
+)
+def test_p16_what_keeps_a_job_from_being_submitted(
+    spec: dict[str, Any], of_job: dict[str, Any], reason: Reason
+) -> None:
+    queued = {"state": "Queued", "startTime": ago(60), "observedGeneration": 1}
+    status = written(policies.decide(a_view(spec=spec, status=queued, **of_job), None))
+    assert reason_of(status, "Submitted") == ("False", reason)
+    deleted = a_view(spec=spec, status=queued, deleting=True)
+    assert policies.decide(deleted, None) == Dispose(()), "a deletion goes before all of them"
+
+
+def test_p16_nothing_keeps_the_others() -> None:
+    assert policies.decide(a_view(), None) == Submit(1)
+    assert policies.decide(a_view(spec=ADOPTS, status={"batchName": BATCH}), None) == Adopt()
+
+
+@pytest.mark.parametrize("spec", [SHUTDOWN, DEADLINE, SUSPEND])
+def test_p16_each_ends_an_open_batch_the_same_way(spec: dict[str, Any]) -> None:
+    first = written(policies.decide(a_view(spec=spec, status=submitted(startTime=ago(60))), None))
+    assert first.state == "Cancelling"
+    facts = Facts(UID)
+    view = a_view(spec=spec, status=first.dump(), facts=facts)
+    assert policies.decide(view, None) == Cancel(BATCH)
+    facts.note_cancel(BATCH, MONOTONIC)
+    assert policies.decide(view, None) == Wait(2.0)
+
+
+def test_p16_news_of_the_batch_does_not_put_its_cancel_off() -> None:
+    """Here: an event whose next look is seconds away, and counts that have changed."""
+    view = a_view(spec=SUSPEND, status=submitted(lastEvent=an_event()), generation=2)
+    view.facts.note_event_read("event-1", MONOTONIC)
+    first = policies.decide(view, seen(stats=(3, 1, 0, 2)))
+    assert isinstance(first, Write)
+    assert first.seconds is None
+    again = a_view(spec=SUSPEND, status=first.status.dump(), facts=view.facts, generation=2)
+    assert written(policies.decide(again, None)).state == "Cancelling"
+
+
+# Alarms
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "seconds"),
+    [
+        pytest.param({}, {}, None, id="nothing will happen by itself"),
+        pytest.param({}, submitted(), 49 * 3600.0, id="stuck"),
+        pytest.param({"activeDeadlineSeconds": 30}, submitted(), 30.0, id="the deadline is sooner"),
+        pytest.param(
+            {"activeDeadlineSeconds": 30},
+            cancelling(startTime=ago(30)),
+            49 * 3600.0,
+            id="a deadline that is over has been acted on",
+        ),
+        pytest.param({"ttlSecondsAfterFinished": 7}, finished(), 7.0, id="time to live"),
+        pytest.param({"ttlSecondsAfterFinished": 0}, finished(), None, id="at once"),
+    ],
+)
+def test_time_alone_wakes_a_job(
+    spec: dict[str, Any], status: dict[str, Any], seconds: float | None
+) -> None:
+    assert policies.alarm(a_view(spec=spec, status=status)) == seconds
+
+
+def test_p24_a_ttl_that_has_come_is_acted_on_at_once() -> None:
+    view = a_view(spec={"ttlSecondsAfterFinished": 0}, status=finished())
+    assert policies.decide(view, None) == Remove()
 
 
 def test_p12_duplicates_of_a_finished_job_are_still_dealt_with() -> None:
@@ -141,8 +187,8 @@ def test_p12_duplicates_of_a_finished_job_are_still_dealt_with() -> None:
 
 
 def test_p10_a_refusal_is_written_before_anything_is_searched() -> None:
-    world = World(held=True)
-    world.run("429")
+    world = World(held=True, luck=lambda: Luck("429"))
+    world.run()
     assert isinstance(world.run(), Write)
     assert "attempt" not in world.status
     assert world.status["state"] == "Queued"
@@ -155,87 +201,93 @@ def test_p17_an_end_is_written_with_its_event_in_one_write() -> None:
     assert status.completion_time is not None
 
 
-# Whatever happens
-
-
-@STORIES
-@pytest.mark.parametrize("output", [False, True], ids=["at Google", "delivered"])
-def test_p24_complete_and_failed_exclude_each_other_and_an_end_is_final(
-    seed: int, output: bool
-) -> None:
-    history = a_story(seed, output=output).history
-    for status in history:
-        complete, failed = (is_true(status.conditions, kind) for kind in (COMPLETE, FAILED))
-        assert not (complete and failed)
-        assert (complete or failed) is (status.completion_time is not None)
-    ends = [status for status in history if status.completion_time is not None]
-    assert len({(end.completion_time, end.state, end.failures, end.output) for end in ends}) <= 1
-
-
-@STORIES
-def test_every_status_fits_its_own_schema_and_says_when_it_was_decided(seed: int) -> None:
-    for status in a_story(seed).history:
-        assert Status.model_validate(status.dump()).dump() == status.dump()
-        assert len(status.superseded_attempts) <= 3
-        assert status.observed_generation == 1
-        if status.batch_name is not None:
-            assert status.attempt is not None
-            assert status.attempt.batch_name == status.batch_name
-
-
-@STORIES
-def test_p11_a_google_that_lists_within_the_grace_never_gets_a_second_batch(seed: int) -> None:
-    """Whatever is answered, lost, restarted or incomplete."""
-    world = a_story(seed, hidden=GRACE, answers=UNCLEAR)
-    settle(world)
-    assert len(world.batches) <= 1
-
-
-@STORIES
-def test_p12_of_several_batches_one_is_kept_and_every_other_is_found_and_cancelled(
-    seed: int,
-) -> None:
-    world = a_story(seed, answers=UNCLEAR)
-    settle(world)
-    assert len(world.alive()) <= 1
-    if world.alive() and "attempt" in world.status:
-        assert world.status["batchName"] == world.alive()[0].name
-
-
-@STORIES
-@pytest.mark.parametrize("hidden", [GRACE, 10_000.0], ids=["in the grace", "beyond"])
-def test_p21_a_deleted_job_leaves_nothing_at_google_that_the_list_has_shown(
-    seed: int, hidden: float
-) -> None:
-    world = a_story(seed, hidden=hidden, answers=UNCLEAR)
-    creates = world.creates
-    world.deleting = True
-    for seconds in (0.0, 1.0, GRACE, 5.0, 5.0):
-        world.advance(seconds)
-        world.run()
-        if world.released:
-            break
-        world.show()
-    assert world.released
-    assert world.creates == creates, "a deletion never submits"
-    assert [batch for batch in world.alive() if batch.visible <= world.monotonic] == []
-
-
-@STORIES
-def test_every_job_comes_to_an_end_or_says_what_it_waits_for(seed: int) -> None:
-    world = a_story(seed)
-    settle(world)
-    world.end("BATCH_STATE_SUCCEEDED")
-    settle(world)
-    assert "completionTime" in world.status or stalled_as(world, Reason.AMBIGUOUS_SUBMISSION)
+# Together with time
 
 
 def test_p13_four_creates_without_an_answer_are_the_most() -> None:
-    world = World(held=True)
-    for _ in range(40):
-        world.run("lost")
-        world.advance(GRACE)
-        world.show()
+    world = World(luck=lambda: Luck("lost"))
+    world.live(20 * GRACE)
     assert world.creates == 4
     assert stalled_as(world, Reason.AMBIGUOUS_SUBMISSION)
     assert world.run() == Wait()
+
+
+def test_p16_the_deadline_ends_the_batch_to_the_second() -> None:
+    world = World(spec={"activeDeadlineSeconds": 100})
+    world.live(3600.0)
+    [batch] = world.google.batches
+    assert batch.cancels == [MONOTONIC + 100]
+    assert reason_of(world.history[-1].status, "Failed") == ("True", Reason.DEADLINE_EXCEEDED)
+    assert world.history[-1].at == NOW + timedelta(seconds=102), "the first look after it"
+
+
+def test_p16_a_suspended_job_has_all_its_time_again_when_it_is_resumed() -> None:
+    world = World(spec={"activeDeadlineSeconds": 100})
+    for seconds in (90.0, 5000.0, 90.0):
+        world.live(seconds)
+        world.edit(suspend=not world.spec.get("suspend", False))
+    assert world.sent[-1].at == MONOTONIC + 5090
+    assert "completionTime" not in world.status
+
+
+def test_p16_suspended_and_resumed_as_fast_as_can_be_a_job_has_one_batch_at_a_time() -> None:
+    world = World(luck=lambda: Luck(slow=100.0))
+    world.live(10.0)
+    for _ in range(6):
+        world.edit(suspend=not world.spec.get("suspend", False))
+        world.live(10.0)
+    assert len(world.google.batches) == 1, "the first one has not ended yet"
+    world.live(300.0)
+    assert [batch.state for batch in world.google.batches] == [CANCELLED, RUNNING]
+    assert world.google.crowd == 1
+
+
+def test_p15_each_retry_waits_twice_as_long() -> None:
+    world = World(spec={"backoffLimit": 3})
+    for _ in range(4):
+        world.live(300.0)
+        world.google.end("BATCH_STATE_EXPIRED")
+        ended = world.monotonic
+        world.show()
+        world.live(0.0)
+        if len(world.sent) < 4:
+            world.live(100.0)
+            assert world.sent[-1].at == ended + retries.pause(len(world.sent) - 1)
+    assert world.status["failures"] == 4
+    assert len(world.google.batches) == 4
+    assert world.google.crowd == 1
+    end = world.history[-1].status
+    assert reason_of(end, "Failed") == ("True", Reason.BACKOFF_LIMIT_EXCEEDED)
+
+
+@pytest.mark.parametrize("seconds", [0, 60, 5000])
+def test_p24_a_finished_job_goes_when_its_time_has_come(seconds: int) -> None:
+    world = World(output=True, spec={"ttlSecondsAfterFinished": seconds})
+    world.live(10.0)
+    world.google.end("BATCH_STATE_SUCCEEDED")
+    world.call_back(1)
+    world.live(10_000.0)
+    assert world.released
+    assert world.deleted == 10.0 + seconds
+    assert world.google.there() == []
+
+
+def test_p21_a_cancel_that_google_ignores_is_sent_again() -> None:
+    world = World(spec={"shutdown": "Cancel"}, luck=lambda: Luck(deaf=1))
+    world.spec = {}
+    world.live(10.0)
+    world.edit(shutdown="Cancel")
+    world.live(3600.0)
+    [batch] = world.google.batches
+    first, second = batch.cancels
+    assert second - first == pytest.approx(cancellation.AGAIN, abs=60)
+    assert world.status["state"] == "Cancelled"
+
+
+def test_p20_a_batch_that_never_ends_is_told_after_49_hours() -> None:
+    world = World()
+    for _ in range(97):
+        world.live(1800.0)
+        assert not world.is_true(STALLED)
+    world.live(1800.0)
+    assert stalled_as(world, Reason.REMOTE_STUCK)

@@ -193,6 +193,22 @@ def test_p23_another_reason_to_wait_is_said() -> None:
     assert reason_of(status, "Submitted") == ("False", Reason.QUEUED)
 
 
+@pytest.mark.parametrize("state", [None, "Queued"])
+@pytest.mark.parametrize(
+    ("stalled", "stays"),
+    [("CredentialsMissing", False), ("CredentialsRejected", True), ("InputMissing", True)],
+)
+def test_p23_who_waits_for_its_turn_has_a_key(state: str | None, stalled: str, stays: bool) -> None:
+    """It may wait for hours, and nobody is needed meanwhile; of the rest nothing is known yet."""
+    conditions = [a_condition("Stalled", "True", stalled)]
+    if state is not None:
+        conditions.append(a_condition("Submitted", "False", "Queued"))
+    view = a_view(status={"state": state, "conditions": conditions})
+    status = submission.queued(view, Reason.QUEUED, "", 5.0).status
+    assert reason_of(status, "Submitted") == ("False", "Queued")
+    assert (reason_of(status, "Stalled") is not None) == stays
+
+
 # The answers to create
 
 

@@ -1,44 +1,57 @@
 """
 A job, its Google and its time, as the protocol sees them: what a pass decides is carried out here.
 
-Google's side is what the policies cannot know: which creates happened, when a batch shows up in the
-list, when it ends. Whoever plays chooses the next step; the rules must hold for every choice.
+Whoever plays chooses what happens next; the rules must hold for every choice. Passes run when
+somebody has asked for one, as the queue has it, so a job that nothing wakes sleeps here too.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from gemini_operator.api import conditions
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, OutputStatus, Status
+from gemini_operator.controller.credentials import CredentialsProblem
 from gemini_operator.controller.facts import Facts, Refusal
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import (
+    adoption,
+    cancellation,
     completion,
+    credentials,
+    deletion,
     observation,
     policies,
+    refresh,
     submission,
 )
 from gemini_operator.controller.lifecycle.view import (
+    Adopt,
+    Cancel,
     Decision,
     Deliver,
     Dispose,
     Gone,
     Hold,
     Name,
+    Notice,
     Release,
     Remote,
+    Remove,
     Search,
     Seen,
     Submit,
+    Unreadable,
     View,
     Wait,
     Write,
 )
-from gemini_operator.controller.listing import Index
+from gemini_operator.controller.listing import Index, _listed_for
+from gemini_operator.controller.observer import _remember
 from gemini_operator.gemini import errors
-from gemini_operator.gemini.remote import Listing, Summary
+from gemini_operator.gemini.remote import Summary
 from tests.unit.controller.builders import (
     FINGERPRINT,
     MONOTONIC,
@@ -46,36 +59,45 @@ from tests.unit.controller.builders import (
     RULES,
     TO_CONFIG_MAP,
     UID,
-    a_batch,
     a_job,
     an_event,
-    an_observation,
+    time,
 )
+from tests.unit.controller.lifecycle.google import NEVER, REFUSALS, Batch, Google, Luck, observed
 
-Answer = Literal["batch", "no answer", "lost", "429", "bad key", "rejected", "not sent"]
-"""What becomes of a create: `no answer` was executed, `lost` was not; nobody can tell them apart."""
+SWEEP = 900.0
 
-REFUSALS: dict[str, errors.GeminiError] = {
-    "429": errors.Throttled("slow down"),
-    "bad key": errors.CredentialsRejected("API key not valid"),
-    "rejected": errors.Rejected("no such model"),
-    "not sent": errors.NotSent("too late"),
-}
+# Seconds until a pass that failed is tried again, and until the gate calls a job that waits.
+BACK_OFF = 10.0
+
+# Passes at one moment, at most: whoever needs more decides in circles.
+PASSES = 25
+
+NO_KEY = "the Secret holds no key"
+REFUSED = "API key not valid"
 
 
-@dataclass
-class Batch:
-    """A batch at Google, listed from `visible` (monotonic seconds) on until it is deleted."""
+@dataclass(frozen=True)
+class Moment:
+    """One write of the status; `turn` numbers the moments at which passes ran."""
 
-    name: str
+    turn: int
+    at: datetime
+    generation: int
+    status: Status
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The circumstances of one create."""
+
+    at: float
     attempt: str
-    created: datetime
-    visible: float
-    state: str = "BATCH_STATE_RUNNING"
-    deleted: bool = False
-
-    def summary(self) -> Summary:
-        return a_batch(self.name, self.state, attempt=self.attempt, created=self.created)
+    spec: Mapping[str, Any]
+    before: Status
+    deleting: bool
+    beside: tuple[Batch, ...]
+    """What was open at Google at that moment."""
 
 
 @dataclass
@@ -83,66 +105,78 @@ class World:
     """Everything about one job; `status` is what the API server stores."""
 
     output: bool = False
+    spec: dict[str, Any] = field(default_factory=dict)
+    luck: Callable[[], Luck] = Luck
+    google: Google = field(default_factory=Google)
+    key: Literal["good", "missing", "refused"] = "good"
+    down: bool = False
+    """Google answers nothing."""
     status: dict[str, Any] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
-    batches: list[Batch] = field(default_factory=list)
+    generation: int = 1
     held: bool = False
-    deleting: bool = False
+    deleted: float | None = None
     released: bool = False
     passed: float = 0.0
+    turns: int = 0
+    due: float = 0.0
+    sweep: float = MONOTONIC + SWEEP
+    listing: bool = False
+    failing: bool = False
+    """The last pass could not go on and is tried again later."""
     creates: int = 0
-    history: list[Status] = field(default_factory=list)
+    history: list[Moment] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    holders: list[adoption.Holder] = field(default_factory=list)
+    neglected: list[str] = field(default_factory=list)
     facts: Facts = field(default_factory=lambda: Facts(UID))
+    read: Job | None = None
 
-    # Time and trouble
+    # What happens to it
 
-    def advance(self, seconds: float) -> None:
-        self.passed += seconds
+    def edit(self, **spec: Any) -> None:
+        """A person changes the spec; `None` takes a field away."""
+        new = {name: value for name, value in {**self.spec, **spec}.items() if value is not None}
+        if new != self.spec and not self.released:
+            self.spec, self.generation = new, self.generation + 1
+            self.changed()
 
-    def restart(self) -> None:
-        """Another process takes over: what was only remembered is gone."""
-        self.facts = Facts(UID)
+    def annotate(self, name: str, value: str) -> None:
+        self.annotations[name] = value
+        self.changed()
 
-    def end(self, state: str) -> None:
-        """Google ends every batch that still runs."""
-        for batch in self.batches:
-            if batch.state == "BATCH_STATE_RUNNING":
-                batch.state = state
+    def delete(self) -> None:
+        """Nothing but our finalizer keeps the object."""
+        if self.deleted is None:
+            self.deleted, self.released = self.passed, not self.held
+            self.changed()
 
     def call_back(self, number: int) -> None:
         """The receiver records an event, under the conditions that its patch tests."""
         attempt = self.status.get("attempt")
-        mine = [b for b in self.batches if attempt and b.attempt == attempt["id"]]
-        if mine and not self.deleting and "completionTime" not in self.status:
+        mine = [b for b in self.google.batches if attempt and b.attempt == attempt["id"]]
+        if mine and self.deleted is None and "completionTime" not in self.status:
             event = an_event(f"event-{number}", attempt=mine[0].attempt, remoteName=mine[0].name)
             self.status["lastEvent"] = event
+            self.changed()
 
-    def show(self, *, complete: bool = True) -> None:
-        """A listing of the job's key, begun and ended now, as the lister tells it."""
-        shown = [b for b in self.batches if b.visible <= self.monotonic and not b.deleted]
-        listing = Listing(tuple(batch.summary() for batch in shown), complete)
-        job, attempt = self.job(), self.status.get("attempt")
-        self.view()
-        sighting = Index(listing).sighting(job, self.monotonic)
-        self.facts.note_sighting(sighting, bool(attempt and attempt.get("batchName")))
-        self.facts.note_listed(self.monotonic)
+    def restart(self) -> None:
+        """Another process takes over: what was only remembered is gone, and every job is looked at."""
+        self.facts = Facts(UID)
+        self.listing = False
+        self.sweep = self.monotonic + SWEEP
+        self.wake()
 
-    # A pass
+    def changed(self) -> None:
+        """The object is another one than before, as the watch tells."""
+        self.read = None
+        self.wake()
 
-    def run(self, answer: Answer = "batch", hidden: float = 0.0) -> Decision:
-        """
-        One pass.
+    def wake(self) -> None:
+        self.due = self.monotonic
 
-        Args:
-            answer: what becomes of a create, if the pass sends one.
-            hidden: seconds for which a batch it creates is missing from the list.
-        """
-        view = self.view()
-        name = observation.wanted(view)
-        remote = self._read(view, name) if name else None
-        decision = policies.decide(view, remote)
-        self._carry_out(view, decision, answer, hidden)
-        return decision
+    # Time
 
     @property
     def monotonic(self) -> float:
@@ -152,20 +186,95 @@ class World:
     def now(self) -> datetime:
         return NOW + timedelta(seconds=self.passed)
 
+    def advance(self, seconds: float) -> None:
+        """Time passes, and no pass runs: the process was away."""
+        self.passed += seconds
+        self.google.pass_to(self.monotonic)
+
+    def live(self, seconds: float) -> None:
+        """Time passes, and passes run when somebody has asked for them."""
+        until = self.monotonic + seconds
+        self.turn()
+        while not self.released and min(self.due, self.sweep) <= until:
+            self.advance(max(0.0, min(self.due, self.sweep) - self.monotonic))
+            if self.sweep <= self.monotonic:
+                self.sweep = self.monotonic + SWEEP
+                self._sweep()
+            self.turn()
+        if not self.released:
+            self.advance(until - self.monotonic)
+
+    def turn(self) -> None:
+        """Every pass that is wanted now."""
+        self.turns += 1
+        decisions: list[Decision | None] = []
+        while self.due <= self.monotonic and not self.released:
+            decisions.append(self.run())
+            if self.listing:
+                self.show()
+            assert len(decisions) < PASSES, f"decided in circles: {decisions[-4:]}"
+        self._inspect()
+
+    # Listings
+
+    def show(self, *, complete: bool = True) -> None:
+        """A listing of the job's key, begun and ended now, as the lister tells it."""
+        self.listing = False
+        self.view()
+        if self.key == "good" and not self.down:
+            job, attempt = self.job(), self.status.get("attempt")
+            listing = self.google.listing(self.monotonic, complete=complete)
+            sighting = Index(listing).sighting(job, self.monotonic)
+            self.facts.note_sighting(sighting, bool(attempt and attempt.get("batchName")))
+        self.facts.refused = REFUSED if self.key == "refused" else None
+        self.facts.note_listed(self.monotonic)
+        self.wake()
+
+    def _sweep(self) -> None:
+        if self.key != "missing" and _listed_for(self.job(), self.now):
+            self.show()
+
+    # A pass
+
+    def run(self) -> Decision | None:
+        """One pass; `None` where it could not decide."""
+        self.due, self.failing = NEVER, False
+        view = self.view()
+        try:
+            decision = policies.decide(view, self._observe(view))
+            self._carry_out(view, decision)
+        except CredentialsProblem as problem:
+            self.failing = True
+            self._without_key(view, problem)
+        except errors.GeminiError as error:
+            self.failing = True
+            self._unanswered(view, error)
+        else:
+            self._come_back(policies.alarm(replace(view, job=self.job())))
+            return decision
+        return None
+
     def job(self) -> Job:
+        """The object, read once for each of its versions."""
+        self.read = self.read or self._read_object()
+        return self.read
+
+    def _read_object(self) -> Job:
+        deletion_time = None if self.deleted is None else NOW + timedelta(seconds=self.deleted)
         return a_job(
-            spec={"output": TO_CONFIG_MAP} if self.output else {},
+            spec={**({"output": TO_CONFIG_MAP} if self.output else {}), **self.spec},
             status=self.status,
             held=self.held,
-            deleting=self.deleting,
+            generation=self.generation,
             annotations=self.annotations,
+            **({"deletionTimestamp": time(deletion_time)} if deletion_time else {}),
         )
 
     def view(self) -> View:
         """As the reconciler makes it."""
         job = self.job()
         attempt = job.status.attempt
-        if self.deleting and self.facts.deleting_since is None:
+        if job.deleting and self.facts.deleting_since is None:
             self.facts.deleting_since = self.monotonic
         if attempt is None or attempt.batch_name is not None:
             self.facts.search = None
@@ -179,77 +288,199 @@ class World:
             )
         return View(job, self.facts, self.now, self.monotonic, RULES)
 
-    def alive(self) -> list[Batch]:
-        """What may still cost money, or did: every batch that nobody has deleted."""
-        return [batch for batch in self.batches if not batch.deleted]
-
     def is_true(self, kind: str) -> bool:
         return conditions.is_true(Status.model_validate(self.status).conditions, kind)
 
-    def _read(self, view: View, name: str) -> Remote:
-        batch = next((b for b in self.alive() if b.name == name), None)
-        event = observation.pending_event(view)
-        if event is not None:
-            self.facts.note_event_read(event.id, self.monotonic)
-        self.facts.absent = 0
-        if batch is None:
-            self.facts.not_ours |= {name}
-            return Gone(same_key=True)
-        self.facts.note_read(batch.summary())
-        return Seen(
-            an_observation(
-                batch.state, name=name, attempt=batch.attempt, created=batch.created, results=[]
+    # Observe
+
+    def _observe(self, view: View) -> Remote | None:
+        name = observation.wanted(view)
+        if name is None:
+            return None
+        remote = self._read(name)
+        _remember(view, remote, name)
+        return remote
+
+    def _read(self, name: str) -> Remote:
+        self._credential()
+        if self.key == "refused":
+            self.failing = True
+            return Unreadable(errors.CredentialsRejected(REFUSED))
+        batch = self.google.find(name)
+        return Gone(same_key=True) if batch is None else Seen(observed(batch))
+
+    def _secret(self) -> None:
+        if self.key == "missing":
+            raise CredentialsProblem(Reason.CREDENTIALS_MISSING, NO_KEY)
+
+    def _credential(self) -> None:
+        self._secret()
+        if self.down:
+            raise errors.Unavailable("503")
+
+    def _ask(self) -> None:
+        """A request that changes something at Google."""
+        self._credential()
+        if self.key == "refused":
+            raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, REFUSED)
+
+    # Act
+
+    def _come_back(self, seconds: float | None) -> None:
+        if seconds is not None:
+            self.due = min(self.due, self.monotonic + seconds)
+
+    def _carry_out(self, view: View, decision: Decision) -> None:
+        match decision:
+            case Wait(seconds):
+                self._come_back(seconds)
+            case Write():
+                self._write(decision)
+            case Search(seconds):
+                if seconds <= 0:
+                    self._secret()
+                    self.listing = True
+                self._come_back(seconds or None)
+            case Hold():
+                self.held = True
+                self.changed()
+            case Release(notice):
+                self._release(notice)
+            case Remove():
+                self.delete()
+            case _:
+                self._at_google(view, decision)
+
+    def _at_google(self, view: View, decision: Decision) -> None:
+        match decision:
+            case Submit(number):
+                self._submit(view, number)
+            case Name(summary):
+                self._name(view, summary)
+            case Deliver(seen):
+                self._credential()
+                output = OutputStatus(config_map="results", bytes=1, records=0)
+                self._write(completion.delivered(view, seen, output))
+            case Dispose(names, then, notice):
+                for name in names:
+                    self._ask()
+                    self.google.cancel(name, self.monotonic)
+                    self.google.delete(name)
+                if then is None:
+                    self._release(notice)
+                else:
+                    self._write(then)
+            case Cancel(batch):
+                self._ask()
+                self.google.cancel(batch, self.monotonic)
+                self.facts.note_cancel(batch, self.monotonic)
+                self.wake()
+            case Adopt():
+                self._adopt(view)
+            case _:
+                raise AssertionError(decision)
+
+    def _release(self, notice: Notice | None) -> None:
+        self.released = True
+        self.notices += [notice] if notice else []
+
+    def _name(self, view: View, summary: Summary) -> None:
+        self._store(submission.named(view, summary))
+        self.wake()
+
+    def _submit(self, view: View, number: int) -> None:
+        luck = self.luck()
+        if luck.answer == "full":
+            self._write(submission.queued(view, Reason.QUEUED, "", BACK_OFF))
+            return
+        self._ask()
+        self.creates += 1
+        attempt = self._attempt(f"{self.creates:016x}", number)
+        self._note_sent(view, attempt)
+        self._store(submission.written_ahead(view, attempt))
+        if luck.answer in ("batch", "no answer"):
+            batch = self.google.create(attempt.id, self.now, self.monotonic, luck)
+            if luck.answer == "batch":
+                self._name(self.view(), batch.summary())
+        if luck.answer in REFUSALS:
+            self.facts.refusal = Refusal(attempt.id, REFUSALS[luck.answer], 5.0)
+        self.wake()
+
+    def _note_sent(self, view: View, attempt: Attempt) -> None:
+        beside = tuple(self.google.open())
+        self.sent.append(
+            Sent(
+                self.monotonic, attempt.id, self.spec, view.status, self.deleted is not None, beside
             )
         )
 
-    def _carry_out(self, view: View, decision: Decision, answer: Answer, hidden: float) -> None:
-        match decision:
-            case Wait() | Search():
-                pass
-            case Write(status):
-                self._write(status)
-            case Hold():
-                self.held = True
-            case Submit(number):
-                self._submit(view, number, answer, hidden)
-            case Name(summary):
-                self._write(submission.named(view, summary))
-            case Deliver(seen):
-                output = OutputStatus(config_map="results", bytes=1, records=0)
-                self._write(completion.delivered(view, seen, output).status)
-            case Dispose(names, then):
-                self._delete(names)
-                self.released = then is None
-                if then is not None:
-                    self._write(then.status)
-            case Release():
-                self.released = True
-
-    def _delete(self, names: tuple[str, ...]) -> None:
-        for batch in self.batches:
-            batch.deleted = batch.deleted or batch.name in names
-
-    def _submit(self, view: View, number: int, answer: Answer, hidden: float) -> None:
-        self.creates += 1
-        attempt = Attempt(
-            id=f"{self.creates:016x}",
-            number=number,
-            start_time=self.now,
-            api_key_fingerprint=FINGERPRINT,
+    def _adopt(self, view: View) -> None:
+        self._ask()
+        terms = view.job.spec.adopt
+        assert terms is not None
+        batch = self.google.find(terms.batch_name)
+        record = self._attempt("a" * 16, 1).model_copy(update={"batch_name": terms.batch_name})
+        self._write(
+            adoption.refused(view, terms, self.holders)
+            or adoption.settled(view, terms, batch and batch.summary(), record)
         )
-        self._write(submission.written_ahead(view, attempt))
-        if answer in ("batch", "no answer"):
-            name = f"batches/{self.creates}"
-            self.batches.append(Batch(name, attempt.id, self.now, self.monotonic + hidden))
-        if answer == "batch":
-            self._write(submission.named(self.view(), self.batches[-1].summary()))
-        if answer in REFUSALS:
-            self.facts.refusal = Refusal(attempt.id, REFUSALS[answer], 5.0)
 
-    def _write(self, status: Status) -> None:
+    def _attempt(self, an_id: str, number: int) -> Attempt:
+        return Attempt(
+            id=an_id, number=number, start_time=self.now, api_key_fingerprint=FINGERPRINT
+        )
+
+    # Where a pass cannot go on
+
+    def _without_key(self, view: View, problem: CredentialsProblem) -> None:
+        if self.deleted is None:
+            self._write(credentials.stalled(view, problem.reason, str(problem)))
+        elif deletion.out_of_patience(view):
+            self._release(deletion.left_behind(str(problem)).notice)
+        else:
+            self._come_back(5.0)
+
+    def _unanswered(self, view: View, error: errors.GeminiError) -> None:
+        if self.deleted is None:
+            self._come_back(BACK_OFF)
+        else:
+            self._carry_out(view, deletion.blocked(view, f"{error}."))
+
+    # Write
+
+    def _write(self, write: Write) -> None:
+        if self._store(write.status):
+            self.notices += write.notices
+        if write.retry:
+            self._come_back(BACK_OFF)
+        else:
+            self._come_back(write.seconds or 0.0)
+
+    def _store(self, status: Status) -> bool:
         event = self.status.get("lastEvent")
-        self.status = status.dump() | ({"lastEvent": event} if event else {})
-        self.history.append(Status.model_validate(self.status))
+        new = status.dump() | ({"lastEvent": event} if event else {})
+        changed = new != self.status
+        if changed:
+            self.status, self.read = new, None
+            stored = Status.model_validate(new)
+            self.history.append(Moment(self.turns, self.now, self.generation, stored))
+        return changed
+
+    # What must be so when all passes have run
+
+    def _inspect(self) -> None:
+        """Whether anything that could be done now was left undone."""
+        if self.released or self.failing or self.deleted is not None:
+            return
+        view = self.view()
+        named = self.google.find(view.status.batch_name) if view.status.attempt else None
+        if named is not None and named.open and not view.job.finished:
+            if cancellation.cause(view) is not None and not named.cancels:
+                self.neglected.append(f"{named.name} runs on at {self.passed}")
+            if refresh.pending(view) is not None:
+                self.neglected.append(f"a request is not answered at {self.passed}")
+        if view.status.observed_generation != self.generation:
+            self.neglected.append(f"generation {self.generation} is not acknowledged")
 
 
 def stalled_as(world: World, reason: Reason) -> bool:

@@ -1,0 +1,167 @@
+"""The processes that all histories of a run share, and the trouble that a history makes for them."""
+
+import signal
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from secrets import token_hex
+from types import TracebackType
+from typing import Self
+
+from local.control_plane import ControlPlane
+from tests.emulator_process import EmulatorProcess
+from tests.forwarder import Forwarder
+from tests.integration.history.google import Google
+from tests.integration.history.user import User
+from tests.integration.history.versions import Versions
+from tests.operator_process import Operator, Process, kubeconfigs
+
+EMULATOR = (
+    *("--schedule", "pending=1h,running=1h"),
+    *("--retry-schedule", "first=300ms,max=1s,for=1h"),
+)
+CREATE_TIMEOUT = 1.0
+GRACE = 3.0
+CONTROLLER = (
+    *("--create-timeout", f"{CREATE_TIMEOUT:g}", "--submit-grace", f"{GRACE:g}"),
+    *("--credentials-ttl", "0.1", "--sweep-interval", "1.5", "--log-level", "info"),
+)
+BAD_KEY = "a-key-that-google-refuses"
+
+# What no history may lead to, whatever else was logged.
+ALARMS = ("Traceback (most recent call last)", "a pass failed", "went wrong")
+
+
+class World:
+    """
+    As a context manager; nothing is left running.
+
+    Args:
+        plane: the API server; the processes reach it by ways that can be blocked.
+        directory: for logs and state.
+    """
+
+    def __init__(self, plane: ControlPlane, directory: Path) -> None:
+        self.plane = plane
+        self.namespace = f"history-{token_hex(4)}"
+        self.emulator = EmulatorProcess(directory / "emulator", *EMULATOR)
+        self.google = Google(self.emulator)
+        self.user = User(plane, self.namespace)
+        self.versions = Versions(self.user)
+        self.ways: dict[str, Forwarder] = {}
+        self.operator: Operator
+        self.key = ""
+        self._directory = directory
+        self._stack = ExitStack()
+        self._number = count(1)
+        self._offsets: dict[str, int] = {}
+        self._paused = False
+
+    def __enter__(self) -> Self:
+        with self._stack as stack:
+            api = self.plane.api
+            api.request("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+            stack.callback(api.request, "DELETE", f"/api/v1/namespaces/{self.namespace}")
+            stack.enter_context(self.versions)
+            stack.enter_context(self.emulator)
+            for who in ("controller", "receiver"):
+                self.ways[who] = stack.enter_context(Forwarder.to(self.plane.server))
+            self.operator = self._make_operator()
+            stack.callback(self._stop)
+            self.start("receiver")
+            self.start("controller")
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def begin(self) -> int:
+        """Another history: everything works, nothing is left of the last one; answers its number."""
+        number = next(self._number)
+        self.key = f"emulator-demo-{number:06d}-{token_hex(4)}"
+        self.heal()
+        self._sweep_out()
+        self.emulator.reset()
+        self.versions.forget()
+        self._offsets = {p.command: p.log.stat().st_size for p in self._processes}
+        return number
+
+    def heal(self) -> None:
+        """End all trouble."""
+        for way in self.ways.values():
+            way.unblock()
+        self.resume()
+        self.emulator.clear_faults()
+        self.user.put_key(self.key)
+        for process in self._processes:
+            self.start(process.command)
+
+    def start(self, who: str) -> None:
+        """The controller or the receiver, if it does not run."""
+        process = self._process(who)
+        if process.running():
+            return
+        process.kill()  # One that has ended by itself still has to be put away.
+        if who == "receiver":
+            self.operator.start_receiver()
+        else:
+            self.operator.start_controller(*CONTROLLER)
+
+    def kill(self, who: str) -> None:
+        if who == "controller":
+            self._paused = False
+        self._process(who).kill()
+
+    def pause(self) -> None:
+        """The controller stands still, at whatever it is doing."""
+        self.operator.controller.send(signal.SIGSTOP)
+        self._paused = True
+
+    def resume(self) -> None:
+        if self._paused:
+            self.operator.controller.send(signal.SIGCONT)
+            self._paused = False
+
+    def alarms(self) -> list[str]:
+        """Lines of this history's logs that tell of a mistake of ours."""
+        lines = [line for p in self._processes for line in self._log(p).splitlines()]
+        return [line for line in lines if any(alarm in line for alarm in ALARMS)]
+
+    def story(self) -> str:
+        """For whoever has to find out what happened."""
+        logs = [f"--- {p.command}\n{self._log(p)[-20000:]}" for p in self._processes]
+        return "\n".join(logs)
+
+    @property
+    def _processes(self) -> tuple[Process, Process]:
+        return self.operator.receiver, self.operator.controller
+
+    def _process(self, who: str) -> Process:
+        return self.operator.controller if who == "controller" else self.operator.receiver
+
+    def _make_operator(self) -> Operator:
+        accounts = kubeconfigs(self.plane, self.namespace, self._directory, seconds=24 * 3600)
+        accounts = {who: self.ways[who].kubeconfig(path) for who, path in accounts.items()}
+        return Operator(self.namespace, self.plane, self._directory, self.emulator, accounts)
+
+    def _sweep_out(self) -> None:
+        """After a history that failed: its jobs may have stayed."""
+        for body in self.user.list()["items"]:
+            self.user.delete(body["metadata"]["name"])
+            self.user.patch(body["metadata"]["name"], metadata={"finalizers": None})
+
+    def _stop(self) -> None:
+        self.resume()
+        self.operator.controller.kill()
+        self.operator.receiver.kill()
+
+    def _log(self, process: Process) -> str:
+        with process.log.open("rb") as log:
+            log.seek(self._offsets.get(process.command, 0))
+            return log.read().decode(errors="replace")
