@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.emulator_process import API_KEY, OTHER_PROJECT_KEY
+from tests.integration.controller.conftest import SLOW
 from tests.operator_process import Operator, inline_job
 
 GOOD = "emulator-demo-0000000002"
@@ -76,3 +78,29 @@ def test_s11_the_fingerprint_differs_between_jobs_of_one_key(shared: Operator, n
     shared.wait_complete(f"{name}-2")
     prints = {shared.status(n)["attempt"]["apiKeyFingerprint"] for n in (name, f"{name}-2")}
     assert len(prints) == 2
+
+
+@SLOW
+def test_another_key_of_the_same_project_is_used_from_then_on(operator: Operator) -> None:
+    operator.start()
+    batch = operator.submitted("job")
+    operator.put_key(API_KEY.removesuffix("1") + "2")
+    operator.emulator.job(batch, "succeed")
+    operator.wait_complete("job", timeout=60)
+    assert len(operator.batches()) == 1
+
+
+@SLOW
+def test_a_key_of_another_project_stalls_a_running_job_until_the_old_one_is_back(
+    operator: Operator,
+) -> None:
+    operator.start("--sweep-interval", "1")
+    batch = operator.submitted("job")
+    operator.put_key(OTHER_PROJECT_KEY)
+    condition = operator.wait_condition("job", "Stalled", "KeyChanged", timeout=60)
+    assert "Restore that key" in condition["message"]
+    operator.put_key(API_KEY)
+    operator.emulator.job(batch, "succeed")
+    operator.wait_complete("job", timeout=60)
+    assert operator.condition("job", "Stalled") == {}
+    assert len(operator.batches()) == 1

@@ -1,0 +1,51 @@
+"""Gemini answers 503 for a minute: every job goes on where it was."""
+
+import time
+
+import pytest
+
+from tests.integration.controller.conftest import SLOW
+from tests.operator_process import Operator, inline_job
+from tests.waiting import eventually
+
+OUTAGE = 60.0
+
+
+@SLOW
+@pytest.mark.timeout(240)
+def test_gemini_that_answers_503_for_a_minute_costs_neither_a_batch_nor_a_restart(
+    operator: Operator,
+) -> None:
+    operator.start("--sweep-interval", "5")
+    ended, stopped = operator.submitted("ended"), operator.submitted("stopped")
+    deleted = operator.submitted("deleted")
+    pid = operator.controller.pid
+    operator.emulator.fault("batches.*", "status", status=503, count=None)
+    operator.emulator.job(ended, "succeed")
+    operator.set("stopped", shutdown="Cancel")
+    operator.kubectl("delete", "gbj", "deleted", "--wait=false")
+    operator.apply(inline_job("new"))
+    time.sleep(OUTAGE)
+    for name in ("ended", "stopped", "new"):
+        assert not {"Complete", "Failed"} & _true_conditions(operator, name), name
+    assert operator.exists("deleted")
+    operator.emulator.clear_faults()
+    operator.wait_complete("ended", timeout=60)
+    operator.wait_condition("stopped", "Failed", "Cancelled", timeout=60)
+    operator.wait_condition("new", "Submitted", timeout=60)
+    eventually(lambda: not operator.exists("deleted"), timeout=60, what="the deletion")
+    new = operator.status("new")["batchName"]
+    left = {batch["name"]: batch["state"] for batch in operator.batches()}
+    assert left == {
+        ended: "BATCH_STATE_SUCCEEDED",
+        stopped: "BATCH_STATE_CANCELLED",
+        new: "BATCH_STATE_PENDING",
+    }
+    assert deleted not in left
+    assert operator.controller.running()
+    assert operator.controller.pid == pid
+
+
+def _true_conditions(operator: Operator, name: str) -> set[str]:
+    conditions = operator.status(name).get("conditions") or ()
+    return {c["type"] for c in conditions if c["status"] == "True"}
