@@ -154,9 +154,15 @@ def _seen(view: View, remote: Seen) -> Decision:
 def _event_done(view: View) -> bool:
     """Whether the pending event has had all its reads, this one included."""
     event, reads = pending_event(view), view.facts.event
-    if event is None or reads is None or event.type not in TERMINAL_EVENTS:
+    if event is None or reads is None or not _tells_of_an_end(view, event):
         return True
     return reads.reads > len(EVENT_REREADS)
+
+
+def _tells_of_an_end(view: View, event: LastEvent) -> bool:
+    """Whether the job's batch is about to end, by what the event says or leaves open."""
+    mine = event.remote_name in (None, view.status.batch_name)
+    return mine and event.type in TERMINAL_EVENTS
 
 
 def _by_listing(view: View) -> Decision:

@@ -239,6 +239,12 @@ def test_p18_an_event_of_unknown_kind_counts_as_an_end() -> None:
     assert read(view, seen()) == Wait(2.0)
 
 
+def test_p18_an_event_about_a_batch_that_is_not_the_jobs_is_consumed_by_one_read() -> None:
+    """Somebody who knows the job's address had Google sign it: it costs the job no more."""
+    view = a_view(status=submitted(lastEvent=an_event(remoteName="batches/somebody-elses")))
+    assert written(read(view, seen())).observed_event_id == "event-1"
+
+
 def test_p18_progress_seen_on_the_way_is_written_with_the_next_look() -> None:
     view = a_view(status=submitted(**EVENT))
     decision = read(view, seen(stats=(3, 1, 0, 2)))
