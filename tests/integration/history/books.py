@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
-from tests.integration.history.google import Batch
+from tests.integration.history.google import OPEN, Batch
 from tests.integration.history.laws import (
     Body,
     attempt_of,
@@ -11,7 +12,9 @@ from tests.integration.history.laws import (
     status_of,
     superseded_of,
 )
+from tests.integration.history.trouble import MOST_LAG
 from tests.integration.history.wish import Deeds, Wish
+from tests.integration.history.world import CREATE_TIMEOUT, GRACE
 
 CAUSES_TO_CANCEL = ("Suspended", "DuplicateCancelled")
 ENDED_AS = {"RemoteFailed": "FAILED", "RemoteExpired": "EXPIRED"}
@@ -30,10 +33,12 @@ def unpaid_for(
         deeds: what others did.
     """
     last = versions[-1]
-    found = [*_per_attempt(wish, batches), *_counted(wish, last)]
+    found = [*_needed(wish, last, batches), *_per_attempt(wish, batches), *_counted(wish, last)]
     for batch in batches:
         found += _explained(wish, last, batch, deeds)
         found += _cancelled_for_a_reason(wish, last, batch, deeds)
+        if not batch.there and batch.state in OPEN and batch.name not in deeds.deleted:
+            found.append(f"{wish.name}: {batch.name} was deleted and not cancelled")
     found += _one_after_the_other(wish, last, batches)
     found += _written_ahead(wish, versions, batches)
     return found
@@ -51,7 +56,24 @@ def left_behind(wish: Wish, last: Body, batches: Sequence[Batch], deeds: Deeds) 
         taken = [b.name for b in mine if b.name == held and not b.there]
         unasked = [name for name in taken if name not in deeds.deleted]
         return [f"{wish.name} was to leave {name} at Google" for name in unasked]
+    if not wish.adopts:
+        mine = [b for b in mine if b.name not in deeds.taken_over]
     return [f"{wish.name} is gone and left {b.name} at Google, {b.state}" for b in mine if b.there]
+
+
+def _needed(wish: Wish, last: Body, batches: Sequence[Batch]) -> Iterator[str]:
+    """A duplicate is paid for only where Google hid the first batch beyond the grace (P12)."""
+    grace = timedelta(seconds=CREATE_TIMEOUT + GRACE - MOST_LAG)
+    for batch in batches:
+        past = superseded_of(last).get(batch.attempt, {})
+        if past.get("reason") != "DuplicateCancelled" or batch.attempt in wish.resubmitted:
+            continue
+        if _time(batch.created) < _time(past["startTime"]) + grace:
+            yield f"{wish.name}: {batch.name} was given up though it could be seen in time"
+
+
+def _time(value: str) -> datetime:
+    return datetime.fromisoformat(value)
 
 
 def _per_attempt(wish: Wish, batches: Sequence[Batch]) -> Iterator[str]:
@@ -64,8 +86,8 @@ def _counted(wish: Wish, last: Body) -> Iterator[str]:
     reasons = Counter(a.get("reason") for a in superseded_of(last).values())
     retried = sum(reasons[reason] for reason in ENDED_AS)
     failures = status_of(last).get("failures", 0)
-    if retried > wish.most_retries:
-        yield f"{wish.name}: {retried} new batches with a backoffLimit of {wish.most_retries}"
+    if retried > max(wish.retries, default=0):
+        yield f"{wish.name}: {retried} new batches with a backoffLimit of {wish.retries}"
     if reasons["Suspended"] > wish.suspends:
         yield f"{wish.name}: suspended {wish.suspends} times, and {reasons['Suspended']} batches for it"
     said = conditions_of(last).get("Failed", {}).get("reason")
@@ -91,8 +113,7 @@ def _explained(wish: Wish, last: Body, batch: Batch, deeds: Deeds) -> Iterator[s
         yield f"{what} was written down as {reason}"
     if reason is None and batch.there and not (wish.orphan or wish.forced):
         yield f"{what} was given up and is there"
-    goes = wish.deleted or wish.short_lived
-    if reason is None and not goes and batch.name not in deeds.deleted and not batch.there:
+    if reason is None and not wish.goes and batch.name not in deeds.deleted and not batch.there:
         yield f"{what} was deleted without a report"
 
 
@@ -100,8 +121,7 @@ def _cancelled_for_a_reason(wish: Wish, last: Body, batch: Batch, deeds: Deeds) 
     if batch.state != "CANCELLED" or batch.name in deeds.cancelled:
         return
     past = superseded_of(last).get(batch.attempt, {})
-    goes = wish.deleted or wish.short_lived
-    asked = wish.shutdown or wish.had_deadline or wish.suspends or goes
+    asked = wish.goes or not wish.ends_by_itself
     if not asked and past.get("reason") not in CAUSES_TO_CANCEL:
         yield f"{wish.name}: nobody asked to cancel {batch.name}"
 

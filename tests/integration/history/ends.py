@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from tests.integration.history.google import Batch
@@ -19,22 +20,21 @@ def unjustified(wish: Wish, body: Body, batches: Sequence[Batch], deeds: Deeds) 
     kept = _kept(body, batches)
     if is_true(body, "Complete"):
         return list(_complete(wish, body, kept))
-    return list(_failed(wish, body, kept, deeds))
+    return list(_failed(wish, body, batches, deeds))
 
 
 def undelivered(wish: Wish, body: Body, config_map: Mapping[str, Any] | None) -> list[str]:
-    """What of the results of a Complete job is not where it should be."""
-    if not wish.output:
-        return []
+    """What of the results of a finished job with an output is not where it should be."""
+    if not is_true(body, "Complete"):
+        return [f"{wish.name} has failed and delivered {wish.output}"] if config_map else []
     if config_map is None:
         return [f"{wish.name} is Complete, and there is no ConfigMap {wish.output}"]
     text = config_map["data"]["results.jsonl"]
     output = status_of(body)["output"]
     keys = [json.loads(line)["key"] for line in text.splitlines()]
-    expected = wish.keys if not wish.adopts else ["by-hand"]
     found = []
-    if keys != expected:
-        found.append(f"the results of {wish.name} are for {keys} instead of {expected}")
+    if keys != wish.keys:
+        found.append(f"the results of {wish.name} are for {keys} instead of {wish.keys}")
     if output["sha256"] != hashlib.sha256(text.encode()).hexdigest():
         found.append(f"status.output of {wish.name} has another hash than the results")
     if output["records"] != len(keys):
@@ -47,40 +47,80 @@ def _kept(body: Body, batches: Sequence[Batch]) -> Batch | None:
     return next((batch for batch in batches if batch.name == name), None)
 
 
+def vanished(wish: Wish, last: Body) -> list[str]:
+    """What is wrong with a job that is gone though nobody has deleted it: only its TTL may."""
+    ttl, end = wish.spec.get("ttlSecondsAfterFinished"), status_of(last).get("completionTime")
+    if ttl is None or end is None:
+        return [f"{wish.name} is gone, and nobody has deleted it"]
+    # Without a finalizer, as nothing was ever submitted, it goes at once and without a time.
+    went = last["metadata"].get("deletionTimestamp")
+    if went is not None and _seconds(end, went) < ttl:
+        return [f"{wish.name} ended at {end} and was deleted at {went}, with a TTL of {ttl} s"]
+    return []
+
+
 def _complete(wish: Wish, body: Body, kept: Batch | None) -> Iterator[str]:
     if kept is None or kept.state != "SUCCEEDED":
         yield f"{wish.name} is Complete, and its batch is {kept.state if kept else 'unknown'}"
     reason = conditions_of(body)["Complete"]["reason"]
-    failing = sum("[[fail]]" in text for text in wish.texts)
-    if not wish.adopts and (reason == "CompletedWithFailures") != bool(failing):
+    if wish.adopts:
+        return
+    total, failing = len(wish.texts), sum("[[fail]]" in text for text in wish.texts)
+    if (reason == "CompletedWithFailures") != bool(failing):
         yield f"{wish.name} is Complete / {reason} with {failing} failed requests"
+    requests = status_of(body).get("requests")
+    counts = {"total": total, "succeeded": total - failing, "failed": failing, "pending": 0}
+    if requests != counts:
+        yield f"{wish.name} is Complete and counts {requests} instead of {counts}"
 
 
-def _failed(wish: Wish, body: Body, kept: Batch | None, deeds: Deeds) -> Iterator[str]:
-    reason = conditions_of(body)["Failed"]["reason"]
+def _failed(wish: Wish, body: Body, batches: Sequence[Batch], deeds: Deeds) -> Iterator[str]:
+    kept, reason = _kept(body, batches), conditions_of(body)["Failed"]["reason"]
     at_google = kept.state if kept else "none"
     story = f"{wish.name} is Failed / {reason} while its batch is {at_google}"
-    match reason:
-        case "Cancelled":
-            by_hand = kept is not None and kept.name in deeds.cancelled
-            by_others = by_hand or wish.previous
-            fits = at_google in ("CANCELLED", "none") and (by_others or wish.shutdown)
-        case "DeadlineExceeded":
-            fits = at_google in ("CANCELLED", "none") and wish.had_deadline
-        case "RemoteFailed" | "RemoteExpired":
-            fits = RETRIABLE.get(at_google) == reason
-        case "BackoffLimitExceeded":
-            fits = at_google in RETRIABLE and wish.most_retries > 0
-        case "RemoteNotFound":
-            by_others = bool(wish.adopts) and (kept is None or not kept.there)
-            fits = by_others or (kept is not None and kept.name in deeds.deleted)
-        case "InvalidRequest":
-            fits = kept is None and deeds.refusals
-        case "AdoptionRefused" | "AlreadyAdopted":
-            fits = kept is None and bool(wish.adopts)
-        case _:
-            fits = False
-    if not fits:
+    there = wish.adopts in {batch.name for batch in batches if batch.there}
+    if not _fits(reason, wish, body, kept, deeds) or (reason == "RemoteNotFound" and there):
         yield story
     if reason in BATCHLESS and attempt_of(body):
         yield f"{story}, and it has an attempt"
+    said = status_of(body).get("geminiState")
+    if kept is not None and reason != "RemoteNotFound" and said != f"BATCH_STATE_{at_google}":
+        yield f"{story}, and the status says {said}"
+
+
+def _fits(reason: str, wish: Wish, body: Body, kept: Batch | None, deeds: Deeds) -> bool:
+    """Whether a job may have failed for that reason."""
+    cancelled = kept is None or kept.state == "CANCELLED"
+    match reason:
+        case "Cancelled":
+            by_others = kept is not None and kept.name in deeds.cancelled
+            return cancelled and (by_others or wish.previous or wish.shutdown)
+        case "DeadlineExceeded":
+            return cancelled and _too_late(wish, body)
+        case "RemoteFailed" | "RemoteExpired":
+            tried = min(wish.retries, default=0) == 0 or not wish.ends_by_itself
+            return kept is not None and RETRIABLE.get(kept.state) == reason and tried
+        case "BackoffLimitExceeded":
+            enough = status_of(body)["failures"] > max(1, min(wish.retries, default=0))
+            return kept is not None and kept.state in RETRIABLE and enough
+        case "RemoteNotFound":
+            return bool(wish.adopts) or (kept is not None and kept.name in deeds.deleted)
+        case "InvalidRequest":
+            return kept is None and deeds.refusals
+        case "AlreadyAdopted":
+            return kept is None and bool(deeds.holders.get(wish.adopts, set()) - {wish.uid})
+        case "AdoptionRefused":
+            return kept is None and bool(wish.adopts)
+    return False
+
+
+def _too_late(wish: Wish, body: Body) -> bool:
+    """Whether a deadline that the job had had passed when it ended."""
+    status = status_of(body)
+    if not wish.deadlines or "startTime" not in status:
+        return False
+    return _seconds(status["startTime"], status["completionTime"]) >= min(wish.deadlines)
+
+
+def _seconds(start: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()

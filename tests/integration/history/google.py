@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.emulator_process import API_KEY, EmulatorProcess
+from tests.integration.history.wish import BY_HAND
 from tests.operator_process import generate
 
 TOKEN = re.compile(r" \[([0-9a-f]{8})-([0-9a-f]{16})\]$")
@@ -74,7 +75,7 @@ class Google:
 
     def submit(self, display_name: str, key: str = API_KEY, uris: Sequence[str] = ()) -> str:
         """A batch that somebody submits without the operator; empty where a fault hides its name."""
-        requests = [{"request": generate("Say it."), "metadata": {"key": "by-hand"}}]
+        requests = [{"request": generate("Say it."), "metadata": {"key": BY_HAND}}]
         batch: dict[str, Any] = {
             "displayName": display_name,
             "inputConfig": {"requests": {"requests": requests}},

@@ -1,9 +1,11 @@
 """What no version of a job may show, and no version may make of the one before it."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from gemini_operator.api.group import FINALIZER
+from tests.integration.history.truth import contradictions
 
 Body = Mapping[str, Any]
 
@@ -14,10 +16,13 @@ FROZEN = (
 )
 SAME_IN_AN_ATTEMPT = ("number", "startTime", "apiKeyFingerprint")
 
+# A write may hang for so long before it lands, with the time at which it was decided.
+LANDS_WITHIN = timedelta(seconds=12)
+
 
 def broken(before: Body, after: Body) -> list[str]:
     """The laws that `after` breaks, alone or as what follows `before` (empty for the first)."""
-    found = [*_alone(after)]
+    found = [*_alone(after), *contradictions(after)]
     if before:
         found += [*_ends(before, after), *_conditions(before, after), *_attempts(before, after)]
         found += [*_numbers(before, after), *_events(before, after), *_finalizer(before, after)]
@@ -47,6 +52,17 @@ def superseded_of(body: Body) -> dict[str, Any]:
 
 def attempt_of(body: Body) -> Mapping[str, Any]:
     return status_of(body).get("attempt") or {}
+
+
+def holds_a_place(body: Body) -> bool:
+    """Whether the job has, or may have, an open batch of its API key."""
+    return bool(attempt_of(body)) and "completionTime" not in status_of(body)
+
+
+def begins(before: Body, after: Body) -> bool:
+    """Whether a new batch was decided on between two versions: its write-ahead is there."""
+    new = attempt_of(after).get("id")
+    return new not in (None, attempt_of(before).get("id"), *superseded_of(before))
 
 
 def _alone(body: Body) -> Iterator[str]:
@@ -85,6 +101,8 @@ def _ends(before: Body, after: Body) -> Iterator[str]:
 
 
 def _conditions(before: Body, after: Body) -> Iterator[str]:
+    if "Submitted" in conditions_of(before).keys() - conditions_of(after).keys():
+        yield "Submitted has disappeared"
     for kind, new in conditions_of(after).items():
         old = conditions_of(before).get(kind)
         if old is None:
@@ -94,6 +112,15 @@ def _conditions(before: Body, after: Body) -> Iterator[str]:
             yield f"lastTransitionTime of {kind} moved while it stayed {new['status']}"
         if moved and old["lastTransitionTime"] > new["lastTransitionTime"]:
             yield f"lastTransitionTime of {kind} went back"
+        if not moved and old["status"] != new["status"] and _long_ago(old, after):
+            yield f"{kind} became {new['status']}, and its lastTransitionTime stayed"
+
+
+def _long_ago(condition: Body, body: Body) -> bool:
+    """Whether the condition's value is from well before the version was written."""
+    written = [entry["time"] for entry in body["metadata"].get("managedFields") or ()]
+    since = datetime.fromisoformat(condition["lastTransitionTime"])
+    return any(datetime.fromisoformat(time) - since > LANDS_WITHIN for time in written)
 
 
 def _attempts(before: Body, after: Body) -> Iterator[str]:
@@ -104,7 +131,7 @@ def _attempts(before: Body, after: Body) -> Iterator[str]:
             yield f"attempt {old['id']} was replaced by {new['id']} in one write"
         if old.get("batchName") and old["id"] not in kept:
             yield f"attempt {old['id']} had a batch and was forgotten"
-    if new and new["id"] not in (old.get("id"), *past):
+    if begins(before, after):
         yield from _begun(after, new)
     if old and new.get("id") == old["id"]:
         yield from _same(old, new)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any
 
 from tests.integration.history import books, ends
@@ -23,6 +24,9 @@ PATIENCE = 60.0
 
 PAUSE = 0.1
 
+KEY_PAUSE = 6.0
+"""Seconds after which another of the history's API keys is tried: several looks at Google."""
+
 
 class Settling:
     """
@@ -38,11 +42,14 @@ class Settling:
         self._world = world
         self._wishes = [wish for wish in wishes if wish.uid]
         self._deeds = deeds
+        self._keys = cycle(world.keys)
 
     def run(self) -> None:
         """Raise AssertionError with everything that is not as it should be."""
         self._wait(self._open_ends)
+        self._note_holders()
         self._check(self._live_ends())
+        self._check(self._vanished())
         self._note_taken_over()
         for wish in self._wishes:
             if not wish.deleted:
@@ -54,12 +61,20 @@ class Settling:
     # Until all is still
 
     def _wait(self, ask: Callable[[], list[str]]) -> None:
-        deadline = time.monotonic() + PATIENCE
+        begun, tried = time.monotonic(), 0
         while open_ends := ask():
             self._check(self._world.versions.broken)
-            if time.monotonic() > deadline:
+            if time.monotonic() > begun + KEY_PAUSE * (tried + 1):
+                tried += 1
+                self._put_back_a_key()
+            if time.monotonic() > begun + PATIENCE:
                 self._check([f"after {PATIENCE:g} s {what}" for what in open_ends])
             time.sleep(PAUSE)
+
+    def _put_back_a_key(self) -> None:
+        """What a job asks for whose batch is not found with the key that the Secret has got."""
+        if len(self._world.keys) > 1:
+            self._world.user.put_key(next(self._keys))
 
     def _open_ends(self) -> list[str]:
         batches = self._world.google.batches()
@@ -96,7 +111,8 @@ class Settling:
         if is_true(body, "Stalled") and stalled["reason"] == "AmbiguousSubmission":
             return self._resolve(wish, body)
         if is_true(body, "Stalled") and stalled["reason"] == "KeyChanged":
-            return "" if self._deeds.rotated else "has its key"
+            self._check([] if len(self._world.keys) > 1 else [f"{wish.name} has its key"])
+            return "wants its earlier key"
         if wish.shutdown or ("activeDeadlineSeconds" in wish.spec and not wish.suspended):
             return "has to be ended"
         mine = [b for b in batches if b.owner == wish.uid[:8] and b.open]
@@ -110,13 +126,12 @@ class Settling:
 
     def _resolve(self, wish: Wish, body: Body) -> str:
         """Do what Stalled asks for, which may only be asked for after three unclear creates."""
-        unclear = [a for a in superseded_of(body).values() if "reason" not in a]
-        if len(unclear) + wish.resubmits < 3:
+        reasons = [a.get("reason") for a in superseded_of(body).values()]
+        if sum(reason in (None, "DuplicateCancelled") for reason in reasons) < 3:
             return "is ambiguous without a reason"
         attempt = attempt_of(body)["id"]
-        annotations = body["metadata"].get("annotations") or {}
-        if attempt not in str(annotations):
-            wish.resubmits += 1
+        if attempt not in str(body["metadata"].get("annotations")):
+            wish.resubmitted.add(attempt)
             self._world.user.annotate(wish.name, resolve_submission=f"Resubmit:{attempt}")
         return "is ambiguous"
 
@@ -131,6 +146,16 @@ class Settling:
 
     # What has become of them
 
+    def _note_holders(self) -> None:
+        """Who has had or claimed which batch, so that others cannot adopt it."""
+        for wish in self._wishes:
+            body = self._world.user.get(wish.name)
+            if body is not None and body["metadata"]["uid"] == wish.uid:
+                self._world.versions.wait_for(body)
+            for version in self._world.versions.all(wish.uid):
+                batch = status_of(version).get("batchName", "")
+                self._deeds.holders.setdefault(batch, set()).add(wish.uid)
+
     def _live_ends(self) -> list[str]:
         found: list[str] = []
         batches = self._world.google.batches()
@@ -138,14 +163,18 @@ class Settling:
             body = self._world.user.get(wish.name)
             if body is None or body["metadata"]["uid"] != wish.uid or deleting(body):
                 continue
-            self._world.versions.wait_for(body)
             if "completionTime" in status_of(body):
                 found += ends.unjustified(wish, body, batches, self._deeds)
-            if is_true(body, "Complete") and wish.output:
+            if "completionTime" in status_of(body) and wish.output:
                 config_map = self._world.user.config_map(wish.output)
                 found += ends.undelivered(wish, body, config_map)
             found += self._booked(wish, batches)
         return found
+
+    def _vanished(self) -> list[str]:
+        versions = self._world.versions
+        gone = [w for w in self._wishes if not w.deleted and versions.gone(w.uid)]
+        return [what for w in gone for what in ends.vanished(w, versions.last(w.uid))]
 
     def _accounts(self) -> list[str]:
         batches = self._world.google.batches()
@@ -167,6 +196,7 @@ class Settling:
         """What a job has adopted is not any more its first owner's."""
         for wish in self._wishes:
             if wish.adopts and attempt_of(self._world.versions.last(wish.uid)):
+                self._deeds.taken_over.add(wish.adopts)
                 self._deeds.deleted.add(wish.adopts)
                 self._deeds.cancelled.add(wish.adopts)
 

@@ -16,6 +16,9 @@ class Teller(Protocol):
     def tell(self, line: str) -> None:
         """Write a step down."""
 
+    def stepped(self) -> None:
+        """A step is over."""
+
 
 Step = Callable[..., None]
 
@@ -30,6 +33,7 @@ def step(**arguments: st.SearchStrategy[Any]) -> Callable[[Step], Step]:
             self.tell(f"{function.__name__}({told}) and {pause:g} s")
             function(self, **given)
             time.sleep(pause)
+            self.stepped()
 
         return rule(pause=PAUSES, **arguments)(run)
 

@@ -8,6 +8,9 @@ from tests.emulator_process import EmulatorProcess
 
 ROUTES = ("batches.create", "batches.get", "batches.list", "batches.cancel", "batches.delete")
 
+MOST_LAG = 1.0
+"""Seconds for which Google's list hides a batch, at most."""
+
 
 @dataclass(frozen=True)
 class Fault:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from types import TracebackType
 from typing import Any, Self
 
-from tests.integration.history.laws import broken
+from tests.integration.history.laws import begins, broken, holds_a_place
 from tests.integration.history.user import User
 from tests.waiting import eventually
 
@@ -19,11 +19,16 @@ class Versions:
 
     Each version is compared with the one before it as it comes; `broken` holds the laws that were
     broken, for the invariant of the history.
+
+    Args:
+        user: may watch.
+        places: open batches that the jobs together may have.
     """
 
-    def __init__(self, user: User) -> None:
+    def __init__(self, user: User, places: int) -> None:
         self.broken: list[str] = []
         self._user = user
+        self._places = places
         self._of: defaultdict[str, list[Body]] = defaultdict(list)
         self._gone: set[str] = set()
         self._position = ""
@@ -58,6 +63,11 @@ class Versions:
 
     def all(self, uid: str) -> list[Body]:
         return list(self._of.get(uid, ()))
+
+    @property
+    def most(self) -> int:
+        """How many versions one job has had."""
+        return max(map(len, list(self._of.values())), default=0)
 
     def gone(self, uid: str) -> bool:
         return uid in self._gone
@@ -99,3 +109,17 @@ class Versions:
         self._of[uid].append(body)
         if kind == "DELETED":
             self._gone.add(uid)
+        elif begins(before, body) and "adopt" not in body["spec"]:
+            self._count(name)
+
+    def _count(self, name: str) -> None:
+        """
+        Another batch is about to be created: there has to be a place for it.
+
+        Adopted batches are left out: they run already, and an adoption may come in between.
+        """
+        here = [self.last(uid) for uid in self._of if uid not in self._gone]
+        there = [body for body in here if "adopt" not in body["spec"]]
+        held = [body["metadata"]["name"] for body in there if holds_a_place(body)]
+        if len(held) > self._places:
+            self.broken.append(f"{name} was submitted though there is no place: {held}")

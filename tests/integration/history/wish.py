@@ -5,6 +5,9 @@ from typing import Any
 
 from tests.operator_process import generate, job
 
+BY_HAND = "by-hand"
+"""The key of the one request of a batch that was submitted without the operator."""
+
 
 @dataclass
 class Wish:
@@ -23,11 +26,16 @@ class Wish:
     spec: dict[str, Any] = field(default_factory=dict)
     uid: str = ""
     suspends: int = 0
-    most_retries: int = 0
-    had_deadline: bool = False
+    retries: set[int] = field(default_factory=set)
+    """Every backoffLimit that it has had."""
+    deadlines: set[int] = field(default_factory=set)
+    """Every activeDeadlineSeconds that it has had."""
+    by_hand: bool = False
+    """The batch that it adopts was submitted without the operator."""
     deleted: bool = False
     forced: bool = False
-    resubmits: int = 0
+    resubmitted: set[str] = field(default_factory=set)
+    """Attempts that a person has given up."""
 
     @property
     def shutdown(self) -> bool:
@@ -62,8 +70,20 @@ class Wish:
         return str(self.spec.get("output", {}).get("configMap", {}).get("name", ""))
 
     @property
+    def ends_by_itself(self) -> bool:
+        """Whether nobody has ever asked for an end or a pause."""
+        return not (self.shutdown or self.deadlines or self.suspends)
+
+    @property
+    def goes(self) -> bool:
+        """Whether it takes its batches along some day."""
+        return (self.deleted or self.short_lived) and not self.orphan
+
+    @property
     def keys(self) -> list[str]:
         """Of its requests, in order."""
+        if self.by_hand:
+            return [BY_HAND]
         return [f"r{number}" for number, _ in enumerate(self.texts)]
 
     def manifest(self) -> dict[str, Any]:
@@ -80,8 +100,9 @@ class Wish:
         """Remember a change of the spec that the API server has taken; None takes a member away."""
         self.spec = {k: v for k, v in {**self.spec, **spec}.items() if v is not None}
         self.suspends += bool(spec.get("suspend"))
-        self.most_retries = max(self.most_retries, self.spec.get("backoffLimit", 0))
-        self.had_deadline |= "activeDeadlineSeconds" in self.spec
+        self.retries.add(self.spec.get("backoffLimit", 0))
+        if "activeDeadlineSeconds" in self.spec:
+            self.deadlines.add(self.spec["activeDeadlineSeconds"])
 
 
 @dataclass
@@ -92,7 +113,9 @@ class Deeds:
     """Batches that a person cancelled at Google."""
     deleted: set[str] = field(default_factory=set)
     """Batches that a person deleted at Google, or tried to."""
+    taken_over: set[str] = field(default_factory=set)
+    """Batches that a job has adopted: whoever submitted them lets them be while it is there."""
     refusals: bool = False
     """Google has refused a create for good, though there was nothing wrong with it."""
-    rotated: bool = False
-    """The Secret got another key of the same project."""
+    holders: dict[str, set[str]] = field(default_factory=dict)
+    """The uids of the jobs that ever had or claimed a batch, by its name."""

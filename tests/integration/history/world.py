@@ -22,7 +22,11 @@ EMULATOR = (
 )
 CREATE_TIMEOUT = 1.0
 GRACE = 3.0
+PLACES = 2
+"""Open batches for the API key of a history: fewer than it may have jobs."""
+
 CONTROLLER = (
+    *("--max-open-batches-per-key", str(PLACES)),
     *("--create-timeout", f"{CREATE_TIMEOUT:g}", "--submit-grace", f"{GRACE:g}"),
     *("--credentials-ttl", "0.1", "--sweep-interval", "1.5", "--log-level", "info"),
 )
@@ -47,10 +51,10 @@ class World:
         self.emulator = EmulatorProcess(directory / "emulator", *EMULATOR)
         self.google = Google(self.emulator)
         self.user = User(plane, self.namespace)
-        self.versions = Versions(self.user)
+        self.versions = Versions(self.user, PLACES)
         self.ways: dict[str, Forwarder] = {}
         self.operator: Operator
-        self.key = ""
+        self.keys: list[str] = []
         self._directory = directory
         self._stack = ExitStack()
         self._number = count(1)
@@ -84,7 +88,7 @@ class World:
     def begin(self) -> int:
         """Another history: everything works, nothing is left of the last one; answers its number."""
         number = next(self._number)
-        self.key = f"emulator-demo-{number:06d}-{token_hex(4)}"
+        self.keys = [f"emulator-demo-{number:06d}-{token_hex(4)}"]
         self.heal()
         self._sweep_out()
         self.emulator.reset()
@@ -101,6 +105,16 @@ class World:
         self.user.put_key(self.key)
         for process in self._processes:
             self.start(process.command)
+
+    @property
+    def key(self) -> str:
+        """What is in the Secret, unless a history has put something else there."""
+        return self.keys[-1]
+
+    def rotate_key(self, ending: str) -> None:
+        """The Secret gets another key of the same project."""
+        self.keys.append(f"{self.key[:-1]}{ending}")
+        self.user.put_key(self.key)
 
     def start(self, who: str) -> None:
         """The controller or the receiver, if it does not run."""
