@@ -50,6 +50,7 @@ down: $(READY) ## stop what `make up` started
 .PHONY: test
 test: binaries ## every test, on a real API server
 	$(BIN)/pytest $(PARALLEL) --cov --cov-report=term
+	$(BIN)/coverage report --include='operator/gemini_operator/controller/lifecycle/*' --fail-under=100
 
 .PHONY: coverage
 coverage: binaries ## as test, counting what runs in processes of its own too
@@ -58,6 +59,13 @@ coverage: binaries ## as test, counting what runs in processes of its own too
 .PHONY: crash
 crash: binaries ## kill each process at every outward call of a job's life, and print what that costs
 	$(BIN)/python -m benchmarks.crash
+
+.PHONY: histories
+histories: HISTORIES ?= 500
+histories: SEED ?= $(shell date +%s)
+histories: binaries ## live through 500 random histories, half an hour and more (HISTORIES, SEED, HISTORY)
+	HISTORIES=$(HISTORIES) SEED=$(SEED) $(BIN)/pytest --numprocesses 2 --dist worksteal --verbose \
+	  tests/integration/history/test_random_history.py
 
 .PHONY: unit
 unit: $(READY) ## the tests that need no API server
