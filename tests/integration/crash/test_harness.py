@@ -40,9 +40,8 @@ def test_a_second_batch_is_counted(stage: KillStage) -> None:
 
 def test_a_life_that_does_not_end_as_it_says_is_lost(stage: KillStage) -> None:
     with stage:
-        verdict = play(
-            stage, Row("test", WRONG_END, Step("status end", 1), Moment.SENT), patience=3.0
-        )
+        row = Row("test", WRONG_END, Step("status end", 1), Moment.SENT)
+        verdict = play(stage, row, patience=10.0)
     assert "Failed Cancelled" in verdict.problem
     assert (verdict.duplicates, verdict.good) == (0, False)
 
