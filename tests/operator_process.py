@@ -50,7 +50,7 @@ RECEIVER_RULES: list[Mapping[str, list[str]]] = [
 QUICK_GRACE = ("--create-timeout", "2", "--submit-grace", "4")
 """For tests that wait until a batch is known not to be there."""
 
-_DEADLINE = 30.0
+_DEADLINE = 90.0
 
 
 class Spawned(Protocol):

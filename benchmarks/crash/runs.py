@@ -20,7 +20,7 @@ from local.control_plane import ControlPlane
 Report = Callable[[str], None]
 T = TypeVar("T")
 
-TRIES = 3
+TRIES = 6
 """For a row that was void."""
 
 
