@@ -1,5 +1,6 @@
 """Google's side: every batch that was ever created in a history, and what became of it."""
 
+import http.client
 import json
 import re
 import urllib.error
@@ -105,7 +106,7 @@ class Google:
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 return json.load(answer)
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):
             return None
 
 
