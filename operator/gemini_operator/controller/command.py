@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gemini_operator.controller.election_settings import ElectionSettings
+from gemini_operator.controller.election.election_settings import ElectionSettings
 from gemini_operator.controller.process import Controller
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.gemini import environment

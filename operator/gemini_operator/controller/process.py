@@ -4,33 +4,33 @@ import asyncio
 import signal
 
 from gemini_operator.callbacks.keys import KeyDirectory
-from gemini_operator.controller.actions import Collaborators
-from gemini_operator.controller.adopter import Adopter
-from gemini_operator.controller.callback import CallbackAddresses
-from gemini_operator.controller.cleanup import Cleanup
 from gemini_operator.controller.clock import Clock, SystemClock
-from gemini_operator.controller.credentials import Credentials
-from gemini_operator.controller.expected import Expected
+from gemini_operator.controller.election.leadership import leadership
 from gemini_operator.controller.facts import Memory
-from gemini_operator.controller.gate import Gate
-from gemini_operator.controller.intake import Intake
+from gemini_operator.controller.gate.gate import Gate
+from gemini_operator.controller.gate.places import Places
+from gemini_operator.controller.gate.roll_call import RollCall
 from gemini_operator.controller.job import Job, KeyRef
-from gemini_operator.controller.leadership import leadership
 from gemini_operator.controller.lifecycle.view import Rules
-from gemini_operator.controller.listing import Lister
-from gemini_operator.controller.notices import Notices
-from gemini_operator.controller.observer import Observer
-from gemini_operator.controller.places import Places
+from gemini_operator.controller.passes.actions import Collaborators
+from gemini_operator.controller.passes.adopter import Adopter
+from gemini_operator.controller.passes.callback import CallbackAddresses
+from gemini_operator.controller.passes.cleanup import Cleanup
+from gemini_operator.controller.passes.notices import Notices
+from gemini_operator.controller.passes.observer import Observer
+from gemini_operator.controller.passes.reconciler import Reconciler
+from gemini_operator.controller.passes.submitter import Submitter
+from gemini_operator.controller.passes.writer import Writer
 from gemini_operator.controller.queue import KeyedQueue
-from gemini_operator.controller.reads import ReadBudget
-from gemini_operator.controller.reconciler import Reconciler
-from gemini_operator.controller.roll_call import RollCall
+from gemini_operator.controller.reading.credentials import Credentials
+from gemini_operator.controller.reading.listing import Lister
+from gemini_operator.controller.reading.reads import ReadBudget
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.controller.store import Store
-from gemini_operator.controller.submitter import Submitter
-from gemini_operator.controller.watch import Watch
-from gemini_operator.controller.workers import Workers
-from gemini_operator.controller.writer import Writer
+from gemini_operator.controller.watching.expected import Expected
+from gemini_operator.controller.watching.intake import Intake
+from gemini_operator.controller.watching.watch import Watch
+from gemini_operator.controller.watching.workers import Workers
 from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient

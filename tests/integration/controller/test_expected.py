@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gemini_operator.controller.expected import Expected
 from gemini_operator.controller.facts import Memory
-from gemini_operator.controller.intake import Intake
 from gemini_operator.controller.job import Key
 from gemini_operator.controller.queue import KeyedQueue
-from gemini_operator.controller.reads import ReadBudget
+from gemini_operator.controller.reading.reads import ReadBudget
 from gemini_operator.controller.store import Store
+from gemini_operator.controller.watching.expected import Expected
+from gemini_operator.controller.watching.intake import Intake
 from gemini_operator.kube import connection
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient

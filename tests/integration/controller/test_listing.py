@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from gemini_operator.controller import disposer
-from gemini_operator.controller.credentials import Credential
 from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Job, Key
-from gemini_operator.controller.listing import Lister
+from gemini_operator.controller.passes import disposer
+from gemini_operator.controller.reading.credentials import Credential
+from gemini_operator.controller.reading.listing import Lister
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.gemini.remote import Submission

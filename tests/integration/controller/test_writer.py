@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gemini_operator.controller.job import Job, from_object
+from gemini_operator.controller.passes.writer import Stale, Writer
 from gemini_operator.controller.store import Store
-from gemini_operator.controller.writer import Stale, Writer
 from gemini_operator.kube import connection
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from gemini_operator.controller.clock import Clock
-from gemini_operator.controller.gate import Answer, Gate
+from gemini_operator.controller.gate.gate import Answer, Gate
+from gemini_operator.controller.gate.places import Places
 from gemini_operator.controller.job import Job, Key, KeyRef
-from gemini_operator.controller.places import Places
 from gemini_operator.controller.queue import Wakes
 from gemini_operator.controller.store import Store
 from tests.unit.controller.builders import NOW, a_job, an_attempt, time

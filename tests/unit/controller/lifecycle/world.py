@@ -13,7 +13,6 @@ from typing import Any, Literal
 from gemini_operator.api import conditions
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, OutputStatus, Status
-from gemini_operator.controller.credentials import CredentialsProblem
 from gemini_operator.controller.facts import Facts, Refusal
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import (
@@ -48,8 +47,9 @@ from gemini_operator.controller.lifecycle.view import (
     Wait,
     Write,
 )
-from gemini_operator.controller.listing import Index, _listed_for
-from gemini_operator.controller.observer import _remember
+from gemini_operator.controller.passes.observer import _remember
+from gemini_operator.controller.reading.credentials import CredentialsProblem
+from gemini_operator.controller.reading.listing import Index, _listed_for
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.remote import Summary
 from tests.unit.controller.builders import (

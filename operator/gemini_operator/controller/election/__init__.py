@@ -1,0 +1,1 @@
+"""Several controllers, of which one works (rule P6)."""

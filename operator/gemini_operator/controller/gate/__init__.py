@@ -1,0 +1,1 @@
+"""Who may send a create now (rule P23)."""

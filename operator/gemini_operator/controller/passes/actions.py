@@ -1,0 +1,254 @@
+"""The third and fourth step of a pass: at most one outward effect, then one status write."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.clock import Clock
+from gemini_operator.controller.facts import Memory
+from gemini_operator.controller.gate.gate import Gate
+from gemini_operator.controller.job import Job, KeyRef
+from gemini_operator.controller.lifecycle import (
+    policies,
+    submission,
+)
+from gemini_operator.controller.lifecycle.view import (
+    Adopt,
+    Cancel,
+    Decision,
+    Deliver,
+    Dispose,
+    Hold,
+    Name,
+    Release,
+    Remove,
+    Rules,
+    Search,
+    Submit,
+    View,
+    Wait,
+    Write,
+)
+from gemini_operator.controller.passes import delivery, disposer
+from gemini_operator.controller.passes.adopter import Adopter
+from gemini_operator.controller.passes.cleanup import Cleanup
+from gemini_operator.controller.passes.notices import Notices
+from gemini_operator.controller.passes.observer import Observer
+from gemini_operator.controller.passes.submitter import Submitter
+from gemini_operator.controller.passes.writer import Stale, Writer
+from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.reading.credentials import (
+    Credential,
+    Credentials,
+    CredentialsProblem,
+)
+from gemini_operator.controller.reading.listing import Lister
+from gemini_operator.controller.store import Store
+from gemini_operator.gemini import errors
+from gemini_operator.kube.client import KubeClient
+from gemini_operator.telemetry import metrics
+from gemini_operator.telemetry.logs import get_logger
+
+# A listing wakes the jobs it was made for; this is for a wake-up that was lost.
+SEARCH_OVERDUE = 120.0
+
+AtGoogle = Submit | Name | Deliver | Dispose | Cancel | Adopt
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Collaborators:
+    """Everything a pass works with."""
+
+    store: Store
+    queue: KeyedQueue
+    memory: Memory
+    clock: Clock
+    kube: KubeClient
+    credentials: Credentials
+    gate: Gate
+    lister: Lister
+    submitter: Submitter
+    cleanup: Cleanup
+    adopter: Adopter
+    observer: Observer
+    writer: Writer
+    notices: Notices
+    rules: Rules
+    default_api_key: tuple[str, str]
+
+
+class Actions:
+    """Carries out what the policies have decided."""
+
+    def __init__(self, with_: Collaborators) -> None:
+        self._with = with_
+
+    def view(self, job: Job) -> View:
+        """The job at this moment, with what this process remembers of it."""
+        w = self._with
+        facts = w.memory.of(job)
+        view = View(job, facts, w.clock.now(), w.clock.monotonic(), w.rules)
+        attempt = job.status.attempt
+        if job.deleting and facts.deleting_since is None:
+            facts.deleting_since = view.monotonic
+        if attempt is None or attempt.batch_name is not None:
+            facts.search = None
+        else:
+            facts.begin_search(
+                attempt,
+                now=view.now,
+                monotonic=view.monotonic,
+                timeout=w.rules.create_timeout,
+                grace=w.rules.submit_grace,
+            )
+        return view
+
+    async def carry_out(self, view: View, decision: Decision) -> None:
+        """
+        Do what was decided.
+
+        Raises:
+            Stale: the object has changed since; nothing was done that cannot be done again.
+            CredentialsProblem: there is no usable key.
+            KubeError, GeminiError: no answer for now.
+        """
+        match decision:
+            case Wait(seconds):
+                self.come_back(view.job, seconds)
+            case Write():
+                await self.write(view, decision)
+            case Hold():
+                await self._with.writer.hold(view.job)
+                self._with.queue.add(view.job.key)
+            case Search(seconds):
+                await self._search(view, seconds)
+            case Remove():
+                await self._with.writer.remove(view.job)
+            case Release(notice):
+                await self._with.cleanup.release(view, notice)
+            case _:
+                await self._at_google(view, decision)
+
+    async def _at_google(self, view: View, decision: AtGoogle) -> None:
+        match decision:
+            case Submit(number):
+                await self._submit(view, number)
+            case Name(summary):
+                await self._name(view, Name(summary))
+            case Deliver(seen):
+                client = (await self._credential(view)).client
+                await self.write(view, await delivery.deliver(self._with.kube, client, view, seen))
+            case Dispose():
+                await self._dispose(view, decision)
+            case Cancel(batch):
+                await self._cancel(view, batch)
+            case Adopt():
+                await self._adopt(view)
+            case _:
+                assert_never(decision)
+
+    async def _submit(self, view: View, number: int) -> None:
+        with self._with.submitter.place(view.job):
+            credential = await self._credential(view)
+        outcome = await self._with.submitter.submit(view, number, credential)
+        if isinstance(outcome, Write):
+            await self.write(view, outcome)
+            return
+        after = self.view(outcome.job)
+        if outcome.batch is not None:
+            await self._name(after, Name(outcome.batch))
+        else:
+            await self.carry_out(after, policies.decide(after, None))
+
+    async def _search(self, view: View, seconds: float) -> None:
+        if seconds > 0:
+            self.come_back(view.job, seconds)
+            return
+        credential = await self._credential(view)
+        if view.facts.search is not None:
+            view.facts.search.under_way = True
+        self._with.lister.search(credential, view.job.key)
+        self.come_back(view.job, SEARCH_OVERDUE)
+
+    async def _name(self, view: View, found: Name) -> None:
+        attempt = view.status.attempt
+        if attempt is None:
+            raise Stale
+        status = submission.named(view, found.summary)
+        fields = submission.named_fields(status)
+        try:
+            await self._with.writer.name(view.job, attempt.id, fields)
+        except Stale:
+            await self._with.cleanup.unnamed(view, self.ref(view), found.summary.name)
+            raise
+        log.info("a job has its batch", **_names(view.job), batch=found.summary.name)
+        self._with.notices.post(view.job, [submission.submitted(found.summary)])
+        self._with.queue.add(view.job.key)
+
+    async def _dispose(self, view: View, decision: Dispose) -> None:
+        await self._with.cleanup.dispose(view, self.ref(view), decision.batches)
+        if decision.then is None:
+            await self._with.cleanup.release(view, decision.notice)
+        else:
+            metrics.DUPLICATES_CANCELLED.inc(len(decision.batches))
+            await self.write(view, decision.then)
+
+    async def _cancel(self, view: View, batch: str) -> None:
+        credential = await self._credential(view)
+        try:
+            await disposer.cancel(credential.client, view.job, batch)
+        except errors.CredentialsRejected as error:
+            raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
+        view.facts.note_cancel(batch, self._with.clock.monotonic())
+        log.info("a batch is being cancelled", **_names(view.job), batch=batch)
+        self._with.queue.add(view.job.key)
+
+    async def _adopt(self, view: View) -> None:
+        credential, terms = await self._credential(view), view.job.spec.adopt
+        if terms is None:
+            raise AssertionError("a job without spec.adopt was to adopt a batch")
+        async with self._with.adopter.turn:
+            try:
+                write = await self._with.adopter.adopt(view, terms, credential)
+            except errors.CredentialsRejected as error:
+                raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
+            await self.write(view, write)
+
+    async def write(self, view: View, write: Write) -> None:
+        """Write a status, post its Events once it is there, and come back when it says."""
+        written = await self._with.writer.status(view, write.status)
+        if written is not view.job:
+            self._with.notices.post(written, write.notices)
+            self._log_end(written)
+        view.facts.retrying = write.retry
+        if write.retry:
+            self._with.queue.back_off(view.job.key)
+        elif write.seconds is not None:
+            self.come_back(view.job, write.seconds)
+        else:
+            self._with.queue.add(view.job.key)
+
+    def _log_end(self, job: Job) -> None:
+        if job.finished:
+            log.info("a job has ended", **_names(job), state=job.status.state)
+
+    def come_back(self, job: Job, seconds: float | None) -> None:
+        """Want a pass in `seconds`, if there is a time."""
+        if seconds is not None:
+            self._with.queue.add_after(job.key, seconds)
+
+    def ref(self, view: View) -> KeyRef:
+        """The Secret with the job's API key."""
+        return view.job.api_key(self._with.default_api_key)
+
+    async def _credential(self, view: View) -> Credential:
+        ref = self.ref(view)
+        if view.job.deleting:
+            return await self._with.credentials.last_good(ref)
+        return await self._with.credentials.resolve(ref)
+
+
+def _names(job: Job) -> dict[str, str]:
+    return {"namespace": job.key.namespace, "name": job.key.name}

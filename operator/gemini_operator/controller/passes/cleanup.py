@@ -1,0 +1,101 @@
+"""What is done at Google and to the finalizer when a job, or a batch too many, has to go."""
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.job import Job, KeyRef
+from gemini_operator.controller.lifecycle.view import Notice, View
+from gemini_operator.controller.passes import disposer
+from gemini_operator.controller.passes.notices import Notices
+from gemini_operator.controller.passes.writer import Stale, Writer
+from gemini_operator.controller.reading.credentials import Credentials, CredentialsProblem
+from gemini_operator.controller.store import Store
+from gemini_operator.gemini import errors
+from gemini_operator.telemetry import metrics
+from gemini_operator.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+
+class Cleanup:
+    """
+    Cancels, deletes and releases.
+
+    Args:
+        credentials: a key that this process has used before will do (rule P22).
+        store: knows who has taken a batch over.
+        writer: releases objects.
+        notices: says what was left behind.
+    """
+
+    def __init__(
+        self, credentials: Credentials, store: Store, writer: Writer, notices: Notices
+    ) -> None:
+        self._store = store
+        self._credentials = credentials
+        self._writer = writer
+        self._notices = notices
+
+    async def dispose(self, view: View, ref: KeyRef, batches: tuple[str, ...]) -> None:
+        """
+        Cancel and delete batches of the job, but none that another job has taken over.
+
+        Raises:
+            CredentialsProblem: there is no key, Google refuses it, or it is not the one that the
+                job's batch was submitted with and knows no such batch (rule S11).
+            GeminiError, KubeError: no answer for now; disposing again is safe.
+        """
+        taken = self._taken_over(view.job)
+        batches = tuple(name for name in batches if name not in taken)
+        if not batches:
+            return
+        credential = await self._credentials.last_good(ref)
+        attempt = view.status.attempt
+        recorded = attempt.api_key_fingerprint if attempt else None
+        changed = recorded not in (None, credential.fingerprint(view.job.uid))
+        for name in batches:
+            try:
+                there = await disposer.dispose(credential.client, view.job, name)
+            except errors.CredentialsRejected as error:
+                raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
+            own = attempt is not None and name == attempt.batch_name
+            if changed and own and not there:
+                raise CredentialsProblem(
+                    Reason.CREDENTIALS_CHANGED, f"{name} was not found with it."
+                )
+
+    def _taken_over(self, job: Job) -> set[str]:
+        return {
+            heir.status.attempt.batch_name
+            for heir in self._store
+            if heir.spec.adopt is not None
+            and heir.spec.adopt.previous_uid == job.uid
+            and heir.status.attempt is not None
+            and heir.status.attempt.batch_name is not None
+        }
+
+    async def release(self, view: View, notice: Notice | None) -> None:
+        """
+        Let the object go, and say what is left behind.
+
+        Raises:
+            Stale: it has changed.
+            KubeError: the API server did not answer.
+        """
+        await self._writer.release(view.job)
+        if notice is None:
+            return
+        self._notices.post(view.job, [notice])
+        if notice.reason == Reason.BATCH_LEFT_BEHIND:
+            metrics.BATCHES_LEFT_BEHIND.inc()
+            namespace, name = view.job.key
+            log.error("a batch is left behind", namespace=namespace, name=name, detail=notice.note)
+
+    async def unnamed(self, view: View, ref: KeyRef, batch: str) -> None:
+        """A batch was created for an object that has no such attempt any more (rule P14)."""
+        try:
+            await self._writer.refresh(view.job)
+        except Stale:
+            policy = view.job.spec.deletion_policy
+            if policy != "Orphan":
+                credential = await self._credentials.last_good(ref)
+                await disposer.dispose(credential.client, view.job, batch)
+            log.warning("a batch outlived its job", batch=batch, policy=policy)

@@ -1,0 +1,61 @@
+"""The first step of a pass: read the batch, if there is a reason to."""
+
+from gemini_operator.controller.job import KeyRef
+from gemini_operator.controller.lifecycle import observation
+from gemini_operator.controller.lifecycle.view import Gone, Remote, Seen, Unreadable, View
+from gemini_operator.controller.reading.credentials import Credential, Credentials
+from gemini_operator.controller.reading.reads import ReadBudget
+from gemini_operator.gemini import errors
+
+
+class Observer:
+    """Reads batches within the budget and remembers that it did."""
+
+    def __init__(self, credentials: Credentials, budget: ReadBudget) -> None:
+        self._credentials = credentials
+        self._budget = budget
+
+    async def observe(self, view: View, ref: KeyRef) -> Remote | None:
+        """
+        The batch that the view has a reason to read; `None` without a reason.
+
+        Raises:
+            CredentialsProblem: there is no usable key.
+            Delayed: the budget asks to wait.
+            KubeError, GeminiError: no answer for now; reading again is safe.
+        """
+        name = observation.wanted(view)
+        if name is None:
+            return None
+        credential = await self._credentials.resolve(ref)
+        self._budget.take(credential.group, view.job.key)
+        remote = await _read(view, credential, name)
+        _remember(view, remote, name)
+        return remote
+
+
+async def _read(view: View, credential: Credential, name: str) -> Remote:
+    try:
+        return Seen(await credential.client.batches.observe(name))
+    except errors.NotFound:
+        attempt = view.status.attempt
+        recorded = attempt.api_key_fingerprint if attempt else None
+        return Gone(same_key=recorded in (None, credential.fingerprint(view.job.uid)))
+    except (errors.CredentialsRejected, errors.TooLarge) as error:
+        return Unreadable(error)
+
+
+def _remember(view: View, remote: Remote, name: str) -> None:
+    facts, attempt = view.facts, view.status.attempt
+    event = observation.pending_event(view)
+    if event is not None:
+        facts.note_event_read(event.id, view.monotonic)
+    facts.absent = 0
+    if facts.cancel is not None and facts.cancel.due <= view.monotonic:
+        facts.cancel.note_read(view.monotonic)
+    if isinstance(remote, Seen):
+        facts.note_read(remote.summary)
+    if attempt is None or attempt.batch_name is not None:
+        return
+    if not (isinstance(remote, Seen) and observation.confirmed(view, remote.summary)):
+        facts.not_ours |= {name}

@@ -1,0 +1,109 @@
+"""One pass over one job: observe, decide, act, write.
+
+Level-triggered: a pass looks at what is, never at what happened, and can be cut off at any
+instruction. Of everything it does only the create costs money, and the write-ahead guards that.
+"""
+
+from dataclasses import replace
+
+from gemini_operator.controller.job import Job, Key
+from gemini_operator.controller.lifecycle import (
+    credentials,
+    deletion,
+    policies,
+)
+from gemini_operator.controller.lifecycle.view import (
+    Notice,
+    Submit,
+    View,
+)
+from gemini_operator.controller.passes.actions import Actions, Collaborators
+from gemini_operator.controller.passes.writer import Stale
+from gemini_operator.controller.reading.credentials import CredentialsProblem
+from gemini_operator.controller.reading.reads import Delayed
+from gemini_operator.gemini import errors
+
+
+class Reconciler:
+    """Runs passes; one key is never in two passes at a time (the queue sees to it)."""
+
+    def __init__(self, with_: Collaborators) -> None:
+        self._with = with_
+        self._actions = Actions(with_)
+
+    async def run(self, key: Key) -> None:
+        """
+        One pass over `key`.
+
+        Raises:
+            KubeError, GeminiError: something did not answer; the next pass starts afresh.
+        """
+        job = self._with.store.get(key)
+        if job is None:
+            return
+        try:
+            await self._try(self._actions.view(job))
+        except Stale:
+            await self._read_again(job)
+
+    async def _try(self, view: View) -> None:
+        """A pass, and what is said where it cannot go on."""
+        try:
+            await self._pass(view)
+            self._set_alarm(view)
+        except Delayed as delayed:
+            self._actions.come_back(view.job, delayed.seconds)
+        except CredentialsProblem as problem:
+            await self._without_credentials(view, problem)
+        except errors.GeminiError as error:
+            if not view.job.deleting or isinstance(error, errors.NotSent):
+                raise
+            await self._deletion_blocked(view, error)
+
+    def _set_alarm(self, view: View) -> None:
+        """
+        Time alone may give the job something to do; what was written may have changed when.
+
+        It runs from the moment that the pass decided for: what has come due since wakes the job.
+        """
+        newest = self._with.store.get(view.job.key)
+        if newest is not None:
+            self._actions.come_back(newest, policies.alarm(replace(view, job=newest)))
+
+    async def _pass(self, view: View) -> None:
+        view.facts.retrying = False
+        remote = await self._with.observer.observe(view, self._actions.ref(view))
+        decision = policies.decide(view, remote)
+        if not isinstance(decision, Submit):
+            self._with.gate.leave(view.job.key)
+        await self._actions.carry_out(view, decision)
+        if not view.facts.retrying:
+            self._with.queue.forget(view.job.key)
+
+    async def _without_credentials(self, view: View, problem: CredentialsProblem) -> None:
+        self._with.gate.leave(view.job.key)
+        if view.job.deleting:
+            await self._delete_without_credentials(view, problem)
+            return
+        await self._actions.write(view, credentials.stalled(view, problem.reason, str(problem)))
+
+    async def _delete_without_credentials(self, view: View, problem: CredentialsProblem) -> None:
+        if deletion.out_of_patience(view):
+            batch = view.status.batch_name or "unknown"
+            release = deletion.left_behind(f"Batch: {batch}. {problem.reason}: {problem}")
+            await self._with.cleanup.release(view, release.notice)
+            return
+        notice = Notice(problem.reason, problem.reason.explain(str(problem)), warning=True)
+        self._with.notices.post(view.job, [notice])
+        self._actions.come_back(view.job, 5.0)
+
+    async def _deletion_blocked(self, view: View, error: errors.GeminiError) -> None:
+        decision = deletion.blocked(view, f"{error}.")
+        await self._actions.carry_out(view, decision)
+
+    async def _read_again(self, job: Job) -> None:
+        try:
+            await self._with.writer.refresh(job)
+        except Stale:
+            return
+        self._with.queue.add(job.key)

@@ -1,0 +1,224 @@
+"""From a decision to submit to a batch with a name: the only place that spends money.
+
+Order: gate, input, write-ahead, create, name (protocol C). Whatever fails before the create costs
+nothing; whatever is unclear after it is searched for, never repeated.
+"""
+
+import math
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.status import Attempt
+from gemini_operator.controller.clock import Clock
+from gemini_operator.controller.facts import Refusal
+from gemini_operator.controller.gate.gate import Answer, Gate
+from gemini_operator.controller.job import Job
+from gemini_operator.controller.lifecycle import credentials, submission
+from gemini_operator.controller.lifecycle.view import View, Write
+from gemini_operator.controller.passes.callback import CallbackAddresses
+from gemini_operator.controller.passes.writer import Stale, Writer
+from gemini_operator.controller.reading.credentials import Credential
+from gemini_operator.gemini import errors, tokens
+from gemini_operator.gemini.remote import Submission, Summary
+from gemini_operator.kube.client import KubeClient
+from gemini_operator.kube.errors import Unavailable
+from gemini_operator.payload import config_map, requests
+from gemini_operator.payload.requests import BatchInput
+from gemini_operator.telemetry.logs import get_logger
+
+# Seconds between the write-ahead's answer and the create, at most (rule P8).
+SEND_WITHIN = 5.0
+UNSENT_RETRY = 5.0
+DISPLAY_LIMIT = 128
+
+# What the status of a waiting job says; the gate wakes it, no timer does.
+WAITS_FOR = {Answer.FULL: Reason.QUEUED, Answer.THROTTLED: Reason.QUOTA_EXCEEDED}
+UNTIL_CALLED = math.inf
+
+# Answers that say that nothing was created; whatever else a create ends in is unknown (rule P10).
+DEFINITE = (
+    errors.CredentialsRejected,
+    errors.NotFound,
+    errors.NotSent,
+    errors.Rejected,
+    errors.Throttled,
+)
+
+UID_KEY = "gemini-operator.io/uid"
+ATTEMPT_KEY = "gemini-operator.io/attempt"
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Created:
+    """The create was sent, or tried to; without `batch` the next pass finds out what became of it.
+
+    Args:
+        job: the object as the write-ahead left it.
+        batch: what Google created.
+    """
+
+    job: Job
+    batch: Summary | None
+
+
+class Submitter:
+    """
+    Carries out `Submit`.
+
+    Args:
+        kube: reads inputs.
+        writer: writes ahead.
+        gate: holds back what is too much, and what Google throttles or refuses.
+        addresses: makes callback addresses.
+        clock: times the create.
+        refused_retry: seconds until a job whose key was refused looks at its Secret again.
+    """
+
+    def __init__(
+        self,
+        kube: KubeClient,
+        writer: Writer,
+        gate: Gate,
+        addresses: CallbackAddresses,
+        clock: Clock,
+        *,
+        refused_retry: float,
+    ) -> None:
+        self._kube = kube
+        self._writer = writer
+        self._gate = gate
+        self._addresses = addresses
+        self._clock = clock
+        self._refused_retry = refused_retry
+
+    async def submit(self, view: View, number: int, credential: Credential) -> Write | Created:
+        """
+        Create the batch of a new attempt; a `Write` says why none was tried.
+
+        Raises:
+            Stale: somebody else has written; nothing was sent.
+            KubeError: the API server did not answer; nothing was sent.
+        """
+        job = view.job
+        # It may have gone while its key was read: nobody would take it from the gate again.
+        self._writer.check(job)
+        refusal = self._gate.refusals.of(credential.group)
+        if refusal is not None:
+            self._gate.leave(job.key)
+            reason = Reason.CREDENTIALS_REJECTED
+            return credentials.stalled(view, reason, refusal.message, self._refused_retry)
+        answer = self._gate.ask(job, credential.group)
+        if answer is not Answer.GO:
+            return submission.queued(view, WAITS_FOR[answer], "", UNTIL_CALLED)
+        # After `Stale` the next pass comes at once.
+        with self.place(job, kept_on=(Stale,)):
+            batch_input = await self._input(view)
+        if isinstance(batch_input, Write):
+            self._gate.leave(job.key)
+            return batch_input
+        return await self._create(view, number, credential, batch_input)
+
+    @contextmanager
+    def place(self, job: Job, *, kept_on: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+        """A job that fails before its write-ahead keeps its place from nobody."""
+        try:
+            yield
+        except kept_on:
+            raise
+        except Exception:
+            self._gate.leave(job.key)
+            raise
+
+    async def _input(self, view: View) -> BatchInput | Write:
+        try:
+            return await self._load(view)
+        except requests.InputMissing as error:
+            return credentials.stalled(view, Reason.INPUT_MISSING, f"{error}.")
+        except requests.InvalidInput as error:
+            return submission.failed(view, Reason.INVALID_INPUT, f"{error}.")
+        except config_map.DeliveryRefused as error:
+            message = f"Nothing was submitted, for the results would have no place: {error}."
+            return submission.failed(view, Reason.DELIVERY_FAILED, "", message)
+
+    async def _load(self, view: View) -> BatchInput:
+        job = view.job
+        namespace, _ = job.key
+        output = job.spec.output.config_map if job.spec.output else None
+        if output is not None:
+            await config_map.check(self._kube, namespace, output.name, job.uid)
+        inline = job.spec.input is not None and job.spec.input.inline is not None
+        stored = (await self._writer.refresh(job))["spec"] if inline else {}
+        return await requests.load(self._kube, namespace, job.spec, stored)
+
+    async def _create(
+        self, view: View, number: int, credential: Credential, batch_input: BatchInput
+    ) -> Write | Created:
+        attempt = Attempt(
+            id=secrets.token_hex(8),
+            number=number,
+            start_time=view.now,
+            api_key_fingerprint=credential.fingerprint(view.job.uid),
+        )
+        # A write-ahead without an answer may have landed.
+        with self.place(view.job, kept_on=(Stale, Unavailable)):
+            # First, as it may fail: from the write-ahead on an attempt counts as sent.
+            request = self._submission(view, attempt, batch_input)
+            job = await self._writer.status(view, submission.written_ahead(view, attempt))
+        answered = self._clock.monotonic()
+
+        def in_time() -> bool:
+            return self._clock.monotonic() - answered <= SEND_WITHIN
+
+        try:
+            summary = await credential.client.batches.submit(request, may_send=in_time)
+        except errors.GeminiError as error:
+            self._log(job, error)
+            if isinstance(error, DEFINITE):
+                seconds = self._back_off(job, credential, error)
+                view.facts.refusal = Refusal(attempt.id, error, seconds)
+            else:
+                self._gate.leave(job.key)
+            return Created(job, None)
+        self._gate.passed(credential.group, job)
+        return Created(job, summary)
+
+    def _submission(self, view: View, attempt: Attempt, batch_input: BatchInput) -> Submission:
+        job = view.job
+        display = job.spec.display_name or f"{job.key.namespace}/{job.key.name}"
+        own = {UID_KEY: job.uid, ATTEMPT_KEY: attempt.id}
+        return Submission(
+            model=job.spec.model,
+            type=job.spec.type,
+            display_name=tokens.display_name(display[:DISPLAY_LIMIT], job.uid, attempt.id),
+            inline=batch_input.inline,
+            file_name=batch_input.file_name,
+            priority=job.spec.priority,
+            callback_url=self._addresses.of(job, attempt),
+            user_metadata={**(job.spec.user_metadata or {}), **own},
+        )
+
+    def _back_off(self, job: Job, credential: Credential, error: errors.GeminiError) -> float:
+        """Let the key, or the key and model, wait; returns seconds until the job asks again."""
+        match error:
+            case errors.Throttled():
+                return self._gate.throttled(credential.group, job, error.retry_after)
+            case errors.CredentialsRejected():
+                self._gate.refused(credential.group, job, str(error))
+                return self._refused_retry
+            case _:
+                self._gate.passed(credential.group, job)
+                return UNSENT_RETRY
+
+    def _log(self, job: Job, error: errors.GeminiError) -> None:
+        log.warning(
+            "a create was not answered with a batch",
+            namespace=job.key.namespace,
+            name=job.key.name,
+            kind=type(error).__name__,
+            error=str(error),
+        )

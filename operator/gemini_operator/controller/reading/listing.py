@@ -1,0 +1,188 @@
+"""One list of a key's batches serves every job of that key: searches and the sweep alike.
+
+A search asks for a listing now; the sweep asks for one of every key now and then (rules P11, P20).
+What a listing shows of a job becomes a fact about the job, and a pass decides what it means.
+"""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from gemini_operator.controller.clock import Clock
+from gemini_operator.controller.facts import Memory, Sighting
+from gemini_operator.controller.job import Job, Key, KeyRef
+from gemini_operator.controller.lifecycle import duplicates, ownership
+from gemini_operator.controller.reading.credentials import (
+    Credential,
+    Credentials,
+    CredentialsProblem,
+)
+from gemini_operator.controller.store import Store
+from gemini_operator.gemini.clients import GeminiClient
+from gemini_operator.gemini.errors import CredentialsRejected, GeminiError
+from gemini_operator.gemini.remote import CANNOT_TELL, Listing, Summary
+from gemini_operator.gemini.tokens import Token, token_of
+from gemini_operator.kube.errors import KubeError
+from gemini_operator.telemetry import metrics
+from gemini_operator.telemetry.logs import get_logger
+
+JITTER = 0.1
+
+log = get_logger(__name__)
+
+
+class Lister:
+    """
+    Lists batches, one listing per key at a time.
+
+    Args:
+        credentials: from a Secret to a client.
+        store: the jobs.
+        memory: receives the sightings.
+        clock: tells when a listing began.
+        api_key: the Secret that a job uses.
+        wake: asks for a pass over a job.
+        sweep: seconds between two sweeps, before jitter.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        store: Store,
+        memory: Memory,
+        clock: Clock,
+        *,
+        api_key: Callable[[Job], KeyRef],
+        wake: Callable[[Key], None],
+        sweep: float,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._credentials = credentials
+        self._store = store
+        self._memory = memory
+        self._clock = clock
+        self._api_key = api_key
+        self._wake = wake
+        self._sweep = sweep
+        self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
+        self._wanted: dict[str, set[Key]] = defaultdict(set)
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def search(self, credential: Credential, key: Key) -> None:
+        """Want a listing, begun from now on, for the job `key`; a pass over it follows."""
+        self._wanted[credential.group].add(key)
+        if credential.group not in self._running:
+            task = asyncio.create_task(self._work(credential.client, credential.group))
+            self._running[credential.group] = task
+
+    async def run(self) -> None:
+        """Sweep for ever."""
+        while True:
+            spread = self._rng.uniform(1 - JITTER, 1 + JITTER)
+            await asyncio.sleep(self._sweep * spread)
+            await self.sweep()
+
+    async def sweep(self) -> None:
+        """List once for every key of a job that has something at Google."""
+        for ref, keys in self._open_jobs().items():
+            try:
+                credential = await self._credentials.resolve(ref)
+            except (CredentialsProblem, KubeError) as error:
+                log.warning("a key's batches cannot be swept", error=str(error))
+                continue
+            for key in keys:
+                self.search(credential, key)
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        tasks = tuple(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _open_jobs(self) -> dict[KeyRef, list[Key]]:
+        refs: dict[KeyRef, list[Key]] = defaultdict(list)
+        for job in self._store:
+            if _listed_for(job, self._clock.now()):
+                refs[self._api_key(job)].append(job.key)
+        return refs
+
+    async def _work(self, client: GeminiClient, group: str) -> None:
+        try:
+            while keys := self._wanted.pop(group, None):
+                await self._list(client, keys)
+        finally:
+            self._running.pop(group, None)
+
+    async def _list(self, client: GeminiClient, keys: set[Key]) -> None:
+        begun = self._clock.monotonic()
+        try:
+            with metrics.SWEEP_SECONDS.time():
+                listing = await client.batches.search()
+        except GeminiError as error:
+            self._failed(keys, error)
+            return
+        except Exception:
+            log.exception("a listing of batches went wrong")
+            self._failed(keys, None)
+            return
+        if listing is CANNOT_TELL:
+            return
+        index = Index(listing)
+        for job in self._jobs(keys):
+            self._note(job, index, begun)
+
+    def _failed(self, keys: Iterable[Key], error: GeminiError | None) -> None:
+        if error is not None:
+            log.warning("a listing of batches failed", error=str(error))
+        for job in self._jobs(keys):
+            facts = self._memory.of(job)
+            facts.refused = str(error) if isinstance(error, CredentialsRejected) else None
+            facts.note_listed(self._clock.monotonic())
+            self._wake(job.key)
+
+    def _note(self, job: Job, index: "Index", begun: float) -> None:
+        facts = self._memory.of(job)
+        attempt = job.status.attempt
+        facts.refused = None
+        facts.note_sighting(index.sighting(job, begun), bool(attempt and attempt.batch_name))
+        facts.note_listed(self._clock.monotonic())
+        self._wake(job.key)
+
+    def _jobs(self, keys: Iterable[Key]) -> list[Job]:
+        return [job for key in keys if (job := self._store.get(key)) is not None]
+
+
+class Index:
+    """A listing, by name and by token."""
+
+    def __init__(self, listing: Listing) -> None:
+        self._complete = listing.complete
+        self._by_name = {batch.name: batch for batch in listing.batches}
+        self._by_token: dict[Token, list[Summary]] = defaultdict(list)
+        for batch in listing.batches:
+            if batch.token is not None:
+                self._by_token[batch.token].append(batch)
+
+    def sighting(self, job: Job, begun: float) -> Sighting:
+        """What the listing shows of `job`; a batch without the job's token is not its own."""
+        current = self._by_name.get(job.status.batch_name or "")
+        if current is not None and not ownership.owns(job, current):
+            current = None
+        return Sighting(
+            begun=begun,
+            complete=self._complete,
+            current=current,
+            matches={
+                an_id: tuple(self._by_token.get(token_of(job.uid, an_id), ()))
+                for an_id in ownership.recorded_ids(job)
+            },
+        )
+
+
+def _listed_for(job: Job, now: datetime) -> bool:
+    """Whether a listing may say anything new about the job."""
+    open_ = job.status.attempt is not None and not job.finished
+    return open_ or duplicates.watched(job, now)

@@ -1,0 +1,105 @@
+"""Which objects there are, by our own list: the watch alone cannot prove that it saw them all.
+
+kopf drops no event, but after an expired watch (410) a deletion is never told, and a kind that is
+not served yet would leave it idle for ever (rule P5).
+"""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from gemini_operator.controller.job import Key
+from gemini_operator.controller.store import Store
+from gemini_operator.controller.watching.intake import Intake
+from gemini_operator.kube.batch_jobs import BatchJobs
+from gemini_operator.kube.errors import KubeError, NotFound
+from gemini_operator.telemetry.logs import get_logger
+
+PROBE_DELAYS = (0.5, 1.0, 2.0, 5.0)
+SEEN_WITHIN = 10.0
+POLL = 0.05
+
+T = TypeVar("T")
+
+log = get_logger(__name__)
+
+
+class Expected:
+    """
+    Compares the store with a metadata-only list of the API server.
+
+    Args:
+        batch_jobs: the list.
+        store: what the watch has told.
+        namespaces: the namespaces watched; `None` for all.
+        intake: is told of what the watch has missed.
+    """
+
+    def __init__(
+        self,
+        batch_jobs: BatchJobs,
+        store: Store,
+        namespaces: Sequence[str] | None,
+        intake: Intake,
+    ) -> None:
+        self.seen = False
+        self._batch_jobs = batch_jobs
+        self._store = store
+        self._namespaces = namespaces
+        self._intake = intake
+
+    async def probe(self) -> None:
+        """Wait until the kind is served and may be listed."""
+        await self._insist(lambda: self._batch_jobs.probe(self._namespaces))
+
+    async def wait(self) -> None:
+        """Wait until every object that the API server lists has been seen, as new as listed."""
+        while not self.seen:
+            missing = await self._missing_for(SEEN_WITHIN)
+            self.seen = not missing
+            if missing:
+                log.warning("objects have not been seen by the watch yet", count=len(missing))
+
+    async def refresh(self) -> None:
+        """List again: drop what is gone, fetch what the watch has missed or not told yet."""
+        before = {(job.key, job.uid) for job in self._store}
+        listed = await self._listed()
+        for key, uid in before - {(key, uid) for key, uid, _ in listed}:
+            self._intake.forget(key, uid)
+        for key in await self._missing_for(SEEN_WITHIN):
+            await self._fetch(key)
+
+    async def _missing_for(self, seconds: float) -> set[Key]:
+        listed = await self._listed()
+        deadline = asyncio.get_running_loop().time() + seconds
+        while missing := self._store.missing(listed) - self._intake.unreadable:
+            if asyncio.get_running_loop().time() >= deadline:
+                return missing
+            await asyncio.sleep(POLL)
+        return set()
+
+    async def _fetch(self, key: Key) -> None:
+        try:
+            body = await self._batch_jobs.get(*key)
+        except NotFound:
+            return
+        except KubeError as error:
+            log.warning("an object cannot be fetched; the next list asks again", error=str(error))
+            return
+        log.warning("the watch had missed an object", namespace=key.namespace, name=key.name)
+        self._intake.keep(body)
+
+    async def _listed(self) -> set[tuple[Key, str, int]]:
+        keys = await self._insist(lambda: self._batch_jobs.list_keys(self._namespaces))
+        return {(Key(key.namespace, key.name), key.uid, key.version) for key in keys}
+
+    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Call until the API server answers; what it refuses for now is logged."""
+        for delay in itertools.chain(PROBE_DELAYS, itertools.repeat(PROBE_DELAYS[-1])):
+            try:
+                return await call()
+            except KubeError as error:
+                log.warning("the API server does not list our kind yet", error=str(error))
+            await asyncio.sleep(delay)
+        raise AssertionError("unreachable")

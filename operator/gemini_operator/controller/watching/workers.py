@@ -1,0 +1,72 @@
+"""A fixed number of workers take keys from the queue; a failed pass comes again, later each time."""
+
+import asyncio
+import time
+
+from gemini_operator.controller.job import Key
+from gemini_operator.controller.passes.reconciler import Reconciler
+from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.gemini.errors import GeminiError
+from gemini_operator.kube.errors import KubeError
+from gemini_operator.telemetry import metrics
+from gemini_operator.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+
+class Workers:
+    """Runs passes, `count` at a time."""
+
+    def __init__(self, queue: KeyedQueue, reconciler: Reconciler, count: int) -> None:
+        self._queue = queue
+        self._reconciler = reconciler
+        self._count = count
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self) -> None:
+        """Work until `drain`."""
+        self._tasks = [asyncio.create_task(self._work()) for _ in range(self._count)]
+        await asyncio.gather(*self._tasks)
+
+    async def drain(self, seconds: float) -> None:
+        """Begin no further pass and give those under way `seconds` to end."""
+        self._queue.close()
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=seconds)
+        if late:
+            log.warning("passes are cut off", count=len(late))
+
+    async def _work(self) -> None:
+        while (key := await self._queue.get()) is not None:
+            try:
+                await self._pass(key)
+            finally:
+                self._queue.done(key)
+
+    async def _pass(self, key: Key) -> None:
+        begun = time.perf_counter()
+        result = "error"
+        try:
+            await self._reconciler.run(key)
+            result = "ok"
+        except (KubeError, GeminiError) as error:
+            result = "unavailable"
+            self._later(key, error)
+        except Exception:
+            delay = self._queue.back_off(key)
+            log.exception("a pass failed", namespace=key[0], name=key[1], again_in=delay)
+        finally:
+            metrics.PASSES.labels(result).inc()
+            metrics.PASS_SECONDS.observe(time.perf_counter() - begun)
+
+    def _later(self, key: Key, error: KubeError | GeminiError) -> None:
+        delay = self._queue.back_off(key, at_least=error.retry_after or 0.0)
+        log.warning(
+            "a pass will be tried again",
+            namespace=key.namespace,
+            name=key.name,
+            kind=type(error).__name__,
+            error=str(error),
+            again_in=round(delay, 1),
+        )

@@ -1,0 +1,262 @@
+"""Everything that may happen around the gate, in any order: what must never, and what must in the end.
+
+A small controller stands in for the real one: it has passes only over keys that were woken, and
+each of them ends as a real one may. So a wake-up that is lost leaves a job behind.
+"""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from gemini_operator.controller.gate.backoff import CAP
+from gemini_operator.controller.gate.gate import Answer
+from gemini_operator.controller.gate.places import held_by
+from gemini_operator.controller.gate.roll_call import may_wait
+from gemini_operator.controller.job import Job, Key
+from tests.unit.controller.gates import GROUP, Entrance, api_key
+
+NAMESPACES = ("a", "b", "c")
+MODELS = ("gemini-2.5-flash", "gemini-2.5-pro")
+OTHER_GROUP = "group-2"
+GROUPS = st.sampled_from([GROUP, OTHER_GROUP])
+
+REFUSED_RETRY = 60.0
+BACK_OFF = 1.0
+
+
+class GateHistories(RuleBasedStateMachine):
+    """Jobs of two keys and two models; keys move, Google says no, passes fail, processes die."""
+
+    @initialize(limit=st.integers(1, 3), groups=st.lists(GROUPS, min_size=3, max_size=3))
+    def start(self, limit: int, groups: list[str]) -> None:
+        self.limit = limit
+        self.entrance = Entrance(limit)
+        self.group_of = dict(zip(NAMESPACES, groups, strict=True))
+        self.rotated = False
+        self.begun = 0
+        self.ready: list[Key] = []
+        # Told to go, with the key that their pass has read; then: written ahead, no answer yet.
+        self.going: dict[Key, str] = {}
+        self.sent: dict[Key, str] = {}
+        self.orphans: list[tuple[Job, str]] = []
+
+    # People
+
+    @rule(namespace=st.sampled_from(NAMESPACES), model=st.sampled_from(MODELS))
+    def create(self, namespace: str, model: str) -> None:
+        self.begun += 1
+        key = self.entrance.put(f"{namespace}/job-{self.begun}", self.begun, model=model)
+        self.entrance.queue.add(key)
+
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        if key := self._choose(data, list(self._jobs())):
+            job = self.entrance.job(key)
+            self.entrance.store.remove(key)
+            self.entrance.gate.leave(key)
+            self.going.pop(key, None)
+            if key in self.sent:
+                self.orphans.append((job, self.sent.pop(key)))
+
+    @rule(data=st.data(), suspend=st.booleans())
+    def suspend_or_resume(self, data: st.DataObject, suspend: bool) -> None:
+        key = self._choose(data, [k for k, job in self._jobs().items() if not held_by(job)])
+        if key and key not in self.going:
+            model = self.entrance.job(key).spec.model
+            age = int(key.name.removeprefix("job-"))
+            self.entrance.put("/".join(key), age, suspend=suspend, model=model)
+            self.entrance.queue.add(key)
+
+    @rule(namespace=st.sampled_from(NAMESPACES), group=GROUPS)
+    def rotate(self, namespace: str, group: str) -> None:
+        """The Secret has another key; nobody is told."""
+        self.rotated |= group != self.group_of[namespace]
+        self.group_of[namespace] = group
+
+    # Passes
+
+    @rule(data=st.data())
+    def begin_pass(self, data: st.DataObject) -> None:
+        self.ready += [key for key in self.entrance.queue.take() if key not in self.ready]
+        key = self._choose(data, [key for key in self.ready if key not in self.going])
+        if key is None:
+            return
+        self.ready.remove(key)
+        self._pass(key)
+
+    def _pass(self, key: Key) -> None:
+        job = self.entrance.store.get(key)
+        if job is None or key in self.sent:
+            return
+        if held_by(job) or job.finished or job.spec.suspend:
+            self.entrance.gate.leave(key)
+            return
+        group = self.group_of[key.namespace]
+        self.entrance.gate.learn(api_key(job), group)
+        if self.entrance.gate.refusals.of(group) is not None:
+            self.entrance.gate.leave(key)
+            self.entrance.queue.add_after(key, REFUSED_RETRY)
+        elif self.entrance.ask(key, group) is Answer.GO:
+            known = self.entrance.gate._groups.named(group)
+            assert known is not None
+            assert known.total <= self.limit
+            self.going[key] = group
+
+    @rule(data=st.data())
+    def write_ahead(self, data: st.DataObject) -> None:
+        if key := self._choose(data, list(self.going)):
+            self.sent[key] = self.going.pop(key)
+            self.entrance.write_ahead(key)
+
+    @rule(data=st.data())
+    def fail_before(self, data: st.DataObject) -> None:
+        """The input is missing, or the API server says no."""
+        if key := self._choose(data, list(self.going)):
+            del self.going[key]
+            self.entrance.gate.leave(key)
+            self.entrance.queue.add_after(key, BACK_OFF)
+
+    @rule(data=st.data(), landed=st.booleans())
+    def fail_to_write_ahead(self, data: st.DataObject, landed: bool) -> None:
+        """A conflict, or no answer: the place is kept, and a pass follows."""
+        if key := self._choose(data, list(self.going)):
+            del self.going[key]
+            if landed:
+                self.entrance.write_ahead(key)
+            self.entrance.queue.add_after(key, BACK_OFF)
+
+    # Google
+
+    @rule(data=st.data())
+    def accept(self, data: st.DataObject) -> None:
+        if key := self._choose(data, list(self.sent)):
+            self.entrance.passed(key, self.sent.pop(key))
+
+    @rule(data=st.data(), retry_after=st.none() | st.floats(0, 20))
+    def throttle(self, data: st.DataObject, retry_after: float | None) -> None:
+        if key := self._choose(data, list(self.sent)):
+            delay = self.entrance.throttled(key, retry_after, self.sent.pop(key))
+            self.entrance.clear(key)
+            self.entrance.queue.add_after(key, delay)
+
+    @rule(data=st.data())
+    def refuse(self, data: st.DataObject) -> None:
+        if key := self._choose(data, list(self.sent)):
+            self.entrance.gate.refused(self.sent.pop(key), self.entrance.job(key), "no")
+            self.entrance.clear(key)
+            self.entrance.queue.add_after(key, REFUSED_RETRY)
+
+    @rule(data=st.data())
+    def leave_without_an_answer(self, data: st.DataObject) -> None:
+        if key := self._choose(data, list(self.sent)):
+            del self.sent[key]
+            self.entrance.gate.leave(key)
+
+    @rule(how=st.sampled_from(["accept", "throttle", "refuse"]))
+    @precondition(lambda self: self.orphans)
+    def answer_though_the_job_is_gone(self, how: str) -> None:
+        job, group = self.orphans.pop()
+        match how:
+            case "accept":
+                self.entrance.gate.passed(group, job)
+            case "throttle":
+                self.entrance.gate.throttled(group, job, None)
+            case _:
+                self.entrance.gate.refused(group, job, "no")
+
+    @rule(data=st.data(), how=st.sampled_from(["end", "give up"]))
+    def end(self, data: st.DataObject, how: str) -> None:
+        open_ = [key for key, job in self._jobs().items() if held_by(job) and key not in self.sent]
+        if key := self._choose(data, open_):
+            if how == "end":
+                self.entrance.end(key)
+            else:
+                self.entrance.clear(key)
+                self.entrance.queue.add(key)
+
+    # Time and death
+
+    @rule(seconds=st.sampled_from([0.5, BACK_OFF, 10.0, CAP]))
+    def wait(self, seconds: float) -> None:
+        self.entrance.clock.advance(seconds)
+
+    @rule(data=st.data())
+    def die(self, data: st.DataObject) -> None:
+        """Only what is stored survives; the new process sees it in any order."""
+        stored = data.draw(st.permutations(list(self.entrance.store)), label="stored")
+        old, self.entrance = self.entrance, Entrance(self.limit, clock=self.entrance.clock)
+        self.entrance._version = old._version
+        for job in stored:
+            self.entrance.store.put(job)
+            self.entrance.queue.add(job.key)
+        for job in stored:
+            if held_by(job) or may_wait(job):
+                self.entrance.gate.learn(api_key(job), self.group_of[job.key.namespace])
+        self.entrance.gate.expect(job for job in stored if may_wait(job))
+        self.going, self.sent, self.orphans, self.ready = {}, {}, [], []
+
+    # What must hold
+
+    @precondition(lambda self: hasattr(self, "entrance"))
+    @invariant()
+    def never_more_than_the_limit(self) -> None:
+        """With one key in each Secret; what another one brings along nobody can undo."""
+        for group in (GROUP, OTHER_GROUP) if not self.rotated else ():
+            assert self._taken(group) <= self.limit
+
+    @precondition(lambda self: hasattr(self, "entrance"))
+    @invariant()
+    def counts_what_the_store_shows(self) -> None:
+        for group in self.entrance.gate._groups:
+            kept = sum(one.keeps and one.ref in group.refs for one in self.entrance.gate._standings)
+            assert group.total == kept + sum(self.entrance.places.count(r) for r in group.refs)
+            assert +group._held == group._held
+            assert group._held.total() == group.total
+
+    def teardown(self) -> None:
+        """Nobody is left behind once Google takes what it is sent, and no wake-up has got lost."""
+        if not hasattr(self, "entrance"):
+            return
+        for key in self.going:
+            self.entrance.queue.add(key)
+        for key, group in self.sent.items():
+            self.entrance.passed(key, group)
+        self.going, self.sent = {}, {}
+        for _ in range(40 + 4 * self.begun):
+            self._end_all()
+            self.ready += self.entrance.queue.take()
+            while self.ready:
+                self._run(self.ready.pop(0))
+            self.entrance.clock.advance(CAP)
+        left = [key for key, job in self._jobs().items() if not (job.finished or job.spec.suspend)]
+        assert left == []
+        assert self.entrance.gate.waiting == 0
+
+    def _run(self, key: Key) -> None:
+        self._pass(key)
+        if (group := self.going.pop(key, None)) is not None:
+            self.entrance.write_ahead(key)
+            self.entrance.passed(key, group)
+
+    def _end_all(self) -> None:
+        for key, job in self._jobs().items():
+            if held_by(job):
+                self.entrance.end(key)
+
+    # Helpers
+
+    def _jobs(self) -> dict[Key, Job]:
+        return {job.key: job for job in self.entrance.store}
+
+    def _taken(self, group: str) -> int:
+        """Places of a key that are held, or promised to a pass under way."""
+        mine = {n for n, its in self.group_of.items() if its == group}
+        keys = {key for key, job in self._jobs().items() if held_by(job)} | set(self.going)
+        return sum(key.namespace in mine for key in keys)
+
+    def _choose(self, data: st.DataObject, keys: list[Key]) -> Key | None:
+        return data.draw(st.sampled_from(sorted(keys)), label="job") if keys else None
+
+
+TestGateHistories = GateHistories.TestCase
+TestGateHistories.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)

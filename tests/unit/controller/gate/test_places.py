@@ -1,0 +1,174 @@
+"""Who holds a place, read off the statuses alone (rule P23)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemini_operator.controller.gate.places import Places, held_by
+from gemini_operator.controller.job import Job, Key, KeyRef
+from gemini_operator.controller.store import Store
+from tests.unit.controller.builders import (
+    OTHER_UID,
+    UID,
+    a_job,
+    an_attempt,
+    finished,
+    submitted,
+    unnamed,
+)
+from tests.unit.controller.gates import api_key
+
+KEY = Key("team-a", "job")
+REF = KeyRef("team-a", "gemini-api-key", "api-key")
+OTHER_REF = KeyRef("team-a", "other", "api-key")
+WITH_OTHER = {"apiKeySecretRef": {"name": "other", "key": "api-key"}}
+
+
+class Told:
+    """What the places tell."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+
+    def taken(self, ref: KeyRef, key: Key) -> None:
+        self.told.append(("taken", ref, key))
+
+    def freed(self, ref: KeyRef) -> None:
+        self.told.append(("freed", ref))
+
+    def gone(self, key: Key) -> None:
+        self.told.append(("gone", key))
+
+
+class Parts:
+    """A store, its places, and what they have told."""
+
+    def __init__(self) -> None:
+        self.places = Places(api_key)
+        self.store = Store(self.places.changed)
+        self.watcher = Told()
+        self.places.tell(self.watcher)
+        self._version = 100
+
+    def put(self, status: Mapping[str, Any] | None = None, **more: Any) -> None:
+        self._version += 1
+        self.store.put(a_job(status=status, resourceVersion=str(self._version), **more))
+
+    def told(self) -> list[tuple[Any, ...]]:
+        told, self.watcher.told = self.watcher.told, []
+        return told
+
+
+@pytest.fixture
+def parts() -> Parts:
+    return Parts()
+
+
+@pytest.mark.parametrize(
+    ("status", "holds"),
+    [
+        ({}, False),
+        ({"state": "Queued"}, False),
+        (unnamed(), True),
+        (submitted(), True),
+        (finished(), False),
+        ({"supersededAttempts": [an_attempt()]}, False),
+    ],
+    ids=["new", "queued", "unknown outcome", "open", "ended", "given up"],
+)
+def test_p23_a_place_is_held_from_the_write_ahead_to_the_end(
+    status: dict[str, Any], holds: bool
+) -> None:
+    assert held_by(a_job(status=status)) is holds
+
+
+def test_p23_a_job_that_is_being_deleted_holds_its_place_until_it_is_gone(parts: Parts) -> None:
+    parts.put(submitted(), deleting=True)
+    assert parts.places.count(REF) == 1
+    parts.store.remove(KEY)
+    assert parts.places.count(REF) == 0
+
+
+def test_p23_each_change_is_told_once(parts: Parts) -> None:
+    parts.put()
+    parts.put({"state": "Queued"})
+    assert parts.told() == []
+    parts.put(unnamed())
+    parts.put(submitted())
+    assert parts.told() == [("taken", REF, KEY)]
+    parts.put(finished())
+    parts.put(finished())
+    assert parts.told() == [("freed", REF)]
+
+
+def test_p23_an_object_that_is_gone_is_told_after_its_place(parts: Parts) -> None:
+    parts.put(submitted())
+    parts.told()
+    parts.store.remove(KEY)
+    assert parts.told() == [("freed", REF), ("gone", KEY)]
+    parts.put()
+    parts.store.remove(KEY)
+    assert parts.told() == [("gone", KEY)]
+
+
+def test_p23_another_object_of_the_same_name_takes_its_own_place(parts: Parts) -> None:
+    parts.put(submitted(), uid=UID)
+    parts.told()
+    parts.put(submitted(), uid=OTHER_UID, spec=WITH_OTHER)
+    assert parts.told() == [("freed", REF), ("gone", KEY), ("taken", OTHER_REF, KEY)]
+
+
+def test_p01_an_older_version_changes_no_place(parts: Parts) -> None:
+    parts.put(submitted())
+    parts.store.put(a_job(resourceVersion="1"))
+    assert parts.places.count(REF) == 1
+
+
+def test_places_are_counted_before_anybody_is_told() -> None:
+    places = Places(api_key)
+    store = Store(places.changed)
+    store.put(a_job(status=submitted()))
+    assert (len(places), places.count(REF), places.count(OTHER_REF)) == (1, 1, 0)
+
+
+STATUSES = [{}, unnamed(), submitted(), finished()]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["one", "two", "three"]),
+            st.sampled_from([UID, OTHER_UID]),
+            st.sampled_from([{}, WITH_OTHER]),
+            st.none() | st.sampled_from(STATUSES),
+        ),
+        max_size=40,
+    )
+)
+def test_p23_the_count_is_what_the_store_shows(
+    changes: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]],
+) -> None:
+    """And whoever adds up what is told comes to the same."""
+    parts = Parts()
+    for name, uid, spec, status in changes:
+        key = Key("team-a", name)
+        if status is None:
+            parts.store.remove(key)
+        else:
+            parts.put(status, name=name, uid=uid + name, spec=spec)
+    expected = _counted(parts.store)
+    assert len(parts.places) == sum(expected.values())
+    assert {ref: parts.places.count(ref) for ref in (REF, OTHER_REF)} == expected
+    told = [(kind, ref) for kind, ref, *_ in parts.told() if kind != "gone"]
+    sums = {r: told.count(("taken", r)) - told.count(("freed", r)) for r in (REF, OTHER_REF)}
+    assert sums == expected
+
+
+def _counted(jobs: Store) -> dict[KeyRef, int]:
+    def holds(job: Job, ref: KeyRef) -> bool:
+        return held_by(job) and api_key(job) == ref
+
+    return {ref: sum(holds(job, ref) for job in jobs) for ref in (REF, OTHER_REF)}

@@ -1,0 +1,209 @@
+"""What of the submitter needs neither Google nor an API server."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from gemini_operator.api.status import Attempt
+from gemini_operator.callbacks.keys import KeyDirectory
+from gemini_operator.controller.gate.backoff import CAP
+from gemini_operator.controller.gate.gate import Answer
+from gemini_operator.controller.job import Job
+from gemini_operator.controller.lifecycle.view import Write
+from gemini_operator.controller.passes.callback import CallbackAddresses
+from gemini_operator.controller.passes.submitter import DEFINITE, DISPLAY_LIMIT, Submitter
+from gemini_operator.controller.passes.writer import Stale, Writer
+from gemini_operator.controller.reading.credentials import Credential
+from gemini_operator.gemini import errors
+from gemini_operator.gemini.clients import GeminiClients
+from gemini_operator.gemini.remote import Submission
+from gemini_operator.gemini.settings import GeminiSettings
+from gemini_operator.gemini.tokens import read_token, token_of
+from gemini_operator.kube.errors import Unavailable
+from gemini_operator.payload.requests import BatchInput
+from tests.unit.controller.builders import (
+    ATTEMPT,
+    MODEL,
+    OTHER_UID,
+    UID,
+    a_job,
+    a_view,
+    an_attempt,
+    reason_of,
+)
+from tests.unit.controller.clocks import ManualClock
+from tests.unit.controller.gates import GROUP, Entrance
+
+REFUSED_RETRY = 60.0
+INPUT = BatchInput(inline=[{"key": "a", "request": {"contents": []}}])
+
+
+def submission(
+    addresses: CallbackAddresses | None = None,
+    batch_input: BatchInput = INPUT,
+    **spec: Any,
+) -> Submission:
+    submitter = Submitter(
+        None,  # type: ignore[arg-type]
+        None,  # type: ignore[arg-type]
+        None,  # type: ignore[arg-type]
+        addresses or CallbackAddresses(None, None),
+        ManualClock(),
+        refused_retry=REFUSED_RETRY,
+    )
+    attempt = Attempt.model_validate(an_attempt())
+    return submitter._submission(a_view(spec=spec), attempt, batch_input)
+
+
+@pytest.mark.parametrize(
+    ("spec", "shown"),
+    [
+        ({}, "team-a/job"),
+        ({"displayName": "Nightly reviews"}, "Nightly reviews"),
+        ({"displayName": "x" * 128}, "x" * DISPLAY_LIMIT),
+    ],
+)
+def test_p09_the_display_name_ends_with_the_attempts_token(
+    spec: dict[str, Any], shown: str
+) -> None:
+    name = submission(**spec).display_name
+    assert name == f"{shown} [{UID[:8]}-{ATTEMPT}]"
+    assert read_token(name) == token_of(UID, ATTEMPT)
+
+
+def test_p09_user_metadata_carries_uid_and_attempt_beside_the_users_own() -> None:
+    sent = submission(userMetadata={"team": "a", "gemini-operator.io/uid": "forged"})
+    assert sent.user_metadata == {
+        "team": "a",
+        "gemini-operator.io/uid": UID,
+        "gemini-operator.io/attempt": ATTEMPT,
+    }
+
+
+def test_the_spec_is_sent_as_it_is() -> None:
+    sent = submission(type="EmbedContent", priority=-3)
+    assert (sent.model, sent.type, sent.priority) == (MODEL, "EmbedContent", -3)
+    assert (sent.inline, sent.file_name) == (INPUT.inline, None)
+
+
+def test_a_file_is_sent_by_its_name() -> None:
+    sent = submission(batch_input=BatchInput(file_name="files/x"))
+    assert (sent.inline, sent.file_name) == (None, "files/x")
+
+
+def test_p20_a_callback_is_asked_for_where_there_is_a_public_url(tmp_path: Path) -> None:
+    (tmp_path / "key-1").write_text("ab" * 32)
+    addresses = CallbackAddresses("https://r.example", KeyDirectory(tmp_path, "key-1"))
+    url = submission(addresses).callback_url
+    assert url is not None
+    assert f"/team-a/job/{UID}/{ATTEMPT}/" in url
+    assert submission().callback_url is None
+
+
+class AtTheGate:
+    """A submitter behind a gate of one place, and nobody to send anything to."""
+
+    def __init__(self) -> None:
+        self.entrance = Entrance(limit=1)
+        self._submitter = Submitter(
+            None,  # type: ignore[arg-type]
+            Writer(None, self.entrance.store),  # type: ignore[arg-type]
+            self.entrance.gate,
+            CallbackAddresses(None, None),
+            self.entrance.clock,
+            refused_retry=REFUSED_RETRY,
+        )
+
+    async def submit(self, job: Job) -> Write:
+        key, clients = SecretStr("emulator-demo-0000000001"), GeminiClients(GeminiSettings())
+        written = await self._submitter.submit(a_view(job), 1, Credential(key, GROUP, clients))
+        assert isinstance(written, Write)
+        return written
+
+
+@pytest.mark.parametrize("recreated", [False, True])
+async def test_p23_an_object_that_went_while_its_key_was_read_does_not_stand_in_line(
+    recreated: bool,
+) -> None:
+    gate = AtTheGate()
+    old = gate.entrance.job(gate.entrance.put("a/job"))
+    gate.entrance.store.remove(old.key)
+    if recreated:
+        new = a_job(namespace="a", name="job", uid=OTHER_UID, resourceVersion="900")
+        gate.entrance.store.put(new)
+    with pytest.raises(Stale):
+        await gate.submit(old)
+    assert gate.entrance.ask(gate.entrance.put("a/another")) is Answer.GO
+
+
+async def test_p23_a_job_without_a_place_says_so_once_and_has_no_timer() -> None:
+    gate = AtTheGate()
+    assert gate.entrance.send(gate.entrance.put("a/open"))
+    waiting = gate.entrance.put("a/waiting", 1)
+    write = await gate.submit(gate.entrance.job(waiting))
+    assert (write.status.state, write.seconds) == ("Queued", math.inf)
+    assert reason_of(write.status, "Submitted") == ("False", "Queued")
+    gate.entrance.write(waiting, **write.status.dump())
+    again = await gate.submit(gate.entrance.job(waiting))
+    assert again.status == write.status
+    assert again.seconds == math.inf
+
+
+async def test_p10_a_job_in_a_closed_line_says_that_the_quota_is_used_up() -> None:
+    gate = AtTheGate()
+    gate.entrance.meets_429(gate.entrance.put("a/first"))
+    write = await gate.submit(gate.entrance.job(gate.entrance.put("a/second", 1)))
+    assert reason_of(write.status, "Submitted") == ("False", "QuotaExceeded")
+    assert write.seconds == math.inf
+
+
+async def test_p10_a_job_whose_key_is_refused_keeps_no_place() -> None:
+    gate = AtTheGate()
+    first, second = gate.entrance.put("a/first"), gate.entrance.put("a/second", 1)
+    assert gate.entrance.ask(first) is Answer.GO
+    gate.entrance.gate.refused(GROUP, gate.entrance.job(second), "API key not valid")
+    write = await gate.submit(gate.entrance.job(first))
+    assert reason_of(write.status, "Stalled") == ("True", "CredentialsRejected")
+    assert write.seconds == REFUSED_RETRY
+    gate.entrance.clock.advance(CAP)
+    assert gate.entrance.ask(second) is Answer.GO
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_p23_a_job_that_fails_before_its_write_ahead_keeps_its_place_from_nobody(
+    kept: bool,
+) -> None:
+    """Unless the write-ahead may have landed, or the next pass comes at once."""
+    gate = AtTheGate()
+    first, second = gate.entrance.put("a/first"), gate.entrance.put("a/second", 1)
+    assert gate.entrance.asks_to_go(first, second) == [first]
+    job = gate.entrance.job(first)
+    error = Unavailable(500, "InternalError", "etcd")
+    with (
+        pytest.raises(Unavailable),
+        gate._submitter.place(job, kept_on=(Unavailable,) if kept else (Stale,)),
+    ):
+        raise error
+    assert gate.entrance.queue.take() == ([] if kept else [second])
+
+
+@pytest.mark.parametrize(
+    ("kind", "definite"),
+    [
+        (errors.Rejected, True),
+        (errors.NotFound, True),
+        (errors.CredentialsRejected, True),
+        (errors.Throttled, True),
+        (errors.NotSent, True),
+        (errors.Ambiguous, False),
+        (errors.Unavailable, False),
+        (errors.TooLarge, False),
+    ],
+)
+def test_p10_whatever_is_not_surely_refused_is_unknown(
+    kind: type[errors.GeminiError], definite: bool
+) -> None:
+    assert issubclass(kind, DEFINITE) is definite

@@ -1,0 +1,42 @@
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gemini_operator.controller.facts import Memory
+from gemini_operator.controller.job import Key
+from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.reading.reads import ReadBudget
+from gemini_operator.controller.store import Store
+from gemini_operator.controller.watching.expected import Expected
+from gemini_operator.controller.watching.intake import Intake
+from gemini_operator.kube.batch_jobs import BatchJobs
+from gemini_operator.kube.client import KubeClient
+from gemini_operator.kube.connection import Connection
+from tests.unit.controller.clocks import ManualClock
+from tests.unit.controller.gates import a_gate
+
+
+@pytest.fixture
+async def nobody() -> AsyncIterator[KubeClient]:
+    """A client of an API server that is not there."""
+
+    async def headers() -> dict[str, str]:
+        return {}
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        client = KubeClient(Connection(url, ssl=False, namespace="default", headers=headers))
+        yield client
+        await client.close()
+
+
+async def test_p05_an_object_that_cannot_be_fetched_does_not_end_the_controller(
+    nobody: KubeClient,
+) -> None:
+    store, clock = Store(), ManualClock()
+    queue = KeyedQueue(clock)
+    intake = Intake(store, queue, Memory(), a_gate(clock, queue), ReadBudget(clock))
+    await Expected(BatchJobs(nobody), store, None, intake)._fetch(Key("team-a", "job"))
+    assert len(store) == 0

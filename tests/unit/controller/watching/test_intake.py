@@ -1,0 +1,142 @@
+import asyncio
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from gemini_operator.api import group
+from gemini_operator.controller.facts import Memory
+from gemini_operator.controller.gate.gate import Answer
+from gemini_operator.controller.gate.places import Places
+from gemini_operator.controller.job import Key
+from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.reading.reads import Delayed, Rate, ReadBudget
+from gemini_operator.controller.store import Store
+from gemini_operator.controller.watching.intake import Intake
+from tests.unit.controller.builders import INLINE, MODEL, OTHER_UID, UID, a_job
+from tests.unit.controller.clocks import ManualClock
+from tests.unit.controller.gates import a_gate, api_key
+
+KEY, OTHER = Key("team-a", "job"), Key("team-a", "other")
+
+
+class Parts:
+    """An intake with everything that it fills and empties."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.places, self.memory = Places(api_key), Memory()
+        self.store = Store(self.places.changed)
+        self.queue = KeyedQueue(self.clock)
+        self.gate = a_gate(self.clock, self.queue, limit=1, places=self.places)
+        self.reads = ReadBudget(self.clock, per_job=Rate(1, 0.01))
+        self.intake = Intake(self.store, self.queue, self.memory, self.gate, self.reads)
+
+    async def wanted(self) -> bool:
+        """Whether a pass over KEY is wanted; the pass ends at once."""
+        getting = asyncio.ensure_future(self.queue.get())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        if not getting.done():
+            getting.cancel()
+            return False
+        assert getting.result() == KEY
+        self.queue.done(KEY)
+        return True
+
+
+@pytest.fixture
+async def parts() -> Parts:
+    return Parts()
+
+
+def an_object(version: int = 100, uid: str = UID, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": group.API_VERSION,
+        "kind": group.KIND,
+        "metadata": {
+            "namespace": "team-a",
+            "name": "job",
+            "uid": uid,
+            "resourceVersion": str(version),
+            "creationTimestamp": "2026-01-01T11:55:00Z",
+        },
+        "spec": {"model": MODEL, "input": INLINE, **spec},
+    }
+
+
+@pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED"])
+async def test_a_new_version_is_kept_and_wants_a_pass(parts: Parts, kind: str | None) -> None:
+    parts.intake.on_event(kind, an_object())
+    assert parts.store.get(KEY) is not None
+    assert await parts.wanted()
+
+
+@pytest.mark.parametrize("version", [99, 100])
+async def test_p01_an_old_version_changes_nothing(parts: Parts, version: int) -> None:
+    """Our own write was faster than the watch."""
+    parts.intake.on_event("ADDED", an_object(100))
+    assert await parts.wanted()
+    parts.intake.on_event("MODIFIED", an_object(version))
+    assert not await parts.wanted()
+
+
+@pytest.mark.parametrize("by_a_write_first", [False, True])
+async def test_p05_an_object_that_is_gone_leaves_store_memory_gate_and_queue(
+    parts: Parts, by_a_write_first: bool
+) -> None:
+    """Also when the answer to a write told so before the watch did."""
+    parts.intake.on_event("ADDED", an_object())
+    job = parts.store.get(KEY)
+    assert job is not None
+    assert await parts.wanted()
+    facts = parts.memory.of(job)
+    assert parts.gate.ask(job, "group") is Answer.GO
+    parts.reads.take("group", KEY)
+    parts.queue.add_after(KEY, 1.0)
+    if by_a_write_first:
+        parts.store.remove(KEY, UID)
+
+    parts.intake.on_event("DELETED", an_object(101))
+
+    assert parts.store.get(KEY) is None
+    assert parts.memory.of(job) is not facts
+    parts.clock.advance(1000.0)
+    assert not await parts.wanted()
+    other = a_job(namespace=OTHER.namespace, name=OTHER.name)
+    assert parts.gate.ask(other, "group") is Answer.GO, "nobody stands in front"
+    parts.reads.take("group", KEY)
+    with pytest.raises(Delayed):
+        parts.reads.take("group", KEY)
+
+
+async def test_p05_a_late_deletion_of_an_earlier_incarnation_takes_nothing_away(
+    parts: Parts,
+) -> None:
+    parts.intake.on_event("ADDED", an_object(102, uid=OTHER_UID))
+    parts.intake.on_event("DELETED", an_object(101, uid=UID))
+    job = parts.store.get(KEY)
+    assert job is not None
+    assert job.uid == OTHER_UID
+    assert await parts.wanted()
+
+
+async def test_an_object_that_does_not_fit_the_schema_is_left_alone(parts: Parts) -> None:
+    """It must neither stop the watch nor, for ever, the start (P5); the log says where, not what."""
+    secret = "s3cr3t-in-a-field"
+    with capture_logs() as logged:
+        parts.intake.on_event("ADDED", an_object(model=f"../{secret}"))
+    assert parts.store.get(KEY) is None
+    assert parts.intake.unreadable == {KEY}
+    assert not await parts.wanted()
+    assert [line["at"] for line in logged] == ["('model',)"]
+    assert secret not in str(logged)
+
+
+@pytest.mark.parametrize("kind", ["MODIFIED", "DELETED"])
+async def test_an_object_that_fits_again_or_goes_is_not_unreadable_any_more(
+    parts: Parts, kind: str
+) -> None:
+    parts.intake.on_event("ADDED", an_object(100, model="../x"))
+    parts.intake.on_event(kind, an_object(101))
+    assert parts.intake.unreadable == set()
