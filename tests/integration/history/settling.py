@@ -43,6 +43,7 @@ class Settling:
         self._wishes = [wish for wish in wishes if wish.uid]
         self._deeds = deeds
         self._keys = cycle(world.keys)
+        self._wanted: dict[str, str] = {}
 
     def run(self) -> None:
         """Raise AssertionError with everything that is not as it should be."""
@@ -73,7 +74,10 @@ class Settling:
 
     def _put_back_a_key(self) -> None:
         """What a job asks for whose batch is not found with the key that the Secret has got."""
-        if len(self._world.keys) > 1:
+        if self._wanted:
+            name = next(iter(self._wanted))
+            self._world.user.put_key(self._wanted.pop(name))
+        elif len(self._world.keys) > 1:
             self._world.user.put_key(next(self._keys))
 
     def _open_ends(self) -> list[str]:
@@ -111,7 +115,11 @@ class Settling:
         if is_true(body, "Stalled") and stalled["reason"] == "AmbiguousSubmission":
             return self._resolve(wish, body)
         if is_true(body, "Stalled") and stalled["reason"] == "KeyChanged":
-            self._check([] if len(self._world.keys) > 1 else [f"{wish.name} has its key"])
+            key = self._world.key_of(wish.uid, attempt_of(body).get("apiKeyFingerprint", ""))
+            if key is None:
+                self._check([f"{wish.name} was submitted with a key that nobody has given"])
+            else:
+                self._wanted.setdefault(wish.name, key)
             return "wants its earlier key"
         if wish.shutdown or ("activeDeadlineSeconds" in wish.spec and not wish.suspended):
             return "has to be ended"

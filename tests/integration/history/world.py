@@ -8,6 +8,9 @@ from secrets import token_hex
 from types import TracebackType
 from typing import Self
 
+from pydantic import SecretStr
+
+from gemini_operator.gemini.api_key import fingerprint
 from local.control_plane import ControlPlane
 from tests.emulator_process import EmulatorProcess
 from tests.forwarder import Forwarder
@@ -55,6 +58,7 @@ class World:
         self.ways: dict[str, Forwarder] = {}
         self.operator: Operator
         self.keys: list[str] = []
+        self._earlier_keys: list[str] = []
         self._directory = directory
         self._stack = ExitStack()
         self._number = count(1)
@@ -88,6 +92,7 @@ class World:
     def begin(self) -> int:
         """Another history: everything works, nothing is left of the last one; answers its number."""
         number = next(self._number)
+        self._earlier_keys += self.keys
         self.keys = [f"emulator-demo-{number:06d}-{token_hex(4)}"]
         self.heal()
         self._sweep_out()
@@ -110,6 +115,15 @@ class World:
     def key(self) -> str:
         """What is in the Secret, unless a history has put something else there."""
         return self.keys[-1]
+
+    def key_of(self, uid: str, recorded: str) -> str | None:
+        """
+        The key with which a job's batch was created, by the fingerprint in its status.
+
+        It may be of the history before: the controller does not read a Secret for every request.
+        """
+        known = [*self._earlier_keys, BAD_KEY, *self.keys]
+        return next((k for k in known if fingerprint(SecretStr(k), uid) == recorded), None)
 
     def rotate_key(self, ending: str) -> None:
         """The Secret gets another key of the same project."""
