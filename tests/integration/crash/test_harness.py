@@ -9,6 +9,7 @@ from benchmarks.crash.journal import Moment, Step
 from benchmarks.crash.killing import KillStage
 from benchmarks.crash.lives import Life
 from benchmarks.crash.rows import Row, play, undisturbed
+from benchmarks.crash.runs import twice
 from benchmarks.crash.scene import Scene
 from benchmarks.crash.stage import Void
 from local.control_plane import ControlPlane
@@ -57,3 +58,10 @@ def test_the_steps_of_a_life_are_those_of_its_own_acts(stage: KillStage) -> None
         life = Life("end", (ends("fail"), failed("RemoteFailed", 1)), before=(applied(), submitted))
         steps = undisturbed(stage, life)
     assert [str(step) for step in steps] == ["batches.get", "status end", "event RemoteFailed"]
+
+
+def test_a_step_that_only_a_slow_run_has_is_none_of_the_life() -> None:
+    create, read, again = Step("create", 1), Step("get", 1), Step("get", 2)
+    looks = iter([(create, read, again), (create, read), (create, read)])
+    assert twice(lambda: next(looks)) == (create, read)
+    assert next(looks, None) is None
