@@ -13,6 +13,9 @@ from gemini_operator.api.uri import ObjectUri
 INLINE_LIMIT = 1000
 """Requests in `input.inline`."""
 
+REQUEST_LEVELS = 64
+"""Levels of objects and lists in one request; the request itself is the first."""
+
 
 class InputObject(Model):
     """An object to read: s3, gs, az or https."""
@@ -54,7 +57,8 @@ class InlineRequest(Model):
         ),
     ]
     """request is a GenerateContentRequest or EmbedContentRequest of the Gemini API as JSON, passed
-    on as it is. A model in it is not used: spec.model is."""
+    on as it is, of at most 64 levels of objects and lists. A model in it is not used: spec.model
+    is."""
 
 
 class Input(Model):

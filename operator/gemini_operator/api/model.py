@@ -6,6 +6,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
+MIN_YEAR, MAX_YEAR = 1970, 9998
+"""Of every time in a status: some days before and after one can still be computed."""
+
+_OUT_OF_RANGE = f"a time of the years {MIN_YEAR} to {MAX_YEAR} is needed"
+
 
 class Model(BaseModel):
     """Immutable, camelCase outside and snake_case inside; field docstrings become descriptions.
@@ -29,7 +34,13 @@ def rfc3339(time: datetime) -> str:
 
 
 def _whole_seconds(time: datetime) -> datetime:
-    return time.astimezone(UTC).replace(microsecond=0)
+    try:
+        moment = time.astimezone(UTC).replace(microsecond=0)
+    except OverflowError:
+        raise ValueError(_OUT_OF_RANGE) from None
+    if not MIN_YEAR <= moment.year <= MAX_YEAR:
+        raise ValueError(_OUT_OF_RANGE)
+    return moment
 
 
 Time = Annotated[

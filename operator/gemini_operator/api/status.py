@@ -5,7 +5,7 @@ The controller writes all of it but `lastEvent`, which the receiver writes and n
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from gemini_operator.api import names
 from gemini_operator.api.conditions import Condition
@@ -129,6 +129,14 @@ class LastEvent(Model):
     """time is when the event happened, in Google's words."""
 
 
+def _if_readable(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """A hint that cannot be read is none: it must not keep the job from being read."""
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
 class Status(Model):
     """What the operator reports of a GeminiBatchJob."""
 
@@ -198,7 +206,7 @@ class Status(Model):
     """observedRequest is the value of the annotation gemini-operator.io/requested-at last acted
     on."""
 
-    last_event: LastEvent | None = None
+    last_event: Annotated[LastEvent | None, WrapValidator(_if_readable)] = None
     """lastEvent is the last signed callback. It is a hint to look, not a fact."""
 
     def dump(self) -> dict[str, Any]:

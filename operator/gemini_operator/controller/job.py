@@ -5,9 +5,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from gemini_operator.api import group
+from gemini_operator.api.input import REQUEST_LEVELS
 from gemini_operator.api.spec import Spec
 from gemini_operator.api.status import Status
+from gemini_operator.base import nesting
+from gemini_operator.telemetry import sanitize
+
+OUR_ANNOTATIONS = (group.RESOLVE_SUBMISSION, group.REQUESTED_AT, group.FORCE_DELETE)
 
 
 class Key(NamedTuple):
@@ -40,6 +47,8 @@ class Job:
     spec: Spec
     status: Status
     stored_status: Mapping[str, Any] = field(repr=False)
+    input_problem: str | None = None
+    """Why the inline requests can never be submitted, as far as that is seen without sending them."""
 
     @property
     def deleting(self) -> bool:
@@ -66,6 +75,39 @@ class Job:
         return KeyRef(self.key.namespace, name, key)
 
 
+@dataclass(frozen=True)
+class UnreadableJob:
+    """
+    An object that does not fit this version's schema; whatever is in it costs only itself.
+
+    Attributes:
+        conditions: those of the stored status that are objects with a type.
+        problem: what does not fit, in one line for a person.
+    """
+
+    key: Key
+    uid: str
+    resource_version: str
+    deleting: bool
+    finalizers: tuple[str, ...]
+    force_delete: bool
+    conditions: tuple[Mapping[str, Any], ...] = field(repr=False)
+    problem: str
+
+    @property
+    def version(self) -> int:
+        """`resourceVersion` as the number it is."""
+        return int(self.resource_version)
+
+
+def read(body: Mapping[str, Any]) -> Job | UnreadableJob:
+    """Project an object as the API server stores it, whatever it contains. Never raises."""
+    try:
+        return from_object(body)
+    except Exception as error:  # noqa: BLE001 - a stranger has written it, under any schema
+        return _unreadable(body, _problem(error))
+
+
 def from_object(body: Mapping[str, Any]) -> Job:
     """
     Project an object as the API server stores it.
@@ -74,7 +116,8 @@ def from_object(body: Mapping[str, Any]) -> Job:
     sent), and of annotations only our own (rule S10).
 
     Raises:
-        pydantic.ValidationError: the stored object does not fit the schema of this version.
+        pydantic.ValidationError: the stored object does not fit the schema of this version. What
+            fits no schema at all, such as a list in the place of the spec, raises anything.
     """
     metadata = body["metadata"]
     status = dict(body.get("status") or {})
@@ -91,7 +134,44 @@ def from_object(body: Mapping[str, Any]) -> Job:
         spec=Spec.model_validate(_without_payload(body.get("spec") or {})),
         status=Status.model_validate(status),
         stored_status=status,
+        input_problem=_too_deep(body) if status.get("attempt") is None else None,
     )
+
+
+def _too_deep(body: Mapping[str, Any]) -> str | None:
+    source = body["spec"].get("input") or {}
+    for number, item in enumerate(source.get("inline") or (), start=1):
+        if nesting.exceeds(item["request"], REQUEST_LEVELS):
+            return (
+                f"request {number} of input.inline is nested deeper than {REQUEST_LEVELS} levels "
+                "of objects and lists"
+            )
+    return None
+
+
+def _unreadable(body: Mapping[str, Any], problem: str) -> UnreadableJob:
+    metadata, status = body["metadata"], body.get("status")
+    conditions = status.get("conditions") if isinstance(status, Mapping) else None
+    listed = conditions if isinstance(conditions, list) else []
+    return UnreadableJob(
+        key=Key(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        deleting="deletionTimestamp" in metadata,
+        finalizers=tuple(metadata.get("finalizers") or ()),
+        force_delete=(metadata.get("annotations") or {}).get(group.FORCE_DELETE) == "true",
+        conditions=tuple(c for c in listed if isinstance(c, Mapping) and "type" in c),
+        problem=problem,
+    )
+
+
+def _problem(error: Exception) -> str:
+    """Which fields do not fit; never their values, which may be anything."""
+    if not isinstance(error, ValidationError):
+        return f"spec or status has a member of another type ({type(error).__name__})"
+    found = error.errors(include_input=False, include_context=False, include_url=False)
+    places = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found[:3])
+    return sanitize.text(f"{error.title.lower()}: {'; '.join(places)}", 512)
 
 
 def _without_payload(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,8 +183,7 @@ def _without_payload(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ours(annotations: Mapping[str, str]) -> dict[str, str]:
-    prefix = f"{group.GROUP}/"
-    return {name: value[:256] for name, value in annotations.items() if name.startswith(prefix)}
+    return {name: annotations[name][:256] for name in OUR_ANNOTATIONS if name in annotations}
 
 
 def _time(value: str) -> datetime:

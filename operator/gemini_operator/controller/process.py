@@ -20,11 +20,13 @@ from gemini_operator.controller.passes.notices import Notices
 from gemini_operator.controller.passes.observer import Observer
 from gemini_operator.controller.passes.reconciler import Reconciler
 from gemini_operator.controller.passes.submitter import Submitter
+from gemini_operator.controller.passes.unreadable import UnreadableJobs
 from gemini_operator.controller.passes.writer import Writer
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.reading.credentials import Credentials
 from gemini_operator.controller.reading.listing import Lister
 from gemini_operator.controller.reading.reads import ReadBudget
+from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.watching.expected import Expected
@@ -68,6 +70,7 @@ class Controller:
         )
         self._reads = ReadBudget(self._clock)
         metrics.QUEUE_DEPTH.set_function(lambda: self._queue.depth)
+        metrics.UNREADABLE_JOBS.set_function(lambda: self._store.unreadable_count)
         metrics.JOBS_QUEUED.set_function(lambda: self._gate.waiting)
         metrics.OPEN_BATCHES.set_function(lambda: len(self._places))
         self._notices = Notices(self._kube, self._clock)
@@ -78,6 +81,7 @@ class Controller:
             settings.credentials_ttl,
             resolved=self._gate.learn,
         )
+        self._schema = ServedSchema(self._kube, completed=self._watch_anew)
         self._roll_call = RollCall(
             self._store, self._gate, resolve=credentials.resolve, api_key=self._api_key
         )
@@ -94,12 +98,10 @@ class Controller:
         namespaces = settings.namespaces or None
         intake = Intake(self._store, self._queue, self._memory, self._gate, self._reads)
         self._expected = Expected(self._batch_jobs, self._store, namespaces, intake)
-        self._watch = Watch(
-            connection, settings.namespaces, on_event=intake.on_event, on_end=self._watch_ended
-        )
-        self._health = HealthServer(
-            settings.health_host, settings.metrics_port, lambda: self._expected.seen
-        )
+        self._intake = intake
+        self._connection = connection
+        self._watch = self._new_watch()
+        self._health = HealthServer(settings.health_host, settings.metrics_port, self._not_ready)
 
     def _reconciler(self, credentials: Credentials) -> Reconciler:
         writer = Writer(self._batch_jobs, self._store)
@@ -126,6 +128,8 @@ class Controller:
                 observer=Observer(credentials, self._reads),
                 writer=writer,
                 notices=self._notices,
+                schema=self._schema,
+                unreadable=UnreadableJobs(writer, self._notices, self._clock),
                 rules=Rules(
                     create_timeout=self._settings.gemini.create_timeout,
                     submit_grace=self._settings.submit_grace,
@@ -155,10 +159,16 @@ class Controller:
 
     async def _work(self) -> None:
         await self._expected.probe()
+        await self._schema.check()
         self._watch.start()
         await self._expected.wait()
-        log.info("every job has been seen", jobs=len(self._store))
+        log.info(
+            "every job has been seen",
+            jobs=len(self._store),
+            unreadable=self._store.unreadable_count,
+        )
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._schema.run())
             tasks.create_task(self._relist())
             await self._leadership.acquire()
             # The last leader's last writes hold places too.
@@ -188,6 +198,27 @@ class Controller:
         await self._clients.aclose()
         await self._kube.close()
         await self._health.close()
+
+    def _not_ready(self) -> str | None:
+        if not self._expected.seen:
+            return "objects have not been seen by the watch yet"
+        return self._schema.problem
+
+    def _new_watch(self) -> Watch:
+        return Watch(
+            self._connection,
+            self._settings.namespaces,
+            on_event=self._intake.on_event,
+            on_end=self._watch_ended,
+        )
+
+    async def _watch_anew(self) -> None:
+        """The old watch goes by the old schema, for a minute or until it ends."""
+        await self._watch.stop()
+        self._store.doubt()
+        self._watch = self._new_watch()
+        self._watch.start()
+        await self._expected.refresh()
 
     def _watch_ended(self) -> None:
         if not self._stop.is_set():

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from gemini_operator.controller.job import Job, Key
+from gemini_operator.controller.job import Job, Key, UnreadableJob
 
 
 class Store:
@@ -11,7 +11,7 @@ class Store:
 
     Watch events and the answers to our own writes arrive in any order; the newer
     `resourceVersion` stays (rule P1), so that a pass never acts on an object older than its own
-    last write.
+    last write. An object that cannot be read is known to be there, and is no job.
 
     Args:
         changed: is told of every change, with what was known before and what is known now.
@@ -19,6 +19,8 @@ class Store:
 
     def __init__(self, changed: Callable[[Job | None, Job | None], None] | None = None) -> None:
         self._jobs: dict[Key, Job] = {}
+        self._unreadable: dict[Key, UnreadableJob] = {}
+        self._doubted: set[Key] = set()
         self._changed = changed or (lambda _before, _after: None)
 
     def __len__(self) -> int:
@@ -27,31 +29,76 @@ class Store:
     def __iter__(self) -> Iterator[Job]:
         return iter(tuple(self._jobs.values()))
 
+    @property
+    def unreadable_count(self) -> int:
+        """How many objects cannot be read."""
+        return len(self._unreadable)
+
     def get(self, key: Key) -> Job | None:
         return self._jobs.get(key)
 
-    def put(self, job: Job) -> bool:
-        """Keep `job` if it is newer than what is known; tells whether it was kept."""
-        known = self._jobs.get(job.key)
-        if known is not None and known.version >= job.version:
+    def unreadable(self, key: Key) -> UnreadableJob | None:
+        """The object `key` if it cannot be read."""
+        return self._unreadable.get(key)
+
+    def put(self, found: Job | UnreadableJob, *, answered: bool = False) -> bool:
+        """
+        Keep `found` if it is newer than what is known; tells whether it was kept.
+
+        `answered`: it is the API server's answer to a request of our own. That says more than a
+        watch, which may go by the schema of the moment when it began.
+        """
+        known = self._known(found.key)
+        if known is not None and not self._newer(found, known, answered=answered):
             return False
-        self._jobs[job.key] = job
-        self._changed(known, job)
+        self._doubted.discard(found.key)
+        if isinstance(found, UnreadableJob):
+            self.remove(found.key)
+            self._unreadable[found.key] = found
+            return True
+        self._unreadable.pop(found.key, None)
+        before = self._jobs.get(found.key)
+        self._jobs[found.key] = found
+        self._changed(before, found)
         return True
+
+    def doubt(self) -> None:
+        """Take each object once more although its version is known: it may have been shown cut."""
+        self._doubted = set(self._jobs) | set(self._unreadable)
+
+    def _newer(
+        self, found: Job | UnreadableJob, known: Job | UnreadableJob, *, answered: bool
+    ) -> bool:
+        if found.version != known.version:
+            return found.version > known.version
+        return found.key in self._doubted or (answered and found != known)
 
     def remove(self, key: Key, uid: str | None = None) -> Job | None:
         """Forget an object; with `uid`, only that incarnation of the name."""
-        known = self._jobs.get(key)
+        known = self._known(key)
         if known is None or (uid is not None and known.uid != uid):
             return None
-        del self._jobs[key]
-        self._changed(known, None)
-        return known
+        self._unreadable.pop(key, None)
+        self._doubted.discard(key)
+        job = self._jobs.pop(key, None)
+        if job is not None:
+            self._changed(job, None)
+        return job
+
+    def incarnations(self) -> set[tuple[Key, str]]:
+        """Key and uid of everything that is known."""
+        known: tuple[Job | UnreadableJob, ...] = (*self._jobs.values(), *self._unreadable.values())
+        return {(one.key, one.uid) for one in known}
 
     def missing(self, expected: Iterable[tuple[Key, str, int]]) -> set[Key]:
         """The keys of `expected` (key, uid, version) of which no version as new was seen yet."""
         return {key for key, uid, version in expected if not self._has(key, uid, version)}
 
     def _has(self, key: Key, uid: str, version: int) -> bool:
-        known = self._jobs.get(key)
-        return known is not None and known.uid == uid and known.version >= version
+        known = self._known(key)
+        if known is None or known.uid != uid or key in self._doubted:
+            return False
+        return known.version >= version
+
+    def _known(self, key: Key) -> Job | UnreadableJob | None:
+        return self._jobs.get(key) or self._unreadable.get(key)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
-from gemini_operator.kube import errors
+from gemini_operator.kube import decoding, errors
 from gemini_operator.kube.connection import Connection
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -152,12 +152,9 @@ def _encoded(body: object) -> io.BytesIO:
 
 def _decoded(body: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        raise errors.Unavailable(200, "BrokenAnswer", "the answer is not a JSON object")
-    return answer
+        return decoding.parse(body)
+    except decoding.Undecodable as error:
+        raise errors.Unavailable(200, "BrokenAnswer", str(error)) from None
 
 
 def _broken(error: Exception) -> str:

@@ -73,6 +73,23 @@ def record_event(uid: str, attempt_id: str, event: Mapping[str, Any]) -> JsonPat
     ]
 
 
+def not_kept(sent: Mapping[str, Any], stored: object, path: str = "") -> tuple[str, ...]:
+    """
+    The paths of what a merge patch set and the answer to it does not contain.
+
+    The API server answers 200 and drops silently what the schema in the cluster does not know.
+    """
+    kept = stored if isinstance(stored, Mapping) else {}
+    found: list[str] = []
+    for name, value in sent.items():
+        here = f"{path}.{name}" if path else name
+        if isinstance(value, Mapping):
+            found += not_kept(value, kept.get(name), here)
+        elif kept.get(name) != value:
+            found.append(here)
+    return tuple(found)
+
+
 def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """The members of `new` that differ, null for those only in `old`; null members are no members."""
     changes: dict[str, Any] = {}

@@ -10,13 +10,13 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from gemini_operator.api.model import MAX_YEAR, MIN_YEAR
 from gemini_operator.api.status import LastEvent
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
 
 _TYPE = re.compile(r"[A-Za-z0-9_-]{1,32}(\.[A-Za-z0-9_-]{1,32}){0,2}", re.ASCII)
 _REMOTE_ID = re.compile(r"(?:batches/)?([A-Za-z0-9_-]{1,128})", re.ASCII)
-_FIRST_YEAR = 1970
-_LAST_TIMESTAMP = 253402300799  # 9999-12-31T23:59:59Z, the last that a date-time can write
+_LAST_TIMESTAMP = int(datetime(MAX_YEAR, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 
 
 def derive(headers: WebhookHeaders, attempt: str, body: bytes) -> LastEvent:
@@ -67,7 +67,7 @@ def _event_time(value: Any) -> datetime | None:
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return time if time.year >= _FIRST_YEAR else None
+    return time if MIN_YEAR <= time.year <= MAX_YEAR else None
 
 
 def _header_time(timestamp: int) -> datetime:

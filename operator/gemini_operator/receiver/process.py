@@ -42,7 +42,7 @@ async def run(settings: Settings, keys: KeyDirectory) -> None:
         health = HealthServer(
             settings.health_host,
             settings.metrics_port,
-            lambda: server.accepting and not stopping.is_set(),
+            lambda: None if server.accepting and not stopping.is_set() else "stopping",
         )
         await health.start()
         stack.push_async_callback(health.close)

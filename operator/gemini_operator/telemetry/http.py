@@ -10,19 +10,19 @@ from gemini_operator.telemetry.metrics import REGISTRY
 
 class HealthServer:
     """
-    Serves `/healthz` (the event loop turns), `/readyz` (`ready()` holds) and `/metrics`,
+    Serves `/healthz` (the event loop turns), `/readyz` (the process can do its work) and `/metrics`,
     which is the answer to `/` too.
 
     Args:
         host: address to listen on.
         port: TCP port; 0 takes a free one, which `port` then tells.
-        ready: whether the process can do its work now.
+        not_ready: why the process cannot do its work now; `None` when it can.
     """
 
-    def __init__(self, host: str, port: int, ready: Callable[[], bool]) -> None:
+    def __init__(self, host: str, port: int, not_ready: Callable[[], str | None]) -> None:
         self.port = port
         self._host = host
-        self._ready = ready
+        self._not_ready = not_ready
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
@@ -44,11 +44,10 @@ class HealthServer:
         return web.Response(text="ok\n")
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        return (
-            web.Response(text="ok\n")
-            if self._ready()
-            else web.Response(status=503, text="not ready\n")
-        )
+        problem = self._not_ready()
+        if problem is None:
+            return web.Response(text="ok\n")
+        return web.Response(status=503, text=f"not ready: {problem}\n")
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(

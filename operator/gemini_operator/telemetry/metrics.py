@@ -42,6 +42,11 @@ JOBS_QUEUED = Gauge(
     "Jobs that wait for a place: as many batches as allowed are open, or Google throttles.",
     registry=REGISTRY,
 )
+UNREADABLE_JOBS = Gauge(
+    "gemini_operator_unreadable_jobs",
+    "Objects that do not fit this version's schema; each says so in its condition Stalled.",
+    registry=REGISTRY,
+)
 OPEN_BATCHES = Gauge(
     "gemini_operator_open_batches",
     "Jobs that have, or may have, an open batch at Google, of all API keys together.",

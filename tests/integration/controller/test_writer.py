@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.facts import Facts
 from gemini_operator.controller.job import Job, from_object
+from gemini_operator.controller.lifecycle.view import View
 from gemini_operator.controller.passes.writer import Stale, Writer
 from gemini_operator.controller.store import Store
 from gemini_operator.kube import connection
@@ -15,6 +18,8 @@ from gemini_operator.kube.client import KubeClient
 from local.control_plane import ControlPlane
 from tests.forwarder import Forwarder
 from tests.operator_process import inline_job
+from tests.unit.controller.builders import RULES
+from tests.unit.controller.clocks import ManualClock
 from tests.waiting import eventually_async
 
 ATTEMPT = "00112233445566ff"
@@ -68,3 +73,30 @@ async def test_p14_a_job_that_has_another_batch_by_now_is_decided_anew(
     with pytest.raises(Stale):
         await writer.name(old, ATTEMPT, dict.fromkeys(NAMED, "batches/2"))
     assert stored()["status"]["batchName"] == "batches/1"
+
+
+def view(job: Job) -> View:
+    clock = ManualClock()
+    return View(job, Facts(job.uid), clock.now(), clock.monotonic(), RULES)
+
+
+async def test_s22_a_stalled_job_says_so_beside_its_other_conditions(
+    road: tuple[Forwarder, Writer], stored: Callable[[], Any]
+) -> None:
+    """Complete and Failed stay for good, whatever is written later (P24)."""
+    _, writer = road
+    known = view(job(stored))
+    ended = known.condition(known.status, "Complete", True, Reason.SUCCEEDED)
+    written = await writer.status(known, ended)
+    await writer.stall(view(written), Reason.INTERNAL, "status.state: Too long")
+    complete, stalled = stored()["status"]["conditions"]
+    assert complete["type"] == "Complete"
+    assert (stalled["type"], stalled["status"], stalled["reason"]) == (
+        "Stalled",
+        "True",
+        "Internal",
+    )
+    assert "Too long" in stalled["message"]
+    version = stored()["metadata"]["resourceVersion"]
+    await writer.stall(view(job(stored)), Reason.INTERNAL, "status.state: Too long")
+    assert stored()["metadata"]["resourceVersion"] == version, "said once"

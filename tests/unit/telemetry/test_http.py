@@ -15,8 +15,8 @@ class Readiness:
     def __init__(self) -> None:
         self.ready = False
 
-    def __call__(self) -> bool:
-        return self.ready
+    def __call__(self) -> str | None:
+        return None if self.ready else "the lamp is out"
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def test_port_zero_takes_a_free_port_and_tells_it(server: HealthServer) ->
 async def test_p05_readyz_is_503_until_the_process_is_ready(
     server: HealthServer, readiness: Readiness
 ) -> None:
-    assert await get(server, "/readyz") == (503, "not ready\n")
+    assert await get(server, "/readyz") == (503, "not ready: the lamp is out\n")
     assert (await get(server, "/healthz"))[0] == 200, "waiting is no reason to be restarted"
     readiness.ready = True
     assert await get(server, "/readyz") == (200, "ok\n")
@@ -70,7 +70,7 @@ async def test_nothing_else_is_served(server: HealthServer) -> None:
 
 
 async def test_a_taken_port_is_an_error_at_start(server: HealthServer) -> None:
-    second = HealthServer("127.0.0.1", server.port, lambda: True)
+    second = HealthServer("127.0.0.1", server.port, lambda: None)
     with pytest.raises(OSError, match="address"):
         await second.start()
     await second.close()

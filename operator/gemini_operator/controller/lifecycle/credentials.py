@@ -14,8 +14,12 @@ HEALED_BY_AN_ANSWER = frozenset(
         Reason.KEY_CHANGED,
         Reason.AMBIGUOUS_SUBMISSION,
         Reason.INTERNAL,
+        Reason.SCHEMA_OUTDATED,
     }
 )
+
+# What is over once the job waits for its turn.
+HEALED_BY_A_TURN = frozenset({Reason.CREDENTIALS_MISSING, Reason.SCHEMA_OUTDATED, Reason.INTERNAL})
 
 # What only a person can end. Trouble with the key does not hide it: the two would take turns.
 ENDED_BY_A_PERSON = frozenset({Reason.AMBIGUOUS_SUBMISSION, Reason.NOT_SUPPORTED_YET})
@@ -55,7 +59,7 @@ def healed(status: Status) -> Status:
 def with_key(status: Status) -> Status:
     """`status` of a job that waits for its turn, which may be long: its key is there."""
     condition = find(status.conditions, STALLED)
-    if condition is None or condition.reason != Reason.CREDENTIALS_MISSING:
+    if condition is None or condition.reason not in HEALED_BY_A_TURN:
         return status
     return status.model_copy(
         update={"conditions": tuple(without_condition(status.conditions, STALLED))}

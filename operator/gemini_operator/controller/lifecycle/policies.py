@@ -7,6 +7,7 @@ from gemini_operator.controller.lifecycle import (
     deadline,
     deletion,
     duplicates,
+    lost_attempt,
     observation,
     resolution,
     retries,
@@ -17,6 +18,7 @@ from gemini_operator.controller.lifecycle import (
     support,
     suspension,
     ttl,
+    unsendable,
 )
 from gemini_operator.controller.lifecycle.view import (
     Decision,
@@ -81,7 +83,9 @@ def _followed(view: View, remote: Remote | None) -> Decision | None:
 def _unsubmitted(view: View) -> Decision | None:
     """A job of which nothing is at Google: what keeps it from getting there, then the way."""
     return (
-        shutdown.decide(view)
+        lost_attempt.decide(view)
+        or unsendable.decide(view)
+        or shutdown.decide(view)
         or deadline.decide(view)
         or suspension.decide(view)
         or retries.decide(view)

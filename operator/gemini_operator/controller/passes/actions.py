@@ -35,6 +35,7 @@ from gemini_operator.controller.passes.cleanup import Cleanup
 from gemini_operator.controller.passes.notices import Notices
 from gemini_operator.controller.passes.observer import Observer
 from gemini_operator.controller.passes.submitter import Submitter
+from gemini_operator.controller.passes.unreadable import UnreadableJobs
 from gemini_operator.controller.passes.writer import Stale, Writer
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.reading.credentials import (
@@ -43,6 +44,7 @@ from gemini_operator.controller.reading.credentials import (
     CredentialsProblem,
 )
 from gemini_operator.controller.reading.listing import Lister
+from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini import errors
 from gemini_operator.kube.client import KubeClient
@@ -75,6 +77,8 @@ class Collaborators:
     observer: Observer
     writer: Writer
     notices: Notices
+    schema: ServedSchema
+    unreadable: UnreadableJobs
     rules: Rules
     default_api_key: tuple[str, str]
 
@@ -181,7 +185,9 @@ class Actions:
         try:
             await self._with.writer.name(view.job, attempt.id, fields)
         except Stale:
-            await self._with.cleanup.unnamed(view, self.ref(view), found.summary.name)
+            # What cannot be read may well have the name.
+            if self._with.store.unreadable(view.job.key) is None:
+                await self._with.cleanup.unnamed(view, self.ref(view), found.summary.name)
             raise
         log.info("a job has its batch", **_names(view.job), batch=found.summary.name)
         self._with.notices.post(view.job, [submission.submitted(found.summary)])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.clock import Clock
-from gemini_operator.controller.job import Job
+from gemini_operator.controller.job import Job, UnreadableJob
 from gemini_operator.controller.lifecycle.view import Notice
 from gemini_operator.kube import events
 from gemini_operator.kube.client import KubeClient
@@ -40,7 +40,7 @@ class Notices:
         self._series: OrderedDict[str, _Series] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def post(self, job: Job, notices: Iterable[Notice]) -> None:
+    def post(self, job: Job | UnreadableJob, notices: Iterable[Notice]) -> None:
         for notice in notices:
             if len(self._tasks) >= IN_FLIGHT:
                 log.warning("too many Events at once; one is dropped", reason=notice.reason)
@@ -53,7 +53,7 @@ class Notices:
         """Wait for the Events under way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _post(self, job: Job, notice: Notice) -> None:
+    async def _post(self, job: Job | UnreadableJob, notice: Notice) -> None:
         try:
             await self._say(regarding(job), _name(job, notice), notice)
         except Forbidden as error:
@@ -89,7 +89,7 @@ class Notices:
             name=name,
         )
 
-    async def _say_elsewhere(self, job: Job, notice: Notice) -> None:
+    async def _say_elsewhere(self, job: Job | UnreadableJob, notice: Notice) -> None:
         """In `default`: a namespace that is being deleted takes no Events (rule P22)."""
         namespace, name = job.key
         about = {"apiVersion": "v1", "kind": "Namespace", "name": namespace}
@@ -113,7 +113,7 @@ class _Series:
     said: float = 0.0
 
 
-def regarding(job: Job) -> dict[str, str]:
+def regarding(job: Job | UnreadableJob) -> dict[str, str]:
     """The ObjectReference of the job."""
     return {
         "apiVersion": group.API_VERSION,
@@ -124,8 +124,9 @@ def regarding(job: Job) -> dict[str, str]:
     }
 
 
-def _name(job: Job, notice: Notice) -> str:
-    attempt = job.status.attempt.id if job.status.attempt else ""
+def _name(job: Job | UnreadableJob, notice: Notice) -> str:
+    known = job.status.attempt if isinstance(job, Job) else None
+    attempt = known.id if known else ""
     parts = (job.uid, notice.reason.value, attempt, notice.note)
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     # A name that is cut may end in what no name may end in.

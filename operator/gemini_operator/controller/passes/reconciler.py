@@ -6,7 +6,8 @@ instruction. Of everything it does only the create costs money, and the write-ah
 
 from dataclasses import replace
 
-from gemini_operator.controller.job import Job, Key
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.job import Job, Key, UnreadableJob
 from gemini_operator.controller.lifecycle import (
     credentials,
     deletion,
@@ -18,10 +19,11 @@ from gemini_operator.controller.lifecycle.view import (
     View,
 )
 from gemini_operator.controller.passes.actions import Actions, Collaborators
-from gemini_operator.controller.passes.writer import Stale
+from gemini_operator.controller.passes.writer import NotKept, Stale
 from gemini_operator.controller.reading.credentials import CredentialsProblem
 from gemini_operator.controller.reading.reads import Delayed
 from gemini_operator.gemini import errors
+from gemini_operator.kube.errors import Invalid
 
 
 class Reconciler:
@@ -38,11 +40,29 @@ class Reconciler:
         Raises:
             KubeError, GeminiError: something did not answer; the next pass starts afresh.
         """
-        job = self._with.store.get(key)
+        job = self._with.store.get(key) or self._with.store.unreadable(key)
         if job is None:
             return
         try:
-            await self._try(self._actions.view(job))
+            if isinstance(job, UnreadableJob):
+                await self._with.unreadable.reconcile(job)
+            else:
+                await self._try(self._actions.view(job))
+        except Stale:
+            await self._read_again(job)
+
+    async def stall(self, key: Key, reason: Reason, detail: str) -> None:
+        """
+        Say that the job cannot go on, whatever else its status says.
+
+        Raises:
+            KubeError: the API server did not take it.
+        """
+        job = self._with.store.get(key)
+        if job is None or job.finished:
+            return
+        try:
+            await self._with.writer.stall(self._actions.view(job), reason, detail)
         except Stale:
             await self._read_again(job)
 
@@ -55,6 +75,11 @@ class Reconciler:
             self._actions.come_back(view.job, delayed.seconds)
         except CredentialsProblem as problem:
             await self._without_credentials(view, problem)
+        except NotKept as lost:
+            await self._not_kept(view, lost)
+        except Invalid as error:
+            self._tell_of_refusal(view, error)
+            raise
         except errors.GeminiError as error:
             if not view.job.deleting or isinstance(error, errors.NotSent):
                 raise
@@ -72,6 +97,9 @@ class Reconciler:
 
     async def _pass(self, view: View) -> None:
         view.facts.retrying = False
+        if self._with.schema.missing:
+            await self._wait_for_the_schema(view)
+            return
         remote = await self._with.observer.observe(view, self._actions.ref(view))
         decision = policies.decide(view, remote)
         if not isinstance(decision, Submit):
@@ -79,6 +107,33 @@ class Reconciler:
         await self._actions.carry_out(view, decision)
         if not view.facts.retrying:
             self._with.queue.forget(view.job.key)
+
+    async def _wait_for_the_schema(self, view: View) -> None:
+        """
+        Do nothing, and say so where nothing has been done yet.
+
+        A write to a job that has more than that would take away for good what the CRD of the moment
+        does not show.
+        """
+        status = view.status
+        if status.attempt is None and status.batch_name is None and not view.job.held:
+            raise NotKept(self._with.schema.missing)
+        self._with.gate.leave(view.job.key)
+        self._with.queue.back_off(view.job.key)
+
+    def _tell_of_refusal(self, view: View, error: Invalid) -> None:
+        """In an Event: an object whose spec breaks the rules of the CRD takes no status."""
+        reason = Reason.INTERNAL
+        notice = Notice(reason, reason.explain(error.message), warning=True)
+        self._with.notices.post(view.job, [notice])
+
+    async def _not_kept(self, view: View, lost: NotKept) -> None:
+        """The promise rests on what is written: without it nothing is sent."""
+        key = view.job.key
+        self._with.gate.leave(key)
+        self._with.schema.suspect()
+        await self.stall(key, Reason.SCHEMA_OUTDATED, str(lost))
+        self._with.queue.back_off(key)
 
     async def _without_credentials(self, view: View, problem: CredentialsProblem) -> None:
         self._with.gate.leave(view.job.key)
@@ -101,9 +156,15 @@ class Reconciler:
         decision = deletion.blocked(view, f"{error}.")
         await self._actions.carry_out(view, decision)
 
-    async def _read_again(self, job: Job) -> None:
+    async def _read_again(self, job: Job | UnreadableJob) -> None:
         try:
             await self._with.writer.refresh(job)
         except Stale:
-            return
-        self._with.queue.add(job.key)
+            if self._with.store.unreadable(job.key) is None:
+                return
+        newest = self._with.store.get(job.key)
+        if newest is not None and newest.version == job.version:
+            # Not the object is in the way but what is served of it, such as no /status.
+            self._with.queue.back_off(job.key)
+        else:
+            self._with.queue.add(job.key)

@@ -151,8 +151,7 @@ class Submitter:
         output = job.spec.output.config_map if job.spec.output else None
         if output is not None:
             await config_map.check(self._kube, namespace, output.name, job.uid)
-        inline = job.spec.input is not None and job.spec.input.inline is not None
-        stored = (await self._writer.refresh(job))["spec"] if inline else {}
+        stored = (await self._writer.confirm(job))["spec"]
         return await requests.load(self._kube, namespace, job.spec, stored)
 
     async def _create(

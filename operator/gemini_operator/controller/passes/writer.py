@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from gemini_operator.api import group
-from gemini_operator.api.conditions import STALLED
+from gemini_operator.api.conditions import STALLED, Condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
-from gemini_operator.controller.job import Job, from_object
+from gemini_operator.controller.job import Job, UnreadableJob, read
 from gemini_operator.controller.lifecycle.view import View
 from gemini_operator.controller.store import Store
 from gemini_operator.kube import errors, patches
@@ -23,6 +24,19 @@ log = get_logger(__name__)
 
 class Stale(Exception):
     """The object has changed or gone: what was decided is void; decide again."""
+
+
+class NotKept(Exception):
+    """
+    The API server answered 200 and did not keep what was written; nothing may lean on it.
+
+    Attributes:
+        fields: the paths of what is not there.
+    """
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        self.fields = fields
+        super().__init__(f"Not kept: {', '.join(fields[:5])}.")
 
 
 class Writer:
@@ -43,12 +57,12 @@ class Writer:
         if known is None or known.uid != job.uid:
             raise Stale
 
-    async def refresh(self, job: Job) -> Mapping[str, Any]:
+    async def refresh(self, job: Job | UnreadableJob) -> Mapping[str, Any]:
         """
         Read the object and keep it.
 
         Raises:
-            Stale: it is gone or another incarnation.
+            Stale: it is gone, another incarnation, or cannot be read.
             KubeError: the API server did not answer.
         """
         try:
@@ -60,12 +74,29 @@ class Writer:
             raise Stale
         return body
 
+    async def confirm(self, job: Job) -> Mapping[str, Any]:
+        """
+        Read the object and make sure that it is still what `job` says.
+
+        A watch may go by an older schema for a minute after the CRD was replaced, and show no
+        attempt where there is one.
+
+        Raises:
+            Stale: it is not.
+            KubeError: the API server did not answer.
+        """
+        body = await self.refresh(job)
+        if self._store.get(job.key) is not job:
+            raise Stale
+        return body
+
     async def status(self, view: View, status: Status) -> Job:
         """
         Write `status` over the version that the view saw; an equal one is not sent.
 
         Raises:
             Stale: the object has changed since.
+            NotKept: the API server did not keep what was written.
             Invalid: the API server refused `status`; the job now says so, and nothing else.
             KubeError: the API server did not answer.
         """
@@ -74,26 +105,59 @@ class Writer:
         if patch is None:
             return job
         try:
-            return await self._send_status(job, patch)
+            body = await self._send_status(job, patch)
         except errors.Invalid as error:
-            log.error(
-                "the API server refused a status",
-                namespace=job.key.namespace,
-                name=job.key.name,
-                error=str(error),
-            )
-            await self._send_status(job, _minimal(view, error))
+            log.error("the API server refused a status", **job.key._asdict(), error=str(error))
+            await self.stall(view, Reason.INTERNAL, error.message)
             # Whoever asked must not go on as if it were written: a create needs its write-ahead.
             raise
+        if lost := patches.not_kept({"status": patch["status"]}, body):
+            await self._take_back(job, body)
+            raise NotKept(lost)
+        return self._keep(body)
+
+    async def stall(self, view: View, reason: Reason, detail: str) -> None:
+        """
+        Say in a status that fits any schema that the job cannot go on (rule S22).
+
+        Raises:
+            Stale: the object has changed since.
+            KubeError: the API server did not take even that.
+        """
+        known = Status(conditions=view.status.conditions)
+        stalled = view.condition(known, STALLED, True, reason, reason.explain(detail))
+        if stalled.conditions != known.conditions:
+            await self._conditions(view.job, stalled.dump()["conditions"])
+
+    async def stall_unreadable(self, job: UnreadableJob, now: datetime) -> bool:
+        """
+        Say on an object that cannot be read what is wrong with it; tells whether that was news.
+
+        Raises:
+            Stale: the object has changed since.
+            KubeError: the API server did not take it.
+        """
+        conditions = _with_stalled(job, now)
+        if conditions is not None:
+            await self._conditions(job, conditions)
+        return conditions is not None
 
     async def hold(self, job: Job) -> None:
-        """Add our finalizer."""
+        """
+        Add our finalizer.
+
+        Raises:
+            Stale: the object has changed since.
+            NotKept: an admission webhook took the finalizer away again.
+            KubeError: the API server did not answer.
+        """
         metadata = {"finalizers": list(job.finalizers), "resourceVersion": job.resource_version}
         patch = patches.add_finalizer(metadata, group.FINALIZER)
         with self._stale_on_conflict():
-            self._keep(await self._batch_jobs.patch(*job.key, patch, merge=True))
+            body = await self._batch_jobs.patch(*job.key, patch, merge=True)
+        self._kept(body, {"metadata": {"finalizers": patch["metadata"]["finalizers"]}})
 
-    async def release(self, job: Job) -> None:
+    async def release(self, job: Job | UnreadableJob) -> None:
         """Remove our finalizer; an object that is gone is released already."""
         metadata = {"finalizers": list(job.finalizers), "uid": job.uid}
         patch = patches.remove_finalizer(metadata, group.FINALIZER)
@@ -130,13 +194,14 @@ class Writer:
 
         Raises:
             Stale: the object is gone, another one, or has another attempt or batch (rule P14).
+            NotKept: the API server did not keep the name.
         """
         patch = patches.name_batch(job.uid, attempt_id, fields)
         tries = 0
         while True:
             try:
                 body = await self._batch_jobs.patch_status(*job.key, patch, merge=False)
-                self._keep(body)
+                self._kept(body, {"status": _nested(fields)})
                 return
             except errors.NotFound:
                 raise Stale from None
@@ -162,9 +227,27 @@ class Writer:
         if (attempt.get("id"), attempt.get("batchName")) != wanted:
             raise Stale
 
-    async def _send_status(self, job: Job, patch: Mapping[str, Any]) -> Job:
+    async def _take_back(self, job: Job, body: Mapping[str, Any]) -> None:
+        """What was kept in part says what is not so: half an attempt, or one that is gone."""
+        version = body["metadata"]["resourceVersion"]
+        patch = patches.status_patch(body.get("status") or {}, job.stored_status, version)
+        if patch is not None:
+            body = await self._send_status(job, patch)
+        self._store.put(read(body), answered=True)
+
+    async def _conditions(
+        self, job: Job | UnreadableJob, conditions: Sequence[Mapping[str, Any]]
+    ) -> None:
+        metadata = {"resourceVersion": job.resource_version}
+        patch = {"metadata": metadata, "status": {"conditions": conditions}}
+        body = await self._send_status(job, patch)
+        self._store.put(read(body), answered=True)
+
+    async def _send_status(
+        self, job: Job | UnreadableJob, patch: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         with self._stale_on_conflict():
-            return self._keep(await self._batch_jobs.patch_status(*job.key, patch, merge=True))
+            return await self._batch_jobs.patch_status(*job.key, patch, merge=True)
         raise AssertionError("unreachable")
 
     @contextlib.contextmanager
@@ -175,17 +258,44 @@ class Writer:
             raise Stale from None
 
     def _keep(self, body: Mapping[str, Any]) -> Job:
-        job = from_object(body)
-        self._store.put(job)
+        found = read(body)
+        self._store.put(found, answered=True)
+        if isinstance(found, UnreadableJob):
+            raise Stale
+        return found
+
+    def _kept(self, body: Mapping[str, Any], sent: Mapping[str, Any]) -> Job:
+        """The job as the answer `body` has it, if all that was sent is in there."""
+        job = self._keep(body)
+        if lost := patches.not_kept(sent, body):
+            raise NotKept(lost)
         return job
 
 
-def _minimal(view: View, error: errors.Invalid) -> dict[str, Any]:
-    """A status that fits any schema: it says that the real one did not (rule S22)."""
-    message = Reason.INTERNAL.explain(error.message)
-    known = Status(conditions=view.status.conditions)
-    stalled = view.condition(known, STALLED, True, Reason.INTERNAL, message)
-    return {
-        "metadata": {"resourceVersion": view.job.resource_version},
-        "status": {"conditions": stalled.dump()["conditions"]},
-    }
+def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """From values by path to objects in objects."""
+    nested: dict[str, Any] = {}
+    for path, value in fields.items():
+        parent, _, name = path.rpartition("/")
+        (nested.setdefault(parent, {}) if parent else nested)[name] = value
+    return nested
+
+
+def _with_stalled(job: UnreadableJob, now: datetime) -> list[Mapping[str, Any]] | None:
+    """The object's conditions with one that says that it cannot be read; `None` if one does."""
+    reason = Reason.INTERNAL
+    message = reason.explain(
+        f"The object does not fit this version of the operator: {job.problem}."
+    )
+    others = [each for each in job.conditions if each["type"] != STALLED]
+    said = next((each for each in job.conditions if each["type"] == STALLED), {})
+    if (said.get("reason"), said.get("message")) == (reason.value, message):
+        return None
+    stalled = Condition(
+        type=STALLED,
+        status="True",
+        reason=reason.value,
+        message=message,
+        last_transition_time=now,
+    )
+    return [*others, stalled.model_dump(mode="json", by_alias=True, exclude_none=True)]

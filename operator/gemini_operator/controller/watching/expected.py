@@ -63,7 +63,7 @@ class Expected:
 
     async def refresh(self) -> None:
         """List again: drop what is gone, fetch what the watch has missed or not told yet."""
-        before = {(job.key, job.uid) for job in self._store}
+        before = self._store.incarnations()
         listed = await self._listed()
         for key, uid in before - {(key, uid) for key, uid, _ in listed}:
             self._intake.forget(key, uid)
@@ -73,7 +73,7 @@ class Expected:
     async def _missing_for(self, seconds: float) -> set[Key]:
         listed = await self._listed()
         deadline = asyncio.get_running_loop().time() + seconds
-        while missing := self._store.missing(listed) - self._intake.unreadable:
+        while missing := self._store.missing(listed):
             if asyncio.get_running_loop().time() >= deadline:
                 return missing
             await asyncio.sleep(POLL)

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.gate.gate import Gate
-from gemini_operator.controller.job import Key, from_object
+from gemini_operator.controller.job import Key, UnreadableJob, read
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.reading.reads import ReadBudget
 from gemini_operator.controller.store import Store
@@ -31,7 +29,6 @@ class Intake:
     def __init__(
         self, store: Store, queue: KeyedQueue, memory: Memory, gate: Gate, reads: ReadBudget
     ) -> None:
-        self.unreadable: set[Key] = set()
         self._store = store
         self._queue = queue
         self._memory = memory
@@ -47,28 +44,24 @@ class Intake:
             self.keep(body)
 
     def keep(self, body: Mapping[str, Any]) -> None:
-        """A version of an object; one that does not fit the schema is logged and left alone."""
-        key = Key(body["metadata"]["namespace"], body["metadata"]["name"])
-        try:
-            job = from_object(body)
-        except ValidationError as error:
-            problems = "; ".join(str(e["loc"]) for e in error.errors(include_input=False))
-            log.error(
-                "an object does not fit the schema", namespace=key[0], name=key[1], at=problems
-            )
-            self.unreadable.add(key)
-            return
-        self.unreadable.discard(key)
-        if self._store.put(job):
-            self._queue.add(key)
+        """A version of an object; one that cannot be read is kept as such, and told so."""
+        found = read(body)
+        if isinstance(found, UnreadableJob):
+            self._log(found)
+        if self._store.put(found):
+            self._queue.add(found.key)
+
+    def _log(self, found: UnreadableJob) -> None:
+        known = self._store.unreadable(found.key)
+        if known is None or known.problem != found.problem:
+            log.error("an object cannot be read", **found.key._asdict(), problem=found.problem)
 
     def forget(self, key: Key, uid: str) -> None:
         """The incarnation `uid` of `key` is gone; a write may have found that out before."""
-        known = self._store.get(key)
+        known = self._store.get(key) or self._store.unreadable(key)
         if known is not None and known.uid != uid:
             return
         self._store.remove(key)
-        self.unreadable.discard(key)
         self._memory.forget(key)
         self._gate.leave(key)
         self._reads.forget(key)

@@ -19,6 +19,7 @@ import kopf
 
 from gemini_operator.api import group
 from gemini_operator.kube.connection import Connection
+from gemini_operator.kube.decoding import BoundedResponse
 from gemini_operator.telemetry.logs import get_logger
 
 UNUSED = f"{group.GROUP}/kopf-unused"
@@ -62,6 +63,7 @@ class Watch:
         self._namespaces = tuple(namespaces)
         self._on_event = on_event
         self._on_end = on_end
+        self._stopping = False
         self._stop: asyncio.Event | None = None
         self._kopf_loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
@@ -74,7 +76,8 @@ class Watch:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Ask kopf to end and wait for its thread, at most 10 seconds."""
+        """Ask kopf to end and wait for its thread, at most 10 seconds; `on_end` is not called."""
+        self._stopping = True
         if self._kopf_loop is not None and self._stop is not None:
             with contextlib.suppress(RuntimeError):  # its loop has ended already
                 self._kopf_loop.call_soon_threadsafe(self._stop.set)
@@ -107,7 +110,8 @@ class Watch:
                 stop_flag=self._stop,
             )
         finally:
-            self._hand_over(self._on_end)
+            if not self._stopping:
+                self._hand_over(self._on_end)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -118,7 +122,8 @@ class Watch:
 
         @kopf.on.event(group.GROUP, group.VERSION, group.PLURAL, registry=registry)
         async def event(event: Mapping[str, Any], **_: object) -> None:
-            self._hand_over(self._on_event, event["type"], event["object"])
+            if not self._stopping:
+                self._hand_over(self._on_event, event["type"], event["object"])
 
         return registry
 
@@ -129,6 +134,7 @@ class Watch:
             aiohttp_session=aiohttp.ClientSession(
                 headers=await self._connection.headers(),
                 connector=aiohttp.TCPConnector(limit=16, ssl=self._connection.ssl),
+                response_class=BoundedResponse,
             ),
         )
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import Key
 from gemini_operator.controller.passes.reconciler import Reconciler
 from gemini_operator.controller.queue import KeyedQueue
@@ -53,12 +54,21 @@ class Workers:
         except (KubeError, GeminiError) as error:
             result = "unavailable"
             self._later(key, error)
-        except Exception:
+        except Exception as error:
             delay = self._queue.back_off(key)
-            log.exception("a pass failed", namespace=key[0], name=key[1], again_in=delay)
+            log.exception("a pass failed", **key._asdict(), again_in=round(delay, 1))
+            await self._stall(key, error)
         finally:
             metrics.PASSES.labels(result).inc()
             metrics.PASS_SECONDS.observe(time.perf_counter() - begun)
+
+    async def _stall(self, key: Key, error: Exception) -> None:
+        """Say so on the job, and try again all the same: what is in the way may be taken away."""
+        detail = f"A pass over the job failed ({type(error).__name__})."
+        try:
+            await self._reconciler.stall(key, Reason.INTERNAL, detail)
+        except KubeError as refused:
+            log.warning("a job cannot be stalled", **key._asdict(), error=str(refused))
 
     def _later(self, key: Key, error: KubeError | GeminiError) -> None:
         delay = self._queue.back_off(key, at_least=error.retry_after or 0.0)

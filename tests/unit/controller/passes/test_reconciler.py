@@ -36,6 +36,7 @@ def reconciler(clock: ManualClock, queue: KeyedQueue, job: Job, took: float) -> 
         clock=clock,
         gate=SimpleNamespace(leave=lambda _key: None),
         observer=Slow(clock, took),
+        schema=SimpleNamespace(missing=()),
         rules=RULES,
         default_api_key=("gemini-api-key", "api-key"),
     )

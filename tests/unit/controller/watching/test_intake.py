@@ -121,15 +121,16 @@ async def test_p05_a_late_deletion_of_an_earlier_incarnation_takes_nothing_away(
     assert await parts.wanted()
 
 
-async def test_an_object_that_does_not_fit_the_schema_is_left_alone(parts: Parts) -> None:
+async def test_an_object_that_does_not_fit_the_schema_is_told_so(parts: Parts) -> None:
     """It must neither stop the watch nor, for ever, the start (P5); the log says where, not what."""
     secret = "s3cr3t-in-a-field"
     with capture_logs() as logged:
         parts.intake.on_event("ADDED", an_object(model=f"../{secret}"))
     assert parts.store.get(KEY) is None
-    assert parts.intake.unreadable == {KEY}
-    assert not await parts.wanted()
-    assert [line["at"] for line in logged] == ["('model',)"]
+    assert parts.store.unreadable(KEY) is not None
+    assert await parts.wanted()
+    assert [line["problem"].partition(":")[0] for line in logged] == ["spec"]
+    assert "model" in logged[0]["problem"]
     assert secret not in str(logged)
 
 
@@ -139,4 +140,4 @@ async def test_an_object_that_fits_again_or_goes_is_not_unreadable_any_more(
 ) -> None:
     parts.intake.on_event("ADDED", an_object(100, model="../x"))
     parts.intake.on_event(kind, an_object(101))
-    assert parts.intake.unreadable == set()
+    assert parts.store.unreadable(KEY) is None

@@ -1,0 +1,59 @@
+"""How deep JSON is nested: found out, and bounded, before a parser or a copy runs out of stack.
+
+The API server stores objects of 10,000 levels; Python's parser ends with a RecursionError at about
+1,000, and what copies or writes a parsed object ends earlier.
+"""
+
+import re
+
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_ALL_BUT_BRACKETS_AND_QUOTES = bytes(set(range(256)) - set(b'[]{}"'))
+_STRING = re.compile(rb'"[^"]*"')
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+
+
+def within(body: bytes, levels: int) -> bool:
+    """Whether JSON text has at most `levels` levels of objects and lists; scalars have none.
+
+    All in a few passes of C: about half of what parsing costs.
+    """
+    if body.count(b"{") + body.count(b"[") <= levels:
+        return True
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    brackets = _STRING.sub(b"", plain.translate(_BRACKETS, _ALL_BUT_BRACKETS_AND_QUOTES))
+    for _ in range(levels):
+        if not brackets:
+            return True
+        # What is left without its leaves has lost one level.
+        brackets = brackets.replace(b"[]", b"")
+    return not brackets
+
+
+def cut(body: bytes, levels: int) -> bytes:
+    """JSON text with `null` in the place of every object or list below `levels` levels."""
+    if within(body, levels):
+        return body
+    kept, depth, start = bytearray(), 0, 0
+    for token in _TOKEN.finditer(body):
+        match token[0]:
+            case b"{" | b"[":
+                depth += 1
+                if depth == levels + 1:
+                    kept += body[start : token.start()] + b"null"
+            case b"}" | b"]":
+                if depth == levels + 1:
+                    start = token.end()
+                depth -= 1
+    return bytes(kept if depth > levels else kept + body[start:])
+
+
+def exceeds(value: object, levels: int) -> bool:
+    """Whether parsed JSON has more than `levels` levels of objects and lists."""
+    match value:
+        case dict():
+            children = tuple(value.values())
+        case list():
+            children = tuple(value)
+        case _:
+            return False
+    return levels == 0 or any(exceeds(child, levels - 1) for child in children)

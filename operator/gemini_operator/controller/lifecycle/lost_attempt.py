@@ -1,0 +1,25 @@
+"""A status that has lost its attempt must not look like one that never had any.
+
+The operator never takes an attempt away and leaves its batch in the status. An older CRD does, or
+whoever may write statuses; what is submitted then is a second bill.
+"""
+
+from gemini_operator.api.conditions import SUBMITTED, is_true
+from gemini_operator.controller.lifecycle import search
+from gemini_operator.controller.lifecycle.view import Decision, View
+
+
+def decide(view: View) -> Decision | None:
+    """Stop and ask a person where the rest of the status speaks of a batch."""
+    status = view.status
+    if status.attempt is not None or view.job.spec.adopt is not None:
+        return None
+    if status.batch_name is None and not is_true(status.conditions, SUBMITTED):
+        return None
+    name = status.batch_name or "a batch whose name is lost"
+    return search.ambiguous(
+        view,
+        f"The status speaks of {name}, but status.attempt is gone: an older CRD or another writer "
+        "removed it. Nothing is submitted again. To have the results, create a job whose spec.adopt "
+        f"names that batch and previousUID {view.job.uid}.",
+    )

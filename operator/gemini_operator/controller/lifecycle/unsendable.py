@@ -1,0 +1,13 @@
+"""Inline requests that can never be submitted end their job before anything else is done for it."""
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.lifecycle import submission
+from gemini_operator.controller.lifecycle.view import Decision, View
+
+
+def decide(view: View) -> Decision | None:
+    """End a job of which nothing is at Google, and never will be."""
+    problem = view.job.input_problem
+    if problem is None or view.status.attempt is not None:
+        return None
+    return submission.failed(view, Reason.INVALID_INPUT, f"{problem}.")

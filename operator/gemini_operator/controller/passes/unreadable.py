@@ -1,0 +1,65 @@
+"""An object that cannot be read says so itself, and holds up nobody else."""
+
+from gemini_operator.api import group
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.clock import Clock
+from gemini_operator.controller.job import UnreadableJob
+from gemini_operator.controller.lifecycle.view import Notice
+from gemini_operator.controller.passes.notices import Notices
+from gemini_operator.controller.passes.writer import Writer
+from gemini_operator.kube.errors import Invalid
+from gemini_operator.telemetry import metrics
+from gemini_operator.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+
+class UnreadableJobs:
+    """
+    Stalls objects that cannot be read, and lets them go where a person asks for it.
+
+    Args:
+        writer: writes conditions and releases.
+        notices: posts Events.
+        clock: dates the condition.
+    """
+
+    def __init__(self, writer: Writer, notices: Notices, clock: Clock) -> None:
+        self._writer = writer
+        self._notices = notices
+        self._clock = clock
+
+    async def reconcile(self, job: UnreadableJob) -> None:
+        """
+        Say what is wrong, once; what may be at Google is not known, so nothing is done there.
+
+        Raises:
+            Stale: the object has changed since.
+            KubeError: the API server did not take it.
+        """
+        if job.deleting and group.FINALIZER not in job.finalizers:
+            return
+        if job.deleting and job.force_delete:
+            await self._release(job)
+        elif await self._stall(job):
+            reason = Reason.INTERNAL
+            self._notices.post(job, [Notice(reason, reason.explain(job.problem), warning=True)])
+
+    async def _stall(self, job: UnreadableJob) -> bool:
+        """Whether there is news for an Event, which is all that some objects can have."""
+        try:
+            return await self._writer.stall_unreadable(job, self._clock.now())
+        except Invalid as error:
+            # The stored spec breaks the rules of today's CRD, so no write to it is taken.
+            log.warning(
+                "an unreadable object takes no status", **job.key._asdict(), error=str(error)
+            )
+            return True
+
+    async def _release(self, job: UnreadableJob) -> None:
+        await self._writer.release(job)
+        metrics.BATCHES_LEFT_BEHIND.inc()
+        log.error("a batch may be left behind", **job.key._asdict(), detail=job.problem)
+        reason = Reason.BATCH_LEFT_BEHIND
+        detail = "The object could not be read, so its batch is not known."
+        self._notices.post(job, [Notice(reason, reason.explain(detail), warning=True)])

@@ -1,0 +1,73 @@
+"""The API server's JSON as Python reads it: what strangers nest too deep is cut off first.
+
+An object that the API server has accepted must not end the list or the watch that it comes in.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+
+from gemini_operator.base import nesting
+
+LEVELS = 100
+"""Of objects and lists in one answer. More than a request may have in its job in its list, so that
+a request that was cut still shows that it is too deep."""
+
+
+class Undecodable(ValueError):
+    """The bytes are not a JSON object."""
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """
+    Read one JSON object, with `None` in the place of what is below `LEVELS` levels.
+
+    Raises:
+        Undecodable: no JSON, not UTF-8, or not an object.
+    """
+    try:
+        answer = json.loads(nesting.cut(body, LEVELS).decode())
+    except (ValueError, RecursionError):
+        raise Undecodable("the answer is not JSON") from None
+    if not isinstance(answer, dict):
+        raise Undecodable("the answer is not a JSON object")
+    return answer
+
+
+class BoundedResponse(aiohttp.ClientResponse):
+    """An answer whose JSON is bounded in depth, read as a whole or line by line as a watch is.
+
+    For a client that parses by itself; `aiohttp.ClientSession(response_class=BoundedResponse)`.
+    """
+
+    async def start(self, connection: Any) -> "BoundedResponse":
+        await super().start(connection)
+        self.content = _BoundedLines(self.content)  # type: ignore[assignment] # it stands in for it
+        return self
+
+    async def json(self, **_: Any) -> Any:
+        """Raises `Undecodable`, a ValueError as that of the base class."""
+        return parse(await self.read())
+
+
+class _BoundedLines:
+    """A stream whose `iter_chunked` gives whole lines; all else is the stream's own."""
+
+    def __init__(self, stream: aiohttp.StreamReader) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        rest: list[bytes] = []
+        async for chunk in self._stream.iter_chunked(size):
+            *lines, last = chunk.split(b"\n")
+            for line in lines:
+                yield nesting.cut(b"".join((*rest, line)), LEVELS) + b"\n"
+                rest = []
+            rest.append(last)
+        if any(rest):
+            yield nesting.cut(b"".join(rest), LEVELS)

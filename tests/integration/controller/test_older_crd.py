@@ -1,0 +1,124 @@
+"""A CRD older than the operator: the API server drops silently what it does not know (P7)."""
+
+import urllib.error
+import urllib.request
+
+import pytest
+
+from local.control_plane import ControlPlane
+from tests.integration import custom_resource_definition as crd
+from tests.operator_process import Operator, inline_job
+from tests.waiting import eventually
+
+PROBE = {"attempt": {"id": "0" * 16, "number": 1, "startTime": "2026-01-01T00:00:00Z"}}
+APPLY = "kubectl apply --server-side -f crds/"
+
+
+def readiness(operator: Operator) -> str:
+    try:
+        with urllib.request.urlopen(f"{operator.controller.url}/readyz", timeout=5) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read().decode()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("status", "attempt"),
+        ("status", "attempt", "batchName"),
+        ("status", "attempt", "apiKeyFingerprint"),
+        ("status", "supersededAttempts"),
+        ("status", "failures"),
+        ("status", "batchName"),
+    ],
+    ids=".".join,
+)
+def test_p07_nothing_is_sent_until_the_crd_keeps_what_is_written(
+    operator: Operator, control_plane: ControlPlane, path: tuple[str, ...]
+) -> None:
+    """And the job, the process' readiness and the log say what to do."""
+    with crd.changed(control_plane, crd.without(*path)):
+        operator.start()
+        operator.apply(inline_job("job"))
+        stalled = operator.wait_condition("job", "Stalled", "SchemaOutdated")
+        assert APPLY in stalled["message"]
+        assert ".".join(path) in stalled["message"]
+        assert APPLY in readiness(operator)
+        assert operator.emulator.requests("batches.create") == 0
+    operator.wait_complete("job", timeout=50)
+    assert not operator.condition("job", "Stalled")
+    assert operator.emulator.requests("batches.create") == 1
+    eventually(operator.controller.ready, what="the controller to be ready")
+
+
+@pytest.mark.parametrize(
+    ("path", "creates"),
+    [
+        pytest.param(("status", "attempt"), 0, id="attempt"),
+        pytest.param(("status", "attempt", "id"), 0, id="attempt.id"),
+        pytest.param(("status", "supersededAttempts"), 1, id="superseded"),
+    ],
+)
+def test_p07_a_crd_that_is_made_older_under_a_running_operator(
+    operator: Operator, control_plane: ControlPlane, path: tuple[str, ...], creates: int
+) -> None:
+    """The comparison at the start has seen nothing: the answer to each write has to show it."""
+    operator.start()
+    eventually(operator.controller.ready, timeout=30, what="the controller to be ready")
+    with crd.changed(control_plane, crd.without(*path)):
+        operator.apply(inline_job("job"))
+        if creates == 0:
+            operator.wait_condition("job", "Stalled", "SchemaOutdated")
+            eventually(lambda: APPLY in readiness(operator), timeout=30, what="readyz to say so")
+        else:
+            operator.wait_complete("job")
+        assert operator.emulator.requests("batches.create") == creates
+    operator.wait_complete("job", timeout=50)
+    assert operator.emulator.requests("batches.create") == 1
+
+
+def test_p07_a_webhook_that_changes_what_is_written_sends_nothing(
+    operator: Operator, control_plane: ControlPlane
+) -> None:
+    """The schema is current, and the write is not kept all the same."""
+    policy = f"{operator.namespace}-drop"
+    admission = "/apis/admissionregistration.k8s.io/v1"
+    if not control_plane.api.answers(f"{admission}/mutatingadmissionpolicies"):
+        pytest.skip("this API server has no MutatingAdmissionPolicy")
+    rule = {
+        "apiGroups": ["gemini-operator.io"],
+        "apiVersions": ["*"],
+        "operations": ["UPDATE"],
+        "resources": ["geminibatchjobs/status"],
+    }
+    patch = 'has(object.status.attempt) ? [JSONPatch{op: "remove", path: "/status/attempt"}] : []'
+    spec = {
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "Never",
+        "matchConstraints": {"resourceRules": [rule]},
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}],
+    }
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": operator.namespace}}
+    binding = {"policyName": policy, "matchResources": {"namespaceSelector": selector}}
+    for kind, body in (("policies", spec), ("policybindings", binding)):
+        path = f"{admission}/mutatingadmission{kind}"
+        control_plane.api.request("POST", path, {"metadata": {"name": policy}, "spec": body})
+    operator.apply(inline_job("probe", suspend=True))
+
+    def dropped() -> bool:
+        operator.patch_status("probe", [{"op": "add", "path": "/status", "value": PROBE}])
+        return "attempt" not in operator.status("probe")
+
+    eventually(dropped, timeout=30, what="the policy to take effect")
+    operator.kubectl("delete", "gbj", "probe")
+    operator.start()
+    operator.apply(inline_job("job"))
+    stalled = operator.wait_condition("job", "Stalled", "SchemaOutdated")
+    assert "status.attempt" in stalled["message"]
+    assert operator.emulator.requests("batches.create") == 0
+    for kind in ("policybindings", "policies"):
+        control_plane.api.request("DELETE", f"{admission}/mutatingadmission{kind}/{policy}")
+    operator.wait_complete("job", timeout=50)
+    assert operator.emulator.requests("batches.create") == 1

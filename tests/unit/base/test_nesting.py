@@ -1,0 +1,56 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemini_operator.base import nesting
+
+TEXT = st.text(alphabet='[]{}"\\a\u2028\n')
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=25,
+)
+
+
+def levels_of(value: Any) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    children = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(levels_of, children), default=0)
+
+
+def pruned(value: Any, levels: int) -> Any:
+    """What `cut` must leave, by the plainest means."""
+    if not isinstance(value, dict | list):
+        return value
+    if levels == 0:
+        return None
+    if isinstance(value, list):
+        return [pruned(each, levels - 1) for each in value]
+    return {name: pruned(each, levels - 1) for name, each in value.items()}
+
+
+@given(JSON, st.integers(0, 6), st.booleans())
+def test_brackets_and_quotes_in_strings_never_count(value: Any, levels: int, ascii_: bool) -> None:
+    body = json.dumps(value, ensure_ascii=ascii_).encode()
+    assert nesting.within(body, levels) == (levels_of(value) <= levels)
+    assert nesting.exceeds(value, levels) == (levels_of(value) > levels)
+    assert json.loads(nesting.cut(body, levels)) == pruned(value, levels)
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"":'])
+@pytest.mark.parametrize("levels", [101, 1_200, 100_000])
+def test_any_depth_is_found_and_cut(opening: bytes, levels: int) -> None:
+    closing = {b"[": b"]", b'{"a":': b"}", b'[{"":': b"}]"}[opening]
+    body = opening * levels + b"1" + closing * levels
+    assert not nesting.within(body, 100)
+    assert levels_of(json.loads(nesting.cut(body, 100))) == 100
+
+
+@given(st.binary(max_size=200) | st.text(alphabet='[]{}",:\\ a').map(str.encode))
+def test_bytes_that_are_no_json_raise_nothing(body: bytes) -> None:
+    nesting.within(body, 3)
+    nesting.cut(body, 3)

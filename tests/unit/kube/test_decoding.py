@@ -1,0 +1,89 @@
+"""Lists and watches as the API server sends them, with objects in them that are nested too deep."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from gemini_operator.kube import decoding
+from gemini_operator.kube.decoding import BoundedResponse, Undecodable
+
+GOOD = {"kind": "GeminiBatchJob", "metadata": {"name": "good"}, "spec": {"text": "a\n[{"}}
+
+
+def deep(levels: int) -> bytes:
+    return b'{"metadata":{"name":"deep"},"spec":' + b'{"a":' * levels + b"1" + b"}" * levels + b"}"
+
+
+def test_a_list_with_a_deep_object_gives_all_objects() -> None:
+    page = b'{"items":[' + deep(5_000) + b"," + json.dumps(GOOD).encode() + b"]}"
+    first, second = decoding.parse(page)["items"]
+    assert first["metadata"] == {"name": "deep"}
+    assert second == GOOD
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"1", b"{", b"\xff", b'{"a":1}\0', b'{"a":\xff}'])
+def test_what_is_no_object_is_refused(body: bytes) -> None:
+    with pytest.raises(Undecodable):
+        decoding.parse(body)
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[[list[bytes]], Awaitable[str]]]:
+    """Serve an answer in these pieces; answers with its URL."""
+    runners: list[web.AppRunner] = []
+
+    async def start(pieces: list[bytes]) -> str:
+        async def handler(request: web.Request) -> web.StreamResponse:
+            answer = web.StreamResponse()
+            await answer.prepare(request)
+            for piece in pieces:
+                await answer.write(piece)
+            return answer
+
+        app = web.Application()
+        app.router.add_get("/", handler)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        runners.append(runner)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}/"
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+async def watched(url: str) -> list[Any]:
+    async with (
+        aiohttp.ClientSession(response_class=BoundedResponse) as session,
+        session.get(url) as answer,
+    ):
+        text = b"".join([chunk async for chunk in answer.content.iter_chunked(64)])
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+async def test_a_watch_gives_every_line_however_it_is_cut_into_pieces(
+    serve: Callable[[list[bytes]], Awaitable[str]], size: int
+) -> None:
+    lines = [json.dumps(GOOD).encode(), deep(3_000 if size > 1 else 150), b'{"last":true}']
+    body = b"\n".join(lines)
+    url = await serve([body[at : at + size] for at in range(0, len(body), size)])
+    first, second, third = await watched(url)
+    assert (first, third) == (GOOD, {"last": True})
+    assert second["metadata"] == {"name": "deep"}
+
+
+async def test_a_whole_answer_is_bounded_too(
+    serve: Callable[[list[bytes]], Awaitable[str]],
+) -> None:
+    url = await serve([b'{"items":[', deep(2_000), b"]}"])
+    async with (
+        aiohttp.ClientSession(response_class=BoundedResponse) as session,
+        session.get(url) as answer,
+    ):
+        assert (await answer.json())["items"][0]["metadata"] == {"name": "deep"}
