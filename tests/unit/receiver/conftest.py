@@ -23,6 +23,7 @@ from gemini_operator.receiver.limits import Limits
 from gemini_operator.receiver.server import PublicServer
 from gemini_operator.receiver.signatures.keys import KeySet
 from gemini_operator.receiver.verification import Verifier
+from tests.callback_keys import KEY
 from tests.deliveries import Signer, encoded, envelope, jwks
 
 TARGET = Target(
@@ -135,7 +136,7 @@ def limits() -> Limits:
 
 @pytest.fixture
 def keys(tmp_path: Path) -> KeyDirectory:
-    (tmp_path / "key").write_text("2b" * 32)
+    (tmp_path / "key").write_text(KEY)
     return KeyDirectory(tmp_path, "key")
 
 
