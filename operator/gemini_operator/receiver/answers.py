@@ -32,6 +32,8 @@ class Result(StrEnum):
     ENCODED = "encoded"
     BAD_EXPECTATION = "bad_expectation"
     OVER_BUDGET = "over_budget"
+    EVICTED = "evicted"
+    """It was the oldest unverified request when a newer one needed the room."""
     BUSY = "busy"
     NO_KEYS = "no_keys"
     CONFLICT = "conflict"
@@ -70,6 +72,7 @@ _CLOSING = frozenset(
         Result.TOO_LARGE,
         Result.ENCODED,
         Result.BAD_EXPECTATION,
+        Result.EVICTED,
     }
 )
 

@@ -61,6 +61,7 @@ class Edge:
     published: KeySet | Exception = field(default_factory=lambda: parse(jwks(SIGNER)))
     """Google's keys, or why they can't be had."""
     api_hangs: bool = False
+    fetch_hangs: bool = False
 
     def head(self, *lines: str, method: str = "POST", path: str | None = None) -> bytes:
         start = f"{method} {path or self.path} HTTP/1.1"
@@ -153,6 +154,8 @@ async def edge(keys: KeyDirectory, limits: Limits) -> AsyncIterator[Edge]:
 
     async def fetch() -> KeySet:
         found.fetches += 1
+        if found.fetch_hangs:
+            await finished.wait()
         if isinstance(found.published, Exception):
             raise found.published
         return found.published
@@ -176,7 +179,7 @@ async def edge(keys: KeyDirectory, limits: Limits) -> AsyncIterator[Edge]:
     found = Edge(server, path, token)
     await server.start()
     yield found
+    finished.set()
     await server.close()
     await client.close()
-    finished.set()
     api.close()
