@@ -41,6 +41,8 @@ class Result(StrEnum):
     """The API server's admission or schema refused the write: a fault of the installation."""
     FORBIDDEN = "forbidden"
     """The receiver may not write: a fault of the installation."""
+    NOT_SERVED = "not_served"
+    """The API server does not know jobs or their status: a fault of the installation."""
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"

@@ -20,6 +20,7 @@ from gemini_operator.receiver.handler import CallbackHandler
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.jwks.store import JwksStore
 from gemini_operator.receiver.limits import Limits
+from gemini_operator.receiver.probe import StatusProbe
 from gemini_operator.receiver.server import PublicServer
 from gemini_operator.receiver.signatures.keys import KeySet
 from gemini_operator.receiver.verification import Verifier
@@ -170,7 +171,7 @@ async def edge(keys: KeyDirectory, limits: Limits) -> AsyncIterator[Edge]:
     handler = CallbackHandler(
         keys=keys,
         verifier=Verifier(JwksStore(fetch)),
-        acknowledger=Acknowledger(BatchJobs(client)),
+        acknowledger=Acknowledger(BatchJobs(client), StatusProbe(client)),
         budget=WriteBudget(),
         limits=limits,
         now=lambda: found.now,
