@@ -16,11 +16,11 @@ import yaml
 from local import access
 from local.access import Account
 from local.control_plane import ControlPlane
+from tests.callback_keys import KEY
 from tests.emulator_process import API_KEY, PROGRAM, EmulatorProcess
 from tests.waiting import eventually
 
 SIGNING_KEY = "key-1"
-CALLBACK_KEY = "0123456789abcdef" * 4
 
 # The least that each process needs; the tests run with exactly these.
 GROUP = "gemini-operator.io"
@@ -174,7 +174,7 @@ class Operator:
         self.control_plane = control_plane
         keys = directory / "callback-keys"
         keys.mkdir()
-        (keys / SIGNING_KEY).write_text(CALLBACK_KEY + "\n")
+        (keys / SIGNING_KEY).write_text(KEY + "\n")
         self.receiver = process(
             "receiver",
             directory / "receiver.log",

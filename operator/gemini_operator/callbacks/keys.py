@@ -10,6 +10,7 @@ from pydantic import SecretBytes
 
 from gemini_operator.callbacks import directory
 from gemini_operator.callbacks.directory import Directory
+from gemini_operator.callbacks.randomness import looks_random
 from gemini_operator.telemetry import metrics
 
 _WHAT = "callback keys"
@@ -28,8 +29,8 @@ class CallbackKey:
 class KeyDirectory:
     """The key files of a directory; `signing` names the one that signs, all of them verify.
 
-    A key file holds 64 hex characters. Dotfiles and folders are ignored, as a mounted Secret
-    has both (S18). Raises ValueError with one line when the files are not usable at the start;
+    A key file holds 64 hex characters, drawn at random. Dotfiles and folders are ignored, as a
+    mounted Secret has both (S18). Raises ValueError with one line when the files are not usable at the start;
     later a bad change is logged and the last good keys stay in use.
     """
 
@@ -86,4 +87,11 @@ def _read(path: Path) -> CallbackKey:
         raise ValueError(
             f"{_WHAT}: {path} must hold 64 hex characters, as `openssl rand -hex 32` writes"
         )
-    return CallbackKey(path.name, SecretBytes(bytes.fromhex(content.decode("ascii"))))
+    secret = bytes.fromhex(content.decode("ascii"))
+    if not looks_random(secret):
+        # Whoever guesses the key can make an address for every job.
+        raise ValueError(
+            f"{_WHAT}: {path} holds a pattern that can be guessed; write a random key into it "
+            "with `openssl rand -hex 32`"
+        )
+    return CallbackKey(path.name, SecretBytes(secret))

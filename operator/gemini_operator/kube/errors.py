@@ -37,7 +37,23 @@ class BadName(KubeError):
 
 
 class NotFound(KubeError):
-    """404: the object, its namespace or its kind is not there."""
+    """404: the object, its namespace or its kind is not there.
+
+    `missing` is the group, plural kind and name of the object, where the answer names one. Without
+    it the 404 is not about an object: the kind is not served, or a proxy has lost its way.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        *,
+        missing: tuple[str, str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(status, reason, message, retry_after=retry_after)
+        self.missing = missing
 
 
 class Conflict(KubeError):
@@ -89,6 +105,10 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> KubeErr
         terminating = any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
         return Forbidden(reason, message, namespace_terminating=terminating)
     wait = _retry_after(headers, details)
+    if status == 404:
+        return NotFound(
+            status, reason, message, missing=_missing(reason, details), retry_after=wait
+        )
     return _kind(status, reason)(status, reason, message, retry_after=wait)
 
 
@@ -97,7 +117,15 @@ def _kind(status: int, reason: str) -> type[KubeError]:
         return AlreadyExists if reason == "AlreadyExists" else Conflict
     if status >= 500:
         return Unavailable
-    return {401: Unauthorized, 404: NotFound, 429: TooManyRequests}.get(status, KubeError)
+    return {401: Unauthorized, 429: TooManyRequests}.get(status, KubeError)
+
+
+def _missing(reason: str, details: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    named = tuple(details.get(member) for member in ("group", "kind", "name"))
+    match named:
+        case (str(group), str(kind), str(name)) if reason == "NotFound" and kind and name:
+            return group, kind, name
+    return None
 
 
 def _status_object(body: bytes) -> dict[str, Any]:

@@ -4,14 +4,23 @@ A 2xx hands the event over to us for good, so it is given only when the API serv
 can never want it (protocol A, S13).
 """
 
+from gemini_operator.api.group import GROUP
 from gemini_operator.api.status import LastEvent
 from gemini_operator.callbacks.address import Target
 from gemini_operator.kube import errors, patches
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.receiver.answers import Answer, Result
+from gemini_operator.receiver.probe import StatusProbe
 from gemini_operator.telemetry import logs, metrics
 
 ATTEMPTS = 3
+
+_FAULTS = {
+    Result.DENIED: "refuses to record events; check the admission policies",
+    Result.FORBIDDEN: "refuses to record events; check the receiver's RBAC",
+    Result.NOT_SERVED: "does not serve the status of jobs; check the CRD and the receiver's cluster",
+}
+"""Results that are the installation's fault, and what to tell its administrator."""
 
 _log = logs.get_logger(__name__)
 
@@ -19,8 +28,9 @@ _log = logs.get_logger(__name__)
 class Acknowledger:
     """Records events on the jobs they are for."""
 
-    def __init__(self, jobs: BatchJobs) -> None:
+    def __init__(self, jobs: BatchJobs, probe: StatusProbe) -> None:
         self._jobs = jobs
+        self._probe = probe
 
     async def record(self, target: Target, event: LastEvent) -> Answer:
         """Write the event down as `status.lastEvent`; every outcome is an answer, none an error.
@@ -44,23 +54,34 @@ class Acknowledger:
                     target.namespace, target.name, body, merge=False, metadata_only=True
                 )
         except errors.KubeError as error:
-            answer = answer_to(error)
-            if answer.result in (Result.DENIED, Result.FORBIDDEN):
+            answer = await self._answer_to(target, error)
+            if answer.result in _FAULTS:
                 _alert(target, answer.result, error)
             return answer
         return Answer(Result.RECORDED)
 
+    async def _answer_to(self, target: Target, error: errors.KubeError) -> Answer:
+        answer = answer_to(error, target)
+        if answer.result is not Result.IRRELEVANT or not isinstance(error, errors.NotFound):
+            return answer
+        try:
+            served = await self._probe.is_served(target)
+        except errors.KubeError as trouble:
+            return answer_to(trouble, target)
+        return answer if served else Answer(Result.NOT_SERVED)
 
-def answer_to(error: errors.KubeError) -> Answer:
+
+def answer_to(error: errors.KubeError, target: Target) -> Answer:
     """What a refused or failed patch means for the delivery."""
     match error:
-        # A 404 without a Status object says that the kind isn't served, not that the job is gone.
-        case errors.NotFound(reason="NotFound"):
-            return Answer(Result.IRRELEVANT)
-        case errors.Invalid(has_causes=False):
-            return Answer(Result.IRRELEVANT)
-        case errors.Invalid():
+        case errors.NotFound():
+            # Any other 404 says that the kind is not served, not that the job is gone.
+            gone = error.missing == (GROUP, target.plural, target.name)
+            return Answer(Result.IRRELEVANT if gone else Result.NOT_SERVED)
+        case errors.Invalid(has_causes=True):
             return Answer(Result.DENIED)
+        case errors.Invalid(reason="Invalid"):
+            return Answer(Result.IRRELEVANT)
         case errors.Forbidden(namespace_terminating=True):
             return Answer(Result.IRRELEVANT)
         case errors.Forbidden() | errors.Unauthorized():
@@ -75,7 +96,7 @@ def answer_to(error: errors.KubeError) -> Answer:
 def _alert(target: Target, result: Result, error: errors.KubeError) -> None:
     metrics.RECEIVER_REFUSED_WRITES.labels(result.value).inc()
     _log.error(
-        "the API server refuses to record events; check the receiver's RBAC and admission policies",
+        f"the API server {_FAULTS[result]}",
         namespace=target.namespace,
         name=target.name,
         reason=error.reason,

@@ -32,6 +32,8 @@ class Result(StrEnum):
     ENCODED = "encoded"
     BAD_EXPECTATION = "bad_expectation"
     OVER_BUDGET = "over_budget"
+    EVICTED = "evicted"
+    """It was the oldest unverified request when a newer one needed the room."""
     BUSY = "busy"
     NO_KEYS = "no_keys"
     CONFLICT = "conflict"
@@ -39,6 +41,8 @@ class Result(StrEnum):
     """The API server's admission or schema refused the write: a fault of the installation."""
     FORBIDDEN = "forbidden"
     """The receiver may not write: a fault of the installation."""
+    NOT_SERVED = "not_served"
+    """The API server does not know jobs or their status: a fault of the installation."""
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
@@ -70,6 +74,7 @@ _CLOSING = frozenset(
         Result.TOO_LARGE,
         Result.ENCODED,
         Result.BAD_EXPECTATION,
+        Result.EVICTED,
     }
 )
 

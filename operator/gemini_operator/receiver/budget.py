@@ -1,4 +1,4 @@
-"""How many writes one address may cause: a leaked one must not become a stream of them (S14)."""
+"""How often something may happen for one key, as how many writes one address may cause (S14)."""
 
 import time
 from collections import OrderedDict
@@ -16,20 +16,21 @@ class _Bucket:
     filled_at: float
 
 
-class WriteBudget:
+class TokenBuckets:
     """A token bucket for each key, for as many keys as fit; the least recently used is forgotten.
 
     Args:
-        capacity: writes that may come at once.
-        per_minute: writes that are given back each minute.
+        capacity: tokens that may be spent at once.
+        per_minute: tokens that are given back each minute.
         max_entries: keys to remember.
+        clock: seconds that only go forward.
     """
 
     def __init__(
         self,
+        capacity: int,
+        per_minute: float,
         *,
-        capacity: int = CAPACITY,
-        per_minute: float = PER_MINUTE,
         max_entries: int = MAX_ENTRIES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -40,7 +41,7 @@ class WriteBudget:
         self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
 
     def take(self, key: Hashable) -> float:
-        """Spend one write and return 0, or return the seconds until there is one to spend."""
+        """Spend one token and return 0, or return the seconds until there is one to spend."""
         bucket = self._filled(key)
         if bucket.tokens >= 1:
             bucket.tokens -= 1
@@ -57,3 +58,17 @@ class WriteBudget:
         bucket.tokens = min(self._capacity, bucket.tokens + earned)
         bucket.filled_at = now
         return bucket
+
+
+class WriteBudget(TokenBuckets):
+    """The writes of each address: a leaked one must not become a stream of them (S14)."""
+
+    def __init__(
+        self,
+        *,
+        capacity: int = CAPACITY,
+        per_minute: float = PER_MINUTE,
+        max_entries: int = MAX_ENTRIES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(capacity, per_minute, max_entries=max_entries, clock=clock)

@@ -8,7 +8,7 @@ import click
 
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.gemini import environment
-from gemini_operator.receiver import process
+from gemini_operator.receiver import open_files, process
 from gemini_operator.receiver.settings import DEFAULT_JWKS_URL, Settings
 from gemini_operator.telemetry import core_dumps, logs, options
 
@@ -40,6 +40,7 @@ def receiver(*, callback_keys_dir: Path, log_format: str, log_level: str, **give
     logs.configure(log_format, log_level)
     environment.scrub(os.environ)
     core_dumps.disable()
+    open_files.raise_limit()
     try:
         settings = Settings(**given)  # type: ignore[arg-type] # click has checked the types
         asyncio.run(process.run(settings, KeyDirectory(callback_keys_dir)))

@@ -17,6 +17,12 @@ class Limits:
     linger_seconds: float = 1.0
     """How long the unread rest of a refused request is read, so that its sender sees the answer."""
     in_flight: int = 256
-    """Deliveries with a good address handled at once; more are asked to come back."""
+    """Verified deliveries written at once; more are asked to come back."""
+    unverified: int = 512
+    """Requests with a good address and no checked signature yet, so at most 32 MiB of bodies."""
+    unverified_per_peer: int = 256
+    """Of these, for one IP address, which may be a load balancer with everybody behind it."""
+    unverified_per_address: int = 16
+    """Of these, for one attempt of one job. Google sends few events for it."""
     drain_seconds: float = 15.0
     """For the requests that were accepted before the end of the process."""

@@ -16,6 +16,7 @@ from gemini_operator.receiver.handler import CallbackHandler
 from gemini_operator.receiver.jwks.fetch import JwksFetcher
 from gemini_operator.receiver.jwks.store import JwksStore
 from gemini_operator.receiver.limits import Limits
+from gemini_operator.receiver.probe import StatusProbe
 from gemini_operator.receiver.server import PublicServer
 from gemini_operator.receiver.settings import Settings
 from gemini_operator.receiver.verification import Verifier
@@ -70,7 +71,7 @@ async def _assemble(
     handler = CallbackHandler(
         keys=keys,
         verifier=Verifier(store),
-        acknowledger=Acknowledger(BatchJobs(client)),
+        acknowledger=Acknowledger(BatchJobs(client), StatusProbe(client)),
         budget=WriteBudget(),
         limits=limits,
     )

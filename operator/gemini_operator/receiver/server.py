@@ -15,6 +15,10 @@ from gemini_operator.receiver.answers import Answer, Result
 from gemini_operator.receiver.limits import Limits
 from gemini_operator.telemetry import logs
 
+BACKLOG = 1024
+"""Connections not yet accepted. Where a flood overflows it, a genuine sender waits a second or more
+until its system tries again."""
+
 _log = logs.get_logger(__name__)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -96,7 +100,7 @@ class PublicServer:
     async def start(self) -> None:
         """Raises OSError when the port is taken."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port)
+        site = web.TCPSite(self._runner, self.host, self.port, backlog=BACKLOG)
         await site.start()
         self._site = site
         self.port = site.port

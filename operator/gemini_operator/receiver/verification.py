@@ -19,11 +19,17 @@ class Verifier:
     def __init__(self, store: JwksStore) -> None:
         self._store = store
 
+    @staticmethod
+    def precheck(schemes: Sequence[Scheme], headers: WebhookHeaders, now: float) -> Verification:
+        """UNACCEPTED where no body and no key could make a token hold, so neither is needed."""
+        return table.verify(schemes, headers, b"", KeySet(), now)
+
     async def verify(
         self, schemes: Sequence[Scheme], headers: WebhookHeaders, body: bytes, now: float
     ) -> Verification:
-        """The verdict that stands: no key can change it, or the newest keys gave it.
+        """The verdict that the newest keys give, or one that no newer key can change.
 
+        For headers that passed `precheck`, others would cost a fetch of the keys.
         Raises Refused while newer keys might match and cannot be had: send it again (S20).
         """
         with metrics.RECEIVER_VERIFICATION_SECONDS.time():
@@ -35,9 +41,6 @@ class Verifier:
     async def _verified(
         self, schemes: Sequence[Scheme], headers: WebhookHeaders, body: bytes, now: float
     ) -> Verification:
-        without_keys = table.verify(schemes, headers, body, KeySet(), now)
-        if without_keys.verdict is Verdict.UNACCEPTED:
-            return without_keys
         keys = await self._store.current()
         found = table.verify(schemes, headers, body, keys, now)
         if found.verdict is Verdict.MISMATCH:

@@ -3,8 +3,9 @@
 import base64
 import urllib.parse
 
+from tests.callback_keys import KEY
 from tests.emulator_process import API_KEY
-from tests.operator_process import CALLBACK_KEY, Operator, inline_job
+from tests.operator_process import Operator, inline_job
 from tests.waiting import eventually
 
 REFUSED = "AIzaSyRefusedKeyOfTheLeakTest000"
@@ -25,7 +26,7 @@ def test_no_secret_in_logs_events_statuses_or_metrics(operator: Operator) -> Non
     _deliver_something_wrong(operator, address)
     seen = _everything(operator)
     token = address.rpartition("/")[2]
-    for secret in (API_KEY, REFUSED, CALLBACK_KEY, token):
+    for secret in (API_KEY, REFUSED, KEY, token):
         for form in _forms(secret):
             assert form not in seen, f"{secret[:9]}… was shown"
 

@@ -19,6 +19,7 @@ from local import access
 from local.access import Account
 from local.api import AdminApi
 from local.control_plane import ControlPlane
+from tests.callback_keys import KEY
 from tests.deliveries import Signer, encoded, envelope
 from tests.integration.conftest import KubeconfigFor
 from tests.integration.receiver.peers import ApiRoad, KeyPublisher
@@ -188,7 +189,7 @@ def surroundings(control_plane: ControlPlane, directory: Path) -> Iterator["Surr
     """What receivers need around them; ends those that are left."""
     keys = directory / "callback-keys"
     keys.mkdir()
-    (keys / "key-1").write_text("3c" * 32)
+    (keys / "key-1").write_text(KEY)
     road = ApiRoad(control_plane.server, control_plane.api.authority)
     with road, KeyPublisher(SIGNER) as publisher:
         found = Surroundings(directory, keys, road, publisher)

@@ -238,7 +238,7 @@ def test_a_conflict_is_tried_again(receiver: Receiver, job: Job, conflicts: int)
         ([Fault(429, {"Retry-After": "17"})], "17", "throttled"),
         ([Fault(500)], "5", "unavailable"),
         ([Fault(503, {"Retry-After": "3"})], "3", "unavailable"),
-        ([Fault(404)], "5", "unavailable"),
+        ([Fault(404)], "5", "not_served"),
         ([Fault(0)], "5", "unavailable"),
     ],
     ids=["conflicts", "throttled", "error", "unavailable", "no such kind", "broken"],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.callback_keys import KEY
 from tests.emulator_process import PROGRAM
 
 
@@ -15,7 +16,7 @@ from tests.emulator_process import PROGRAM
 def keys(tmp_path: Path) -> Path:
     folder = tmp_path / "keys"
     folder.mkdir()
-    (folder / "key").write_text("5e" * 32)
+    (folder / "key").write_text(KEY)
     return folder
 
 
@@ -35,10 +36,17 @@ def complaint(*options: str) -> str:
 
 
 def test_s18_a_bad_key_file_refuses_to_start(keys: Path) -> None:
-    (keys / "key").write_text("5e" * 31)
+    (keys / "key").write_text(KEY[2:])
     line = complaint("--callback-keys-dir", str(keys))
     assert "64 hex characters" in line
-    assert "5e5e" not in line
+    assert KEY[2:10] not in line
+
+
+def test_s18_a_key_that_can_be_guessed_refuses_to_start(keys: Path) -> None:
+    (keys / "key").write_text("0" * 64)
+    line = complaint("--callback-keys-dir", str(keys))
+    assert f"{keys / 'key'} holds a pattern" in line
+    assert "`openssl rand -hex 32`" in line
 
 
 def test_s21_plain_http_for_the_key_set_refuses_to_start(keys: Path) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
+from tests.callback_keys import KEY, OTHER_KEY
 from tests.deliveries import Signer
 from tests.integration.receiver.conftest import (
     BODY,
@@ -63,7 +64,7 @@ def test_s18_a_new_key_counts_without_a_restart_and_an_old_one_no_longer(
     receiver: Receiver, job: Job
 ) -> None:
     new = receiver.keys / "key-2"
-    new.write_text("4d" * 32)
+    new.write_text(OTHER_KEY)
     path = receiver.path(job.target(), "key-2")
 
     def status_without_signature() -> int:
@@ -105,7 +106,7 @@ def test_s16_no_request_brings_its_token_into_the_log(
         receiver.deliver(job.target(), signer=delivered)
     shown = receiver.process.text() + receiver.get_metrics_port("/metrics").body.decode()
     assert "request refused" in shown
-    for secret in (token, path, "3c" * 32):
+    for secret in (token, path, KEY):
         coded = base64.b64encode(secret.encode()).decode().rstrip("=")
         for form in (secret, quote(secret, safe=""), coded):
             assert form not in shown

@@ -5,9 +5,8 @@ import pytest
 
 from gemini_operator.callbacks.directory import RECHECK_SECONDS
 from gemini_operator.callbacks.keys import KeyDirectory
-
-ONE = "01" * 32
-TWO = "02" * 32
+from tests.callback_keys import KEY as ONE
+from tests.callback_keys import OTHER_KEY as TWO
 
 
 class Clock:
@@ -43,7 +42,7 @@ def test_s18_the_named_key_signs_and_all_verify(tmp_path: Path) -> None:
     (tmp_path / "10").write_text(TWO + "\n")
     directory = KeyDirectory(tmp_path, "9")
     assert directory.signing().id == "9"
-    assert directory.signing().secret.get_secret_value() == b"\x01" * 32
+    assert directory.signing().secret.get_secret_value() == bytes.fromhex(ONE)
     assert ids(directory) == ["10", "9"]
 
 
@@ -57,7 +56,7 @@ def test_s18_dotfiles_and_folders_are_ignored(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "01" * 31, "01" * 33, "0x" + "01" * 31, "zz" * 32, " " + ONE, ONE + "\n\n", "é" * 64],
+    ["", ONE[2:], ONE + "01", "0x" + ONE[2:], "zz" * 32, " " + ONE, ONE + "\n\n", "é" * 64],
 )
 def test_s18_anything_but_64_hex_characters_refuses_to_start(tmp_path: Path, content: str) -> None:
     (tmp_path / "key").write_text(content)
@@ -69,9 +68,21 @@ def test_s18_anything_but_64_hex_characters_refuses_to_start(tmp_path: Path, con
     assert len(content) < 8 or content not in message
 
 
+@pytest.mark.parametrize("content", ["0" * 64, "F" * 64 + "\n", "0123456789abcdef" * 4])
+def test_s18_a_key_that_can_be_guessed_refuses_to_start(tmp_path: Path, content: str) -> None:
+    (tmp_path / "good").write_text(ONE)
+    (tmp_path / "key").write_text(content)
+    with pytest.raises(ValueError, match="openssl rand -hex 32") as refused:
+        KeyDirectory(tmp_path, "good")
+    message = str(refused.value)
+    assert str(tmp_path / "key") in message
+    assert "\n" not in message
+    assert content.strip() not in message
+
+
 def test_s18_two_files_with_one_key_refuse_to_start(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("ab" * 32)
-    (tmp_path / "b").write_text("AB" * 32 + "\n")
+    (tmp_path / "a").write_text(ONE)
+    (tmp_path / "b").write_text(ONE.upper() + "\n")
     with pytest.raises(ValueError, match="a and b hold the same key"):
         KeyDirectory(tmp_path)
 
@@ -120,7 +131,7 @@ def test_s18_a_replaced_key_is_noticed_behind_the_same_name(tmp_path: Path) -> N
     directory = KeyDirectory(tmp_path, "key", clock=clock)
     mount(tmp_path, "..2026_02", {"key": TWO})
     clock.past_recheck()
-    assert directory.signing().secret.get_secret_value() == b"\x02" * 32
+    assert directory.signing().secret.get_secret_value() == bytes.fromhex(TWO)
 
 
 def test_s18_files_are_looked_at_no_more_than_once_a_second(tmp_path: Path) -> None:
@@ -138,10 +149,11 @@ def test_s18_a_bad_change_leaves_the_last_good_keys_in_use(tmp_path: Path) -> No
     clock = Clock()
     (tmp_path / "a").write_text(ONE)
     directory = KeyDirectory(tmp_path, "a", clock=clock)
-    (tmp_path / "b").write_text("short")
-    clock.past_recheck()
-    assert ids(directory) == ["a"]
-    assert directory.signing().id == "a"
+    for bad in ("short", "0" * 64):
+        (tmp_path / "b").write_text(bad)
+        clock.past_recheck()
+        assert ids(directory) == ["a"]
+        assert directory.signing().id == "a"
     (tmp_path / "b").write_text(TWO)
     clock.past_recheck()
     assert ids(directory) == ["a", "b"]
@@ -163,8 +175,8 @@ def test_s18_a_folder_that_vanishes_and_returns_is_read_again(tmp_path: Path) ->
 
 
 def test_s23_a_key_does_not_print_itself(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("5a" * 32)
+    (tmp_path / "key").write_text(ONE)
     (key,) = KeyDirectory(tmp_path).verifying()
     for shown in (repr(key), str(key), f"{key}", repr([key])):
-        assert "Z" * 8 not in shown
-        assert "5a5a" not in shown
+        assert ONE[:8] not in shown
+        assert repr(bytes.fromhex(ONE))[2:10] not in shown

@@ -20,9 +20,11 @@ from gemini_operator.receiver.handler import CallbackHandler
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.jwks.store import JwksStore
 from gemini_operator.receiver.limits import Limits
+from gemini_operator.receiver.probe import StatusProbe
 from gemini_operator.receiver.server import PublicServer
 from gemini_operator.receiver.signatures.keys import KeySet
 from gemini_operator.receiver.verification import Verifier
+from tests.callback_keys import KEY
 from tests.deliveries import Signer, encoded, envelope, jwks
 
 TARGET = Target(
@@ -60,6 +62,7 @@ class Edge:
     published: KeySet | Exception = field(default_factory=lambda: parse(jwks(SIGNER)))
     """Google's keys, or why they can't be had."""
     api_hangs: bool = False
+    fetch_hangs: bool = False
 
     def head(self, *lines: str, method: str = "POST", path: str | None = None) -> bytes:
         start = f"{method} {path or self.path} HTTP/1.1"
@@ -135,7 +138,7 @@ def limits() -> Limits:
 
 @pytest.fixture
 def keys(tmp_path: Path) -> KeyDirectory:
-    (tmp_path / "key").write_text("2b" * 32)
+    (tmp_path / "key").write_text(KEY)
     return KeyDirectory(tmp_path, "key")
 
 
@@ -152,6 +155,8 @@ async def edge(keys: KeyDirectory, limits: Limits) -> AsyncIterator[Edge]:
 
     async def fetch() -> KeySet:
         found.fetches += 1
+        if found.fetch_hangs:
+            await finished.wait()
         if isinstance(found.published, Exception):
             raise found.published
         return found.published
@@ -166,7 +171,7 @@ async def edge(keys: KeyDirectory, limits: Limits) -> AsyncIterator[Edge]:
     handler = CallbackHandler(
         keys=keys,
         verifier=Verifier(JwksStore(fetch)),
-        acknowledger=Acknowledger(BatchJobs(client)),
+        acknowledger=Acknowledger(BatchJobs(client), StatusProbe(client)),
         budget=WriteBudget(),
         limits=limits,
         now=lambda: found.now,
@@ -175,7 +180,7 @@ async def edge(keys: KeyDirectory, limits: Limits) -> AsyncIterator[Edge]:
     found = Edge(server, path, token)
     await server.start()
     yield found
+    finished.set()
     await server.close()
     await client.close()
-    finished.set()
     api.close()

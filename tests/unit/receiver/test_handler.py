@@ -3,10 +3,12 @@ import pytest
 from gemini_operator.receiver.jwks.errors import JwksError
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.limits import Limits
+from gemini_operator.receiver.log_lines import PER_ADDRESS
 from gemini_operator.telemetry.metrics import REGISTRY
 from tests.deliveries import Signer, encoded, envelope, jwks
+from tests.waiting import eventually_async
 
-from .conftest import BODY, SIGNER, TARGET, Edge
+from .conftest import BODY, SIGNER, TARGET, Edge, read_reply
 
 UNREACHED = 503
 """What a delivery earns that passed every check and found no API server."""
@@ -73,6 +75,57 @@ async def test_s20_a_forged_signature_is_refused_once_the_newest_keys_are_known(
     assert reply.status == 503
     assert 1 <= int(reply.headers["retry-after"]) <= 30
     assert (edge.writes, edge.fetches) == (0, 2)
+
+
+@pytest.mark.parametrize("signature", ["v1,AAAA", "v1a,!!", "v1a,AAAA", "a.b.c"])
+async def test_s20_a_signature_that_no_key_can_match_is_refused_before_the_body(
+    edge: Edge, signature: str
+) -> None:
+    whole = with_signature(edge, signature)
+    assert (await edge.send(whole[: -len(BODY)])).status == 401
+
+
+@pytest.mark.parametrize("limits", [Limits(in_flight=1)])
+async def test_s20_forgeries_that_wait_for_newer_keys_take_no_place(
+    edge: Edge, limits: Limits
+) -> None:
+    del limits
+    await edge.send(edge.delivery())
+    edge.fetch_hangs = True
+    async with edge.connection() as (_, writer):
+        for _ in range(2):
+            writer.write(forged(edge))
+        await eventually_async(lambda: edge.fetches == 2, what="the forgery to wait for keys")
+        await edge.send(edge.delivery())
+    assert edge.writes == 2
+
+
+@pytest.mark.parametrize("limits", [Limits(unverified_per_address=2)])
+async def test_s20_the_oldest_unfinished_body_makes_room_for_the_newest(
+    edge: Edge, limits: Limits
+) -> None:
+    del limits
+    before = counted("evicted")
+    async with edge.awaiting_body() as (oldest, _), edge.awaiting_body() as (reader, writer):
+        await edge.send(edge.delivery())
+        assert edge.writes == 1
+        reply = await read_reply(oldest)
+        assert (reply.status, reply.headers["connection"]) == (503, "close")
+        writer.write(BODY)
+        await read_reply(reader)
+    assert edge.writes == 2
+    assert counted("evicted") == before + 1
+
+
+async def test_s20_lines_of_refused_deliveries_are_limited_and_their_number_is_told(
+    edge: Edge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = edge.head(*edge.signed(timestamp=0), "Content-Length: 0")
+    before = counted("stale")
+    for _ in range(50):
+        await edge.send(refused)
+    assert capsys.readouterr().out.count("result=stale") == PER_ADDRESS
+    assert counted("stale") == before + 50
 
 
 async def test_s20_forgeries_do_not_keep_out_google(edge: Edge) -> None:

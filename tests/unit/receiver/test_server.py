@@ -256,17 +256,32 @@ async def test_an_idle_connection_is_closed_after_its_answer(edge: Edge, limits:
         assert await reader.read() == b""
 
 
-@pytest.mark.parametrize("limits", [Limits(in_flight=1)])
+@pytest.mark.parametrize("limits", [Limits(in_flight=1, answer_seconds=1.0)])
 async def test_more_deliveries_at_once_than_allowed_are_sent_away(
     edge: Edge, limits: Limits
 ) -> None:
     del limits
-    async with edge.awaiting_body() as (reader, writer):
+    edge.api_hangs = True
+    async with edge.connection() as (reader, writer):
+        writer.write(edge.delivery())
+        await eventually_async(lambda: edge.writes == 1, what="the delivery to reach the API")
         assert (await edge.send(edge.delivery())).status == 503
-        assert untouched(edge)
-        writer.write(BODY)
+        assert edge.writes == 1
         assert (await read_reply(reader)).status == UNREACHED
-    assert edge.writes == 1
+    edge.api_hangs = False
+    await edge.send(edge.delivery())
+    assert edge.writes == 2
+
+
+@pytest.mark.parametrize("limits", [Limits(in_flight=1)])
+async def test_s20_a_body_that_is_not_there_takes_no_place(edge: Edge, limits: Limits) -> None:
+    del limits
+    async with edge.awaiting_body() as (reader, writer):
+        await edge.send(edge.delivery())
+        assert edge.writes == 1
+        writer.write(BODY)
+        await read_reply(reader)
+    assert edge.writes == 2
 
 
 async def test_closing_finishes_what_was_accepted_and_refuses_the_rest(edge: Edge) -> None:

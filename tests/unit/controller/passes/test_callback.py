@@ -6,6 +6,7 @@ from gemini_operator.api.status import Attempt
 from gemini_operator.callbacks import address
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.controller.passes.callback import CallbackAddresses
+from tests.callback_keys import KEY
 from tests.unit.controller.builders import ATTEMPT, UID, a_job, an_attempt
 
 PUBLIC_URL = "https://receiver.example/base/"
@@ -13,7 +14,7 @@ PUBLIC_URL = "https://receiver.example/base/"
 
 @pytest.fixture
 def keys(tmp_path: Path) -> KeyDirectory:
-    (tmp_path / "key-1").write_text("ab" * 32)
+    (tmp_path / "key-1").write_text(KEY)
     return KeyDirectory(tmp_path, "key-1")
 
 

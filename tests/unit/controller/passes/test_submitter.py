@@ -24,6 +24,7 @@ from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.tokens import read_token, token_of
 from gemini_operator.kube.errors import Unavailable
 from gemini_operator.payload.requests import BatchInput
+from tests.callback_keys import KEY
 from tests.unit.controller.builders import (
     ATTEMPT,
     MODEL,
@@ -95,7 +96,7 @@ def test_a_file_is_sent_by_its_name() -> None:
 
 
 def test_p20_a_callback_is_asked_for_where_there_is_a_public_url(tmp_path: Path) -> None:
-    (tmp_path / "key-1").write_text("ab" * 32)
+    (tmp_path / "key-1").write_text(KEY)
     addresses = CallbackAddresses("https://r.example", KeyDirectory(tmp_path, "key-1"))
     url = submission(addresses).callback_url
     assert url is not None

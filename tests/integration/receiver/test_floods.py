@@ -1,0 +1,139 @@
+"""Strangers with many sockets, and the genuine deliveries among them (S20)."""
+
+import http.client
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from secrets import token_hex
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+
+from gemini_operator.callbacks.address import Target
+from tests.deliveries import Signer
+from tests.integration.receiver.conftest import BODY, DEADLINE, SIGNER, Answer, Job, Receiver
+from tests.integration.receiver.flood import Plan, running
+from tests.waiting import eventually
+
+SOCKETS = 300
+PEER = 700
+"""More than the receiver lets one peer leave unfinished."""
+SOON = 1.0
+"""Seconds within which a genuine delivery is answered."""
+FEW_LINES = 250
+STRANGER = Signer(b"\x09" * 32)
+
+ONE_BYTE = "Content-Length: 20\r\n\r\n{"
+NO_BYTE = "Content-Length: 65536\r\n\r\n"
+CHUNKS = "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
+EXPECTING = "Content-Length: 20\r\nExpect: 100-continue\r\n\r\n"
+GARBAGE = f"Content-Length: {len(BODY)}\r\n\r\n{BODY.decode()}"
+
+
+def old_address(namespace: str) -> Target:
+    """Of a job that has long ended and is gone."""
+    return Target("geminibatchjobs", namespace, "old", str(uuid4()), token_hex(8))
+
+
+def start(receiver: Receiver, target: Target, rest: str) -> str:
+    headers = STRANGER.headers(BODY, timestamp=int(time.time()))
+    lines = [f"POST {receiver.path(target)} HTTP/1.1", "Host: x"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, rest])
+
+
+def deliver_in_two_parts(receiver: Receiver, target: Target) -> Answer:
+    """The body comes some time after the head, as through a load balancer."""
+    url = urlsplit(receiver.process.url)
+    connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=DEADLINE)
+    try:
+        connection.putrequest("POST", receiver.path(target))
+        for name, value in {**SIGNER.headers(BODY), "Content-Length": str(len(BODY))}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        time.sleep(0.05)
+        connection.send(BODY)
+        answer = connection.getresponse()
+        return Answer(answer.status, dict(answer.getheaders()), answer.read())
+    finally:
+        connection.close()
+
+
+@contextmanager
+def flooded(receiver: Receiver, plan: Plan, took_effect: Callable[[], bool]) -> Iterator[None]:
+    url = urlsplit(receiver.process.url)
+    with running(replace(plan, host=str(url.hostname), port=url.port)):
+        eventually(took_effect, timeout=60, what="the flood to be felt")
+        yield
+
+
+def refused(receiver: Receiver) -> float:
+    """How many requests of strangers were refused."""
+    names = ("evicted", "slow_body", "bad_signature", "busy", "no_keys")
+    series = "gemini_operator_receiver_requests_total"
+    return sum(
+        receiver.metric(f'{series}{{result="{name}",scheme="{scheme}"}}')
+        for name in names
+        for scheme in ("none", "v1a")
+    )
+
+
+@pytest.mark.parametrize(
+    ("sockets", "addresses", "rest", "piece"),
+    [
+        (SOCKETS, 1, ONE_BYTE, ""),
+        (SOCKETS, SOCKETS, ONE_BYTE, ""),
+        (PEER, PEER, ONE_BYTE, ""),
+        (SOCKETS, SOCKETS, NO_BYTE, "x"),
+        (SOCKETS, SOCKETS, CHUNKS, "1\r\nx\r\n"),
+        (SOCKETS, SOCKETS, EXPECTING, ""),
+        (SOCKETS, 1, GARBAGE, ""),
+        (SOCKETS, SOCKETS, GARBAGE, ""),
+    ],
+    ids=[
+        "one address",
+        "many addresses",
+        "more than a peer may",
+        "drip",
+        "chunks",
+        "expecting",
+        "forged",
+        "many forged",
+    ],
+)
+def test_s20_a_genuine_delivery_is_answered_soon_among_unfinished_ones(
+    *, receiver: Receiver, job: Job, sockets: int, addresses: int, rest: str, piece: str
+) -> None:
+    starts = [start(receiver, old_address(job.namespace), rest) for _ in range(addresses)]
+    plan = Plan("", 0, starts, sockets, piece)
+    assert_answered_soon(receiver, job, plan, lambda: refused(receiver) >= SOCKETS)
+
+
+def test_s20_a_genuine_delivery_is_answered_soon_among_silent_sockets(
+    receiver: Receiver, job: Job
+) -> None:
+    plan = Plan("", 0, ["POST /v1/callb"], 2000)
+    open_files = Path(f"/proc/{receiver.process.pid}/fd")
+    assert_answered_soon(receiver, job, plan, lambda: len(list(open_files.iterdir())) > 1500)
+
+
+def assert_answered_soon(
+    receiver: Receiver, job: Job, plan: Plan, took_effect: Callable[[], bool]
+) -> None:
+    """Each of some deliveries; and the log stays short."""
+    target = job.target()
+    lines_before = receiver.process.text().count("\n")
+    took = []
+    with flooded(receiver, plan, took_effect):
+        for deliver in [receiver.deliver, partial(deliver_in_two_parts, receiver)] * 4:
+            began = time.monotonic()
+            assert deliver(target).status == 200
+            took.append(time.monotonic() - began)
+            time.sleep(0.25)
+    assert max(took) < SOON
+    assert receiver.process.text().count("\n") - lines_before < FEW_LINES
+    assert job.last_event is not None
