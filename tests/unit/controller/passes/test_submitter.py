@@ -160,16 +160,22 @@ async def test_p10_a_job_in_a_closed_line_says_that_the_quota_is_used_up() -> No
     assert write.seconds == math.inf
 
 
-async def test_p10_a_job_whose_key_is_refused_keeps_no_place() -> None:
+async def test_p10_a_job_whose_key_is_refused_to_another_says_so_in_our_own_words() -> None:
     gate = AtTheGate()
-    first, second = gate.entrance.put("a/first"), gate.entrance.put("a/second", 1)
+    first, second = gate.entrance.put("a/first"), gate.entrance.put("b/second", 1)
     assert gate.entrance.ask(first) is Answer.GO
-    gate.entrance.gate.refused(GROUP, gate.entrance.job(second), "API key not valid")
-    write = await gate.submit(gate.entrance.job(first))
+    gate.entrance.write_ahead(first)
+    gate.entrance.gate.refused(GROUP, gate.entrance.job(first))
+    gate.entrance.clear(first)
+    write = await gate.submit(gate.entrance.job(second))
     assert reason_of(write.status, "Stalled") == ("True", "CredentialsRejected")
+    [said] = [c.message for c in write.status.conditions if c.type == "Stalled"]
+    assert "Another job with the same key" in said
     assert write.seconds == REFUSED_RETRY
+    gate.entrance.queue.take()
     gate.entrance.clock.advance(CAP)
-    assert gate.entrance.ask(second) is Answer.GO
+    assert second in gate.entrance.queue.take()
+    assert gate.entrance.asks_to_go(first, second) == [second]
 
 
 @pytest.mark.parametrize("kept", [False, True])
@@ -196,6 +202,8 @@ def test_p23_a_job_that_fails_before_its_write_ahead_keeps_its_place_from_nobody
         (errors.Rejected, True),
         (errors.NotFound, True),
         (errors.CredentialsRejected, True),
+        (errors.PermissionDenied, True),
+        (errors.FileMissing, True),
         (errors.Throttled, True),
         (errors.NotSent, True),
         (errors.Ambiguous, False),
