@@ -118,7 +118,7 @@ def test_p10_what_one_job_may_not_do_is_no_other_jobs_trouble(
     assert answer[2] in condition["message"]
     neighbours.first.apply(inline_job("good"))
     neighbours.second.apply(inline_job("good"))
-    # One of the two answers that are left over may meet any of them, which recovers too.
+    # The answer that is left over may meet any of them, which recovers too.
     for tenant, name in [
         *((neighbours.first, "good"), (neighbours.second, "good"), (neighbours.first, "bad"))
     ]:

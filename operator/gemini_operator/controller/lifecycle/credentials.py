@@ -87,9 +87,16 @@ def healed(status: Status) -> Status:
 
 
 def with_key(status: Status) -> Status:
-    """`status` of a job that waits for its turn, which may be long: its key is there."""
+    """
+    `status` of a job that waits for its turn, which may be long: its key is there.
+
+    Nor is it refused to others any more; what Google has said to the job itself stays.
+    """
     condition = find(status.conditions, STALLED)
-    if condition is None or condition.reason != Reason.CREDENTIALS_MISSING:
+    if condition is None:
+        return status
+    inherits = condition.message == Reason.CREDENTIALS_REJECTED.explain(INHERITED)
+    if condition.reason != Reason.CREDENTIALS_MISSING and not inherits:
         return status
     return status.model_copy(
         update={"conditions": tuple(without_condition(status.conditions, STALLED))}

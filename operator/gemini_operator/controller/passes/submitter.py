@@ -57,6 +57,14 @@ ATTEMPT_KEY = "gemini-operator.io/attempt"
 log = get_logger(__name__)
 
 
+def of_input(error: errors.GeminiError, batch_input: BatchInput) -> errors.GeminiError:
+    """A 404 that names no model is about the file, where the input is one; that may still come."""
+    not_found = isinstance(error, errors.Rejected) and error.status == 404
+    if batch_input.file_name is None or not not_found or "model" in str(error).lower():
+        return error
+    return errors.FileMissing(str(error), status=error.status)
+
+
 @dataclass(frozen=True)
 class Created:
     """The create was sent, or tried to; without `batch` the next pass finds out what became of it.
@@ -179,7 +187,8 @@ class Submitter:
 
         try:
             summary = await credential.client.batches.submit(request, may_send=in_time)
-        except errors.GeminiError as error:
+        except errors.GeminiError as raised:
+            error = of_input(raised, batch_input)
             self._log(job, error)
             if isinstance(error, DEFINITE):
                 in_a_row = view.facts.refusal.in_a_row + 1 if view.facts.refusal else 1

@@ -6,7 +6,7 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.facts import Facts, Refusal
-from gemini_operator.controller.lifecycle import submission
+from gemini_operator.controller.lifecycle import credentials, submission
 from gemini_operator.controller.lifecycle.view import Submit, View, Write
 from gemini_operator.gemini import errors
 from gemini_operator.kube import patches
@@ -209,6 +209,13 @@ def test_p23_who_waits_for_its_turn_has_a_key(state: str | None, stalled: str, s
     status = submission.queued(view, Reason.QUEUED, "", 5.0).status
     assert reason_of(status, "Submitted") == ("False", "Queued")
     assert (reason_of(status, "Stalled") is not None) == stays
+
+
+def test_p10_who_waits_for_a_place_has_no_share_in_a_refusal_that_is_over() -> None:
+    view = a_view(status={})
+    told = credentials.inherited(view, 60.0).status
+    status = submission.queued(a_view(status=told.dump()), Reason.QUEUED, "", 5.0).status
+    assert reason_of(status, "Stalled") is None
 
 
 # The answers to create

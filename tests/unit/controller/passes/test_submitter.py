@@ -14,7 +14,12 @@ from gemini_operator.controller.gate.gate import Answer
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.view import Write
 from gemini_operator.controller.passes.callback import CallbackAddresses
-from gemini_operator.controller.passes.submitter import DEFINITE, DISPLAY_LIMIT, Submitter
+from gemini_operator.controller.passes.submitter import (
+    DEFINITE,
+    DISPLAY_LIMIT,
+    Submitter,
+    of_input,
+)
 from gemini_operator.controller.passes.writer import Stale, Writer
 from gemini_operator.controller.reading.credentials import Credential
 from gemini_operator.gemini import errors
@@ -215,3 +220,28 @@ def test_p10_whatever_is_not_surely_refused_is_unknown(
     kind: type[errors.GeminiError], definite: bool
 ) -> None:
     assert issubclass(kind, DEFINITE) is definite
+
+
+FILE = BatchInput(file_name="files/abc-123")
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "batch_input", "missing"),
+    [
+        (404, "Requested entity was not found.", FILE, True),
+        (404, "Requested entity was not found.", INPUT, False),
+        (404, "models/nope is not found for API version v1beta", FILE, False),
+        (400, "Requested entity was not found.", FILE, False),
+    ],
+)
+def test_p10_a_404_that_names_nothing_is_about_the_file(
+    status: int, message: str, batch_input: BatchInput, missing: bool
+) -> None:
+    error = of_input(errors.Rejected(message, status=status), batch_input)
+    assert isinstance(error, errors.FileMissing) is missing
+    assert (str(error), error.status) == (message, status)
+
+
+def test_p10_an_unknown_outcome_is_none_of_the_file() -> None:
+    error = errors.Ambiguous("no answer", status=404)
+    assert of_input(error, FILE) is error
