@@ -77,7 +77,7 @@ class Gate:
         known = self._known(ref)
         asking = self._enter(job, known)
         if asking.keeps and known.total > self._limit:
-            # Batches have turned out to be of this key since it was called.
+            # Since it was called an adopted batch has taken the last place.
             asking.release()
             asking.become(State.WAITING)
         if not asking.keeps:

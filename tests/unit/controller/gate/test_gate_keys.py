@@ -150,6 +150,29 @@ def test_p23_a_batch_of_which_nobody_wrote_down_the_key_counts_for_that_of_its_s
     assert entrance.ask(entrance.put("b/waiting")) is Answer.FULL
 
 
+def test_p25_who_was_called_waits_again_if_an_adoption_has_taken_the_last_place() -> None:
+    """An adopted batch is open already, and asks nobody."""
+    entrance = Entrance(limit=1)
+    called = entrance.put("a/called")
+    entrance.learn(called, GROUP)
+    entrance.gate.expect([entrance.job(called)])
+    assert entrance.queue.take() == [called]
+    adopted = entrance.put("b/adopted", 1, {"state": "Running", "attempt": an_attempt()})
+    assert entrance.ask(called) is Answer.FULL
+    entrance.end(adopted)
+    assert entrance.queue.take() == [called]
+
+
+def test_p23_several_keys_that_nobody_knew_are_learnt_one_after_the_other(
+    entrance: Entrance,
+) -> None:
+    opened = [*filled(entrance, "a"), *filled(entrance, "b", OTHER_GROUP)]
+    after = restarted(entrance, (opened[0], THIRD_GROUP), (opened[-1], THIRD_GROUP))
+    assert after.ask(after.put("c/1", 8), OTHER_GROUP) is Answer.FULL
+    assert after.ask(after.put("d/1", 9)) is Answer.FULL
+    assert after.ask(after.put("a/1", 9), THIRD_GROUP) is Answer.GO
+
+
 def test_nothing_is_left_of_a_key_once_its_last_batch_has_ended(entrance: Entrance) -> None:
     opened = filled(entrance, "own")
     entrance.learn(opened[0], OTHER_GROUP)

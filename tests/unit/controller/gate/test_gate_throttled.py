@@ -440,3 +440,16 @@ def test_p10_a_try_without_news_is_a_turn_too(line: Line, how: str) -> None:
     if how != "unknown outcome":
         line.clear(head)
     assert line.asks_to_go(*others[1:]) == [others[2]]
+
+
+def test_p10_a_late_429_calls_the_head_back_before_it_tries(line: Line) -> None:
+    assert line.asks_to_go(FIRST, SECOND) == [FIRST, SECOND]
+    for key in (FIRST, SECOND):
+        line.write_ahead(key)
+    line.throttled(FIRST)
+    line.clear(FIRST)
+    line.open()
+    line.gate.remind()
+    assert FIRST in line.queue.take(), "it is called"
+    line.throttled(SECOND)
+    assert line.ask(FIRST) is Answer.THROTTLED
