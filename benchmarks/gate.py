@@ -15,11 +15,10 @@ from gemini_operator.api.status import Status
 from gemini_operator.controller.job import Job
 from tests.unit.controller.builders import NOW, a_job, an_attempt
 from tests.unit.controller.builders import time as rfc3339
-from tests.unit.controller.gates import GROUP, Entrance, api_key
+from tests.unit.controller.gates import GROUP, Entrance, named
 
 LIMIT = 100
 WAITING = Status(state="Queued")
-OPEN = Status.model_validate({"state": "Running", "attempt": an_attempt()})
 ENDED = Status.model_validate({"state": "Succeeded", "completionTime": rfc3339()})
 
 
@@ -32,21 +31,21 @@ class Crowd:
         for number in range(count):
             job = _job(number, f"ns-{number % namespaces}", f"model-{number % models}")
             self.entrance.store.put(job)
-            self.gate.learn(api_key(job), GROUP)
+            self.entrance.learn(job.key, GROUP)
 
-    def jobs(self, status: Status) -> list[Job]:
-        """Those with this status."""
-        return [job for job in self.entrance.store if job.status is status]
+    def jobs(self, state: str) -> list[Job]:
+        """Those in this state."""
+        return [job for job in self.entrance.store if job.status.state == state]
 
     def start(self) -> None:
-        self.gate.expect(self.jobs(WAITING))
+        self.gate.expect(self.jobs("Queued"))
 
     def send_called(self) -> None:
         """Whoever was called asks, writes ahead and is accepted."""
         for key in self.entrance.queue.take():
             job = self.entrance.job(key)
             self.gate.ask(job, GROUP)
-            self.put(job, OPEN)
+            self.put(job, _open(job))
             self.gate.passed(GROUP, job)
 
     def end(self, job: Job) -> None:
@@ -68,6 +67,11 @@ def _job(number: int, namespace: str, model: str) -> Job:
         spec={"model": model},
     )
     return replace(job, status=WAITING)
+
+
+def _open(job: Job) -> Status:
+    attempt = an_attempt(apiKeyFingerprint=named(GROUP, job.uid))
+    return Status.model_validate({"state": "Running", "attempt": attempt})
 
 
 def _timed(calls: Iterable[Callable[[], object]]) -> dict[str, float]:
@@ -92,7 +96,7 @@ def measure(count: int, namespaces: int, models: int) -> dict[str, dict[str, flo
     gate, measured = crowd.gate, {}
     measured["start: all stand in line, the first are called"] = _timed([crowd.start])
     crowd.send_called()
-    waiting, sent = crowd.jobs(WAITING), crowd.jobs(OPEN)
+    waiting, sent = crowd.jobs("Queued"), crowd.jobs("Running")
     some = waiting[:: max(1, len(waiting) // 1000)]
     measured["a waiting job asks again"] = _timed(partial(gate.ask, job, GROUP) for job in some)
 
@@ -106,7 +110,7 @@ def measure(count: int, namespaces: int, models: int) -> dict[str, dict[str, flo
     measured["a batch ends, the next job is called and sent"] = _timed(
         partial(crowd.end, job) for job in sent
     )
-    last = crowd.jobs(OPEN)[0]
+    last = crowd.jobs("Running")[0]
     throttled = partial(gate.throttled, GROUP, last, None)
     measured["the first 429: all of the model wait in its line"] = _timed([throttled])
     measured["each further 429"] = _timed([throttled] * 100)

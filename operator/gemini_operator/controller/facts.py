@@ -110,11 +110,13 @@ class Refusal:
         attempt_id: the attempt that was refused.
         error: what Google said, or why nothing was sent.
         seconds: when to try again, where the job may be submitted later.
+        in_a_row: refusals of this job without a batch between them, this one included.
     """
 
     attempt_id: str
     error: GeminiError
     seconds: float
+    in_a_row: int = 1
 
 
 @dataclass

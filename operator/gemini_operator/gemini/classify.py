@@ -20,6 +20,28 @@ _DELAY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s?")
 _UNCONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _KEY_TROUBLE = re.compile(r"api key (?:not valid|not found|expired)", re.IGNORECASE)
 
+# Reasons of google.rpc.ErrorInfo that speak of an API key or of its project.
+_KEY_REASONS = (
+    "API_KEY_",
+    "CONSUMER_",
+    "SERVICE_DISABLED",
+    "BILLING_",
+    "ACCESS_TOKEN_",
+    "LOCATION_",
+)
+_PROJECT = re.compile(
+    r"\bapi[ _-]?key\b|\bprojects?\b|\bbilling\b|\bconsumer\b|\bunregistered callers\b"
+    r"|\blocations?\b|\bregions?\b|\bcountry\b|\bhas not been used\b",
+    re.IGNORECASE,
+)
+_FILE = re.compile(r"\bfiles?\b", re.IGNORECASE)
+_FILE_NAME = re.compile(r"\bfiles/[\w-]")
+_OF_THE_REQUEST = re.compile(
+    r"\b(?:tuned)?models?\b|\bcached ?contents?\b|\bcorpora\b", re.IGNORECASE
+)
+# Names that a user has chosen say nothing, whatever words are in them.
+_NAMES = re.compile(r"(?<=[\w-]/)[^\s/,;]+|'[^']*'|\"[^\"]*\"|`[^`]*`")
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -103,17 +125,42 @@ def _trouble(error: Exception, secrets: Iterable[str]) -> str:
 
 
 def _create_kind(status: int, said: Mapping[str, Any]) -> type[errors.GeminiError]:
-    if status in (401, 403) or (status == 400 and (_blames_key(said) or _precondition(said))):
+    if status == 401 or (status == 400 and _blames_key(said)):
         return errors.CredentialsRejected
+    if status == 403 or (status == 400 and said.get("status") == "FAILED_PRECONDITION"):
+        return _denied_kind(said)
+    if status == 404 and _about_a_file(said):
+        return errors.FileMissing
     if status in (400, 404, 413):
         return errors.Rejected
     return errors.Throttled if status == 429 else errors.Ambiguous
 
 
+def _denied_kind(said: Mapping[str, Any]) -> type[errors.GeminiError]:
+    """
+    Whom a create's 403 or FAILED_PRECONDITION concerns: all jobs of the API key, or this job.
+
+    One that says nothing that is known concerns this job: that a key is refused, each of its jobs
+    finds out by itself.
+    """
+    reasons = _reasons(said)
+    if any(reason.startswith(_KEY_REASONS) for reason in reasons):
+        return errors.CredentialsRejected
+    if _about_a_file(said):
+        return errors.FileMissing
+    words = _words(said)
+    if not reasons and _PROJECT.search(words) and not _OF_THE_REQUEST.search(words):
+        return errors.CredentialsRejected
+    return errors.PermissionDenied
+
+
 def _kind(status: int, said: Mapping[str, Any]) -> type[errors.GeminiError]:
     """FAILED_PRECONDITION blames the job's state here, for instance of one that has ended."""
-    if status in (401, 403) or (status == 400 and _blames_key(said)):
+    if status == 401 or (status == 400 and _blames_key(said)):
         return errors.CredentialsRejected
+    if status == 403:
+        about_key = _denied_kind(said) is errors.CredentialsRejected
+        return errors.CredentialsRejected if about_key else errors.PermissionDenied
     kinds = {
         400: errors.Rejected,
         404: errors.NotFound,
@@ -125,14 +172,29 @@ def _kind(status: int, said: Mapping[str, Any]) -> type[errors.GeminiError]:
 
 def _blames_key(said: Mapping[str, Any]) -> bool:
     """Google answers a bad key with 400 and the reason in `google.rpc.ErrorInfo`."""
-    if any(str(item.get("reason", "")).startswith("API_KEY_") for item in _details(said)):
+    if any(reason.startswith("API_KEY_") for reason in _reasons(said)):
         return True
     return bool(_KEY_TROUBLE.search(str(said.get("message", ""))[:1024]))
 
 
-def _precondition(said: Mapping[str, Any]) -> bool:
-    """For a create: the project has no billing, or its region is not served."""
-    return said.get("status") == "FAILED_PRECONDITION"
+def _reasons(said: Mapping[str, Any]) -> list[str]:
+    """The reasons of Google's own `google.rpc.ErrorInfo`."""
+    return [
+        str(item["reason"])
+        for item in _details(said)
+        if "reason" in item
+        and str(item.get("domain") or "googleapis.com").endswith("googleapis.com")
+    ]
+
+
+def _about_a_file(said: Mapping[str, Any]) -> bool:
+    named = _FILE_NAME.search(str(said.get("message", ""))[:1024])
+    return bool(named or _FILE.search(_words(said)))
+
+
+def _words(said: Mapping[str, Any]) -> str:
+    """What Google's text says, without the names in it."""
+    return _NAMES.sub("", str(said.get("message", ""))[:1024])
 
 
 def _wait(headers: Mapping[str, str], said: Mapping[str, Any]) -> float | None:

@@ -29,6 +29,14 @@ class CredentialsRejected(GeminiError):
     """The API key, or its project, may not do this; another key may."""
 
 
+class PermissionDenied(CredentialsRejected):
+    """The API key may not do what this request asks; nothing is said against the key itself."""
+
+
+class FileMissing(GeminiError):
+    """A create names a file that the API key cannot read, or not yet; nothing was created."""
+
+
 class NotFound(GeminiError):
     """What the call names does not exist for this key."""
 

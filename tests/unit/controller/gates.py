@@ -2,7 +2,10 @@
 
 import random
 from datetime import timedelta
+from functools import partial
 from typing import Any
+
+from pydantic import SecretStr
 
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.gate.gate import Answer, Gate
@@ -10,6 +13,7 @@ from gemini_operator.controller.gate.places import Places
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.queue import Wakes
 from gemini_operator.controller.store import Store
+from gemini_operator.gemini.api_key import fingerprint
 from tests.unit.controller.builders import NOW, a_job, an_attempt, time
 from tests.unit.controller.clocks import ManualClock
 
@@ -23,6 +27,11 @@ def api_key(job: Job) -> KeyRef:
 
 def a_gate(clock: Clock, queue: Wakes, *, limit: int = 100, places: Places | None = None) -> Gate:
     return Gate(clock, places or Places(api_key), queue, limit=limit, rng=random.Random(0))
+
+
+def named(group: str, uid: str) -> str:
+    """What the status of the job `uid` says of the key of `group`."""
+    return fingerprint(SecretStr(group), uid)
 
 
 class Woken:
@@ -60,13 +69,23 @@ class Entrance:
         self.places = Places(api_key)
         self.store = Store(self.places.changed)
         self.gate = Gate(self.clock, self.places, self.queue, limit=limit, rng=random.Random(seed))
+        self.asked: dict[Key, str] = {}
         self._version = 100
 
-    def put(self, name: str, age: int = 0, status: Any = None, **spec: Any) -> Key:
-        """A job `namespace/name` that came `age` seconds after the first; a new version if known."""
+    def put(
+        self, name: str, age: int = 0, status: Any = None, *, group: str = GROUP, **spec: Any
+    ) -> Key:
+        """
+        A job `namespace/name` that came `age` seconds after the first; a new version if known.
+
+        What is open was created with the key of `group`.
+        """
         namespace, name = name.rpartition("/")[::2]
         namespace = namespace or "team-a"
         self._version += 1
+        if status and "attempt" in status:
+            recorded = named(group, f"uid-of-{namespace}-{name}")
+            status = {**status, "attempt": {**status["attempt"], "apiKeyFingerprint": recorded}}
         job = a_job(
             spec=spec,
             status=status,
@@ -85,7 +104,12 @@ class Entrance:
         return job
 
     def ask(self, key: Key, group: str = GROUP) -> Answer:
-        return self.gate.ask(self.job(key), group)
+        self.asked[key] = group
+        return self.gate.ask(self.job(key), group, partial(named, group))
+
+    def learn(self, key: Key, group: str) -> None:
+        """The Secret of this job holds the key of `group` now."""
+        self.gate.learn(api_key(self.job(key)), group, partial(named, group))
 
     def asks_to_go(self, *keys: Key, group: str = GROUP) -> list[Key]:
         """Who of them is told to go, asking in this order."""
@@ -110,7 +134,7 @@ class Entrance:
         known = self.job(key)
         age = int((known.created - NOW).total_seconds())
         spec = known.spec.model_dump(by_alias=True, exclude_none=True, mode="json")
-        self.put("/".join(key), age, status, **spec)
+        self.put("/".join(key), age, status, group=self.asked.get(key, GROUP), **spec)
 
     def write_ahead(self, key: Key) -> None:
         self.write(key, state="Submitting", attempt=an_attempt())

@@ -14,6 +14,17 @@ KEY = "unusual-key-0123456789abcdef"
 INVALID_KEY = [
     {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"},
 ]
+DISABLED = [
+    {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "SERVICE_DISABLED",
+        "domain": "googleapis.com",
+    },
+]
+
+
+def info(reason: str, domain: str = "googleapis.com") -> list[dict[str, str]]:
+    return [{**DISABLED[0], "reason": reason, "domain": domain}]
 
 
 def answer(
@@ -34,7 +45,8 @@ CREATE = [
     (answer(400, "INVALID_ARGUMENT", "API key expired."), "CredentialsRejected"),
     (answer(400, "FAILED_PRECONDITION", "User location is not supported"), "CredentialsRejected"),
     (answer(401, "UNAUTHENTICATED"), "CredentialsRejected"),
-    (answer(403, "PERMISSION_DENIED"), "CredentialsRejected"),
+    (answer(403, "PERMISSION_DENIED"), "PermissionDenied"),
+    (answer(403, "PERMISSION_DENIED", "no", DISABLED), "CredentialsRejected"),
     (answer(400, "INVALID_ARGUMENT", "unknown field"), "Rejected"),
     (answer(404, "NOT_FOUND", "model is not found"), "Rejected"),
     (answer(413), "Rejected"),
@@ -62,6 +74,67 @@ def test_p10_a_create_that_is_not_surely_refused_is_ambiguous(
     assert error.status == given_answer.status
 
 
+NO_ACCESS = "You do not have permission to access "
+ABOUT_THE_KEY = [
+    ("PERMISSION_DENIED", "The caller does not have permission", DISABLED),
+    ("PERMISSION_DENIED", "Requests from this referrer are blocked.", info("API_KEY_BLOCKED")),
+    ("PERMISSION_DENIED", "Suspended.", info("CONSUMER_SUSPENDED")),
+    ("PERMISSION_DENIED", "No.", info("BILLING_DISABLED")),
+    ("PERMISSION_DENIED", f"{NO_ACCESS}the File x.", info("CONSUMER_INVALID")),
+    ("PERMISSION_DENIED", "Your API key was reported as leaked. Use another one.", None),
+    ("PERMISSION_DENIED", "Your project has been denied access. Contact support.", None),
+    (
+        "PERMISSION_DENIED",
+        "Method doesn't allow unregistered callers (callers without established identity).",
+        None,
+    ),
+    (
+        "PERMISSION_DENIED",
+        (
+            "Generative Language API has not been used in project 12 before or it is disabled. "
+            "Enable it by visiting https://console.example/apis/api/x/overview?project=12"
+        ),
+        None,
+    ),
+    ("FAILED_PRECONDITION", "User location is not supported for the API use.", None),
+    ("FAILED_PRECONDITION", "Please enable billing on your project.", None),
+]
+ABOUT_A_FILE = [
+    ("PERMISSION_DENIED", f"{NO_ACCESS}the File abc-123 or it may not exist.", None),
+    ("PERMISSION_DENIED", f"{NO_ACCESS}the File api-key-project or it may not exist.", None),
+    ("PERMISSION_DENIED", f"{NO_ACCESS}files/abc-123.", info("RESOURCE_NOT_YOURS")),
+    ("PERMISSION_DENIED", f"{NO_ACCESS}https://g.example/v1beta/files/abc-123", None),
+    ("FAILED_PRECONDITION", "The File abc is not in an ACTIVE state.", None),
+    ("NOT_FOUND", "File files/abc-123 not found.", None),
+]
+ABOUT_ANOTHER_THING = [
+    ("PERMISSION_DENIED", "The caller does not have permission", None),
+    ("PERMISSION_DENIED", f"{NO_ACCESS}tuned model tunedModels/billing-project.", None),
+    ("PERMISSION_DENIED", "Your project has no access to model gemini-9.", None),
+    ("PERMISSION_DENIED", f"{NO_ACCESS}cachedContents/api-key.", None),
+    ("PERMISSION_DENIED", "Denied on resource 'api key of the project'.", None),
+    ("PERMISSION_DENIED", "Your API key may not.", info("IAM_PERMISSION_DENIED")),
+    ("PERMISSION_DENIED", "No.", info("API_KEY_INVALID", "tenant.example")),
+    ("FAILED_PRECONDITION", "The model is not ready.", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "details", "kind"),
+    [
+        *((*words, errors.CredentialsRejected) for words in ABOUT_THE_KEY),
+        *((*words, errors.FileMissing) for words in ABOUT_A_FILE),
+        *((*words, errors.PermissionDenied) for words in ABOUT_ANOTHER_THING),
+    ],
+)
+def test_p10_a_denied_create_concerns_all_of_the_key_only_if_google_speaks_of_the_key(
+    status: str, message: str, details: Any, kind: type[errors.GeminiError]
+) -> None:
+    code = {"PERMISSION_DENIED": 403, "FAILED_PRECONDITION": 400, "NOT_FOUND": 404}[status]
+    given_answer = answer(code, status, message, details)
+    assert type(classify.of_answer(given_answer, call="batches.create", creating=True)) is kind
+
+
 @given(st.integers(100, 599), st.binary(max_size=50))
 def test_p10_only_the_statuses_of_the_table_say_that_nothing_was_created(
     status: int, body: bytes
@@ -76,7 +149,9 @@ def test_p10_only_the_statuses_of_the_table_say_that_nothing_was_created(
     [
         (answer(400, "INVALID_ARGUMENT", "x", INVALID_KEY), "CredentialsRejected"),
         (answer(401, "UNAUTHENTICATED"), "CredentialsRejected"),
-        (answer(403, "PERMISSION_DENIED"), "CredentialsRejected"),
+        (answer(403, "PERMISSION_DENIED"), "PermissionDenied"),
+        (answer(403, "PERMISSION_DENIED", "The file files/a."), "PermissionDenied"),
+        (answer(403, "PERMISSION_DENIED", "no", DISABLED), "CredentialsRejected"),
         (answer(400, "INVALID_ARGUMENT"), "Rejected"),
         (answer(400, "FAILED_PRECONDITION", "the batch has ended"), "Rejected"),
         (answer(404, "NOT_FOUND"), "NotFound"),

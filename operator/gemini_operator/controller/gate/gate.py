@@ -4,7 +4,6 @@ A job that waits has no timer and costs nothing: it is called when a place is fr
 the place is kept until the job's write-ahead shows it, or until the job leaves (rule P23).
 """
 
-import math
 import random
 from collections.abc import Iterable
 from enum import Enum, auto
@@ -14,11 +13,10 @@ from gemini_operator.api.names import normalise_model
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.gate.backoff import Backoff
-from gemini_operator.controller.gate.groups import Group, Groups
+from gemini_operator.controller.gate.groups import Fingerprint, Group, Groups
 from gemini_operator.controller.gate.lines import Line
-from gemini_operator.controller.gate.places import Places
-from gemini_operator.controller.gate.refusals import Refusals
-from gemini_operator.controller.gate.standing import Standing, Standings, State
+from gemini_operator.controller.gate.places import OpenBatch, Places
+from gemini_operator.controller.gate.standing import UNSENT, Standing, Standings, State
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.queue import Wakes
 from gemini_operator.telemetry.logs import get_logger
@@ -32,6 +30,7 @@ class Answer(Enum):
     GO = auto()
     FULL = auto()
     THROTTLED = auto()
+    REFUSED = auto()
 
 
 class Gate:
@@ -60,8 +59,7 @@ class Gate:
         self._queue = queue
         self._limit = limit
         self._backoff = Backoff(rng)
-        self.refusals = Refusals(clock, self._backoff)
-        self._groups = Groups(places)
+        self._groups = Groups()
         self._standings = Standings()
         places.tell(self)
 
@@ -72,38 +70,39 @@ class Gate:
 
     # What jobs ask and tell
 
-    def ask(self, job: Job, group: str) -> Answer:
+    def ask(self, job: Job, group: str, fingerprint: Fingerprint | None = None) -> Answer:
         """Whether `job`, whose key is of `group`, may write ahead now; else it waits from now on."""
-        self.learn(self._places.api_key(job), group)
-        asking = self._enter(job)
-        known = self._group(asking)
+        ref = self._places.api_key(job)
+        self.learn(ref, group, fingerprint)
+        known = self._known(ref)
+        asking = self._enter(job, known)
         if asking.keeps and known.total > self._limit:
-            # The place that is kept for it was one of another key.
-            asking.become(known, State.WAITING)
+            # Since it was called an adopted batch has taken the last place.
+            asking.release()
+            asking.become(State.WAITING)
         if not asking.keeps:
             self._advance(known, asking=job.key)
         if asking.keeps:
-            asking.become(known, State.GOING)
+            asking.become(State.GOING)
             return Answer.GO
-        line = known.lines.get(asking.model)
-        if line is None:
-            return Answer.FULL
-        self._alarm(known, line, asking=job.key)
-        return Answer.THROTTLED
+        lines = known.closed(asking.model)
+        for line in lines:
+            self._alarm(known, line, asking=job.key)
+        if known.refusal is not None:
+            return Answer.REFUSED
+        return Answer.THROTTLED if lines else Answer.FULL
 
     def leave(self, key: Key) -> None:
         """The job wants nothing, or no longer what it wanted; whoever is next may go."""
         one = self._standings.pop(key)
         if one is None:
             return
-        group = self._group(one)
-        one.become(group, State.OUT)
-        line = group.lines.get(one.model)
-        if line is not None:
-            line.release(key)
+        group = one.group
+        one.move(group)
+        for line in group.closed(one.model):
             self._alarm(group, line)
         self._advance(group)
-        group.drop_idle(one.model, self._clock.monotonic())
+        group.drop_idle(self._clock.monotonic())
         self._forget(one.ref)
 
     def throttled(self, group: str, job: Job, retry_after: float | None) -> float:
@@ -112,49 +111,41 @@ class Gate:
         if known is None:
             # Nobody uses this key any more.
             return self._backoff.seconds(1, retry_after)
+        self._accept(known)
         line = self._line(known, normalise_model(job.spec.model))
-        self._call_back(known, line)
-        delay = self._backoff.seconds(line.failures + 1, retry_after)
-        line.close(self._clock.monotonic() + delay)
-        one = self._standings.get(job.key)
-        if one is not None:
-            one.become(self._group(one), State.WAITING)
-            if self._group(one) is known:
-                line.blame(one.turn)
-        self._alarm(known, line)
-        self._advance(known)
-        return delay
+        return self._close(known, line, job, retry_after)
+
+    def refused(self, group: str, job: Job) -> None:
+        """Google refused the key itself: all of it wait, then one tries alone."""
+        known = self._groups.named(group)
+        if known is None:
+            self.leave(job.key)
+            return
+        self._close(known, self._refusal(known), job, None)
 
     def passed(self, group: str, job: Job) -> None:
         """A create was neither throttled nor refused for its key: everybody may go."""
-        self.refusals.end(group)
         known = self._groups.named(group)
         if known is not None:
+            self._accept(known)
             known.reopen(normalise_model(job.spec.model))
         self.leave(job.key)
         if known is not None:
             self._advance(known)
 
-    def refused(self, group: str, job: Job, message: str) -> None:
-        """Google refused the key itself: nobody is called until its back-off ends."""
-        self.refusals.add(group, message)
-        self.leave(job.key)
-
     # What is learnt otherwise
 
-    def learn(self, ref: KeyRef, group: str) -> None:
-        """The Secret `ref` holds the key of `group`; what waits and what is open goes along."""
+    def learn(self, ref: KeyRef, group: str, fingerprint: Fingerprint | None = None) -> None:
+        """The Secret `ref` holds the key of `group` now; whoever waits goes along."""
         old = self._groups.of(ref)
         if old is not None and old.name == group:
             return
-        moving = self._standings.of(ref)
-        states = [one.state for one in moving]
-        for one in moving:
-            self._release(one)
-            one.become(self._group(one), State.OUT)
-        new = self._groups.move(ref, group)
-        for one, state in zip(moving, states, strict=True):
-            one.become(new, State.WAITING if state is State.CALLED else state)
+        new = self._groups.move(ref, group, fingerprint)
+        for one in self._standings.of(ref):
+            # What is on its way is sent with the old key.
+            if one.state in UNSENT:
+                one.move(new)
+                one.become(State.WAITING)
         self._refresh(new)
         if old is not None:
             self._refresh(old)
@@ -168,7 +159,7 @@ class Gate:
             said = find(job.status.conditions, SUBMITTED)
             if said is not None and said.reason == Reason.QUOTA_EXCEEDED:
                 self._line(group, normalise_model(job.spec.model))
-            self._enter(job)
+            self._enter(job, group)
         for group in self._groups:
             self._refresh(group)
 
@@ -186,28 +177,23 @@ class Gate:
         for group in self._groups:
             self._refresh(group)
             self._groups.drop_idle(group)
-        self.refusals.tidy()
 
     # What the store tells
 
-    def taken(self, ref: KeyRef, key: Key) -> None:
+    def taken(self, batch: OpenBatch) -> None:
         """A job's attempt is written down: the place that was kept for it is held now."""
-        group = self._groups.of(ref)
-        if group is None:
-            return
-        group.hold(ref.namespace, 1)
-        one = self._standings.get(key)
+        self._groups.take(batch)
+        one = self._standings.get(batch.key)
         if one is not None:
-            one.become(group, State.SENT)
+            one.become(State.SENT)
 
-    def freed(self, ref: KeyRef) -> None:
+    def freed(self, batch: OpenBatch) -> None:
         """A job has ended, or its attempt has: its place is for the next."""
-        group = self._groups.of(ref)
-        if group is None:
-            return
-        group.hold(ref.namespace, -1)
-        self._advance(group)
-        self._forget(ref)
+        group = self._groups.free(batch)
+        if group is not None:
+            self._advance(group)
+            self._groups.drop_idle(group)
+        self._forget(batch.ref)
 
     def gone(self, key: Key) -> None:
         """An object is gone: it waits no more."""
@@ -215,57 +201,76 @@ class Gate:
 
     # Inside
 
-    def _group(self, one: Standing) -> Group:
-        group = self._groups.of(one.ref)
+    def _known(self, ref: KeyRef) -> Group:
+        group = self._groups.of(ref)
         if group is None:
             raise AssertionError("a job stands at the gate of a key that nobody knows")
         return group
 
-    def _enter(self, job: Job) -> Standing:
-        one = self._standings.enter(job, self._places.api_key(job))
+    def _enter(self, job: Job, group: Group) -> Standing:
+        one = self._standings.enter(job, self._places.api_key(job), group)
+        if one.group is not group:
+            # It was on its way with the key before, and comes back.
+            old = one.group
+            one.move(group)
+            self._refresh(old)
         if one.state in (State.OUT, State.SENT):
-            one.become(self._group(one), State.WAITING)
+            one.become(State.WAITING)
         return one
 
     def _line(self, group: Group, model: str) -> Line:
         """The line of a throttled model; with the first 429 all who want that model wait there."""
-        line = group.lines.get(model)
-        if line is None:
-            everybody = (one for ref in group.refs for one in self._standings.of(ref))
-            there = (State.WAITING, State.CALLED)
-            moved = [one for one in everybody if one.model == model and one.state in there]
-            for one in moved:
-                one.become(group, State.OUT)
-            line = group.lines[model] = Line()
-            for one in moved:
-                one.become(group, State.WAITING)
-        return line
+        if model not in group.lines:
+            with self._standings.moving(group, model):
+                group.lines[model] = Line()
+        return group.lines[model]
 
-    def _call_back(self, group: Group, line: Line) -> None:
-        """A late 429 while the head is to try: it waits again, unless it is on its way."""
+    def _refusal(self, group: Group) -> Line:
+        """The line of a refused key, where all who have that key wait."""
+        if group.refusal is None:
+            with self._standings.moving(group):
+                group.refusal = Line(tries=1)
+        return group.refusal
+
+    def _accept(self, group: Group) -> None:
+        """Google knows the key: whoever waited for that waits as before."""
+        if group.refusal is not None:
+            with self._standings.moving(group):
+                group.refusal = None
+
+    def _close(self, group: Group, line: Line, job: Job, at_least: float | None) -> float:
+        """Google said no to `job`, which waits again; returns the seconds until the line opens."""
+        now = self._clock.monotonic()
+        self._call_back(line)
+        line.close(now, self._backoff, at_least)
+        one = self._standings.get(job.key)
+        if one is not None:
+            one.move(self._known(one.ref))
+            one.become(State.WAITING)
+            if one.group is group:
+                line.blame(one.turn)
+            else:
+                self._advance(one.group)
+        self._alarm(group, line)
+        self._advance(group)
+        return line.opens - now
+
+    def _call_back(self, line: Line) -> None:
+        """A late "no" while the head is to try: it waits again, unless it is on its way."""
         probing = self._standings.get(line.probing)
         if probing is not None and probing.state is State.CALLED:
-            probing.become(group, State.WAITING)
-
-    def _release(self, one: Standing) -> None:
-        line = self._group(one).lines.get(one.model)
-        if line is not None:
-            line.release(one.key)
+            probing.become(State.WAITING)
 
     def _advance(self, group: Group, asking: Key | None = None) -> None:
         """Call the best while there are places; who is asking needs no pass."""
         now = self._clock.monotonic()
-        refusal = self.refusals.of(group.name)
-        if refusal is not None:
-            first = group.best(math.inf)
-            if first is not None:
-                self._queue.add_after(first, refusal.until - now)
-            return
         while group.total < self._limit and (key := group.best(now)) is not None:
+            if self._groups.settle():
+                continue
             called = self._standings[key]
-            called.become(group, State.CALLED)
-            if called.model in group.lines:
-                group.lines[called.model].probing = key
+            called.become(State.CALLED)
+            for line in group.closed(called.model):
+                line.probing = key
             if key != asking:
                 self._queue.add(key)
 
@@ -280,9 +285,10 @@ class Gate:
             self._queue.add_after(head, line.opens - now)
 
     def _refresh(self, group: Group) -> None:
-        for model, line in tuple(group.lines.items()):
-            self._alarm(group, line)
-            group.drop_idle(model, self._clock.monotonic())
+        group.drop_idle(self._clock.monotonic())
+        for line in (*group.lines.values(), group.refusal):
+            if line is not None:
+                self._alarm(group, line)
         self._advance(group)
 
     def _forget(self, ref: KeyRef) -> None:

@@ -24,7 +24,7 @@ class Claim(NamedTuple):
     turn: Turn
 
 
-class _Oldest:
+class Oldest:
     """The waiting jobs of one namespace; who has left is passed over when its turn comes."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Lanes:
     """Waiting jobs, in a lane for each namespace."""
 
     def __init__(self) -> None:
-        self._namespaces: dict[str, _Oldest] = {}
+        self._namespaces: dict[str, Oldest] = {}
 
     def __bool__(self) -> bool:
         return bool(self._namespaces)
@@ -62,7 +62,7 @@ class Lanes:
         return (turn for oldest in self._namespaces.values() for turn in tuple(oldest.here))
 
     def add(self, turn: Turn) -> None:
-        self._namespaces.setdefault(turn.key.namespace, _Oldest()).add(turn)
+        self._namespaces.setdefault(turn.key.namespace, Oldest()).add(turn)
 
     def discard(self, turn: Turn) -> None:
         oldest = self._namespaces.get(turn.key.namespace)

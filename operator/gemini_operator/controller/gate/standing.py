@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -25,6 +26,7 @@ class State(Enum):
 
 
 KEPT = (State.CALLED, State.GOING)
+UNSENT = (State.WAITING, State.CALLED)
 
 
 @dataclass
@@ -34,12 +36,14 @@ class Standing:
 
     Args:
         ref: where its key comes from.
+        group: the key that it waits for, or that its create is sent with.
         model: normalised.
         turn: its order in the line.
         late: it was called and has been reminded once.
     """
 
     ref: KeyRef
+    group: Group
     model: str
     turn: Turn
     state: State = State.OUT
@@ -54,15 +58,26 @@ class Standing:
         """Whether a place is kept for it that no status shows yet."""
         return self.state in KEPT
 
-    def become(self, group: Group, state: State) -> None:
-        """Change its state, and what `group` counts with it."""
-        group.discard(self.model, self.turn)
+    def become(self, state: State) -> None:
+        """Change its state, and what its key counts with it."""
+        self.group.discard(self.model, self.turn)
         kept = (state in KEPT) - self.keeps
         if kept:
-            group.hold(self.ref.namespace, kept)
+            self.group.hold(self.ref.namespace, kept)
         if state is State.WAITING:
-            group.add(self.model, self.turn)
+            self.group.add(self.model, self.turn)
         self.state, self.late = state, False
+
+    def release(self) -> None:
+        """It tries no more on behalf of others."""
+        for line in self.group.closed(self.model):
+            line.release(self.key)
+
+    def move(self, group: Group) -> None:
+        """Its key is another one: it stands outside there."""
+        self.release()
+        self.become(State.OUT)
+        self.group = group
 
 
 class Standings:
@@ -85,11 +100,23 @@ class Standings:
         """Those whose key is in the Secret `ref`."""
         return tuple(self._by_ref.get(ref, {}).values())
 
-    def enter(self, job: Job, ref: KeyRef) -> Standing:
-        """The standing of `job`, who is out if it is new."""
+    @contextmanager
+    def moving(self, group: Group, model: str | None = None) -> Iterator[None]:
+        """Who waits for the key, or the key and model, waits in another line after this."""
+        everybody = (one for ref in group.refs for one in self.of(ref))
+        moved = [one for one in everybody if one.group is group and one.state in UNSENT]
+        moved = [one for one in moved if model in (None, one.model)]
+        for one in moved:
+            one.become(State.OUT)
+        yield
+        for one in moved:
+            one.become(State.WAITING)
+
+    def enter(self, job: Job, ref: KeyRef, group: Group) -> Standing:
+        """The standing of `job`, which is out, at the key `group`, if it is new."""
         one = self._all.get(job.key)
         if one is None:
-            one = Standing(ref, normalise_model(job.spec.model), Turn(job.created, job.key))
+            one = Standing(ref, group, normalise_model(job.spec.model), Turn(job.created, job.key))
             self._all[job.key] = self._by_ref[ref][job.key] = one
         return one
 

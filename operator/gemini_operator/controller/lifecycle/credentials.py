@@ -25,23 +25,57 @@ HEALED_BY_A_TURN = frozenset({Reason.CREDENTIALS_MISSING, Reason.SCHEMA_OUTDATED
 ENDED_BY_A_PERSON = frozenset({Reason.AMBIGUOUS_SUBMISSION, Reason.NOT_SUPPORTED_YET})
 
 
-def stalled(view: View, reason: Reason, detail: str, seconds: float | None = None) -> Write:
+# What a job says whose key was refused to another job: Google's words may name what is not its own.
+INHERITED = (
+    "Another job with the same key was told so. Until Google takes the key again the jobs that have "
+    "it try in turn."
+)
+
+# Nothing is said against the key: the others go on.
+NOT_PERMITTED = (
+    "Google does not let this API key do what the job asks; other jobs with the key are not "
+    "concerned. Permit it at Google, or create the job anew with what the key may use; otherwise the "
+    "job is tried again by itself."
+)
+FILE_MISSING = (
+    "A file of the input is not there for this API key: upload it, or wait until Google has "
+    "processed it; the job goes on by itself."
+)
+
+
+def stalled(
+    view: View,
+    reason: Reason,
+    detail: str,
+    seconds: float | None = None,
+    *,
+    message: str | None = None,
+) -> Write:
     """
     Say what is missing or refused; look again in `seconds`, or with the job's back-off.
 
-    A job that has ended is never stalled: what is left to do for it is only tried again.
+    `message` replaces what the reason says by itself. A job that has ended is never stalled: what is left to do for it is only tried again.
     """
     if view.job.finished:
         return Write(view.status, (), seconds, seconds is None)
-    message = reason.explain(detail)
+    message = message or reason.explain(detail)
     status = view.condition(view.status, STALLED, True, reason, message)
     if status.state is None:
         status = view.revise(status, state="Queued")
+    notices = () if _said(view, reason) else (Notice(reason, message, warning=True),)
+    return Write(status, notices, seconds, seconds is None)
+
+
+def _said(view: View, reason: Reason) -> bool:
     known = find(view.status.conditions, STALLED)
-    said = known is not None and known.status == "True" and known.reason == reason
-    return Write(
-        status, () if said else (Notice(reason, message, warning=True),), seconds, seconds is None
-    )
+    return known is not None and known.status == "True" and known.reason == reason
+
+
+def inherited(view: View, seconds: float) -> Write:
+    """Say that the key was refused to another job; what Google has said to this one stays."""
+    if _said(view, Reason.CREDENTIALS_REJECTED):
+        return Write(view.status, seconds=seconds)
+    return stalled(view, Reason.CREDENTIALS_REJECTED, INHERITED, seconds)
 
 
 def healed(status: Status) -> Status:
@@ -57,9 +91,16 @@ def healed(status: Status) -> Status:
 
 
 def with_key(status: Status) -> Status:
-    """`status` of a job that waits for its turn, which may be long: its key is there."""
+    """
+    `status` of a job that waits for its turn, which may be long: its key is there.
+
+    Nor is it refused to others any more; what Google has said to the job itself stays.
+    """
     condition = find(status.conditions, STALLED)
-    if condition is None or condition.reason not in HEALED_BY_A_TURN:
+    if condition is None:
+        return status
+    inherits = condition.message == Reason.CREDENTIALS_REJECTED.explain(INHERITED)
+    if condition.reason not in HEALED_BY_A_TURN and not inherits:
         return status
     return status.model_copy(
         update={"conditions": tuple(without_condition(status.conditions, STALLED))}

@@ -7,7 +7,14 @@ from gemini_operator.api.conditions import FAILED, SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, Requests, Status
 from gemini_operator.controller.lifecycle import stuck
-from gemini_operator.controller.lifecycle.credentials import ended, healed, stalled, with_key
+from gemini_operator.controller.lifecycle.credentials import (
+    FILE_MISSING,
+    NOT_PERMITTED,
+    ended,
+    healed,
+    stalled,
+    with_key,
+)
 from gemini_operator.controller.lifecycle.retirement import CLEARED
 from gemini_operator.controller.lifecycle.view import Decision, Notice, Submit, View, Write
 from gemini_operator.gemini import errors
@@ -103,15 +110,31 @@ def decide_refused(view: View) -> Decision | None:
         case errors.Throttled():
             write = queued(view, Reason.QUOTA_EXCEEDED, str(error), seconds)
             return replace(write, status=healed(write.status))
+        case errors.FileMissing():
+            return _stalled(
+                view, Reason.INPUT_MISSING, f"{FILE_MISSING} {_file(view)}{error}", seconds
+            )
+        case errors.PermissionDenied():
+            return _stalled(view, Reason.CREDENTIALS_REJECTED, f"{NOT_PERMITTED} {error}", seconds)
         case errors.CredentialsRejected():
             reason = Reason.CREDENTIALS_REJECTED
-            status = view.condition(without_attempt(view), SUBMITTED, False, reason)
-            cleared = replace(view, job=replace(view.job, status=status))
-            return stalled(cleared, reason, str(error), seconds)
+            return _stalled(view, reason, reason.explain(error), seconds)
         case errors.NotSent():
             return Write(without_attempt(view), retry=True)
         case _:
             return failed(view, Reason.INVALID_REQUEST, str(error))
+
+
+def _file(view: View) -> str:
+    named = view.job.spec.input.file_name if view.job.spec.input else None
+    return f"The input is {named}. " if named else ""
+
+
+def _stalled(view: View, reason: Reason, message: str, seconds: float) -> Write:
+    """The job has no attempt any more, and waits until what was refused is put right."""
+    status = view.condition(without_attempt(view), SUBMITTED, False, reason, message)
+    cleared = replace(view, job=replace(view.job, status=status))
+    return stalled(cleared, reason, "", seconds, message=message)
 
 
 def failed(

@@ -14,6 +14,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.facts import Refusal
+from gemini_operator.controller.gate.backoff import Backoff
 from gemini_operator.controller.gate.gate import Answer, Gate
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import credentials, submission
@@ -32,6 +33,8 @@ from gemini_operator.telemetry.logs import get_logger
 # Seconds between the write-ahead's answer and the create, at most (rule P8).
 SEND_WITHIN = 5.0
 UNSENT_RETRY = 5.0
+# Seconds between the creates of a job that Google refuses for what it asks, at most.
+OWN_RETRY = 60.0
 DISPLAY_LIMIT = 128
 
 # What the status of a waiting job says; the gate wakes it, no timer does.
@@ -41,6 +44,7 @@ UNTIL_CALLED = math.inf
 # Answers that say that nothing was created; whatever else a create ends in is unknown (rule P10).
 DEFINITE = (
     errors.CredentialsRejected,
+    errors.FileMissing,
     errors.NotFound,
     errors.NotSent,
     errors.Rejected,
@@ -51,6 +55,14 @@ UID_KEY = "gemini-operator.io/uid"
 ATTEMPT_KEY = "gemini-operator.io/attempt"
 
 log = get_logger(__name__)
+
+
+def of_input(error: errors.GeminiError, batch_input: BatchInput) -> errors.GeminiError:
+    """A 404 that names no model is about the file, where the input is one; that may still come."""
+    not_found = isinstance(error, errors.Rejected) and error.status == 404
+    if batch_input.file_name is None or not not_found or "model" in str(error).lower():
+        return error
+    return errors.FileMissing(str(error), status=error.status)
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,7 @@ class Submitter:
         self._addresses = addresses
         self._clock = clock
         self._refused_retry = refused_retry
+        self._own = Backoff()
 
     async def submit(self, view: View, number: int, credential: Credential) -> Write | Created:
         """
@@ -107,12 +120,10 @@ class Submitter:
         job = view.job
         # It may have gone while its key was read: nobody would take it from the gate again.
         self._writer.check(job)
-        refusal = self._gate.refusals.of(credential.group)
-        if refusal is not None:
-            self._gate.leave(job.key)
-            reason = Reason.CREDENTIALS_REJECTED
-            return credentials.stalled(view, reason, refusal.message, self._refused_retry)
-        answer = self._gate.ask(job, credential.group)
+        answer = self._gate.ask(job, credential.group, credential.fingerprint)
+        if answer is Answer.REFUSED:
+            # The gate calls it for its turn; the time is for another key in the Secret.
+            return credentials.inherited(view, self._refused_retry)
         if answer is not Answer.GO:
             return submission.queued(view, WAITS_FOR[answer], "", UNTIL_CALLED)
         # After `Stale` the next pass comes at once.
@@ -175,14 +186,17 @@ class Submitter:
 
         try:
             summary = await credential.client.batches.submit(request, may_send=in_time)
-        except errors.GeminiError as error:
+        except errors.GeminiError as raised:
+            error = of_input(raised, batch_input)
             self._log(job, error)
             if isinstance(error, DEFINITE):
-                seconds = self._back_off(job, credential, error)
-                view.facts.refusal = Refusal(attempt.id, error, seconds)
+                in_a_row = view.facts.refusal.in_a_row + 1 if view.facts.refusal else 1
+                seconds = self._back_off(job, credential, error, in_a_row)
+                view.facts.refusal = Refusal(attempt.id, error, seconds, in_a_row)
             else:
                 self._gate.leave(job.key)
             return Created(job, None)
+        view.facts.refusal = None
         self._gate.passed(credential.group, job)
         return Created(job, summary)
 
@@ -201,17 +215,25 @@ class Submitter:
             user_metadata={**(job.spec.user_metadata or {}), **own},
         )
 
-    def _back_off(self, job: Job, credential: Credential, error: errors.GeminiError) -> float:
-        """Let the key, or the key and model, wait; returns seconds until the job asks again."""
+    def _back_off(
+        self, job: Job, credential: Credential, error: errors.GeminiError, in_a_row: int
+    ) -> float:
+        """Let wait whom the answer concerns; returns seconds until the job asks again."""
         match error:
             case errors.Throttled():
                 return self._gate.throttled(credential.group, job, error.retry_after)
+            case errors.PermissionDenied() | errors.FileMissing():
+                # That is the job's own affair: neither good nor bad news for others of the key.
+                self._gate.leave(job.key)
+                return min(OWN_RETRY, self._own.seconds(in_a_row))
             case errors.CredentialsRejected():
-                self._gate.refused(credential.group, job, str(error))
+                self._gate.refused(credential.group, job)
                 return self._refused_retry
+            case errors.NotSent():
+                self._gate.leave(job.key)
             case _:
                 self._gate.passed(credential.group, job)
-                return UNSENT_RETRY
+        return UNSENT_RETRY
 
     def _log(self, job: Job, error: errors.GeminiError) -> None:
         log.warning(

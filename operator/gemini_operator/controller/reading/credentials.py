@@ -63,7 +63,8 @@ class Credentials:
         clients: makes Gemini clients.
         clock: ages the answers.
         ttl: seconds.
-        resolved: is told which Secret holds the key of which group, each time that one is used.
+        resolved: is told which Secret holds the key of which group, and how statuses name that key,
+            each time that one is used.
     """
 
     def __init__(
@@ -72,13 +73,13 @@ class Credentials:
         clients: GeminiClients,
         clock: Clock,
         ttl: float,
-        resolved: Callable[[KeyRef, str], None] | None = None,
+        resolved: Callable[[KeyRef, str, Callable[[str], str]], None] | None = None,
     ) -> None:
         self._kube = kube
         self._clients = clients
         self._clock = clock
         self._ttl = ttl
-        self._resolved = resolved or (lambda _ref, _group: None)
+        self._resolved = resolved or (lambda _ref, _group, _fingerprint: None)
         self._entries: OrderedDict[KeyRef, _Entry] = OrderedDict()
         self._reading: dict[KeyRef, asyncio.Lock] = {}
 
@@ -95,7 +96,7 @@ class Credentials:
             raise CredentialsProblem(entry.problem.reason, str(entry.problem))
         if entry.credential is None:
             raise AssertionError("an entry holds a credential or a problem")
-        self._resolved(ref, entry.credential.group)
+        self._resolved(ref, entry.credential.group, entry.credential.fingerprint)
         return entry.credential
 
     async def last_good(self, ref: KeyRef) -> Credential:

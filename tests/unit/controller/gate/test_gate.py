@@ -200,28 +200,13 @@ def test_p23_secrets_of_several_namespaces_with_one_key_share_its_places(
     assert entrance.asks_to_go(entrance.put("d/1"), group=OTHER_GROUP) == [Key("d", "1")]
 
 
-def test_p23_with_another_key_in_the_secret_what_is_open_counts_for_that_key(
-    entrance: Entrance,
-) -> None:
-    first, second, third, elsewhere = some(entrance, "a/1", "a/2", "a/3", "b/1")
-    for key in (first, second):
-        assert entrance.send(key)
-    assert entrance.ask(third) is Answer.FULL
-    assert entrance.ask(elsewhere) is Answer.FULL
-    entrance.gate.learn(api_key(entrance.job(first)), OTHER_GROUP)
-    assert entrance.queue.take() == [elsewhere], "the old key has free places now"
-    assert entrance.ask(third, OTHER_GROUP) is Answer.FULL, "and the new one has none"
-    entrance.end(first)
-    assert entrance.queue.take() == [third]
-
-
 def test_p23_whoever_waits_goes_along_with_the_secret(entrance: Entrance) -> None:
     """Its new key may have free places, and nobody asks on its behalf."""
     busy, waiting = some(entrance, "a/1", "a/2"), entrance.put("b/1", 3)
     for key in busy:
         assert entrance.send(key)
     assert entrance.ask(waiting) is Answer.FULL
-    entrance.gate.learn(api_key(entrance.job(waiting)), OTHER_GROUP)
+    entrance.learn(waiting, OTHER_GROUP)
     assert entrance.queue.take() == [waiting]
     assert entrance.ask(waiting, OTHER_GROUP) is Answer.GO
 
@@ -229,7 +214,7 @@ def test_p23_whoever_waits_goes_along_with_the_secret(entrance: Entrance) -> Non
 def test_p23_a_place_that_is_kept_moves_with_the_secret(entrance: Entrance) -> None:
     first, second = some(entrance, "a/1", "b/1")
     assert entrance.asks_to_go(first, second) == [first, second]
-    entrance.gate.learn(api_key(entrance.job(first)), OTHER_GROUP)
+    entrance.learn(first, OTHER_GROUP)
     assert entrance.asks_to_go(first, group=OTHER_GROUP) == [first]
     entrance.write_ahead(first)
     others = some(entrance, "c/1", "c/2")
@@ -241,7 +226,7 @@ def test_p23_a_call_for_one_key_is_none_for_another(told_to_go: bool) -> None:
     """Found by a history: the Secret got the key of a full line, and its job went all the same."""
     entrance = Entrance(limit=1)
     [first, moving] = some(entrance, "a/1", "b/1")
-    entrance.gate.learn(api_key(entrance.job(moving)), OTHER_GROUP)
+    entrance.learn(moving, OTHER_GROUP)
     entrance.gate.expect([entrance.job(moving)])
     assert entrance.queue.take() == [moving]
     assert not told_to_go or entrance.ask(moving, OTHER_GROUP) is Answer.GO
@@ -257,11 +242,11 @@ def test_p23_whoever_comes_along_takes_nobodys_place(entrance: Entrance) -> None
     moving = entrance.put("b/1", 9)
     for key in (first, second):
         assert entrance.send(key)
-    entrance.gate.learn(api_key(entrance.job(moving)), OTHER_GROUP)
+    entrance.learn(moving, OTHER_GROUP)
     entrance.gate.expect([entrance.job(moving), entrance.job(called)])
     entrance.end(first)
     assert entrance.queue.take() == [moving, called]
-    entrance.gate.learn(api_key(entrance.job(moving)), GROUP)
+    entrance.learn(moving, GROUP)
     assert entrance.asks_to_go(called, moving) == [called]
 
 
@@ -269,14 +254,14 @@ def test_p23_batches_that_were_open_before_the_start_hold_their_places(
     entrance: Entrance,
 ) -> None:
     open_ = entrance.put("a/1", 0, {"state": "Running", "attempt": an_attempt()})
-    entrance.gate.learn(api_key(entrance.job(open_)), GROUP)
+    entrance.learn(open_, GROUP)
     assert entrance.asks_to_go(*some(entrance, "b/1", "b/2")) == [Key("b", "1")]
 
 
 def test_p23_after_a_restart_a_younger_job_does_not_overtake_one_that_waited_before_it() -> None:
     entrance = Entrance(limit=1)
     old, young = some(entrance, "a/old", "a/young")
-    entrance.gate.learn(api_key(entrance.job(old)), GROUP)
+    entrance.learn(old, GROUP)
     entrance.gate.expect([entrance.job(young), entrance.job(old)])
     assert entrance.queue.take() == [old]
     assert entrance.ask(young) is Answer.FULL
@@ -286,7 +271,7 @@ def test_p23_after_a_restart_a_younger_job_does_not_overtake_one_that_waited_bef
 def test_p23_an_expected_job_that_does_not_ask_is_passed_over() -> None:
     entrance = Entrance(limit=1)
     old, young = some(entrance, "a/old", "a/young")
-    entrance.gate.learn(api_key(entrance.job(old)), GROUP)
+    entrance.learn(old, GROUP)
     entrance.gate.expect([entrance.job(young), entrance.job(old)])
     assert entrance.ask(young) is Answer.FULL
     entrance.queue.take()
@@ -309,7 +294,7 @@ def test_p23_what_is_open_counts_as_soon_as_its_secret_has_been_read() -> None:
         entrance.put(f"a/{n}", n, {"state": "Running", "attempt": an_attempt()}) for n in (1, 2)
     )
     entrance.store.remove(gone)
-    entrance.gate.learn(api_key(entrance.job(open_)), GROUP)
+    entrance.learn(open_, GROUP)
     waiting = entrance.put("b/1", 3)
     assert entrance.ask(waiting) is Answer.FULL
     entrance.end(open_)
@@ -320,7 +305,7 @@ def test_p23_more_open_batches_than_a_lowered_limit_allows_let_nobody_go() -> No
     entrance = Entrance(limit=1)
     running = {"state": "Running", "attempt": an_attempt()}
     open_ = [entrance.put(f"a/{n}", n, running) for n in range(3)]
-    entrance.gate.learn(api_key(entrance.job(open_[0])), GROUP)
+    entrance.learn(open_[0], GROUP)
     waiting = entrance.put("b/1", 5)
     assert entrance.ask(waiting) is Answer.FULL
     for key in open_[:2]:

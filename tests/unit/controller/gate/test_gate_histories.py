@@ -13,7 +13,7 @@ from gemini_operator.controller.gate.gate import Answer
 from gemini_operator.controller.gate.places import held_by
 from gemini_operator.controller.gate.roll_call import may_wait
 from gemini_operator.controller.job import Job, Key
-from tests.unit.controller.gates import GROUP, Entrance, api_key
+from tests.unit.controller.gates import GROUP, Entrance, named
 
 NAMESPACES = ("a", "b", "c")
 MODELS = ("gemini-2.5-flash", "gemini-2.5-pro")
@@ -32,7 +32,6 @@ class GateHistories(RuleBasedStateMachine):
         self.limit = limit
         self.entrance = Entrance(limit)
         self.group_of = dict(zip(NAMESPACES, groups, strict=True))
-        self.rotated = False
         self.begun = 0
         self.ready: list[Key] = []
         # Told to go, with the key that their pass has read; then: written ahead, no answer yet.
@@ -70,7 +69,6 @@ class GateHistories(RuleBasedStateMachine):
     @rule(namespace=st.sampled_from(NAMESPACES), group=GROUPS)
     def rotate(self, namespace: str, group: str) -> None:
         """The Secret has another key; nobody is told."""
-        self.rotated |= group != self.group_of[namespace]
         self.group_of[namespace] = group
 
     # Passes
@@ -92,11 +90,10 @@ class GateHistories(RuleBasedStateMachine):
             self.entrance.gate.leave(key)
             return
         group = self.group_of[key.namespace]
-        self.entrance.gate.learn(api_key(job), group)
-        if self.entrance.gate.refusals.of(group) is not None:
-            self.entrance.gate.leave(key)
+        answer = self.entrance.ask(key, group)
+        if answer is Answer.REFUSED:
             self.entrance.queue.add_after(key, REFUSED_RETRY)
-        elif self.entrance.ask(key, group) is Answer.GO:
+        elif answer is Answer.GO:
             known = self.entrance.gate._groups.named(group)
             assert known is not None
             assert known.total <= self.limit
@@ -142,7 +139,7 @@ class GateHistories(RuleBasedStateMachine):
     @rule(data=st.data())
     def refuse(self, data: st.DataObject) -> None:
         if key := self._choose(data, list(self.sent)):
-            self.entrance.gate.refused(self.sent.pop(key), self.entrance.job(key), "no")
+            self.entrance.gate.refused(self.sent.pop(key), self.entrance.job(key))
             self.entrance.clear(key)
             self.entrance.queue.add_after(key, REFUSED_RETRY)
 
@@ -162,7 +159,7 @@ class GateHistories(RuleBasedStateMachine):
             case "throttle":
                 self.entrance.gate.throttled(group, job, None)
             case _:
-                self.entrance.gate.refused(group, job, "no")
+                self.entrance.gate.refused(group, job)
 
     @rule(data=st.data(), how=st.sampled_from(["end", "give up"]))
     def end(self, data: st.DataObject, how: str) -> None:
@@ -185,13 +182,13 @@ class GateHistories(RuleBasedStateMachine):
         """Only what is stored survives; the new process sees it in any order."""
         stored = data.draw(st.permutations(list(self.entrance.store)), label="stored")
         old, self.entrance = self.entrance, Entrance(self.limit, clock=self.entrance.clock)
-        self.entrance._version = old._version
+        self.entrance._version, self.entrance.asked = old._version, old.asked
         for job in stored:
             self.entrance.store.put(job)
             self.entrance.queue.add(job.key)
         for job in stored:
             if held_by(job) or may_wait(job):
-                self.entrance.gate.learn(api_key(job), self.group_of[job.key.namespace])
+                self.entrance.learn(job.key, self.group_of[job.key.namespace])
         self.entrance.gate.expect(job for job in stored if may_wait(job))
         self.going, self.sent, self.orphans, self.ready = {}, {}, [], []
 
@@ -200,16 +197,18 @@ class GateHistories(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "entrance"))
     @invariant()
     def never_more_than_the_limit(self) -> None:
-        """With one key in each Secret; what another one brings along nobody can undo."""
-        for group in (GROUP, OTHER_GROUP) if not self.rotated else ():
+        """Whatever keys the Secrets hold meanwhile."""
+        for group in (GROUP, OTHER_GROUP):
             assert self._taken(group) <= self.limit
 
     @precondition(lambda self: hasattr(self, "entrance"))
     @invariant()
     def counts_what_the_store_shows(self) -> None:
         for group in self.entrance.gate._groups:
-            kept = sum(one.keeps and one.ref in group.refs for one in self.entrance.gate._standings)
-            assert group.total == kept + sum(self.entrance.places.count(r) for r in group.refs)
+            kept = sum(one.keeps and one.group is group for one in self.entrance.gate._standings)
+            assert kept <= group.total <= kept + len(self._created(group.name))
+            if not self.entrance.gate._groups._new:
+                assert group.total == kept + len(self._created(group.name))
             assert +group._held == group._held
             assert group._held.total() == group.total
 
@@ -250,9 +249,18 @@ class GateHistories(RuleBasedStateMachine):
 
     def _taken(self, group: str) -> int:
         """Places of a key that are held, or promised to a pass under way."""
-        mine = {n for n, its in self.group_of.items() if its == group}
-        keys = {key for key, job in self._jobs().items() if held_by(job)} | set(self.going)
-        return sum(key.namespace in mine for key in keys)
+        going = {key for key, its in self.going.items() if its == group}
+        return len(self._created(group) | going)
+
+    def _created(self, group: str) -> set[Key]:
+        """The jobs whose open batch was created with the key."""
+        held = {key: job for key, job in self._jobs().items() if held_by(job)}
+        return {
+            key
+            for key, job in held.items()
+            if job.status.attempt
+            and job.status.attempt.api_key_fingerprint == named(group, job.uid)
+        }
 
     def _choose(self, data: st.DataObject, keys: list[Key]) -> Key | None:
         return data.draw(st.sampled_from(sorted(keys)), label="job") if keys else None

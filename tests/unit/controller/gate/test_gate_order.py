@@ -8,7 +8,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 
 from gemini_operator.controller.gate.gate import Answer
 from gemini_operator.controller.job import Key
-from tests.unit.controller.gates import GROUP, Entrance, api_key
+from tests.unit.controller.gates import GROUP, Entrance
 
 NAMESPACES = ("a", "b", "c")
 LIMIT = 3
@@ -113,7 +113,7 @@ class GateOrder(RuleBasedStateMachine):
             self.entrance.store.put(job)
         self.entrance._version = max((job.version for job in stored), default=100)
         for job in stored:
-            self.entrance.gate.learn(api_key(job), GROUP)
+            self.entrance.learn(job.key, GROUP)
         self.entrance.gate.expect(job for job in stored if job.key in waiting)
         self.specified.waiting, self.specified.called = waiting, set()
         self.specified.call()

@@ -8,7 +8,7 @@ from gemini_operator.controller.gate.backoff import BASE, CAP
 from gemini_operator.controller.gate.gate import Answer
 from gemini_operator.controller.job import Key
 from tests.unit.controller.builders import a_condition
-from tests.unit.controller.gates import GROUP, Entrance, api_key
+from tests.unit.controller.gates import GROUP, Entrance
 
 FIRST, SECOND, THIRD = (Key("team-a", name) for name in ("first", "second", "third"))
 JOBS = (FIRST, SECOND, THIRD)
@@ -347,7 +347,9 @@ def test_a_probe_whose_secret_holds_another_key_now_lets_the_next_try(line: Line
     line.meets_429(FIRST)
     line.open()
     assert line.asks_to_go(FIRST, elsewhere) == [FIRST]
-    line.gate.learn(api_key(line.job(FIRST)), "group-2")
+    line.learn(FIRST, "group-2")
+    assert line.ask(elsewhere) is Answer.THROTTLED, "its create may be on its way"
+    assert line.ask(FIRST, "group-2") is Answer.GO
     assert elsewhere in line.queue.take()
     assert line.ask(elsewhere) is Answer.GO
 
@@ -362,7 +364,7 @@ def test_leaving_a_line_that_one_is_not_in_changes_nothing(line: Line) -> None:
 def test_p23_after_a_restart_a_line_that_was_throttled_is_tried_by_its_head_alone() -> None:
     """Otherwise each restart would be answered with as many 429s as there are places."""
     line = Line()
-    line.gate.learn(api_key(line.job(FIRST)), GROUP)
+    line.learn(FIRST, GROUP)
     said = [a_condition("Submitted", "False", "QuotaExceeded")]
     for key in JOBS:
         line.write(key, state="Queued", conditions=said)
@@ -374,24 +376,80 @@ def test_p23_after_a_restart_a_line_that_was_throttled_is_tried_by_its_head_alon
     assert line.asks_to_go(THIRD, SECOND) == [THIRD, SECOND]
 
 
-def test_p10_nobody_is_called_while_google_refuses_the_key() -> None:
-    """Ten thousand jobs would each say so in their status, and again every minute."""
-    line = Line(limit=1)
-    assert line.ask(FIRST) is Answer.GO
-    assert line.asks_to_go(SECOND, THIRD) == []
-    line.write_ahead(FIRST)
-    line.gate.refused(GROUP, line.job(FIRST), "API key not valid")
+def test_p10_after_a_429_the_next_try_belongs_to_another_namespace(line: Line) -> None:
+    """Twelve jobs over the token tier of one namespace, and one job of each of two others."""
+    many = [line.put(f"big/{n:02}", n) for n in range(12)]
+    assert line.asks_to_go(*many) == many
+    for key in many:
+        line.write_ahead(key)
+    for key in many:
+        line.throttled(key)
+        line.clear(key)
+    others = [line.put("small/job", 20), line.put("tiny/job", 21)]
+    assert line.asks_to_go(*others) == []
+    turns = []
+    for _ in range(9):
+        line.open()
+        [head] = line.asks_to_go(*many, *others)
+        line.write_ahead(head)
+        line.throttled(head)
+        line.clear(head)
+        turns.append("/".join(head))
+    assert turns == [
+        *("small/job", "tiny/job", "big/00", "small/job", "tiny/job", "big/00", "small/job"),
+        *("tiny/job", "big/00"),
+    ]
+    line.open()
+    line.gate.leave(others[0])
+    line.gate.leave(others[1])
+    assert line.asks_to_go(*many) == [many[1]], "three in a row are counted for each namespace"
+
+
+def test_p10_429s_of_creates_that_were_under_way_together_are_one(line: Line) -> None:
+    """Otherwise twelve jobs at once close the line for five minutes."""
+    many = [line.put(f"big/{n:02}", n) for n in range(12)]
+    assert line.asks_to_go(*many) == many
+    delays = []
+    for key in many:
+        line.write_ahead(key)
+        delays.append(line.throttled(key))
+    assert max(delays) <= BASE
+    line.clock.advance(BASE)
+    assert len(line.asks_to_go(*many)) == 1
+
+
+def test_p10_a_late_429_may_ask_for_a_longer_wait(line: Line) -> None:
+    assert line.may_go() == [FIRST, SECOND, THIRD]
+    for key in JOBS:
+        line.write_ahead(key)
+    assert line.throttled(FIRST) <= BASE
+    assert line.throttled(SECOND, 90.0) == 90.0
+    assert line.throttled(THIRD) == 90.0
+
+
+@pytest.mark.parametrize("how", ["unknown outcome", "refused for its own reasons"])
+def test_p10_a_try_without_news_is_a_turn_too(line: Line, how: str) -> None:
+    line.meets_429(FIRST)
+    others = [line.put("b/1", 5), line.put("b/2", 6), line.put("c/1", 7)]
+    assert line.asks_to_go(*others) == []
+    line.open()
+    [head] = line.asks_to_go(*others)
+    assert head == others[0]
+    line.write_ahead(head)
+    line.gate.leave(head)
+    if how != "unknown outcome":
+        line.clear(head)
+    assert line.asks_to_go(*others[1:]) == [others[2]]
+
+
+def test_p10_a_late_429_calls_the_head_back_before_it_tries(line: Line) -> None:
+    assert line.asks_to_go(FIRST, SECOND) == [FIRST, SECOND]
+    for key in (FIRST, SECOND):
+        line.write_ahead(key)
+    line.throttled(FIRST)
     line.clear(FIRST)
-    assert line.queue.take() == []
-    refusal = line.gate.refusals.of(GROUP)
-    assert refusal is not None
-    assert refusal.message == "API key not valid"
-    line.clock.advance(refusal.until - line.clock.monotonic())
-    assert line.queue.take() == [SECOND]
-    assert line.ask(SECOND) is Answer.GO
-
-
-def test_p10_a_key_that_is_accepted_is_trusted_again(line: Line) -> None:
-    line.gate.refused(GROUP, line.job(FIRST), "no")
-    line.passed(FIRST)
-    assert line.gate.refusals.of(GROUP) is None
+    line.open()
+    line.gate.remind()
+    assert FIRST in line.queue.take(), "it is called"
+    line.throttled(SECOND)
+    assert line.ask(FIRST) is Answer.THROTTLED

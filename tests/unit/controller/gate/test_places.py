@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_operator.controller.gate.places import Places, held_by
+from gemini_operator.controller.gate.places import OpenBatch, Places, held_by
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.store import Store
 from tests.unit.controller.builders import (
@@ -33,11 +33,11 @@ class Told:
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
 
-    def taken(self, ref: KeyRef, key: Key) -> None:
-        self.told.append(("taken", ref, key))
+    def taken(self, batch: OpenBatch) -> None:
+        self.told.append(("taken", batch.ref, batch.key))
 
-    def freed(self, ref: KeyRef) -> None:
-        self.told.append(("freed", ref))
+    def freed(self, batch: OpenBatch) -> None:
+        self.told.append(("freed", batch.ref))
 
     def gone(self, key: Key) -> None:
         self.told.append(("gone", key))

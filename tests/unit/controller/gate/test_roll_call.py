@@ -1,6 +1,7 @@
 """What the gate has to know before anything is submitted (rule P23)."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.kube.errors import KubeError, Unavailable
 from tests.unit.controller.builders import a_job, an_attempt, finished, submitted, unnamed
-from tests.unit.controller.gates import GROUP, Entrance, api_key
+from tests.unit.controller.gates import GROUP, Entrance, api_key, named
 
 MISSING = CredentialsProblem(Reason.CREDENTIALS_MISSING, "there is no such Secret")
 DOWN = Unavailable(503, "ServiceUnavailable", "try again")
@@ -41,7 +42,7 @@ class Secrets:
         self.read.append(ref)
         if errors := self.fails.get(ref.namespace):
             raise errors.pop(0)
-        self._entrance.gate.learn(ref, GROUP)
+        self._entrance.gate.learn(ref, GROUP, partial(named, GROUP))
         return Credential(SecretStr("emulator-demo-0000000001"), GROUP, self._clients)
 
 
@@ -131,12 +132,21 @@ async def test_p23_a_secret_that_cannot_be_read_for_now_is_waited_for(start: Sta
 
 async def test_p23_a_secret_that_stays_unreadable_does_not_stop_the_others(start: Start) -> None:
     start.secrets.fails["a"] = [DOWN] * 3
-    start.entrance.put("a/open", 0, RUNNING)
+    start.entrance.put("a/open", 0, RUNNING, group="group-2")
     waiting = start.entrance.put("b/waiting", 1)
     with capture_logs() as logged:
         await start.roll_call(tries=3).call()
     assert start.entrance.queue.take() == [waiting]
     assert [(line["namespace"], line["secret"]) for line in logged] == [("a", "gemini-api-key")] * 3
+
+
+async def test_p23_a_batch_counts_for_a_key_that_only_another_secret_holds(start: Start) -> None:
+    start.secrets.fails["a"] = [MISSING]
+    start.entrance.put("a/open", 0, RUNNING)
+    waiting = start.entrance.put("b/waiting", 1)
+    await start.roll_call().call()
+    assert start.entrance.queue.take() == []
+    assert start.entrance.ask(waiting) is Answer.FULL
 
 
 async def test_s10_secrets_are_read_a_few_at_a_time(start: Start) -> None:

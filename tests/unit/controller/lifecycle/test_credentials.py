@@ -142,3 +142,19 @@ def test_a_refused_listing_is_said_and_then_it_is_quiet(
 
 def test_while_listings_succeed_there_is_nothing_to_say() -> None:
     assert credentials.decide(a_view(status=unnamed())) is None
+
+
+def test_p10_a_key_that_was_refused_to_another_job_is_told_in_our_own_words() -> None:
+    write = credentials.inherited(a_view(status={}), 60.0)
+    assert reason_of(write.status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
+    assert (write.seconds, write.retry) == (60.0, False)
+    [notice] = write.notices
+    assert notice.note == Reason.CREDENTIALS_REJECTED.explain(credentials.INHERITED)
+
+
+@pytest.mark.parametrize("reason", ["CredentialsRejected", "InputMissing"])
+def test_p10_what_google_has_said_to_the_job_itself_stays(reason: str) -> None:
+    said = a_condition("Stalled", "True", reason)
+    view = a_view(status={"state": "Queued", "conditions": [said]})
+    write = credentials.inherited(view, 60.0)
+    assert (write.status == view.status) is (reason == "CredentialsRejected")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.facts import Facts, Refusal
-from gemini_operator.controller.lifecycle import submission
+from gemini_operator.controller.lifecycle import credentials, submission
 from gemini_operator.controller.lifecycle.view import Submit, View, Write
 from gemini_operator.gemini import errors
 from gemini_operator.kube import patches
@@ -17,6 +18,7 @@ from tests.unit.controller.builders import (
     UID,
     a_batch,
     a_condition,
+    a_job,
     a_view,
     an_attempt,
     an_event,
@@ -209,6 +211,13 @@ def test_p23_who_waits_for_its_turn_has_a_key(state: str | None, stalled: str, s
     assert (reason_of(status, "Stalled") is not None) == stays
 
 
+def test_p10_who_waits_for_a_place_has_no_share_in_a_refusal_that_is_over() -> None:
+    view = a_view(status={})
+    told = credentials.inherited(view, 60.0).status
+    status = submission.queued(a_view(status=told.dump()), Reason.QUEUED, "", 5.0).status
+    assert reason_of(status, "Stalled") is None
+
+
 # The answers to create
 
 
@@ -240,6 +249,45 @@ def test_p10_a_refused_key_clears_the_attempt_and_stalls_the_job() -> None:
     assert isinstance(decision, Write)
     assert decision.seconds == 7.0
     assert "Not valid." in decision.notices[0].note
+
+
+@pytest.mark.parametrize("file_name", ["files/abc-123", None])
+def test_p10_a_missing_file_is_missing_input(file_name: str | None) -> None:
+    spec = {"input": {"fileName": file_name}} if file_name else {}
+    view = refused(errors.FileMissing("Google answered 403: no File abc-123."))
+    view = replace(view, job=replace(view.job, spec=a_job(spec=spec).spec))
+    decision = submission.decide_refused(view)
+    status = written(decision)
+    assert status.attempt is None
+    assert reason_of(status, "Stalled") == ("True", Reason.INPUT_MISSING)
+    assert reason_of(status, "Submitted") == ("False", Reason.INPUT_MISSING)
+    assert isinstance(decision, Write)
+    assert (decision.seconds, decision.retry) == (7.0, False)
+    assert "no File abc-123" in decision.notices[0].note
+    assert ("The input is files/abc-123." in decision.notices[0].note) is (file_name is not None)
+
+
+def test_p10_a_job_without_input_may_be_told_of_a_missing_file() -> None:
+    view = refused(errors.FileMissing("no File abc-123."))
+    spec = view.job.spec.model_copy(update={"input": None})
+    view = replace(view, job=replace(view.job, spec=spec))
+    note = written_note(submission.decide_refused(view))
+    assert "The input is" not in note
+
+
+def test_p10_what_the_key_may_not_do_is_no_trouble_of_the_key() -> None:
+    decision = submission.decide_refused(refused(errors.PermissionDenied("no tunedModels/x.")))
+    status = written(decision)
+    assert reason_of(status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
+    note = written_note(decision)
+    assert "no tunedModels/x." in note
+    assert "Put a valid key" not in note
+    assert "other jobs with the key are not concerned" in note
+
+
+def written_note(decision: object) -> str:
+    assert isinstance(decision, Write)
+    return decision.notices[0].note
 
 
 def test_p08_a_create_that_was_not_sent_clears_the_attempt_and_is_tried_again() -> None:

@@ -14,7 +14,12 @@ from gemini_operator.controller.gate.gate import Answer
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.view import Write
 from gemini_operator.controller.passes.callback import CallbackAddresses
-from gemini_operator.controller.passes.submitter import DEFINITE, DISPLAY_LIMIT, Submitter
+from gemini_operator.controller.passes.submitter import (
+    DEFINITE,
+    DISPLAY_LIMIT,
+    Submitter,
+    of_input,
+)
 from gemini_operator.controller.passes.writer import Stale, Writer
 from gemini_operator.controller.reading.credentials import Credential
 from gemini_operator.gemini import errors
@@ -161,16 +166,22 @@ async def test_p10_a_job_in_a_closed_line_says_that_the_quota_is_used_up() -> No
     assert write.seconds == math.inf
 
 
-async def test_p10_a_job_whose_key_is_refused_keeps_no_place() -> None:
+async def test_p10_a_job_whose_key_is_refused_to_another_says_so_in_our_own_words() -> None:
     gate = AtTheGate()
-    first, second = gate.entrance.put("a/first"), gate.entrance.put("a/second", 1)
+    first, second = gate.entrance.put("a/first"), gate.entrance.put("b/second", 1)
     assert gate.entrance.ask(first) is Answer.GO
-    gate.entrance.gate.refused(GROUP, gate.entrance.job(second), "API key not valid")
-    write = await gate.submit(gate.entrance.job(first))
+    gate.entrance.write_ahead(first)
+    gate.entrance.gate.refused(GROUP, gate.entrance.job(first))
+    gate.entrance.clear(first)
+    write = await gate.submit(gate.entrance.job(second))
     assert reason_of(write.status, "Stalled") == ("True", "CredentialsRejected")
+    [said] = [c.message for c in write.status.conditions if c.type == "Stalled"]
+    assert "Another job with the same key" in said
     assert write.seconds == REFUSED_RETRY
+    gate.entrance.queue.take()
     gate.entrance.clock.advance(CAP)
-    assert gate.entrance.ask(second) is Answer.GO
+    assert second in gate.entrance.queue.take()
+    assert gate.entrance.asks_to_go(first, second) == [second]
 
 
 @pytest.mark.parametrize("kept", [False, True])
@@ -197,6 +208,8 @@ def test_p23_a_job_that_fails_before_its_write_ahead_keeps_its_place_from_nobody
         (errors.Rejected, True),
         (errors.NotFound, True),
         (errors.CredentialsRejected, True),
+        (errors.PermissionDenied, True),
+        (errors.FileMissing, True),
         (errors.Throttled, True),
         (errors.NotSent, True),
         (errors.Ambiguous, False),
@@ -208,3 +221,28 @@ def test_p10_whatever_is_not_surely_refused_is_unknown(
     kind: type[errors.GeminiError], definite: bool
 ) -> None:
     assert issubclass(kind, DEFINITE) is definite
+
+
+FILE = BatchInput(file_name="files/abc-123")
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "batch_input", "missing"),
+    [
+        (404, "Requested entity was not found.", FILE, True),
+        (404, "Requested entity was not found.", INPUT, False),
+        (404, "models/nope is not found for API version v1beta", FILE, False),
+        (400, "Requested entity was not found.", FILE, False),
+    ],
+)
+def test_p10_a_404_that_names_nothing_is_about_the_file(
+    status: int, message: str, batch_input: BatchInput, missing: bool
+) -> None:
+    error = of_input(errors.Rejected(message, status=status), batch_input)
+    assert isinstance(error, errors.FileMissing) is missing
+    assert (str(error), error.status) == (message, status)
+
+
+def test_p10_an_unknown_outcome_is_none_of_the_file() -> None:
+    error = errors.Ambiguous("no answer", status=404)
+    assert of_input(error, FILE) is error
