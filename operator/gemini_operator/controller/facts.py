@@ -135,6 +135,7 @@ class Facts:
     retrying: bool = False
     listed: float = float("-inf")
     deleting_since: float | None = None
+    contested_since: float | None = None
 
     def begin_search(
         self, attempt: Attempt, *, now: datetime, monotonic: float, timeout: float, grace: float
@@ -165,6 +166,13 @@ class Facts:
         """The batch was read: what an earlier listing showed of it must not come back."""
         if self.sighting is not None and self.sighting.current is not None:
             self.sighting = replace(self.sighting, current=summary)
+
+    def note_rivals(self, any_: bool, monotonic: float) -> None:
+        """Remember since when others claim the batch that the job wants to adopt."""
+        if not any_:
+            self.contested_since = None
+        elif self.contested_since is None:
+            self.contested_since = monotonic
 
     def note_cancel(self, batch: str, monotonic: float) -> None:
         """A cancel of `batch` was sent."""

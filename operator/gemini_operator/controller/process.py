@@ -15,7 +15,9 @@ from gemini_operator.controller.lifecycle.view import Rules
 from gemini_operator.controller.passes.actions import Collaborators
 from gemini_operator.controller.passes.adopter import Adopter
 from gemini_operator.controller.passes.callback import CallbackAddresses
+from gemini_operator.controller.passes.claims import Claims
 from gemini_operator.controller.passes.cleanup import Cleanup
+from gemini_operator.controller.passes.disposer import Disposer
 from gemini_operator.controller.passes.notices import Notices
 from gemini_operator.controller.passes.observer import Observer
 from gemini_operator.controller.passes.reconciler import Reconciler
@@ -105,6 +107,8 @@ class Controller:
 
     def _reconciler(self, credentials: Credentials) -> Reconciler:
         writer = Writer(self._batch_jobs, self._store)
+        claims = Claims(credentials, self._store, self._api_key)
+        disposer = Disposer(claims)
         return Reconciler(
             Collaborators(
                 store=self._store,
@@ -123,8 +127,12 @@ class Controller:
                     self._clock,
                     refused_retry=self._settings.credentials_ttl,
                 ),
-                cleanup=Cleanup(credentials, self._store, writer, self._notices),
-                adopter=Adopter(self._kube, self._batch_jobs, self._settings.namespaces or None),
+                cleanup=Cleanup(credentials, disposer, writer, self._notices),
+                claims=claims,
+                disposer=disposer,
+                adopter=Adopter(
+                    self._kube, self._batch_jobs, claims, self._settings.namespaces or None
+                ),
                 observer=Observer(credentials, self._reads),
                 writer=writer,
                 notices=self._notices,

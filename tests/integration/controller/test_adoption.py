@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from tests.emulator_process import OTHER_PROJECT_KEY
 from tests.integration.controller.conftest import NEVER
-from tests.operator_process import QUICK_GRACE, Operator, inline_job
+from tests.operator_process import GROUP, QUICK_GRACE, Operator, inline_job
 from tests.waiting import eventually
 
 SCHEDULE = NEVER
@@ -94,7 +96,7 @@ def test_p25_a_batch_of_another_job_is_refused_without_naming_the_holder(
 ) -> None:
     batch = shared.submitted(f"{name}-owner")
     shared.apply(adoption(name, batch))
-    failed = shared.wait_condition(name, "Failed", "AlreadyAdopted")
+    failed = shared.wait_condition(name, "Failed", "AdoptionRefused")
     assert f"{name}-owner" not in failed["message"]
     assert shared.status(f"{name}-owner")["batchName"] == batch
 
@@ -127,3 +129,94 @@ def test_p25_of_several_jobs_exactly_one_has_the_batch(shared: Operator, name: s
     assert len(holders) == 1
     others = [one for one in names if one not in holders]
     assert {shared.condition(one, "Failed")["reason"] for one in others} == {"AlreadyAdopted"}
+
+
+# Claims and statuses that somebody forges
+
+
+def forge(operator: Operator, name: str, batch: str, *, attempt: bool, state: str = "") -> None:
+    """What rights on /status can do: the adoption has never taken place."""
+    record = {"id": "f" * 16, "number": 1, "startTime": "2026-01-01T00:00:00Z", "batchName": batch}
+    status = {
+        "batchName": batch,
+        "state": "Running",
+        **({"attempt": record} if attempt else {}),
+        **({"geminiState": state} if state else {}),
+    }
+    operator.patch_status(name, [{"op": "add", "path": "/status", "value": status}])
+
+
+def without_key(name: str, batch: str) -> dict[str, Any]:
+    """A job whose Secret is not there."""
+    key = {"name": f"{name}-missing", "key": "api-key"}
+    return adoption(name, batch, apiKeySecretRef=key)
+
+
+def test_p25_a_job_without_a_key_claims_nothing(shared: Operator, name: str) -> None:
+    batch, uid = orphaned(shared, name)
+    stranger = f"{name}-stranger"
+    shared.apply(without_key(stranger, batch))
+    shared.wait_condition(stranger, "Stalled", "CredentialsMissing")
+    assert "batchName" not in shared.status(stranger)
+    shared.apply(adoption(name, batch, uid))
+    shared.wait_condition(name, "Submitted", "Adopted")
+
+
+def test_p25_forged_claims_give_way(shared: Operator, name: str) -> None:
+    """Nor do they end the adoption of who can read the batch; all kinds wait the same minute."""
+    kinds = [(key, attempt) for key in ("missing", "foreign") for attempt in (False, True)]
+    owners = [f"{name}-{key}-{attempt}".lower() for key, attempt in kinds]
+    for owner, (key, attempt) in zip(owners, kinds, strict=True):
+        batch, uid = orphaned(shared, owner)
+        stranger = f"{owner}-stranger"
+        shared.apply(without_key(stranger, batch))
+        forge(shared, stranger, batch, attempt=attempt)
+        if key == "foreign":
+            shared.put_key(OTHER_PROJECT_KEY, name=f"{stranger}-missing")
+        shared.apply(adoption(owner, batch, uid))
+    for owner in owners:
+        eventually(lambda one=owner: shared.condition(one, "Submitted"), what="the claim")  # type: ignore[misc]
+        assert not shared.condition(owner, "Failed")
+    for owner in owners:
+        shared.wait_condition(owner, "Submitted", "Adopted", timeout=90)
+
+
+@pytest.mark.parametrize("previous", [True, False], ids=["previousUID", "no previousUID"])
+@pytest.mark.parametrize("state", ["", "BATCH_STATE_SUCCEEDED"], ids=["running", "ended"])
+def test_s07_a_forged_adoption_delivers_cancels_and_deletes_nothing(
+    shared: Operator, name: str, state: str, *, previous: bool
+) -> None:
+    """Both have the same key; the victim's job lives."""
+    victim, thief = name, f"{name}-thief"
+    batch = shared.submitted(victim, output={"configMap": {"name": victim}})
+    uid = shared.get(victim)["metadata"]["uid"] if previous else None
+    terms = adoption(thief, batch, uid, output={"configMap": {"name": thief}})
+    terms["metadata"]["finalizers"] = [f"{GROUP}/batch"]
+    shared.apply(terms)
+    forge(shared, thief, batch, attempt=True, state=state)
+    shared.annotate(thief, requested_at="now")
+    shared.set(thief, shutdown="Cancel")
+    deletes = shared.emulator.requests("batches.delete")
+    told = ("Failed", "Stalled")
+    eventually(
+        lambda: any(shared.condition(thief, kind).get("status") == "True" for kind in told),
+        timeout=30,
+        what="the thief to be told",
+    )
+    shared.kubectl("delete", "gbj", thief, "--timeout=30s")
+    [theirs] = shared.batches_of(victim)
+    assert theirs["state"] in ("BATCH_STATE_PENDING", "BATCH_STATE_RUNNING")
+    assert shared.emulator.requests("batches.delete") == deletes
+    shared.emulator.job(batch, "succeed")
+    shared.wait_complete(victim)
+    assert shared.results(victim)
+    assert not shared.exists(thief, "configmaps")
+
+
+def test_p25_a_live_job_cannot_be_named_as_the_previous_one(shared: Operator, name: str) -> None:
+    batch = shared.submitted(name)
+    uid = shared.get(name)["metadata"]["uid"]
+    shared.apply(adoption(f"{name}-second", batch, uid))
+    failed = shared.wait_condition(f"{name}-second", "Failed")
+    assert failed["reason"] in ("AdoptionRefused", "AlreadyAdopted")
+    assert shared.status(name)["batchName"] == batch

@@ -1,7 +1,7 @@
 """`adopt`: take over a batch that exists at Google instead of submitting one (rule P25).
 
-First the claim, written to `status.batchName` where other jobs can find it; then the look at who
-else claims the batch, and at the batch; only then it is the job's.
+First the look at the batch with the job's own key; then the claim, written to `status.batchName`
+where other jobs can find it; then the look at who else claims it; only then it is the job's.
 """
 
 from collections.abc import Iterable
@@ -12,10 +12,20 @@ from gemini_operator.api.conditions import SUBMITTED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Adopt as Terms
 from gemini_operator.api.status import Attempt
-from gemini_operator.controller.lifecycle import stuck, submission
+from gemini_operator.controller.lifecycle import ownership, stuck, submission
 from gemini_operator.controller.lifecycle.credentials import healed
 from gemini_operator.controller.lifecycle.view import Adopt, Decision, Notice, View, Write
 from gemini_operator.gemini.remote import Summary
+
+# Seconds for which a claim is waited for that its owner's key does not prove, and between two looks.
+PATIENCE = 60.0
+PAUSE = 10.0
+
+CONTESTED = (
+    "Another job claims the batch named in spec.adopt, and it is not known whether it may. If that "
+    "does not show within a minute, this job takes the batch."
+)
+STILL_THERE = "That object is still there and has not ended: delete it, or wait for its end."
 
 
 @dataclass(frozen=True)
@@ -28,38 +38,57 @@ class Holder:
     """It submitted or adopted the batch; otherwise it only claims it."""
     over: bool
     """It has ended or is being deleted."""
+    proven: bool
+    """Its key reads the batch, or the batch carries its token; what is not proven may be forged."""
 
 
 def decide(view: View) -> Decision | None:
-    """Claim the batch, then try to have it."""
-    terms = view.job.spec.adopt
-    if terms is None or view.status.attempt is not None:
+    """Take the batch of `spec.adopt`, unless the job has it."""
+    if view.job.spec.adopt is None or view.status.attempt is not None:
         return None
+    return Adopt()
+
+
+def not_found(view: View, terms: Terms) -> Write:
+    """End the job whose key does not show the batch."""
+    message = (
+        f"{terms.batch_name} is not found with this job's API key: correct spec.adopt.batchName "
+        "or use the key of the project that submitted it."
+    )
+    return submission.failed(view, Reason.REMOTE_NOT_FOUND, "", message)
+
+
+def refused(view: View, batch: Summary) -> Write | None:
+    """End the job if the batch was submitted for another object than the spec says."""
+    if not ownership.belongs_to_another(view.job, batch):
+        return None
+    return submission.failed(view, Reason.ADOPTION_REFUSED, "")
+
+
+def claimed(view: View, terms: Terms) -> Write | None:
+    """Claim the batch, which the job's key has read; `None` if that is done."""
     if view.status.batch_name == terms.batch_name:
-        return Adopt()
+        return None
     status = view.revise(batch_name=terms.batch_name, state="Pending")
     return Write(view.condition(status, SUBMITTED, False, Reason.ADOPTING))
 
 
-def refused(view: View, terms: Terms, holders: Iterable[Holder]) -> Write | None:
-    """End the job if another one has the batch, or has the older claim and may yet have it."""
-    others = [one for one in holders if not _gives_way(one, terms)]
-    mine = (view.job.created, view.job.uid)
-    if any(one.has_it or (not one.over and (one.created, one.uid) < mine) for one in others):
+def contested(view: View, terms: Terms, holders: Iterable[Holder]) -> Write | None:
+    """End the job if another one has the batch or the older claim; wait for what is not proven."""
+    ahead = [one for one in holders if _is_ahead(view, terms, one)]
+    if any(one.uid == terms.previous_uid for one in ahead):
+        return submission.failed(view, Reason.ADOPTION_REFUSED, STILL_THERE)
+    if any(one.proven for one in ahead):
         return submission.failed(view, Reason.ALREADY_ADOPTED, "")
-    return None
+    since = view.facts.contested_since
+    if not ahead or (since is not None and view.monotonic - since >= PATIENCE):
+        return None
+    status = view.condition(view.status, SUBMITTED, False, Reason.ADOPTING, CONTESTED)
+    return Write(status, seconds=PAUSE)
 
 
-def settled(view: View, terms: Terms, batch: Summary | None, attempt: Attempt) -> Write:
-    """The job has the batch, or says why it cannot have it; `attempt` is its record then."""
-    if batch is None:
-        message = (
-            f"{terms.batch_name} is not found with this job's API key: correct spec.adopt.batchName "
-            "or use the key of the project that submitted it."
-        )
-        return submission.failed(view, Reason.REMOTE_NOT_FOUND, "", message)
-    if _belongs_to_another(view, terms, batch):
-        return submission.failed(view, Reason.ADOPTION_REFUSED, "")
+def settled(view: View, batch: Summary, attempt: Attempt) -> Write:
+    """The job has the batch; `attempt` is its record."""
     status = view.revise(
         attempt=attempt,
         batch_name=batch.name,
@@ -74,13 +103,9 @@ def settled(view: View, terms: Terms, batch: Summary | None, attempt: Attempt) -
     return Write(status, (Notice(Reason.ADOPTED, note),))
 
 
-def _gives_way(holder: Holder, terms: Terms) -> bool:
-    """The job that the batch is taken over from, once that one is done with it."""
-    return holder.over and holder.uid == terms.previous_uid
-
-
-def _belongs_to_another(view: View, terms: Terms, batch: Summary) -> bool:
-    if batch.token is None:
-        return False
-    allowed = {view.job.uid[:8], (terms.previous_uid or "")[:8]}
-    return batch.token.uid8 not in allowed
+def _is_ahead(view: View, terms: Terms, holder: Holder) -> bool:
+    if holder.uid == terms.previous_uid:
+        # Only once it is done with the batch may that be taken over from it.
+        return not holder.over
+    mine = (view.job.created, view.job.uid)
+    return holder.has_it or (not holder.over and (holder.created, holder.uid) < mine)

@@ -51,6 +51,12 @@ def delivered(view: View, observation: Observation, output: OutputStatus) -> Wri
     return Write(status, (Notice(reason, message, warning=bool(failed)),))
 
 
+def somebody_elses(view: View, observation: Observation) -> Write:
+    """Failed: another job has the batch, whatever this job's status says."""
+    status = view.revise(_last_look(view, observation.summary), state="Failed")
+    return _failed(view, status, Reason.ALREADY_ADOPTED, "")
+
+
 def undeliverable(view: View, observation: Observation, reason: Reason, detail: str) -> Write:
     """Failed: the batch succeeded, but its results cannot be put where they should go."""
     status = view.revise(

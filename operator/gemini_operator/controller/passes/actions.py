@@ -8,10 +8,7 @@ from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.gate.gate import Gate
 from gemini_operator.controller.job import Job, KeyRef
-from gemini_operator.controller.lifecycle import (
-    policies,
-    submission,
-)
+from gemini_operator.controller.lifecycle import completion, policies, submission
 from gemini_operator.controller.lifecycle.view import (
     Adopt,
     Cancel,
@@ -29,9 +26,11 @@ from gemini_operator.controller.lifecycle.view import (
     Wait,
     Write,
 )
-from gemini_operator.controller.passes import delivery, disposer
+from gemini_operator.controller.passes import delivery
 from gemini_operator.controller.passes.adopter import Adopter
+from gemini_operator.controller.passes.claims import Claims
 from gemini_operator.controller.passes.cleanup import Cleanup
+from gemini_operator.controller.passes.disposer import Disposer
 from gemini_operator.controller.passes.notices import Notices
 from gemini_operator.controller.passes.observer import Observer
 from gemini_operator.controller.passes.submitter import Submitter
@@ -47,6 +46,7 @@ from gemini_operator.controller.reading.listing import Lister
 from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini import errors
+from gemini_operator.gemini.remote import Observation
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.telemetry import metrics
 from gemini_operator.telemetry.logs import get_logger
@@ -73,6 +73,8 @@ class Collaborators:
     lister: Lister
     submitter: Submitter
     cleanup: Cleanup
+    claims: Claims
+    disposer: Disposer
     adopter: Adopter
     observer: Observer
     writer: Writer
@@ -142,8 +144,7 @@ class Actions:
             case Name(summary):
                 await self._name(view, Name(summary))
             case Deliver(seen):
-                client = (await self._credential(view)).client
-                await self.write(view, await delivery.deliver(self._with.kube, client, view, seen))
+                await self.write(view, await self._deliver(view, seen))
             case Dispose():
                 await self._dispose(view, decision)
             case Cancel(batch):
@@ -201,10 +202,16 @@ class Actions:
             metrics.DUPLICATES_CANCELLED.inc(len(decision.batches))
             await self.write(view, decision.then)
 
+    async def _deliver(self, view: View, seen: Observation) -> Write:
+        credential = await self._credential(view)
+        if await self._with.claims.held_by_another(view.job, seen.summary, credential):
+            return completion.somebody_elses(view, seen)
+        return await delivery.deliver(self._with.kube, credential.client, view, seen)
+
     async def _cancel(self, view: View, batch: str) -> None:
         credential = await self._credential(view)
         try:
-            await disposer.cancel(credential.client, view.job, batch)
+            await self._with.disposer.cancel(credential, view.job, batch)
         except errors.CredentialsRejected as error:
             raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
         view.facts.note_cancel(batch, self._with.clock.monotonic())
@@ -215,12 +222,12 @@ class Actions:
         credential, terms = await self._credential(view), view.job.spec.adopt
         if terms is None:
             raise AssertionError("a job without spec.adopt was to adopt a batch")
-        async with self._with.adopter.turn:
-            try:
-                write = await self._with.adopter.adopt(view, terms, credential)
-            except errors.CredentialsRejected as error:
-                raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
-            await self.write(view, write)
+        try:
+            await self._with.adopter.adopt(
+                view, terms, credential, lambda write: self.write(view, write)
+            )
+        except errors.CredentialsRejected as error:
+            raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
 
     async def write(self, view: View, write: Write) -> None:
         """Write a status, post its Events once it is there, and come back when it says."""

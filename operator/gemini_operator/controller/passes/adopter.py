@@ -1,19 +1,20 @@
-"""Carries out `Adopt`: who else claims the batch, and what is it?"""
+"""Carries out `Adopt`: what is the batch, and who else claims it?"""
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Adopt as Terms
 from gemini_operator.api.status import Attempt
-from gemini_operator.controller.job import from_object
-from gemini_operator.controller.lifecycle import adoption, submission
+from gemini_operator.controller.job import Job, read
+from gemini_operator.controller.lifecycle import adoption, ownership, submission
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.view import View, Write
-from gemini_operator.controller.passes import disposer
+from gemini_operator.controller.passes.claims import Claims
+from gemini_operator.controller.passes.looking import look
 from gemini_operator.controller.reading.credentials import Credential
+from gemini_operator.gemini.remote import Summary
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.payload import config_map
@@ -21,72 +22,113 @@ from gemini_operator.payload import config_map
 
 class Adopter:
     """
-    Decides adoptions.
+    Adopts batches, each for one job only.
 
     Args:
         kube: checks outputs.
         batch_jobs: lists who has or claims a batch.
+        claims: tells which of them may be believed.
         namespaces: the namespaces watched; `None` for all.
     """
 
     def __init__(
-        self, kube: KubeClient, batch_jobs: BatchJobs, namespaces: Sequence[str] | None
+        self,
+        kube: KubeClient,
+        batch_jobs: BatchJobs,
+        claims: Claims,
+        namespaces: Sequence[str] | None,
     ) -> None:
-        self.turn = asyncio.Lock()
-        """
-        To be held from before `adopt` until its answer is written.
-
-        So what a job lists shows every earlier adoption, and exactly one of several has the batch.
-        """
+        # From the list of who has a batch to the write that says who has it: so every list shows
+        # all earlier adoptions. Nothing in between asks Google, which may take minutes to answer.
+        self._turn = asyncio.Lock()
         self._kube = kube
         self._batch_jobs = batch_jobs
+        self._claims = claims
         self._namespaces = namespaces
 
-    async def adopt(self, view: View, terms: Terms, credential: Credential) -> Write:
+    async def adopt(
+        self,
+        view: View,
+        terms: Terms,
+        credential: Credential,
+        write: Callable[[Write], Awaitable[None]],
+    ) -> None:
         """
-        What becomes of the job that claims the batch of `terms`.
+        Write what becomes of the job that wants the batch of `terms`.
 
         Raises:
             KubeError, GeminiError: no answer for now; asking again is safe.
         """
-        refused = adoption.refused(view, terms, await self._holders(view, terms.batch_name))
-        if refused is not None:
-            return refused
+        batch = await look(credential.client, terms.batch_name)
+        if batch is None:
+            await write(adoption.not_found(view, terms))
+            return
+        early = adoption.refused(view, batch) or await self._without_place(view)
+        early = early or adoption.claimed(view, terms)
+        if early is not None:
+            await write(early)
+            return
+        await self._settle(view, terms, credential, batch, write)
+
+    async def _settle(
+        self,
+        view: View,
+        terms: Terms,
+        credential: Credential,
+        batch: Summary,
+        write: Callable[[Write], Awaitable[None]],
+    ) -> None:
+        rivals = await self._rivals(view, terms)
+        view.facts.note_rivals(bool(rivals), view.monotonic)
+        proven = await self._claims.proven(rivals, batch, credential)
+        async with self._turn:
+            rivals = await self._rivals(view, terms)
+            contested = adoption.contested(view, terms, _holders(rivals, terms, proven))
+            await write(
+                contested or adoption.settled(view, batch, _record(view, batch, credential))
+            )
+
+    async def _rivals(self, view: View, terms: Terms) -> list[Job]:
+        listed = await self._batch_jobs.list_by_batch(self._namespaces, terms.batch_name)
+        # What cannot be read never acts, so it holds nothing.
+        jobs = [one for one in map(read, listed) if isinstance(one, Job)]
+        previous = self._claims.previous(view.job)
+        if previous is not None and previous.uid not in {one.uid for one in jobs}:
+            jobs.append(previous)
+        return [one for one in jobs if one.uid != view.job.uid]
+
+    async def _without_place(self, view: View) -> Write | None:
+        """The end of a job whose results would have no place; `None` where they have one."""
+        output = view.job.spec.output
+        if output is None or output.config_map is None:
+            return None
+        namespace, name = view.job.key.namespace, output.config_map.name
         try:
-            await self._check_output(view)
+            await config_map.check(self._kube, namespace, name, view.job.uid)
         except config_map.DeliveryRefused as error:
             message = f"Nothing was adopted, for the results would have no place: {error}."
             return submission.failed(view, Reason.DELIVERY_FAILED, "", message)
-        batch = await disposer.look(credential.client, terms.batch_name)
-        return adoption.settled(view, terms, batch, _record(view, terms, credential))
-
-    async def _holders(self, view: View, batch: str) -> list[Holder]:
-        listed = await self._batch_jobs.list_by_batch(self._namespaces, batch)
-        return [_holder(body, batch) for body in listed if body["metadata"]["uid"] != view.job.uid]
-
-    async def _check_output(self, view: View) -> None:
-        output = view.job.spec.output
-        if output is not None and output.config_map is not None:
-            namespace, name = view.job.key.namespace, output.config_map.name
-            await config_map.check(self._kube, namespace, name, view.job.uid)
+        return None
 
 
-def _record(view: View, terms: Terms, credential: Credential) -> Attempt:
+def _record(view: View, batch: Summary, credential: Credential) -> Attempt:
     return Attempt(
         id=secrets.token_hex(8),
         number=1,
         start_time=view.now,
-        batch_name=terms.batch_name,
+        batch_name=batch.name,
         api_key_fingerprint=credential.fingerprint(view.job.uid),
     )
 
 
-def _holder(body: Mapping[str, Any], batch: str) -> Holder:
-    job = from_object(body)
-    attempt = job.status.attempt
-    return Holder(
-        uid=job.uid,
-        created=job.created,
-        has_it=attempt is not None and attempt.batch_name == batch,
-        over=job.finished or job.deleting,
-    )
+def _holders(rivals: Iterable[Job], terms: Terms, proven: set[str]) -> list[Holder]:
+    return [
+        Holder(
+            uid=one.uid,
+            created=one.created,
+            has_it=ownership.holds(one, terms.batch_name),
+            over=ownership.over(one),
+            proven=one.uid in proven,
+        )
+        for one in rivals
+    ]

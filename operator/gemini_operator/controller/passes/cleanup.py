@@ -1,13 +1,12 @@
 """What is done at Google and to the finalizer when a job, or a batch too many, has to go."""
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.job import Job, KeyRef
+from gemini_operator.controller.job import KeyRef
 from gemini_operator.controller.lifecycle.view import Notice, View
-from gemini_operator.controller.passes import disposer
+from gemini_operator.controller.passes.disposer import Disposer
 from gemini_operator.controller.passes.notices import Notices
 from gemini_operator.controller.passes.writer import Stale, Writer
 from gemini_operator.controller.reading.credentials import Credentials, CredentialsProblem
-from gemini_operator.controller.store import Store
 from gemini_operator.gemini import errors
 from gemini_operator.telemetry import metrics
 from gemini_operator.telemetry.logs import get_logger
@@ -21,30 +20,28 @@ class Cleanup:
 
     Args:
         credentials: a key that this process has used before will do (rule P22).
-        store: knows who has taken a batch over.
+        disposer: ends batches.
         writer: releases objects.
         notices: says what was left behind.
     """
 
     def __init__(
-        self, credentials: Credentials, store: Store, writer: Writer, notices: Notices
+        self, credentials: Credentials, disposer: Disposer, writer: Writer, notices: Notices
     ) -> None:
-        self._store = store
+        self._disposer = disposer
         self._credentials = credentials
         self._writer = writer
         self._notices = notices
 
     async def dispose(self, view: View, ref: KeyRef, batches: tuple[str, ...]) -> None:
         """
-        Cancel and delete batches of the job, but none that another job has taken over.
+        Cancel and delete batches of the job, but none that another job has.
 
         Raises:
             CredentialsProblem: there is no key, Google refuses it, or it is not the one that the
                 job's batch was submitted with and knows no such batch (rule S11).
             GeminiError, KubeError: no answer for now; disposing again is safe.
         """
-        taken = self._taken_over(view.job)
-        batches = tuple(name for name in batches if name not in taken)
         if not batches:
             return
         credential = await self._credentials.last_good(ref)
@@ -53,7 +50,7 @@ class Cleanup:
         changed = recorded not in (None, credential.fingerprint(view.job.uid))
         for name in batches:
             try:
-                there = await disposer.dispose(credential.client, view.job, name)
+                there = await self._disposer.dispose(credential, view.job, name)
             except errors.CredentialsRejected as error:
                 raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
             own = attempt is not None and name == attempt.batch_name
@@ -61,16 +58,6 @@ class Cleanup:
                 raise CredentialsProblem(
                     Reason.CREDENTIALS_CHANGED, f"{name} was not found with it."
                 )
-
-    def _taken_over(self, job: Job) -> set[str]:
-        return {
-            heir.status.attempt.batch_name
-            for heir in self._store
-            if heir.spec.adopt is not None
-            and heir.spec.adopt.previous_uid == job.uid
-            and heir.status.attempt is not None
-            and heir.status.attempt.batch_name is not None
-        }
 
     async def release(self, view: View, notice: Notice | None) -> None:
         """
@@ -97,5 +84,5 @@ class Cleanup:
             policy = view.job.spec.deletion_policy
             if policy != "Orphan":
                 credential = await self._credentials.last_good(ref)
-                await disposer.dispose(credential.client, view.job, batch)
+                await self._disposer.dispose(credential, view.job, batch)
             log.warning("a batch outlived its job", batch=batch, policy=policy)

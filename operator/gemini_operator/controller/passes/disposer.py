@@ -2,78 +2,70 @@
 
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.ownership import owns
+from gemini_operator.controller.passes.claims import Claims
+from gemini_operator.controller.passes.looking import look
+from gemini_operator.controller.reading.credentials import Credential
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
-from gemini_operator.gemini.remote import Listing, Summary
+from gemini_operator.gemini.remote import Summary
 from gemini_operator.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
 
-async def dispose(client: GeminiClient, job: Job, name: str) -> bool:
+class Disposer:
     """
-    Cancel and delete the batch `name` after comparing its token; gone already is done.
+    Ends batches, after comparing what Google says of each with the job.
 
-    Returns:
-        Whether the batch was there.
-
-    Raises:
-        gemini_operator.gemini.errors.GeminiError: Google did not do it; disposing again is safe.
+    Args:
+        claims: knows who else holds a batch.
     """
-    summary = await look(client, name)
-    if summary is None or not _may_touch(job, summary):
-        return False
-    if not summary.terminal:
-        await _cancel(client, name)
-    try:
-        await client.batches.delete(name)
-    except errors.NotFound:
-        log.debug("the batch is deleted already", batch=name)
-    return True
 
+    def __init__(self, claims: Claims) -> None:
+        self._claims = claims
 
-async def cancel(client: GeminiClient, job: Job, name: str) -> None:
-    """
-    Cancel the batch `name` after comparing its token; one that has ended or is gone needs none.
+    async def dispose(self, credential: Credential, job: Job, name: str) -> bool:
+        """
+        Cancel and delete the batch `name`; gone already is done.
 
-    Raises:
-        gemini_operator.gemini.errors.GeminiError: Google did not do it; cancelling again is safe.
-    """
-    summary = await look(client, name)
-    if summary is not None and not summary.terminal and _may_touch(job, summary):
-        await _cancel(client, name)
+        Returns:
+            Whether the batch was there and the job's.
 
-
-async def look(client: GeminiClient, name: str) -> Summary | None:
-    """
-    The batch without its results, `None` if this key knows no such batch.
-
-    Raises:
-        gemini_operator.gemini.errors.GeminiError: no answer for now; looking again is safe.
-    """
-    try:
-        return (await client.batches.observe(name)).summary
-    except errors.NotFound:
-        return None
-    except errors.TooLarge:
-        listing = await client.batches.search()
-    if isinstance(listing, Listing):
-        for summary in listing.batches:
-            if summary.name == name:
-                return summary
-    raise errors.Unavailable(f"{name} is too large to be read and not in Google's list")
-
-
-def _may_touch(job: Job, summary: Summary) -> bool:
-    if owns(job, summary):
+        Raises:
+            GeminiError, KubeError: Google did not do it; disposing again is safe.
+        """
+        client = credential.client
+        summary = await look(client, name)
+        if summary is None or not await self._may_touch(job, summary, credential):
+            return False
+        if not summary.terminal:
+            await _cancel(client, name)
+        try:
+            await client.batches.delete(name)
+        except errors.NotFound:
+            log.debug("the batch is deleted already", batch=name)
         return True
-    log.error(
-        "a batch is not this job's and is left alone",
-        namespace=job.key.namespace,
-        name=job.key.name,
-        batch=summary.name,
-    )
-    return False
+
+    async def cancel(self, credential: Credential, job: Job, name: str) -> None:
+        """
+        Cancel the batch `name`; one that has ended or is gone needs none.
+
+        Raises:
+            GeminiError, KubeError: Google did not do it; cancelling again is safe.
+        """
+        summary = await look(credential.client, name)
+        if summary is None or summary.terminal:
+            return
+        if await self._may_touch(job, summary, credential):
+            await _cancel(credential.client, name)
+
+    async def _may_touch(self, job: Job, summary: Summary, credential: Credential) -> bool:
+        if owns(job, summary) and not await self._claims.held_by_another(job, summary, credential):
+            return True
+        log.error(
+            "a batch is not this job's and is left alone", **job.key._asdict(), batch=summary.name
+        )
+        return False
 
 
 async def _cancel(client: GeminiClient, name: str) -> None:

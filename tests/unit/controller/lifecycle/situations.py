@@ -286,13 +286,17 @@ def adopting(*holders: Holder, batch: Any = None, facts: Facts | None = None) ->
     view = a_view(spec=ADOPT, status=CLAIMED, facts=facts)
     terms = view.job.spec.adopt
     assert terms is not None
-    refused = adoption.refused(view, terms, holders)
-    return written(refused or adoption.settled(view, terms, batch, RECORD))
+    if batch is None:
+        return written(adoption.not_found(view, terms))
+    contested = adoption.refused(view, batch) or adoption.contested(view, terms, holders)
+    return written(contested or adoption.settled(view, batch, RECORD))
 
 
 @situation("The batch to adopt is claimed")
 def claimed() -> Status:
-    return decided(a_view(spec=ADOPT))
+    view = a_view(spec=ADOPT)
+    assert view.job.spec.adopt is not None
+    return written(adoption.claimed(view, view.job.spec.adopt))
 
 
 @situation("The batch is adopted")
@@ -302,7 +306,7 @@ def adopted() -> Status:
 
 @situation("Another job has the batch to adopt")
 def taken() -> Status:
-    return adopting(Holder(OTHER_UID, NOW, has_it=True, over=False), batch=a_batch())
+    return adopting(Holder(OTHER_UID, NOW, has_it=True, over=False, proven=True), batch=a_batch())
 
 
 @situation("The batch to adopt was submitted for another object")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Adopt as Terms
 from gemini_operator.api.status import Attempt
+from gemini_operator.controller.facts import Facts
 from gemini_operator.controller.lifecycle import adoption, observation, policies
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.view import Adopt, Hold, Submit, View, Wait, Write
@@ -14,6 +16,7 @@ from tests.unit.controller.builders import (
     ADOPTS,
     ATTEMPT,
     BATCH,
+    MONOTONIC,
     NOW,
     OTHER_UID,
     UID,
@@ -52,29 +55,36 @@ def terms_of(view: View) -> Terms:
 
 
 def another(
-    created: datetime = YOUNGER, uid: str = OTHER_UID, *, has_it: bool = False, over: bool = False
+    created: datetime = YOUNGER,
+    uid: str = OTHER_UID,
+    *,
+    has_it: bool = False,
+    over: bool = False,
+    proven: bool = True,
 ) -> Holder:
-    return Holder(uid=uid, created=created, has_it=has_it, over=over)
+    return Holder(uid=uid, created=created, has_it=has_it, over=over, proven=proven)
 
 
-def settled(batch: Summary | None, view: View | None = None) -> Write:
+def settled(batch: Summary, view: View | None = None) -> Write:
     view = view or adopting()
-    return adoption.settled(view, terms_of(view), batch, RECORD)
+    return adoption.refused(view, batch) or adoption.settled(view, batch, RECORD)
 
 
 # The claim
 
 
-def test_p25_the_batch_is_claimed_before_anything_else_is_done() -> None:
-    status = written(adoption.decide(adopting({})))
+def test_p25_the_batch_is_claimed_once() -> None:
+    view = adopting({})
+    status = written(adoption.claimed(view, terms_of(view)))
     assert (status.batch_name, status.attempt, status.state) == (BATCH, None, "Pending")
     assert reason_of(status, "Submitted") == ("False", Reason.ADOPTING)
+    assert adoption.claimed(adopting(status.dump()), terms_of(view)) is None
     assert adoption.decide(adopting(status.dump())) == Adopt()
 
 
-def test_p25_no_claim_without_our_finalizer_and_never_a_create() -> None:
+def test_p25_no_claim_without_our_finalizer_or_a_look_at_the_batch_and_never_a_create() -> None:
     assert policies.decide(a_view(spec=ADOPTS, held=False), None) == Hold()
-    assert isinstance(policies.decide(a_view(spec=ADOPTS), None), Write)
+    assert policies.decide(a_view(spec=ADOPTS), None) == Adopt()
     assert policies.decide(adopting(), None) == Adopt()
 
 
@@ -121,7 +131,7 @@ def test_p25_who_has_the_batch_or_the_oldest_claim_keeps_it(
     holders: list[Holder], refused: bool
 ) -> None:
     view = adopting()
-    write = adoption.refused(view, terms_of(view), holders)
+    write = adoption.contested(view, terms_of(view), holders)
     assert (write is not None) is refused
     if write is not None:
         assert reason_of(write.status, "Failed") == ("True", Reason.ALREADY_ADOPTED)
@@ -142,7 +152,44 @@ def test_p25_the_job_named_in_previous_uid_gives_way_once_it_is_done_with_the_ba
     holder: Holder, refused: bool
 ) -> None:
     view = adopting(previousUID=OTHER_UID)
-    assert (adoption.refused(view, terms_of(view), [holder]) is not None) is refused
+    assert (adoption.contested(view, terms_of(view), [holder]) is not None) is refused
+
+
+def test_p25_a_job_named_in_previous_uid_that_is_still_there_is_refused_without_any_proof() -> None:
+    view = adopting(previousUID=OTHER_UID)
+    write = adoption.contested(view, terms_of(view), [another(YOUNGER, proven=False)])
+    assert write is not None
+    assert reason_of(write.status, "Failed") == ("True", Reason.ADOPTION_REFUSED)
+
+
+# What may be forged
+
+
+@pytest.mark.parametrize("has_it", [True, False], ids=["says that it has it", "claims it"])
+def test_p25_what_no_key_proves_is_waited_for_a_minute_and_then_gives_way(has_it: bool) -> None:
+    """Who cannot read the batch could otherwise keep its owner from it for ever."""
+    forged = [another(OLDER, has_it=has_it, proven=False)]
+    facts = Facts(UID)
+    for passed in (0.0, 59.9):
+        facts.note_rivals(True, MONOTONIC + passed)
+        view = replace(adopting(), facts=facts, monotonic=MONOTONIC + passed)
+        write = adoption.contested(view, terms_of(view), forged)
+        assert write is not None
+        assert write.seconds is not None
+        assert write.status.completion_time is None
+        assert reason_of(write.status, "Submitted") == ("False", Reason.ADOPTING)
+    view = replace(view, monotonic=MONOTONIC + 60)
+    assert adoption.contested(view, terms_of(view), forged) is None
+    assert adoption.contested(view, terms_of(view), [*forged, another(OLDER, "0" * 36)]) is not None
+
+
+def test_p25_the_wait_begins_anew_when_nobody_else_claims_it_any_more() -> None:
+    facts = Facts(UID)
+    facts.note_rivals(True, 1.0)
+    facts.note_rivals(True, 2.0)
+    assert facts.contested_since == 1.0
+    facts.note_rivals(False, 3.0)
+    assert facts.contested_since is None
 
 
 # What batch it is
@@ -168,7 +215,8 @@ def test_p25_a_batch_of_nobody_else_is_the_jobs_from_then_on(batch: Summary) -> 
 
 
 def test_p25_a_batch_that_google_does_not_know_with_this_key_is_a_clear_error() -> None:
-    write = settled(None)
+    view = adopting()
+    write = adoption.not_found(view, terms_of(view))
     assert reason_of(write.status, "Failed") == ("True", Reason.REMOTE_NOT_FOUND)
     assert write.status.batch_name is None
     [notice] = write.notices

@@ -189,3 +189,12 @@ def test_an_end_found_by_the_sweep_has_no_event_to_acknowledge() -> None:
     view = a_view(status=submitted(observedEventID="event-0"))
     status = written(completion.decide(view, an_observation()))
     assert status.observed_event_id == "event-0"
+
+
+def test_s07_results_of_a_batch_that_another_job_has_are_not_delivered() -> None:
+    write = completion.somebody_elses(
+        a_view(status=submitted()), an_observation("BATCH_STATE_SUCCEEDED")
+    )
+    assert reason_of(write.status, "Failed") == ("True", Reason.ALREADY_ADOPTED)
+    assert write.status.output is None
+    assert write.status.completion_time is not None

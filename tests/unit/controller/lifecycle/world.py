@@ -419,10 +419,16 @@ class World:
         terms = view.job.spec.adopt
         assert terms is not None
         batch = self.google.find(terms.batch_name)
+        if batch is None:
+            self._write(adoption.not_found(view, terms))
+            return
         record = self._attempt("a" * 16, 1).model_copy(update={"batch_name": terms.batch_name})
+        self.facts.note_rivals(bool(self.holders), self.monotonic)
         self._write(
-            adoption.refused(view, terms, self.holders)
-            or adoption.settled(view, terms, batch and batch.summary(), record)
+            adoption.refused(view, batch.summary())
+            or adoption.claimed(view, terms)
+            or adoption.contested(view, terms, self.holders)
+            or adoption.settled(view, batch.summary(), record)
         )
 
     def _attempt(self, an_id: str, number: int) -> Attempt:

@@ -8,12 +8,15 @@ from pydantic import SecretStr
 
 from gemini_operator.api import names
 from gemini_operator.api.spec import Adopt
-from gemini_operator.controller.passes.adopter import _holder, _record
+from gemini_operator.controller.job import Job
+from gemini_operator.controller.passes.adopter import _holders, _record
 from gemini_operator.controller.reading.credentials import Credential
 from tests.unit.controller.builders import (
     BATCH,
     NOW,
     OTHER_UID,
+    a_batch,
+    a_job,
     a_view,
     an_attempt,
     finished,
@@ -23,26 +26,17 @@ from tests.unit.controller.builders import (
 )
 
 TERMS = Adopt(batch_name=BATCH)
+FOUND = a_batch()
 KEYS = [
     Credential(SecretStr(f"emulator-of-project-{name}"), name, None)  # type: ignore[arg-type]
     for name in "ab"
 ]
 
 
-def another(status: dict[str, Any], **metadata: Any) -> dict[str, Any]:
-    """Another job as the API server lists it."""
-    return {
-        "metadata": {
-            "namespace": "team-b",
-            "name": "another",
-            "uid": OTHER_UID,
-            "resourceVersion": "7",
-            "creationTimestamp": time(),
-            **metadata,
-        },
-        "spec": {"model": "gemini-2.5-flash"},
-        "status": status,
-    }
+def another(status: dict[str, Any], **metadata: Any) -> Job:
+    """Another job."""
+    members = {"uid": OTHER_UID, "name": "another", "creationTimestamp": time(), **metadata}
+    return a_job(status=status, **members)
 
 
 @pytest.mark.parametrize(
@@ -64,22 +58,24 @@ def another(status: dict[str, Any], **metadata: Any) -> dict[str, Any]:
 def test_p25_a_job_has_the_batch_of_its_attempt_and_claims_the_one_it_only_names(
     status: dict[str, Any], metadata: dict[str, str], has_it: bool, over: bool
 ) -> None:
-    holder = _holder(another(status, **metadata), BATCH)
-    assert (holder.uid, holder.created) == (OTHER_UID, NOW)
-    assert (holder.has_it, holder.over) == (has_it, over)
+    for proven in ({OTHER_UID}, set[str]()):
+        [holder] = _holders([another(status, **metadata)], TERMS, proven)
+        assert (holder.uid, holder.created) == (OTHER_UID, NOW)
+        assert (holder.has_it, holder.over) == (has_it, over)
+        assert holder.proven is bool(proven)
 
 
 def test_p25_an_adoption_is_recorded_like_an_attempt_of_now() -> None:
     now = NOW + timedelta(hours=1)
-    record = _record(a_view(now=now), TERMS, KEYS[0])
+    record = _record(a_view(now=now), FOUND, KEYS[0])
     assert (record.number, record.start_time, record.batch_name) == (1, now, BATCH)
     assert names.matches(names.ATTEMPT_ID, record.id)
-    assert record.id != _record(a_view(), TERMS, KEYS[0]).id
+    assert record.id != _record(a_view(), FOUND, KEYS[0]).id
 
 
 def test_s11_with_the_fingerprint_of_the_key_that_found_the_batch() -> None:
     one, same, other = (
-        _record(a_view(), TERMS, key).api_key_fingerprint for key in (KEYS[0], *KEYS)
+        _record(a_view(), FOUND, key).api_key_fingerprint for key in (KEYS[0], *KEYS)
     )
     assert one == same != other
     assert "emulator" not in str(one)

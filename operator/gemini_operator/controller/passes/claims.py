@@ -1,0 +1,74 @@
+"""Who else holds a batch: read off objects that anybody may have forged, believed once proven."""
+
+from collections.abc import Callable, Iterable
+
+from gemini_operator.controller.job import Job, KeyRef
+from gemini_operator.controller.lifecycle import ownership
+from gemini_operator.controller.passes.looking import look
+from gemini_operator.controller.reading.credentials import (
+    Credential,
+    Credentials,
+    CredentialsProblem,
+)
+from gemini_operator.controller.store import Store
+from gemini_operator.gemini.errors import CredentialsRejected
+from gemini_operator.gemini.remote import Summary
+
+# Claims that are looked into at a time: anybody may make any number of them.
+LOOKED_INTO = 8
+
+
+class Claims:
+    """
+    Compares what other jobs say of a batch with what Google says.
+
+    Args:
+        credentials: the keys of those jobs.
+        store: the jobs.
+        api_key: the Secret that a job uses.
+    """
+
+    def __init__(
+        self, credentials: Credentials, store: Store, api_key: Callable[[Job], KeyRef]
+    ) -> None:
+        self._credentials = credentials
+        self._store = store
+        self._api_key = api_key
+
+    def previous(self, job: Job) -> Job | None:
+        """The object that `spec.adopt.previousUID` names, if it is there."""
+        wanted = job.spec.adopt.previous_uid if job.spec.adopt else None
+        return next((one for one in self._store if wanted and one.uid == wanted), None)
+
+    async def held_by_another(self, job: Job, batch: Summary, credential: Credential) -> bool:
+        """
+        Whether another job comes before `job` at the batch, whatever `job` says of itself (S7, P25).
+
+        Raises:
+            GeminiError, KubeError: no answer for now.
+        """
+        rivals = (one for one in self._store if ownership.comes_before(one, job, batch))
+        return bool(await self.proven(rivals, batch, credential))
+
+    async def proven(
+        self, rivals: Iterable[Job], batch: Summary, credential: Credential
+    ) -> set[str]:
+        """
+        The uids of those of the oldest `rivals` whose own key reads the batch, or who submitted it.
+
+        Raises:
+            GeminiError, KubeError: no answer for now.
+        """
+        oldest = sorted(rivals, key=lambda one: (one.created, one.uid))[:LOOKED_INTO]
+        return {one.uid for one in oldest if await self._is_proven(one, batch, credential)}
+
+    async def _is_proven(self, rival: Job, batch: Summary, credential: Credential) -> bool:
+        if ownership.carries_token(rival, batch):
+            return True
+        try:
+            key = await self._credentials.resolve(self._api_key(rival))
+            if key.group == credential.group:
+                return True
+            return await look(key.client, batch.name) is not None
+        except (CredentialsProblem, CredentialsRejected):
+            return False
