@@ -58,7 +58,10 @@ def _secret_ref(_ctx: click.Context, _param: click.Parameter, value: str) -> tup
     help="Namespaces to watch, comma separated.",
 )
 @click.option(
-    "--workers", default=16, type=click.IntRange(1, 256), help="Jobs worked on at a time."
+    "--workers",
+    default=64,
+    type=click.IntRange(1, 256),
+    help="Jobs worked on at a time; of one API key, or of one namespace, an eighth of them.",
 )
 @click.option(
     "--max-open-batches-per-key",

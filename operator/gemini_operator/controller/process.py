@@ -25,6 +25,7 @@ from gemini_operator.controller.passes.submitter import Submitter
 from gemini_operator.controller.passes.unreadable import UnreadableJobs
 from gemini_operator.controller.passes.writer import Writer
 from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.reading.call_limit import CallLimit
 from gemini_operator.controller.reading.credentials import Credentials
 from gemini_operator.controller.reading.listing import Lister
 from gemini_operator.controller.reading.reads import ReadBudget
@@ -45,6 +46,9 @@ from gemini_operator.telemetry.logs import get_logger
 
 # Seconds for which passes under way may go on after SIGTERM: below a pod's usual 30.
 DRAIN = 20.0
+
+# Of the workers one API key, or one namespace, may have so many parts: some that hang leave others.
+SHARES = 8
 
 log = get_logger(__name__)
 
@@ -71,6 +75,7 @@ class Controller:
             self._clock, self._places, self._queue, limit=settings.max_open_batches_per_key
         )
         self._reads = ReadBudget(self._clock)
+        self._calls = CallLimit(max(1, settings.workers // SHARES), self._queue)
         metrics.QUEUE_DEPTH.set_function(lambda: self._queue.depth)
         metrics.UNREADABLE_JOBS.set_function(lambda: self._store.unreadable_count)
         metrics.JOBS_QUEUED.set_function(lambda: self._gate.waiting)
@@ -117,6 +122,7 @@ class Controller:
                 clock=self._clock,
                 kube=self._kube,
                 credentials=credentials,
+                calls=self._calls,
                 gate=self._gate,
                 lister=self._lister,
                 submitter=Submitter(
@@ -127,13 +133,13 @@ class Controller:
                     self._clock,
                     refused_retry=self._settings.credentials_ttl,
                 ),
-                cleanup=Cleanup(credentials, disposer, writer, self._notices),
+                cleanup=Cleanup(credentials, self._calls, disposer, writer, self._notices),
                 claims=claims,
                 disposer=disposer,
                 adopter=Adopter(
                     self._kube, self._batch_jobs, claims, self._settings.namespaces or None
                 ),
-                observer=Observer(credentials, self._reads),
+                observer=Observer(credentials, self._reads, self._calls),
                 writer=writer,
                 notices=self._notices,
                 schema=self._schema,

@@ -15,7 +15,7 @@ REQUIRED: dict[str, Any] = {
     "callback_signing_key": None,
     "default_api_key_secret": ("gemini-api-key", "api-key"),
     "namespaces": "",
-    "workers": 16,
+    "workers": 64,
     "max_open_batches_per_key": 100,
     "create_timeout": 25.0,
     "submit_grace": 60.0,

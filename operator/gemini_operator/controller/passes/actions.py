@@ -37,6 +37,7 @@ from gemini_operator.controller.passes.submitter import Submitter
 from gemini_operator.controller.passes.unreadable import UnreadableJobs
 from gemini_operator.controller.passes.writer import Stale, Writer
 from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.reading.call_limit import Busy, CallLimit
 from gemini_operator.controller.reading.credentials import (
     Credential,
     Credentials,
@@ -69,6 +70,7 @@ class Collaborators:
     clock: Clock
     kube: KubeClient
     credentials: Credentials
+    calls: CallLimit
     gate: Gate
     lister: Lister
     submitter: Submitter
@@ -118,6 +120,7 @@ class Actions:
         Raises:
             Stale: the object has changed since; nothing was done that cannot be done again.
             CredentialsProblem: there is no usable key.
+            Busy: others of the key or the namespace call Google.
             KubeError, GeminiError: no answer for now.
         """
         match decision:
@@ -155,7 +158,7 @@ class Actions:
                 assert_never(decision)
 
     async def _submit(self, view: View, number: int) -> None:
-        with self._with.submitter.place(view.job):
+        with self._with.submitter.place(view.job, kept_on=(Busy,)):
             credential = await self._credential(view)
         outcome = await self._with.submitter.submit(view, number, credential)
         if isinstance(outcome, Write):
@@ -257,10 +260,11 @@ class Actions:
         return view.job.api_key(self._with.default_api_key)
 
     async def _credential(self, view: View) -> Credential:
-        ref = self.ref(view)
-        if view.job.deleting:
-            return await self._with.credentials.last_good(ref)
-        return await self._with.credentials.resolve(ref)
+        """The job's key, once the job may call Google with it; raises `Busy` until then."""
+        find = self._with.credentials.last_good if view.job.deleting else None
+        credential = await (find or self._with.credentials.resolve)(self.ref(view))
+        self._with.calls.enter(view.job.key, credential.group)
+        return credential
 
 
 def _names(job: Job) -> dict[str, str]:

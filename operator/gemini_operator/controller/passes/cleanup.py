@@ -6,6 +6,7 @@ from gemini_operator.controller.lifecycle.view import Notice, View
 from gemini_operator.controller.passes.disposer import Disposer
 from gemini_operator.controller.passes.notices import Notices
 from gemini_operator.controller.passes.writer import Stale, Writer
+from gemini_operator.controller.reading.call_limit import CallLimit
 from gemini_operator.controller.reading.credentials import Credentials, CredentialsProblem
 from gemini_operator.gemini import errors
 from gemini_operator.telemetry import metrics
@@ -20,14 +21,21 @@ class Cleanup:
 
     Args:
         credentials: a key that this process has used before will do (rule P22).
+        calls: lets the job call Google.
         disposer: ends batches.
         writer: releases objects.
         notices: says what was left behind.
     """
 
     def __init__(
-        self, credentials: Credentials, disposer: Disposer, writer: Writer, notices: Notices
+        self,
+        credentials: Credentials,
+        calls: CallLimit,
+        disposer: Disposer,
+        writer: Writer,
+        notices: Notices,
     ) -> None:
+        self._calls = calls
         self._disposer = disposer
         self._credentials = credentials
         self._writer = writer
@@ -38,6 +46,7 @@ class Cleanup:
         Cancel and delete batches of the job, but none that another job has.
 
         Raises:
+            Busy: others of the key or the namespace call Google.
             CredentialsProblem: there is no key, Google refuses it, or it is not the one that the
                 job's batch was submitted with and knows no such batch (rule S11).
             GeminiError, KubeError: no answer for now; disposing again is safe.
@@ -45,6 +54,7 @@ class Cleanup:
         if not batches:
             return
         credential = await self._credentials.last_good(ref)
+        self._calls.enter(view.job.key, credential.group)
         attempt = view.status.attempt
         recorded = attempt.api_key_fingerprint if attempt else None
         changed = recorded not in (None, credential.fingerprint(view.job.uid))

@@ -3,6 +3,7 @@
 from gemini_operator.controller.job import KeyRef
 from gemini_operator.controller.lifecycle import observation
 from gemini_operator.controller.lifecycle.view import Gone, Remote, Seen, Unreadable, View
+from gemini_operator.controller.reading.call_limit import CallLimit
 from gemini_operator.controller.reading.credentials import Credential, Credentials
 from gemini_operator.controller.reading.reads import ReadBudget
 from gemini_operator.gemini import errors
@@ -11,7 +12,8 @@ from gemini_operator.gemini import errors
 class Observer:
     """Reads batches within the budget and remembers that it did."""
 
-    def __init__(self, credentials: Credentials, budget: ReadBudget) -> None:
+    def __init__(self, credentials: Credentials, budget: ReadBudget, calls: CallLimit) -> None:
+        self._calls = calls
         self._credentials = credentials
         self._budget = budget
 
@@ -21,6 +23,7 @@ class Observer:
 
         Raises:
             CredentialsProblem: there is no usable key.
+            Busy: others of the key or the namespace are being read.
             Delayed: the budget asks to wait.
             KubeError, GeminiError: no answer for now; reading again is safe.
         """
@@ -28,6 +31,7 @@ class Observer:
         if name is None:
             return None
         credential = await self._credentials.resolve(ref)
+        self._calls.enter(view.job.key, credential.group)
         self._budget.take(credential.group, view.job.key)
         remote = await _read(view, credential, name)
         _remember(view, remote, name)

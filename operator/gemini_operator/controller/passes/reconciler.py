@@ -20,6 +20,7 @@ from gemini_operator.controller.lifecycle.view import (
 )
 from gemini_operator.controller.passes.actions import Actions, Collaborators
 from gemini_operator.controller.passes.writer import NotKept, Stale
+from gemini_operator.controller.reading.call_limit import Busy
 from gemini_operator.controller.reading.credentials import CredentialsProblem
 from gemini_operator.controller.reading.reads import Delayed
 from gemini_operator.gemini import errors
@@ -40,6 +41,12 @@ class Reconciler:
         Raises:
             KubeError, GeminiError: something did not answer; the next pass starts afresh.
         """
+        try:
+            await self._run(key)
+        finally:
+            self._with.calls.leave(key)
+
+    async def _run(self, key: Key) -> None:
         job = self._with.store.get(key) or self._with.store.unreadable(key)
         if job is None:
             return
@@ -71,6 +78,8 @@ class Reconciler:
         try:
             await self._pass(view)
             self._set_alarm(view)
+        except Busy:
+            return
         except Delayed as delayed:
             self._actions.come_back(view.job, delayed.seconds)
         except CredentialsProblem as problem:

@@ -9,6 +9,7 @@ from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.passes.reconciler import Reconciler
 from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.reading.call_limit import CallLimit
 from gemini_operator.controller.store import Store
 from tests.unit.controller.builders import RULES, TO_CONFIG_MAP, a_job, ago, finished, submitted
 from tests.unit.controller.clocks import ManualClock
@@ -37,6 +38,7 @@ def reconciler(clock: ManualClock, queue: KeyedQueue, job: Job, took: float) -> 
         gate=SimpleNamespace(leave=lambda _key: None),
         observer=Slow(clock, took),
         schema=SimpleNamespace(missing=()),
+        calls=CallLimit(1, queue),
         rules=RULES,
         default_api_key=("gemini-api-key", "api-key"),
     )
