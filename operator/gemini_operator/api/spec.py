@@ -158,7 +158,8 @@ class Spec(Model):
     which job an event belongs to. Immutable."""
 
     priority: int = 0
-    """priority is Gemini's batch priority: higher ones run first; it may be negative. Immutable."""
+    """priority is Gemini's batch priority: higher ones run first; it may be negative. The
+    administrator may have set a limit, to which a higher one is lowered. Immutable."""
 
     suspend: bool = False
     """suspend true makes a job wait that is not submitted yet. Set to true later, it cancels the

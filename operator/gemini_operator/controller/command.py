@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gemini_operator.controller.election.election_settings import ElectionSettings
+from gemini_operator.controller.lifecycle.view import MAX_PRIORITY
 from gemini_operator.controller.process import Controller
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.gemini import environment
@@ -68,6 +69,13 @@ def _secret_ref(_ctx: click.Context, _param: click.Parameter, value: str) -> tup
     default=100,
     type=click.IntRange(1),
     help="Batches open at Google with one API key; further jobs wait, fair between namespaces.",
+)
+@click.option(
+    "--max-priority",
+    default=MAX_PRIORITY,
+    type=click.IntRange(-MAX_PRIORITY - 1, MAX_PRIORITY),
+    show_default="any, as Google documents",
+    help="The highest priority that a batch gets, whatever its job asks for.",
 )
 @click.option(
     "--create-timeout",

@@ -147,6 +147,7 @@ class Controller:
                 rules=Rules(
                     create_timeout=self._settings.gemini.create_timeout,
                     submit_grace=self._settings.submit_grace,
+                    max_priority=self._settings.max_priority,
                 ),
                 default_api_key=self._settings.default_api_key_secret,
             )

@@ -26,6 +26,7 @@ class ControllerSettings:
     namespaces: tuple[str, ...]
     workers: int
     max_open_batches_per_key: int
+    max_priority: int
     submit_grace: float
     sweep_interval: float
     credentials_ttl: float

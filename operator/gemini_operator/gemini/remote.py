@@ -121,6 +121,8 @@ class Observation:
     """`files/…` where the results are in a file."""
     inline_results: list[dict[str, Any]] | None = field(default=None, repr=False)
     """Raw items in input order: `{"metadata": {…}, "response": {…} | "error": {…}}`."""
+    too_large: bool = False
+    """The results were not read, as they exceed the limit; otherwise none means that there are none."""
 
 
 @dataclass(frozen=True)

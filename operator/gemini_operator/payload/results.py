@@ -11,6 +11,10 @@ class ResultsTooLarge(Exception):
     """The results exceed the limit of their output; the message gives both sizes."""
 
 
+class ResultsMissing(Exception):
+    """Google says that the batch succeeded, and its answer holds no results."""
+
+
 class MalformedResults(Exception):
     """Google's result file is not JSONL; the message names the line."""
 

@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from gemini_operator.controller.command import _settings, controller
+from gemini_operator.controller.lifecycle.view import MAX_PRIORITY
 from gemini_operator.telemetry import logs
 
 REQUIRED: dict[str, Any] = {
@@ -16,6 +17,7 @@ REQUIRED: dict[str, Any] = {
     "default_api_key_secret": ("gemini-api-key", "api-key"),
     "namespaces": "",
     "workers": 64,
+    "max_priority": MAX_PRIORITY,
     "max_open_batches_per_key": 100,
     "create_timeout": 25.0,
     "submit_grace": 60.0,

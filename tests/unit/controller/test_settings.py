@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from gemini_operator.controller.lifecycle.view import MAX_PRIORITY
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.gemini.settings import GeminiSettings
 from tests.unit.controller.election.test_election_settings import election
@@ -18,6 +19,7 @@ def settings(*, create_timeout: float = 25.0, **changed: Any) -> ControllerSetti
         "default_api_key_secret": ("gemini-api-key", "api-key"),
         "namespaces": (),
         "workers": 16,
+        "max_priority": MAX_PRIORITY,
         "max_open_batches_per_key": 100,
         "submit_grace": 60.0,
         "sweep_interval": 900.0,

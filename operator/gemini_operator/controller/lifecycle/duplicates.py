@@ -68,7 +68,7 @@ def _moved_back(view: View, attempt: SupersededAttempt, match: Summary) -> Write
         start_time=view.status.start_time or view.now,
     )
     status = submission.named(replace(view, job=replace(view.job, status=status)), match)
-    return Write(status, (submission.submitted(match),))
+    return Write(status, (submission.submitted(view, match),))
 
 
 def _cancel(view: View, attempt: SupersededAttempt, matches: tuple[Summary, ...]) -> Dispose:

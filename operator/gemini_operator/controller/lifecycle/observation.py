@@ -132,7 +132,7 @@ def _too_large(view: View) -> Decision:
     sighting = view.facts.sighting
     if sighting is None or sighting.current is None or not sighting.current.terminal:
         return Search(max(0.0, view.facts.listed + LISTING_PAUSE - view.monotonic))
-    return completion.decide(view, Observation(sighting.current))
+    return completion.decide(view, Observation(sighting.current, too_large=True))
 
 
 def _seen(view: View, remote: Seen) -> Decision:

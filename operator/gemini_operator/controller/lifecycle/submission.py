@@ -57,9 +57,17 @@ def named(view: View, summary: Summary) -> Status:
     return healed(view.condition(status, SUBMITTED, True, Reason.SUBMITTED, message))
 
 
-def submitted(summary: Summary) -> Notice:
+def priority(view: View) -> int:
+    """The priority that the batch gets: the spec's, or the administrator's limit below it."""
+    return min(view.job.spec.priority, view.rules.max_priority)
+
+
+def submitted(view: View, summary: Summary) -> Notice:
     """What `kubectl describe` says once the batch has its name."""
-    return Notice(Reason.SUBMITTED, Reason.SUBMITTED.explain(f"It is {summary.name}."))
+    detail = f"It is {summary.name}."
+    if priority(view) < view.job.spec.priority:
+        detail += f" Its priority is {priority(view)}, the most that --max-priority allows."
+    return Notice(Reason.SUBMITTED, Reason.SUBMITTED.explain(detail))
 
 
 def named_fields(status: Status) -> dict[str, Any]:

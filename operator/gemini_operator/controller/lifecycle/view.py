@@ -12,13 +12,17 @@ from gemini_operator.controller.job import Job
 from gemini_operator.gemini.errors import GeminiError
 from gemini_operator.gemini.remote import Observation, Summary
 
+MAX_PRIORITY = 2**63 - 1
+"""The highest that Google documents: any int64 (ai.google.dev/api/batch-api)."""
+
 
 @dataclass(frozen=True)
 class Rules:
-    """The times that policies go by, in seconds."""
+    """What the administrator has decided and policies go by; times in seconds."""
 
     create_timeout: float
     submit_grace: float
+    max_priority: int = MAX_PRIORITY
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,7 @@ class Actions:
                 await self._with.cleanup.unnamed(view, self.ref(view), found.summary.name)
             raise
         log.info("a job has its batch", **_names(view.job), batch=found.summary.name)
-        self._with.notices.post(view.job, [submission.submitted(found.summary)])
+        self._with.notices.post(view.job, [submission.submitted(view, found.summary)])
         self._with.queue.add(view.job.key)
 
     async def _dispose(self, view: View, decision: Dispose) -> None:

@@ -38,6 +38,7 @@ async def deliver(
     except (
         config_map.DeliveryRefused,
         results.MalformedResults,
+        results.ResultsMissing,
         errors.NotFound,
         errors.Rejected,
     ) as error:
@@ -48,7 +49,11 @@ async def deliver(
 async def _results(client: GeminiClient, observation: Observation) -> results.Results:
     if observation.inline_results is not None:
         return results.from_inline(observation.inline_results, config_map.LIMIT)
-    if observation.results_file is None:
+    if observation.too_large:
         raise results.ResultsTooLarge("the results are too large to be read")
+    if observation.results_file is None:
+        raise results.ResultsMissing(
+            "Google says that the batch succeeded, but its answer holds no results"
+        )
     async with aclosing(client.files.download(observation.results_file, RAW_LIMIT)) as chunks:
         return await results.from_file(chunks, config_map.LIMIT)

@@ -210,7 +210,7 @@ class Submitter:
             display_name=tokens.display_name(display[:DISPLAY_LIMIT], job.uid, attempt.id),
             inline=batch_input.inline,
             file_name=batch_input.file_name,
-            priority=job.spec.priority,
+            priority=submission.priority(view),
             callback_url=self._addresses.of(job, attempt),
             user_metadata={**(job.spec.user_metadata or {}), **own},
         )

@@ -429,3 +429,12 @@ def test_facts_of_another_event_do_not_delay_this_one() -> None:
     facts = Facts(UID)
     facts.note_event_read("event-0", MONOTONIC)
     assert observation.wanted(a_view(status=submitted(**EVENT), facts=facts)) == BATCH
+
+
+def test_results_that_are_too_large_to_be_read_are_told_from_none() -> None:
+    ended = a_batch(state="BATCH_STATE_SUCCEEDED")
+    facts = Facts(UID, sighting=a_sighting(current=ended), listed=MONOTONIC)
+    view = a_view(spec={"output": TO_CONFIG_MAP}, status=submitted(), facts=facts)
+    decision = observation.decide(view, Unreadable(errors.TooLarge("too large")))
+    assert isinstance(decision, Deliver)
+    assert decision.observation.too_large

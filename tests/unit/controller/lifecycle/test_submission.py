@@ -7,7 +7,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.facts import Facts, Refusal
 from gemini_operator.controller.lifecycle import credentials, submission
-from gemini_operator.controller.lifecycle.view import Submit, View, Write
+from gemini_operator.controller.lifecycle.view import MAX_PRIORITY, Submit, View, Write
 from gemini_operator.gemini import errors
 from gemini_operator.kube import patches
 from tests.unit.controller.builders import (
@@ -15,6 +15,7 @@ from tests.unit.controller.builders import (
     BATCH,
     EARLIER,
     NOW,
+    RULES,
     UID,
     a_batch,
     a_condition,
@@ -167,7 +168,7 @@ def test_counts_that_google_does_not_give_are_not_written() -> None:
 
 
 def test_what_a_person_reads_when_the_batch_has_its_name() -> None:
-    notice = submission.submitted(a_batch())
+    notice = submission.submitted(a_view(), a_batch())
     assert (notice.reason, notice.warning) == (Reason.SUBMITTED, False)
     assert BATCH in notice.note
 
@@ -339,3 +340,17 @@ def test_words_of_the_caller_may_replace_those_of_the_reason() -> None:
     write = submission.failed(a_view(), Reason.DELIVERY_FAILED, "", "Nothing was submitted.")
     assert write.status.conditions[-1].message == "Nothing was submitted."
     assert write.notices[0].note == "Nothing was submitted."
+
+
+@pytest.mark.parametrize(
+    ("asked", "limit", "sent"),
+    [(5, MAX_PRIORITY, 5), (MAX_PRIORITY, 10, 10), (10, 10, 10), (-7, 10, -7), (3, -1, -1)],
+)
+def test_a_priority_is_lowered_to_the_administrators_limit_and_that_is_said(
+    asked: int, limit: int, sent: int
+) -> None:
+    rules = replace(RULES, max_priority=limit)
+    view = replace(a_view(spec={"priority": asked}), rules=rules)
+    assert submission.priority(view) == sent
+    note = submission.submitted(view, a_batch()).note
+    assert (f"Its priority is {sent}" in note) is (sent < asked)
