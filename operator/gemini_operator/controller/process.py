@@ -88,7 +88,7 @@ class Controller:
             settings.credentials_ttl,
             resolved=self._gate.learn,
         )
-        self._schema = ServedSchema(self._kube, completed=self._watch_anew)
+        self._schema = ServedSchema(self._kube, renew=self._watch_anew, resume=self._look_at_all)
         self._roll_call = RollCall(
             self._store, self._gate, resolve=credentials.resolve, api_key=self._api_key
         )
@@ -226,6 +226,10 @@ class Controller:
             on_event=self._intake.on_event,
             on_end=self._watch_ended,
         )
+
+    def _look_at_all(self) -> None:
+        for job in self._store:
+            self._queue.add(job.key)
 
     async def _watch_anew(self) -> None:
         """The old watch goes by the old schema, for a minute or until it ends."""

@@ -31,13 +31,17 @@ class ServedSchema:
 
     Args:
         kube: reads the served schema.
-        completed: called when fields that were missing are there, before anything goes by that.
+        renew: called when fields that were missing are there, before anything goes by that.
+        resume: called after that.
     """
 
-    def __init__(self, kube: KubeClient, completed: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, kube: KubeClient, renew: Callable[[], Awaitable[None]], resume: Callable[[], None]
+    ) -> None:
         self.missing: tuple[str, ...] = ()
         self._kube = kube
-        self._completed = completed
+        self._renew = renew
+        self._resume = resume
         self._wanted = asyncio.Event()
 
     @property
@@ -76,12 +80,15 @@ class ServedSchema:
         self._wanted.set()
 
     async def _note(self, found: tuple[str, ...]) -> None:
-        if found and found != self.missing:
+        before = self.missing
+        if found and found != before:
             log.error("the CRD is older than the operator", missing=found, do=APPLY)
-        elif self.missing and not found:
+        elif before and not found:
             log.info("the CRD has every field now")
-            await self._completed()
+            await self._renew()
         self.missing = found
+        if before and not found:
+            self._resume()
 
 
 def missing(served: Mapping[str, Any]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ class Store:
     def __init__(self, changed: Callable[[Job | None, Job | None], None] | None = None) -> None:
         self._jobs: dict[Key, Job] = {}
         self._unreadable: dict[Key, UnreadableJob] = {}
+        self._adopting: dict[Key, Job] = {}
         self._doubted: set[Key] = set()
         self._changed = changed or (lambda _before, _after: None)
 
@@ -28,6 +29,11 @@ class Store:
 
     def __iter__(self) -> Iterator[Job]:
         return iter(tuple(self._jobs.values()))
+
+    @property
+    def adopting(self) -> tuple[Job, ...]:
+        """The jobs that adopt a batch, or have done so."""
+        return tuple(self._adopting.values())
 
     @property
     def unreadable_count(self) -> int:
@@ -59,6 +65,8 @@ class Store:
         self._unreadable.pop(found.key, None)
         before = self._jobs.get(found.key)
         self._jobs[found.key] = found
+        if found.spec.adopt is not None:
+            self._adopting[found.key] = found
         self._changed(before, found)
         return True
 
@@ -80,6 +88,7 @@ class Store:
             return None
         self._unreadable.pop(key, None)
         self._doubted.discard(key)
+        self._adopting.pop(key, None)
         job = self._jobs.pop(key, None)
         if job is not None:
             self._changed(job, None)

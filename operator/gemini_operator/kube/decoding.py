@@ -48,12 +48,28 @@ class BoundedResponse(aiohttp.ClientResponse):
         return self
 
     async def json(self, **_: Any) -> Any:
-        """Raises `Undecodable`, a ValueError as that of the base class."""
-        return parse(await self.read())
+        """
+        The whole answer.
+
+        Raises:
+            json.JSONDecodeError: it is an error without a Status, a proxy's for example.
+            aiohttp.ClientPayloadError: it is a broken answer; asking again may help.
+        """
+        body = await self.read()
+        try:
+            return parse(body)
+        except Undecodable as error:
+            if self.status >= 400:
+                raise json.JSONDecodeError(str(error), "", 0) from None
+            raise aiohttp.ClientPayloadError(str(error)) from None
 
 
 class _BoundedLines:
-    """A stream whose `iter_chunked` gives whole lines; all else is the stream's own."""
+    """
+    A stream whose `iter_chunked` gives whole lines; all else is the stream's own.
+
+    Half a line at the end is left out: whoever watches asks again from the last whole one.
+    """
 
     def __init__(self, stream: aiohttp.StreamReader) -> None:
         self._stream = stream
@@ -69,5 +85,3 @@ class _BoundedLines:
                 yield nesting.cut(b"".join((*rest, line)), LEVELS) + b"\n"
                 rest = []
             rest.append(last)
-        if any(rest):
-            yield nesting.cut(b"".join(rest), LEVELS)

@@ -1,7 +1,9 @@
 """A CRD older than the operator: the API server drops silently what it does not know (P7)."""
 
+import json
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,6 +13,9 @@ from tests.operator_process import Operator, inline_job
 from tests.waiting import eventually
 
 PROBE = {"attempt": {"id": "0" * 16, "number": 1, "startTime": "2026-01-01T00:00:00Z"}}
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+FINALIZER = json.dumps({"metadata": {"finalizers": ["example.com/kept"]}})
+NO_FINALIZER = json.dumps({"metadata": {"finalizers": None}})
 APPLY = "kubectl apply --server-side -f crds/"
 
 
@@ -79,46 +84,110 @@ def test_p07_a_crd_that_is_made_older_under_a_running_operator(
     assert operator.emulator.requests("batches.create") == 1
 
 
-def test_p07_a_webhook_that_changes_what_is_written_sends_nothing(
+def test_p25_a_claim_that_is_not_kept_takes_no_batch(
     operator: Operator, control_plane: ControlPlane
 ) -> None:
-    """The schema is current, and the write is not kept all the same."""
-    policy = f"{operator.namespace}-drop"
-    admission = "/apis/admissionregistration.k8s.io/v1"
-    if not control_plane.api.answers(f"{admission}/mutatingadmissionpolicies"):
-        pytest.skip("this API server has no MutatingAdmissionPolicy")
+    operator.start("--sweep-interval", "1")
+    batch = operator.submitted("first", deletionPolicy="Orphan")
+    uid = operator.get("first")["metadata"]["uid"]
+    operator.kubectl("delete", "gbj", "first", "--timeout=20s")
+    heir = inline_job("heir", deletionPolicy="Orphan")
+    del heir["spec"]["input"]
+    heir["spec"]["adopt"] = {"batchName": batch, "previousUID": uid}
+    with crd.changed(control_plane, crd.without("status", "batchName")):
+        operator.apply(heir)
+        operator.wait_condition("heir", "Stalled", "SchemaOutdated")
+        assert "attempt" not in operator.status("heir")
+    operator.wait_condition("heir", "Submitted", "Adopted", timeout=50)
+
+
+DROPPED = {
+    "attempt": (
+        "geminibatchjobs/status",
+        'has(object.status.attempt) ? [JSONPatch{op: "remove", path: "/status/attempt"}] : []',
+        "status.attempt",
+    ),
+    "attempt.id": (
+        "geminibatchjobs/status",
+        (
+            "has(object.status.attempt) ? [JSONPatch{"
+            'op: "replace", path: "/status/attempt/id", value: "ffffffffffffffff"}] : []'
+        ),
+        "status.attempt.id",
+    ),
+    "finalizer": (
+        "geminibatchjobs",
+        (
+            "has(object.metadata.finalizers) ? [JSONPatch{"
+            'op: "remove", path: "/metadata/finalizers"}] : []'
+        ),
+        "metadata.finalizers",
+    ),
+}
+
+
+@pytest.fixture
+def policy(
+    request: pytest.FixtureRequest, control_plane: ControlPlane, namespace: str
+) -> Iterator[Callable[[], None]]:
+    """A policy that changes what is written, in the test's namespace; call it to end it."""
+    resource, expression, _ = DROPPED[request.param]
     rule = {
         "apiGroups": ["gemini-operator.io"],
         "apiVersions": ["*"],
         "operations": ["UPDATE"],
-        "resources": ["geminibatchjobs/status"],
+        "resources": [resource],
     }
-    patch = 'has(object.status.attempt) ? [JSONPatch{op: "remove", path: "/status/attempt"}] : []'
     spec = {
         "failurePolicy": "Fail",
         "reinvocationPolicy": "Never",
         "matchConstraints": {"resourceRules": [rule]},
-        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}],
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}],
     }
-    selector = {"matchLabels": {"kubernetes.io/metadata.name": operator.namespace}}
-    binding = {"policyName": policy, "matchResources": {"namespaceSelector": selector}}
-    for kind, body in (("policies", spec), ("policybindings", binding)):
-        path = f"{admission}/mutatingadmission{kind}"
-        control_plane.api.request("POST", path, {"metadata": {"name": policy}, "spec": body})
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    binding = {
+        "policyName": f"{namespace}-drop",
+        "matchResources": {"namespaceSelector": selector},
+    }
+    kinds = {"mutatingadmissionpolicies": spec, "mutatingadmissionpolicybindings": binding}
+    for kind, body in kinds.items():
+        manifest = {"metadata": {"name": f"{namespace}-drop"}, "spec": body}
+        control_plane.api.request("POST", f"{ADMISSION}/{kind}", manifest)
+
+    def end() -> None:
+        for kind in reversed(kinds):
+            path = f"{ADMISSION}/{kind}/{namespace}-drop"
+            if control_plane.api.answers(path):
+                control_plane.api.request("DELETE", path)
+
+    yield end
+    end()
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"), [(each, DROPPED[each][2]) for each in DROPPED], indirect=["policy"]
+)
+def test_p07_a_policy_that_changes_what_is_written_sends_nothing(
+    operator: Operator, policy: Callable[[], None], said: str
+) -> None:
+    """The schema is current, and the write is not kept all the same."""
     operator.apply(inline_job("probe", suspend=True))
 
-    def dropped() -> bool:
+    def changes() -> bool:
         operator.patch_status("probe", [{"op": "add", "path": "/status", "value": PROBE}])
-        return "attempt" not in operator.status("probe")
+        operator.kubectl("patch", "gbj", "probe", "--type=merge", "-p", FINALIZER)
+        kept = operator.get("probe")
+        same = kept.get("status", {}).get("attempt") == PROBE["attempt"]
+        return not (same and kept["metadata"].get("finalizers"))
 
-    eventually(dropped, timeout=30, what="the policy to take effect")
-    operator.kubectl("delete", "gbj", "probe")
+    eventually(changes, timeout=30, what="the policy to take effect")
+    operator.kubectl("patch", "gbj", "probe", "--type=merge", "-p", NO_FINALIZER)
+    operator.kubectl("delete", "gbj", "probe", "--wait=false")
     operator.start()
     operator.apply(inline_job("job"))
     stalled = operator.wait_condition("job", "Stalled", "SchemaOutdated")
-    assert "status.attempt" in stalled["message"]
+    assert said in stalled["message"]
     assert operator.emulator.requests("batches.create") == 0
-    for kind in ("policybindings", "policies"):
-        control_plane.api.request("DELETE", f"{admission}/mutatingadmission{kind}/{policy}")
-    operator.wait_complete("job", timeout=50)
+    policy()
+    operator.wait_complete("job", timeout=55)
     assert operator.emulator.requests("batches.create") == 1

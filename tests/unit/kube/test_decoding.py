@@ -32,13 +32,13 @@ def test_what_is_no_object_is_refused(body: bytes) -> None:
 
 
 @pytest.fixture
-async def serve() -> AsyncIterator[Callable[[list[bytes]], Awaitable[str]]]:
+async def serve() -> AsyncIterator[Callable[..., Awaitable[str]]]:
     """Serve an answer in these pieces; answers with its URL."""
     runners: list[web.AppRunner] = []
 
-    async def start(pieces: list[bytes]) -> str:
+    async def start(pieces: list[bytes], status: int = 200) -> str:
         async def handler(request: web.Request) -> web.StreamResponse:
-            answer = web.StreamResponse()
+            answer = web.StreamResponse(status=status)
             await answer.prepare(request)
             for piece in pieces:
                 await answer.write(piece)
@@ -68,18 +68,33 @@ async def watched(url: str) -> list[Any]:
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 async def test_a_watch_gives_every_line_however_it_is_cut_into_pieces(
-    serve: Callable[[list[bytes]], Awaitable[str]], size: int
+    serve: Callable[..., Awaitable[str]], size: int
 ) -> None:
     lines = [json.dumps(GOOD).encode(), deep(3_000 if size > 1 else 150), b'{"last":true}']
-    body = b"\n".join(lines)
+    body = b"\n".join([*lines, b'{"half'])
     url = await serve([body[at : at + size] for at in range(0, len(body), size)])
     first, second, third = await watched(url)
     assert (first, third) == (GOOD, {"last": True})
     assert second["metadata"] == {"name": "deep"}
 
 
+@pytest.mark.parametrize(
+    ("status", "error"), [(502, json.JSONDecodeError), (200, aiohttp.ClientPayloadError)]
+)
+async def test_a_proxys_answer_is_an_error_that_a_watch_can_live_with(
+    serve: Callable[..., Awaitable[str]], status: int, error: type[Exception]
+) -> None:
+    url = await serve([b"<html>Bad Gateway</html>"], status)
+    async with (
+        aiohttp.ClientSession(response_class=BoundedResponse) as session,
+        session.get(url) as answer,
+    ):
+        with pytest.raises(error):
+            await answer.json()
+
+
 async def test_a_whole_answer_is_bounded_too(
-    serve: Callable[[list[bytes]], Awaitable[str]],
+    serve: Callable[..., Awaitable[str]],
 ) -> None:
     url = await serve([b'{"items":[', deep(2_000), b"]}"])
     async with (

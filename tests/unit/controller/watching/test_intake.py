@@ -1,7 +1,10 @@
 import asyncio
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gemini_operator.api import group
@@ -13,6 +16,7 @@ from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.reading.reads import Delayed, Rate, ReadBudget
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.watching.intake import Intake
+from gemini_operator.kube import decoding
 from tests.unit.controller.builders import INLINE, MODEL, OTHER_UID, UID, a_job
 from tests.unit.controller.clocks import ManualClock
 from tests.unit.controller.gates import a_gate, api_key
@@ -141,3 +145,49 @@ async def test_an_object_that_fits_again_or_goes_is_not_unreadable_any_more(
     parts.intake.on_event("ADDED", an_object(100, model="../x"))
     parts.intake.on_event(kind, an_object(101))
     assert parts.store.unreadable(KEY) is None
+
+
+MEMBERS = st.text(max_size=3) | st.sampled_from(
+    [
+        "model",
+        "input",
+        "inline",
+        "key",
+        "request",
+        "attempt",
+        "conditions",
+        "type",
+        "startTime",
+        "id",
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(MEMBERS, inner, max_size=4),
+    max_leaves=12,
+)
+CONTENTS = st.fixed_dictionaries({}, optional={"spec": JSON, "status": JSON})
+
+
+@given(st.lists(CONTENTS, min_size=1, max_size=4), st.integers(0, 300))
+async def test_whatever_objects_contain_all_are_known_after_a_list_and_a_watch(
+    contents: list[dict[str, Any]], levels: int
+) -> None:
+    """Each is a job or says that it is none; a good one among them is a job."""
+    nested = '{"a":' * levels + "1" + "}" * levels
+    objects = [{**an_object(), **content} for content in contents]
+    for number, body in enumerate(objects):
+        body["metadata"] = {**body["metadata"], "name": f"odd-{number}"}
+    texts = [json.dumps(body) for body in (*objects, an_object())]
+    texts.append(json.dumps(an_object(101)).replace('{"contents": []}', nested))
+    listed = decoding.parse(f'{{"items":[{",".join(texts)}]}}'.encode())["items"]
+    watched = [decoding.parse(text.encode()) for text in texts]
+    for bodies in (listed, watched):
+        parts = Parts()
+        for body in bodies:
+            parts.intake.on_event("ADDED", body)
+        wanted = {KEY, *(Key("team-a", f"odd-{number}") for number in range(len(objects)))}
+        assert {key for key, _ in parts.store.incarnations()} == wanted
+        job = parts.store.get(KEY)
+        assert job is not None
+        assert (job.input_problem is not None) is (levels > 64)
