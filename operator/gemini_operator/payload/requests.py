@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from gemini_operator.api.input import REQUEST_LEVELS
 from gemini_operator.api.spec import Spec
+from gemini_operator.base import nesting
 from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import NotFound
@@ -109,7 +111,9 @@ def parse_lines(text: str) -> list[dict[str, Any]]:
 def _request(number: int, line: str) -> dict[str, Any]:
     try:
         item = json.loads(line, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise _too_deep(number) from None
+    except ValueError:
         raise InvalidInput(f"line {number} is not JSON") from None
     if not isinstance(item, dict):
         raise InvalidInput(f"line {number} is not a JSON object")
@@ -118,11 +122,17 @@ def _request(number: int, line: str) -> dict[str, Any]:
         raise InvalidInput(f'line {number} has no "key" of 1 to {KEY_LIMIT} characters')
     if not isinstance(request, dict) or not request:
         raise InvalidInput(f'line {number} has no "request" object')
+    if nesting.exceeds(request, REQUEST_LEVELS):
+        raise _too_deep(number)
     if not _can_be_sent(item):
-        raise InvalidInput(
-            f"line {number} has a number out of range, half of a surrogate pair or too many levels"
-        )
+        raise InvalidInput(f"line {number} has a number out of range or half of a surrogate pair")
     return {"key": key, "request": request}
+
+
+def _too_deep(number: int) -> InvalidInput:
+    return InvalidInput(
+        f"line {number} is nested deeper than {REQUEST_LEVELS} levels of objects and lists"
+    )
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -59,6 +59,15 @@ def test_what_was_written_as_jsonl_is_read_as_it_was(
     assert parse_lines("\n".join(lines)) == items
 
 
+def nested(levels: int) -> str:
+    """A line whose request has so many levels."""
+    return '{"key": "b", "request": ' + '{"a": ' * levels + "1" + "}" * levels + "}"
+
+
+def test_a_request_of_64_levels_is_read() -> None:
+    assert parse_lines(nested(64))
+
+
 @given(text=st.text())
 def test_s09_any_other_text_is_refused(text: str) -> None:
     with suppress(InvalidInput):
@@ -95,7 +104,10 @@ def test_separators_that_are_no_line_ends_do_not_end_lines() -> None:
         ("key: a", "line 3 is not JSON"),
         ('{"key": "b", "request": {"t": NaN}}', "line 3 is not JSON"),
         ('{"key": "b", "request": {"t": -Infinity}}', "line 3 is not JSON"),
-        ("[" * 100_000, "line 3 is not JSON"),
+        ("[" * 100_000, "line 3 is nested deeper than 64 levels"),
+        (nested(65), "line 3 is nested deeper than 64 levels"),
+        (nested(800), "line 3 is nested deeper than 64 levels"),
+        (nested(20_000), "line 3 is nested deeper than 64 levels"),
         ("1" * 5000, "line 3 is not JSON"),
         ("[]", "line 3 is not a JSON object"),
         ('"text"', "line 3 is not a JSON object"),

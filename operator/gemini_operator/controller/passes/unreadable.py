@@ -1,6 +1,11 @@
 """An object that cannot be read says so itself, and holds up nobody else."""
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
 from gemini_operator.api import group
+from gemini_operator.api.conditions import STALLED, Condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import UnreadableJob
@@ -47,14 +52,17 @@ class UnreadableJobs:
 
     async def _stall(self, job: UnreadableJob) -> bool:
         """Whether there is news for an Event, which is all that some objects can have."""
+        conditions = _with_stalled(job, self._clock.now())
+        if conditions is None:
+            return False
         try:
-            return await self._writer.stall_unreadable(job, self._clock.now())
+            await self._writer.conditions(job, conditions)
         except Invalid as error:
             # The stored spec breaks the rules of today's CRD, so no write to it is taken.
             log.warning(
                 "an unreadable object takes no status", **job.key._asdict(), error=str(error)
             )
-            return True
+        return True
 
     async def _release(self, job: UnreadableJob) -> None:
         await self._writer.release(job)
@@ -63,3 +71,23 @@ class UnreadableJobs:
         reason = Reason.BATCH_LEFT_BEHIND
         detail = "The object could not be read, so its batch is not known."
         self._notices.post(job, [Notice(reason, reason.explain(detail), warning=True)])
+
+
+def _with_stalled(job: UnreadableJob, now: datetime) -> list[Mapping[str, Any]] | None:
+    """The object's conditions with one that says that it cannot be read; `None` if one does."""
+    reason = Reason.INTERNAL
+    message = reason.explain(
+        f"The object does not fit this version of the operator: {job.problem}."
+    )
+    others = [each for each in job.conditions if each["type"] != STALLED]
+    said = next((each for each in job.conditions if each["type"] == STALLED), {})
+    if (said.get("reason"), said.get("message")) == (reason.value, message):
+        return None
+    stalled = Condition(
+        type=STALLED,
+        status="True",
+        reason=reason.value,
+        message=message,
+        last_transition_time=now,
+    )
+    return [*others, stalled.model_dump(mode="json", by_alias=True, exclude_none=True)]

@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from gemini_operator.api import group
-from gemini_operator.api.conditions import STALLED, Condition
+from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
 from gemini_operator.controller.job import Job, UnreadableJob, read
@@ -127,20 +126,22 @@ class Writer:
         known = Status(conditions=view.status.conditions)
         stalled = view.condition(known, STALLED, True, reason, reason.explain(detail))
         if stalled.conditions != known.conditions:
-            await self._conditions(view.job, stalled.dump()["conditions"])
+            await self.conditions(view.job, stalled.dump()["conditions"])
 
-    async def stall_unreadable(self, job: UnreadableJob, now: datetime) -> bool:
+    async def conditions(
+        self, job: Job | UnreadableJob, conditions: Sequence[Mapping[str, Any]]
+    ) -> None:
         """
-        Say on an object that cannot be read what is wrong with it; tells whether that was news.
+        Write the conditions alone, over the version of `job`.
 
         Raises:
             Stale: the object has changed since.
             KubeError: the API server did not take it.
         """
-        conditions = _with_stalled(job, now)
-        if conditions is not None:
-            await self._conditions(job, conditions)
-        return conditions is not None
+        metadata = {"resourceVersion": job.resource_version}
+        patch = {"metadata": metadata, "status": {"conditions": conditions}}
+        body = await self._send_status(job, patch)
+        self._store.put(read(body), answered=True)
 
     async def hold(self, job: Job) -> None:
         """
@@ -235,14 +236,6 @@ class Writer:
             body = await self._send_status(job, patch)
         self._store.put(read(body), answered=True)
 
-    async def _conditions(
-        self, job: Job | UnreadableJob, conditions: Sequence[Mapping[str, Any]]
-    ) -> None:
-        metadata = {"resourceVersion": job.resource_version}
-        patch = {"metadata": metadata, "status": {"conditions": conditions}}
-        body = await self._send_status(job, patch)
-        self._store.put(read(body), answered=True)
-
     async def _send_status(
         self, job: Job | UnreadableJob, patch: Mapping[str, Any]
     ) -> Mapping[str, Any]:
@@ -279,23 +272,3 @@ def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
         parent, _, name = path.rpartition("/")
         (nested.setdefault(parent, {}) if parent else nested)[name] = value
     return nested
-
-
-def _with_stalled(job: UnreadableJob, now: datetime) -> list[Mapping[str, Any]] | None:
-    """The object's conditions with one that says that it cannot be read; `None` if one does."""
-    reason = Reason.INTERNAL
-    message = reason.explain(
-        f"The object does not fit this version of the operator: {job.problem}."
-    )
-    others = [each for each in job.conditions if each["type"] != STALLED]
-    said = next((each for each in job.conditions if each["type"] == STALLED), {})
-    if (said.get("reason"), said.get("message")) == (reason.value, message):
-        return None
-    stalled = Condition(
-        type=STALLED,
-        status="True",
-        reason=reason.value,
-        message=message,
-        last_transition_time=now,
-    )
-    return [*others, stalled.model_dump(mode="json", by_alias=True, exclude_none=True)]
