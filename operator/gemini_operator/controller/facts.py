@@ -111,12 +111,20 @@ class Refusal:
         error: what Google said, or why nothing was sent.
         seconds: when to try again, where the job may be submitted later.
         in_a_row: refusals of this job without a batch between them, this one included.
+        group: the key that was refused.
+        until: monotonic seconds before which that key must not be tried for this job, whatever wakes it.
     """
 
     attempt_id: str
     error: GeminiError
     seconds: float
     in_a_row: int = 1
+    group: str = ""
+    until: float = float("-inf")
+
+    def left(self, group: str, monotonic: float) -> float:
+        """Seconds until the job may be tried again with the key `group`; at most 0 for now."""
+        return self.until - monotonic if group == self.group else 0.0
 
 
 @dataclass

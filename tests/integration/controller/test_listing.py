@@ -9,8 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from gemini_operator.controller.facts import Memory
-from gemini_operator.controller.job import Job, Key
-from gemini_operator.controller.passes import disposer
+from gemini_operator.controller.job import Job, Key, KeyRef
+from gemini_operator.controller.passes.claims import Claims
+from gemini_operator.controller.passes.disposer import Disposer
 from gemini_operator.controller.reading.credentials import Credential
 from gemini_operator.controller.reading.listing import Lister
 from gemini_operator.controller.store import Store
@@ -178,14 +179,19 @@ async def test_s07_a_forged_batch_name_is_not_seen_as_the_jobs_batch(parts: Part
 # Clean-up
 
 
+def disposer() -> Disposer:
+    """Where no other job claims anything."""
+    return Disposer(Claims(None, Store(), api_key=lambda _: KeyRef("a", "b", "c")))  # type: ignore[arg-type]
+
+
 async def test_p21_a_batch_of_the_job_is_cancelled_and_deleted(
     parts: Parts, emulator: EmulatorProcess
 ) -> None:
     name = await parts.create()
     job = a_job(status=submitted(batchName=name))
-    assert await disposer.dispose(parts.credential().client, job, name)
+    assert await disposer().dispose(parts.credential(), job, name)
     assert emulator.state()["jobs"] == []
-    assert not await disposer.dispose(parts.credential().client, job, name), "gone is done"
+    assert not await disposer().dispose(parts.credential(), job, name), "gone is done"
 
 
 @pytest.mark.parametrize(("uid", "attempt"), [(OTHER_UID, ATTEMPT), (UID, EARLIER)])
@@ -194,7 +200,7 @@ async def test_s07_a_batch_that_is_not_the_jobs_is_left_alone(
 ) -> None:
     name = await parts.create(uid, attempt)
     job = a_job(status=submitted(batchName=name))
-    assert not await disposer.dispose(parts.credential().client, job, name)
+    assert not await disposer().dispose(parts.credential(), job, name)
     assert emulator.requests("batches.cancel") == emulator.requests("batches.delete") == 0
 
 
@@ -204,7 +210,7 @@ async def test_a_batch_that_has_ended_is_not_cancelled(
     name = await parts.create()
     emulator.job(name.removeprefix("batches/"), "succeed")
     job = a_job(status=submitted(batchName=name))
-    assert await disposer.dispose(parts.credential().client, job, name)
+    assert await disposer().dispose(parts.credential(), job, name)
     assert emulator.requests("batches.cancel") == 0
     assert emulator.state()["jobs"] == []
 
@@ -218,6 +224,6 @@ async def test_s22_a_batch_too_large_to_be_read_can_be_deleted_all_the_same(
     name = await parts.create(texts=20)
     emulator.job(name.removeprefix("batches/"), "succeed")
     job = a_job(status=submitted(batchName=name))
-    assert await disposer.dispose(parts.credential().client, job, name)
+    assert await disposer().dispose(parts.credential(), job, name)
     assert emulator.state()["jobs"] == []
     await parts.clients.aclose()

@@ -120,6 +120,11 @@ class Submitter:
         job = view.job
         # It may have gone while its key was read: nobody would take it from the gate again.
         self._writer.check(job)
+        refusal = view.facts.refusal
+        left = refusal.left(credential.group, view.monotonic) if refusal else 0.0
+        if left > 0:
+            self._gate.leave(job.key)
+            return Write(view.status, seconds=left)
         answer = self._gate.ask(job, credential.group, credential.fingerprint)
         if answer is Answer.REFUSED:
             # The gate calls it for its turn; the time is for another key in the Secret.
@@ -192,7 +197,11 @@ class Submitter:
             if isinstance(error, DEFINITE):
                 in_a_row = view.facts.refusal.in_a_row + 1 if view.facts.refusal else 1
                 seconds = self._back_off(job, credential, error, in_a_row)
-                view.facts.refusal = Refusal(attempt.id, error, seconds, in_a_row)
+                own = isinstance(error, errors.PermissionDenied | errors.FileMissing)
+                until = self._clock.monotonic() + seconds if own else -math.inf
+                view.facts.refusal = Refusal(
+                    attempt.id, error, seconds, in_a_row, credential.group, until
+                )
             else:
                 self._gate.leave(job.key)
             return Created(job, None)
