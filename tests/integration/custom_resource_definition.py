@@ -21,8 +21,8 @@ Change = Callable[[dict[str, Any]], None]
 @contextmanager
 def changed(control_plane: ControlPlane, change: Change) -> Iterator[None]:
     """With the CRD so changed that the API server serves it; the project's own again afterwards."""
-    replace(control_plane, change)
     try:
+        replace(control_plane, change)
         yield
     finally:
         restore(control_plane)
@@ -76,6 +76,8 @@ def _wait_served(control_plane: ControlPlane, version: dict[str, Any]) -> None:
     wanted = version["schema"]["openAPIV3Schema"]["properties"]
 
     def served() -> bool:
+        if not control_plane.api.answers(OPEN_API):
+            return False
         schemas = control_plane.api.request("GET", OPEN_API)["components"]["schemas"]
         ours = next(each for name, each in schemas.items() if name.endswith(".GeminiBatchJob"))
         return all(_names(ours["properties"][part]) == _names(wanted[part]) for part in wanted)

@@ -9,7 +9,20 @@ import re
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _ALL_BUT_BRACKETS_AND_QUOTES = bytes(set(range(256)) - set(b'[]{}"'))
 _STRING = re.compile(rb'"[^"]*"')
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_QUOTED = rb'"(?:[^"\\]++|\\.)*+"'
+_TOKEN = re.compile(_QUOTED + rb"?|[\[\]{}]", re.DOTALL)
+
+
+def _closed(levels: int) -> re.Pattern[bytes]:
+    """One object or list with what is in it, down to so many levels."""
+    pattern = rb"[\[{](?:[^\[\]{}\"]++|%b)*+[\]}]" % _QUOTED
+    for _ in range(levels - 1):
+        pattern = rb"[\[{](?:[^\[\]{}\"]++|%b|%b)*+[\]}]" % (_QUOTED, pattern)
+    return re.compile(pattern, re.DOTALL)
+
+
+# Nearly all that is ever cut is skipped by this, about ten times as fast as token by token.
+_CLOSED = _closed(64)
 
 
 def within(body: bytes, levels: int) -> bool:
@@ -33,17 +46,21 @@ def cut(body: bytes, levels: int) -> bytes:
     """JSON text with `null` in the place of every object or list below `levels` levels."""
     if within(body, levels):
         return body
-    kept, depth, start = bytearray(), 0, 0
-    for token in _TOKEN.finditer(body):
+    kept, depth, start, token = bytearray(), 0, 0, _TOKEN.search(body)
+    while token is not None:
+        at = token.end()
         match token[0]:
             case b"{" | b"[":
                 depth += 1
                 if depth == levels + 1:
                     kept += body[start : token.start()] + b"null"
+                    if skipped := _CLOSED.match(body, token.start()):
+                        depth, start, at = levels, skipped.end(), skipped.end()
             case b"}" | b"]":
                 if depth == levels + 1:
-                    start = token.end()
+                    start = at
                 depth -= 1
+        token = _TOKEN.search(body, at)
     return bytes(kept if depth > levels else kept + body[start:])
 
 

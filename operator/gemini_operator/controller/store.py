@@ -21,6 +21,7 @@ class Store:
         self._jobs: dict[Key, Job] = {}
         self._unreadable: dict[Key, UnreadableJob] = {}
         self._adopting: dict[Key, Job] = {}
+        self._hidden: dict[Key, Job] = {}
         self._doubted: set[Key] = set()
         self._changed = changed or (lambda _before, _after: None)
 
@@ -59,16 +60,23 @@ class Store:
             return False
         self._doubted.discard(found.key)
         if isinstance(found, UnreadableJob):
-            self.remove(found.key)
-            self._unreadable[found.key] = found
+            self._hide(found)
             return True
         self._unreadable.pop(found.key, None)
-        before = self._jobs.get(found.key)
+        before = self._jobs.get(found.key) or self._hidden.pop(found.key, None)
         self._jobs[found.key] = found
         if found.spec.adopt is not None:
             self._adopting[found.key] = found
         self._changed(before, found)
         return True
+
+    def _hide(self, found: UnreadableJob) -> None:
+        """What was known of the job counts on, its open batch above all, until it can be read again."""
+        job = self._jobs.pop(found.key, None)
+        if job is not None:
+            self._hidden[found.key] = job
+        self._adopting.pop(found.key, None)
+        self._unreadable[found.key] = found
 
     def doubt(self) -> None:
         """Take each object once more although its version is known: it may have been shown cut."""
@@ -89,7 +97,7 @@ class Store:
         self._unreadable.pop(key, None)
         self._doubted.discard(key)
         self._adopting.pop(key, None)
-        job = self._jobs.pop(key, None)
+        job = self._jobs.pop(key, None) or self._hidden.pop(key, None)
         if job is not None:
             self._changed(job, None)
         return job

@@ -18,7 +18,8 @@ MAX_WAIT = 3600.0
 _DELAY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s?")
 # No connection stood, so no byte of the request went out.
 _UNCONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-_KEY_TROUBLE = re.compile(r"api key (?:not valid|not found|expired)", re.IGNORECASE)
+# As Google's sentence begins. Further on it may be a name that a user has chosen.
+_KEY_TROUBLE = re.compile(r"\s*(?:the )?api key (?:not valid|not found|expired)", re.IGNORECASE)
 
 # Reasons of google.rpc.ErrorInfo that speak of an API key or of its project.
 _KEY_REASONS = (
@@ -40,7 +41,8 @@ _OF_THE_REQUEST = re.compile(
     r"\b(?:tuned)?models?\b|\bcached ?contents?\b|\bcorpora\b", re.IGNORECASE
 )
 # Names that a user has chosen say nothing, whatever words are in them.
-_NAMES = re.compile(r"(?<=[\w-]/)[^\s/,;]+|'[^']*'|\"[^\"]*\"|`[^`]*`")
+# Between the first quote and the last of its kind, as there may be quotes in a name.
+_NAMES = re.compile(r"\b\w+://\S+|(?<=[\w-]/)[^\s/,;]+|(?<!\w)'.*'(?!\w)|\".*\"|`.*`", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def _blames_key(said: Mapping[str, Any]) -> bool:
     """Google answers a bad key with 400 and the reason in `google.rpc.ErrorInfo`."""
     if any(reason.startswith("API_KEY_") for reason in _reasons(said)):
         return True
-    return bool(_KEY_TROUBLE.search(str(said.get("message", ""))[:1024]))
+    return bool(_KEY_TROUBLE.match(str(said.get("message", ""))))
 
 
 def _reasons(said: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,9 @@ from gemini_operator.kube import errors
 from gemini_operator.kube.client import METADATA_ONLY, METADATA_ONLY_LIST, KubeClient
 
 PAGE = 500
+SMALLER = 4
+"""How many times smaller a page is asked for after one that was too large."""
+
 LIST_ATTEMPTS = 3
 
 
@@ -90,7 +93,15 @@ class BatchJobs:
         keys: list[JobKey] = []
         params = {"limit": str(chunk)}
         while True:
-            page = await self._page(scope, params)
+            try:
+                page = await self._page(scope, params)
+            except errors.AnswerTooLarge:
+                if chunk == 1:
+                    raise
+                # Metadata too may have as much as an object may have.
+                chunk = -(-chunk // SMALLER)
+                params |= {"limit": str(chunk)}
+                continue
             keys += [_key(item["metadata"]) for item in page.get("items") or ()]
             following = page.get("metadata", {}).get("continue")
             if not following:

@@ -141,7 +141,7 @@ class KubeClient:
             body += chunk
             if len(body) > self._max_answer:
                 text = f"an answer of more than {self._max_answer} bytes was cut off"
-                raise errors.Unavailable(answer.status, "AnswerTooLarge", text)
+                raise errors.AnswerTooLarge(answer.status, "AnswerTooLarge", text)
         return bytes(body)
 
 

@@ -15,20 +15,29 @@ LEVELS = 100
 """Of objects and lists in one answer. More than a request may have in its job in its list, so that
 a request that was cut still shows that it is too deep."""
 
+LINE_LEVELS = 7
+LIST_LEVELS = 8
+"""Of a watch's line, and of a page of a list: down to the members of each inline request. What is
+in them is looked at when it is sent; 1.4 MB of it can be 30 MB as Python's objects."""
+
+# Whoever watches lists anew after this. An etcd that is overloaded, or a connection that was cut,
+# is a reason for that too, and none to end.
+_EXPIRED = b'{"type":"ERROR","object":{"code":410}}'
+
 
 class Undecodable(ValueError):
     """The bytes are not a JSON object."""
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse(body: bytes, levels: int = LEVELS) -> dict[str, Any]:
     """
-    Read one JSON object, with `None` in the place of what is below `LEVELS` levels.
+    Read one JSON object, with `None` in the place of what is below so many levels.
 
     Raises:
         Undecodable: no JSON, not UTF-8, or not an object.
     """
     try:
-        answer = json.loads(nesting.cut(body, LEVELS).decode())
+        answer = json.loads(nesting.cut(body, levels).decode())
     except (ValueError, RecursionError):
         raise Undecodable("the answer is not JSON") from None
     if not isinstance(answer, dict):
@@ -57,7 +66,7 @@ class BoundedResponse(aiohttp.ClientResponse):
         """
         body = await self.read()
         try:
-            return parse(body)
+            return parse(body, LIST_LEVELS)
         except Undecodable as error:
             if self.status >= 400:
                 raise json.JSONDecodeError(str(error), "", 0) from None
@@ -82,6 +91,17 @@ class _BoundedLines:
         async for chunk in self._stream.iter_chunked(size):
             *lines, last = chunk.split(b"\n")
             for line in lines:
-                yield nesting.cut(b"".join((*rest, line)), LEVELS) + b"\n"
+                yield _bounded(b"".join((*rest, line))) + b"\n"
                 rest = []
             rest.append(last)
+
+
+def _bounded(line: bytes) -> bytes:
+    """A watch's line, or the end of the watch where whoever parses it would end with it."""
+    shallow = nesting.cut(line, LINE_LEVELS)
+    try:
+        event = json.loads(shallow or b"{}")
+        told = not shallow or (event["type"] != "ERROR" and event["object"] is not None)
+    except (ValueError, TypeError, KeyError):
+        told = False
+    return shallow if told else _EXPIRED

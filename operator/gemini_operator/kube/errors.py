@@ -92,6 +92,10 @@ class Unavailable(KubeError):
     """No answer, a broken one, or a 5xx. Whether a write was done is unknown."""
 
 
+class AnswerTooLarge(Unavailable):
+    """An answer was cut off at the client's limit. Another try will be, too."""
+
+
 def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> KubeError:
     """The error that an answer of status 300 or more stands for. Never raises."""
     answer = _status_object(body)

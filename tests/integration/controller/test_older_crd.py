@@ -84,6 +84,26 @@ def test_p07_a_crd_that_is_made_older_under_a_running_operator(
     assert operator.emulator.requests("batches.create") == 1
 
 
+def test_p07_an_attempt_without_an_answer_that_an_older_crd_drops_is_not_made_again(
+    operator: Operator, control_plane: ControlPlane
+) -> None:
+    """Its batch exists at Google, and nothing but the rest of the status speaks of it."""
+    operator.emulator.fault("batches.create", "drop", when="after")
+    operator.emulator.fault("batches.list", "status", count=None)
+    operator.start()
+    operator.apply(inline_job("job"))
+    eventually(lambda: operator.status("job").get("attempt"), what="the write-ahead")
+    eventually(lambda: operator.batches_of("job"), what="the batch at Google")
+    operator.controller.kill()
+    with crd.changed(control_plane, crd.without("status", "attempt")):
+        operator.kubectl("label", "gbj", "job", "example.com/touched=yes")
+    assert "attempt" not in operator.status("job")
+    operator.emulator.clear_faults()
+    operator.start_controller()
+    operator.wait_condition("job", "Stalled", "AmbiguousSubmission")
+    assert operator.emulator.requests("batches.create") == 1
+
+
 def test_p25_a_claim_that_is_not_kept_takes_no_batch(
     operator: Operator, control_plane: ControlPlane
 ) -> None:

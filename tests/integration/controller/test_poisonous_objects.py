@@ -62,6 +62,9 @@ LEFTOVERS: dict[str, dict[str, Any]] = {
 # Unusual, and no reason not to be submitted.
 HARMLESS = {"event-late": {"lastEvent": {"id": "e", "attempt": "0" * 16, "time": LAST}}}
 
+# What is wrong with them is replaced by the condition that says so; how soon that is seen varies.
+MENDED_BY_BEING_TOLD = ("conditions-words", "conditions-a-map")
+
 
 def create(operator: Operator, manifest: str) -> None:
     operator.kubectl("create", "-f", "-", stdin=manifest)
@@ -81,20 +84,25 @@ def set_status(operator: Operator, name: str, status: dict[str, Any]) -> None:
     operator.kubectl(*arguments, "-p", json.dumps({"status": status}))
 
 
+def put(operator: Operator, manifest: dict[str, Any], status: dict[str, Any] | None) -> None:
+    """Create an object that has this status from the beginning; quicker than kubectl."""
+    api, name = operator.control_plane.api, manifest["metadata"]["name"]
+    body = api.request("POST", operator.path(), manifest)
+    if status is not None:
+        api.request("PUT", f"{operator.path(name=name)}/status", {**body, "status": status})
+
+
 def poison(operator: Operator) -> list[str]:
     """One object of each kind; answers with their names."""
     for levels in DEPTHS:
         create(operator, deep(f"deep-{levels}", levels))
     for name, status in {**TIMES, **HARMLESS}.items():
-        create(operator, json.dumps(inline_job(name)))
-        set_status(operator, name, status)
+        put(operator, inline_job(name), status)
     with crd.changed(operator.control_plane, crd.anything):
         for name, members in LEFTOVERS.items():
             body = inline_job(name)
             body["spec"] |= members.get("spec", {})
-            create(operator, json.dumps(body))
-            if "status" in members:
-                set_status(operator, name, members["status"])
+            put(operator, body, members.get("status"))
     return [*(f"deep-{levels}" for levels in DEPTHS), *TIMES, *LEFTOVERS]
 
 
@@ -134,12 +142,13 @@ def poisoned(operator: Operator, control_plane: ControlPlane) -> Iterator[list[s
     # The leftovers cannot be changed under the CRD of today, the finalizers of some included.
     with crd.changed(control_plane, crd.anything):
         operator.controller.stop()
-        for name in operator.kubectl("get", "gbj", "-o", "name").split():
-            patch = json.dumps({"metadata": {"finalizers": None}})
-            operator.kubectl("patch", name, "--type=merge", "-p", patch)
+        names = operator.kubectl("get", "gbj", "-o", "name").split()
+        patch = json.dumps({"metadata": {"finalizers": None}})
+        operator.kubectl("patch", *names, "--type=merge", "-p", patch)
         operator.kubectl("delete", "gbj", "--all")
 
 
+@pytest.mark.timeout(240)
 def test_a_start_among_poisonous_objects_serves_all_others(
     operator: Operator, poisoned: list[str]
 ) -> None:
@@ -167,7 +176,8 @@ def test_a_start_among_poisonous_objects_serves_all_others(
     assert unreadable(operator) >= len(TIMES)
     sentence = operator.condition("start-early", "Stalled")["message"]
     assert "startTime" in sentence
-    assert operator.emulator.requests("batches.create") <= GOOD_JOBS + len(HARMLESS)
+    readable = GOOD_JOBS + len(HARMLESS) + len(MENDED_BY_BEING_TOLD)
+    assert operator.emulator.requests("batches.create") <= readable
 
 
 def test_poisonous_objects_that_arrive_later_end_nothing(operator: Operator, name: str) -> None:

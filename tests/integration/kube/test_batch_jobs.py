@@ -28,6 +28,23 @@ async def test_p05_every_key_is_listed_across_pages(
     assert len(keys) == 7
 
 
+async def test_metadata_too_large_for_a_page_is_listed_in_smaller_ones(
+    jobs: BatchJobs, make_job: JobMaker, namespace: str, client: KubeClient
+) -> None:
+    """An annotation may have 256 KiB: some sixty such objects must not end the list of all."""
+    for number in range(9):
+        make_job(f"job-{number}")
+        annotation = {"metadata": {"annotations": {"example.com/large": "x" * 30_000}}}
+        await jobs.patch(namespace, f"job-{number}", annotation, merge=True)
+    small = KubeClient(client.connection, max_answer=100_000)
+    try:
+        keys = await BatchJobs(small).list_keys([namespace], chunk=8)
+    finally:
+        await small.close()
+    assert {key.name for key in keys} == {f"job-{number}" for number in range(9)}
+    assert len(keys) == 9
+
+
 async def test_keys_of_all_namespaces_include_each(
     jobs: BatchJobs, make_job: JobMaker, namespace: str
 ) -> None:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_operator.controller.job import Job, Key
+from gemini_operator.controller.job import Job, Key, UnreadableJob, read
 from gemini_operator.controller.store import Store
-from tests.unit.controller.builders import OTHER_UID, UID, a_job
+from tests.unit.controller.builders import OTHER_UID, UID, a_job, submitted
 
 KEY = Key("team-a", "job")
 
@@ -89,3 +89,67 @@ def test_jobs_may_come_and_go_while_all_are_looked_through() -> None:
     for job in store:
         store.remove(job.key)
     assert len(store) == 0
+
+
+def unreadable(version: str = "101", **metadata: Any) -> UnreadableJob:
+    """A later version of a job, with a time that is none."""
+    found = read(body_of(resourceVersion=version, **metadata))
+    assert isinstance(found, UnreadableJob)
+    return found
+
+
+def body_of(**metadata: Any) -> dict[str, Any]:
+    job = a_job(**metadata)
+    return {
+        "metadata": {
+            "namespace": job.key.namespace,
+            "name": job.key.name,
+            "uid": job.uid,
+            "resourceVersion": job.resource_version,
+            "creationTimestamp": "2026-01-01T11:55:00Z",
+        },
+        "spec": {"model": "gemini-2.5-flash"},
+        "status": {"startTime": "0001-01-01T00:00:00+23:59"},
+    }
+
+
+def test_an_object_that_cannot_be_read_any_more_counts_as_what_it_was() -> None:
+    """Its batch is open: whoever writes statuses must not free its place by that."""
+    changes: list[tuple[bool, bool]] = []
+    store = Store(lambda before, after: changes.append((before is not None, after is not None)))
+    store.put(a_job(status=submitted()))
+    assert store.put(unreadable())
+    assert store.get(KEY) is None
+    assert store.unreadable(KEY) is not None
+    assert changes == [(False, True)]
+    store.put(a_job(status=submitted(), resourceVersion="102"))
+    assert changes == [(False, True), (True, True)]
+    assert store.unreadable(KEY) is None
+    store.put(unreadable("103"))
+    store.remove(KEY)
+    assert changes[2:] == [(True, False)]
+    assert store.incarnations() == set()
+
+
+def test_the_answer_to_our_own_request_corrects_what_a_watch_has_shown_of_the_same_version() -> (
+    None
+):
+    store = Store()
+    whole = a_job(status=submitted())
+    store.put(a_job())
+    assert not store.put(whole)
+    assert store.put(whole, answered=True)
+    assert store.get(KEY) is whole
+    assert not store.put(whole, answered=True)
+
+
+def test_what_is_doubted_is_missing_until_it_is_shown_again() -> None:
+    store, job = Store(), a_job()
+    store.put(job)
+    expected = [(KEY, job.uid, job.version)]
+    assert store.missing(expected) == set()
+    store.doubt()
+    assert store.missing(expected) == {KEY}
+    assert store.put(job)
+    assert store.missing(expected) == set()
+    assert not store.put(job)

@@ -135,6 +135,35 @@ def test_p10_a_denied_create_concerns_all_of_the_key_only_if_google_speaks_of_th
     assert type(classify.of_answer(given_answer, call="batches.create", creating=True)) is kind
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Unknown name \"API key not valid\" at 'batch.input_config': Cannot find field.",
+        'Unknown name "a" API key not found "b" at \'batch.input_config\': Cannot find field.',
+        "Invalid value at 'batch.display_name': API key expired",
+    ],
+)
+def test_p10_a_name_in_a_refused_request_cannot_blame_the_key(message: str) -> None:
+    given_answer = answer(400, "INVALID_ARGUMENT", message)
+    error = classify.of_answer(given_answer, call="batches.create", creating=True)
+    assert type(error) is errors.Rejected
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Cannot fetch https://billing.example/project.",
+        "Permission denied on gs://project-billing/x.",
+        "Permission denied on the resource 'it's the project' billing'.",
+        'Permission denied on the resource "a" project "b".',
+    ],
+)
+def test_p10_a_name_in_a_denied_request_cannot_blame_the_key(message: str) -> None:
+    given_answer = answer(403, "PERMISSION_DENIED", message)
+    error = classify.of_answer(given_answer, call="batches.create", creating=True)
+    assert type(error) is errors.PermissionDenied
+
+
 @given(st.integers(100, 599), st.binary(max_size=50))
 def test_p10_only_the_statuses_of_the_table_say_that_nothing_was_created(
     status: int, body: bytes

@@ -11,7 +11,11 @@ from aiohttp import web
 from gemini_operator.kube import decoding
 from gemini_operator.kube.decoding import BoundedResponse, Undecodable
 
-GOOD = {"kind": "GeminiBatchJob", "metadata": {"name": "good"}, "spec": {"text": "a\n[{"}}
+GOOD: dict[str, Any] = {
+    "kind": "GeminiBatchJob",
+    "metadata": {"name": "good"},
+    "spec": {"text": "a\n[{"},
+}
 
 
 def deep(levels: int) -> bytes:
@@ -66,31 +70,52 @@ async def watched(url: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def added(told: bytes) -> bytes:
+    return b'{"type":"ADDED","object":' + told + b"}"
+
+
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 async def test_a_watch_gives_every_line_however_it_is_cut_into_pieces(
     serve: Callable[..., Awaitable[str]], size: int
 ) -> None:
-    lines = [json.dumps(GOOD).encode(), deep(3_000 if size > 1 else 150), b'{"last":true}']
+    good = json.dumps(GOOD).encode()
+    lines = [added(good), added(deep(3_000 if size > 1 else 150)), added(b'{"last":true}')]
     body = b"\n".join([*lines, b'{"half'])
     url = await serve([body[at : at + size] for at in range(0, len(body), size)])
-    first, second, third = await watched(url)
+    first, second, third = (event["object"] for event in await watched(url))
     assert (first, third) == (GOOD, {"last": True})
     assert second["metadata"] == {"name": "deep"}
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(502, json.JSONDecodeError), (200, aiohttp.ClientPayloadError)]
+    "line",
+    [
+        added(b'{"metadata":{"name":"cu'),
+        b"<html>Bad Gateway</html>",
+        b'{"type":"ERROR","object":{"code":500,"message":"etcdserver: timed out"}}',
+        b'{"type":"ADDED"}',
+        b'["ADDED",{}]',
+        b"\xff",
+    ],
 )
-async def test_a_proxys_answer_is_an_error_that_a_watch_can_live_with(
-    serve: Callable[..., Awaitable[str]], status: int, error: type[Exception]
+async def test_a_line_that_would_end_the_watch_asks_for_a_new_list(
+    serve: Callable[..., Awaitable[str]], line: bytes
 ) -> None:
-    url = await serve([b"<html>Bad Gateway</html>"], status)
-    async with (
-        aiohttp.ClientSession(response_class=BoundedResponse) as session,
-        session.get(url) as answer,
-    ):
-        with pytest.raises(error):
-            await answer.json()
+    first, last = await watched(await serve([added(b"{}"), b"\n", line, b"\n"]))
+    assert first["type"] == "ADDED"
+    assert last == {"type": "ERROR", "object": {"code": 410}}
+
+
+async def test_a_watch_gives_no_content_of_requests(
+    serve: Callable[..., Awaitable[str]],
+) -> None:
+    """Of 1.4 MB in one object Python would make 30 MB, and copy them for each event."""
+    request = b'{"contents":[' + b"{}," * 400_000 + b"0]}"
+    inline = b'[{"key":"a","request":' + request + b"}]"
+    line = added(b'{"spec":{"input":{"inline":' + inline + b"}}}")
+    [event] = await watched(await serve([line, b"\n"]))
+    source = event["object"]["spec"]["input"]
+    assert source == {"inline": [{"key": "a", "request": {"contents": None}}]}
 
 
 async def test_a_whole_answer_is_bounded_too(
@@ -102,3 +127,18 @@ async def test_a_whole_answer_is_bounded_too(
         session.get(url) as answer,
     ):
         assert (await answer.json())["items"][0]["metadata"] == {"name": "deep"}
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(502, json.JSONDecodeError), (200, aiohttp.ClientPayloadError)]
+)
+async def test_a_list_that_is_no_json_is_an_error_that_a_watch_can_live_with(
+    serve: Callable[..., Awaitable[str]], status: int, error: type[Exception]
+) -> None:
+    url = await serve([b"<html>Bad Gateway</html>"], status)
+    async with (
+        aiohttp.ClientSession(response_class=BoundedResponse) as session,
+        session.get(url) as answer,
+    ):
+        with pytest.raises(error):
+            await answer.json()

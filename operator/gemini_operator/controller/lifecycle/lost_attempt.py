@@ -5,7 +5,9 @@ whoever may write statuses; what is submitted then is a second bill.
 """
 
 from gemini_operator.api.conditions import SUBMITTED, is_true
+from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import search
+from gemini_operator.controller.lifecycle.submission import SUBMITTING
 from gemini_operator.controller.lifecycle.view import Decision, View
 
 
@@ -14,7 +16,7 @@ def decide(view: View) -> Decision | None:
     status = view.status
     if status.attempt is not None or view.job.spec.adopt is not None:
         return None
-    if status.batch_name is None and not is_true(status.conditions, SUBMITTED):
+    if not _speaks_of_a_batch(status):
         return None
     name = status.batch_name or "a batch whose name is lost"
     return search.ambiguous(
@@ -23,3 +25,10 @@ def decide(view: View) -> Decision | None:
         "removed it. Nothing is submitted again. To have the results, create a job whose spec.adopt "
         f"names that batch and previousUID {view.job.uid}.",
     )
+
+
+def _speaks_of_a_batch(status: Status) -> bool:
+    """Or of a create that was written ahead and has no answer yet."""
+    if status.batch_name is not None or is_true(status.conditions, SUBMITTED):
+        return True
+    return status.state == SUBMITTING

@@ -121,7 +121,7 @@ def unanswered(status: Status) -> tuple[SupersededAttempt, ...]:
 def supersede(view: View, attempt: Attempt) -> Write:
     """Give `attempt` up but keep its id: its batch may yet surface (rule P12)."""
     superseded = retirement.recorded(view.status, attempt, None)
-    status = view.revise(**retirement.CLEARED, superseded_attempts=superseded)
+    status = view.revise(**retirement.CLEARED, state="Queued", superseded_attempts=superseded)
     return Write(healed(status))
 
 

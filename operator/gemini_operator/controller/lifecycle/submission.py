@@ -20,6 +20,8 @@ from gemini_operator.controller.lifecycle.view import Decision, Notice, Submit, 
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.remote import Outcome, Summary
 
+# Of a job with an attempt, and of no other: whoever takes the attempt away writes another.
+SUBMITTING = "Submitting"
 STATES = {Outcome.PENDING: "Pending", Outcome.RUNNING: "Running"}
 
 
@@ -35,7 +37,7 @@ def written_ahead(view: View, attempt: Attempt) -> Status:
     """The status before the create is sent: the new attempt, and nothing left of the last one."""
     status = view.revise(
         **{**CLEARED, "attempt": attempt},
-        state="Submitting",
+        state=SUBMITTING,
         start_time=view.status.start_time or attempt.start_time,
     )
     return view.condition(status, SUBMITTED, False, Reason.SUBMITTING)

@@ -52,6 +52,7 @@ class Reconciler:
             return
         try:
             if isinstance(job, UnreadableJob):
+                self._with.gate.leave(key)
                 await self._with.unreadable.reconcile(job)
             else:
                 await self._try(self._actions.view(job))

@@ -160,6 +160,8 @@ def settings() -> kopf.OperatorSettings:
     s.watching.server_timeout = 300
     s.watching.client_timeout = 310
     s.watching.connect_timeout = 30
+    # Between a watch that has ended and the next list.
+    s.watching.reconnect_backoff = 1.0
     s.posting.enabled = False
     s.posting.level = logging.WARNING
     s.execution.max_workers = 1

@@ -25,8 +25,9 @@ SAID = [a_condition("Submitted", "True", "Submitted")]
         submitted(attempt=None, batchName=None),
         {"batchName": BATCH},
         {"conditions": SAID},
+        {"state": "Submitting"},
     ],
-    ids=["both", "condition", "name", "condition alone"],
+    ids=["both", "condition", "name", "condition alone", "no answer yet"],
 )
 def test_p07_what_speaks_of_a_batch_is_not_submitted_again(status: dict[str, object]) -> None:
     view = a_view(status={name: value for name, value in status.items() if value is not None})
