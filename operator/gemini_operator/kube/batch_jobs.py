@@ -12,6 +12,12 @@ PAGE = 500
 SMALLER = 4
 """How many times smaller a page is asked for after one that was too large."""
 
+WHOLE_PAGE = 10
+"""Objects of at most 1.5 MB in one answer of at most 16 MiB."""
+
+WHOLE_PAGES = 50
+"""Of jobs that name one batch: anybody may make any number of them."""
+
 LIST_ATTEMPTS = 3
 
 
@@ -67,11 +73,22 @@ class BatchJobs:
         """The jobs whose `status.batchName` is `batch`; raise ValueError for what is no name."""
         if not names.matches(names.BATCH_NAME, batch):
             raise ValueError("not the name of a batch")
-        params = {"fieldSelector": f"status.batchName={batch}"}
         found: list[dict[str, Any]] = []
         for scope in _scopes(namespaces):
+            found += await self._whole(scope, f"status.batchName={batch}")
+        return found
+
+    async def _whole(self, scope: tuple[str, ...], selector: str) -> list[dict[str, Any]]:
+        """Whole objects, so few to a page that the largest ones fit into an answer."""
+        found: list[dict[str, Any]] = []
+        params = {"fieldSelector": selector, "limit": str(WHOLE_PAGE)}
+        for _ in range(WHOLE_PAGES):
             page = await self._client.get(*scope, params=params)
             found += page.get("items") or ()
+            following = page.get("metadata", {}).get("continue")
+            if not following:
+                break
+            params["continue"] = following
         return found
 
     async def probe(self, namespaces: Iterable[str] | None) -> None:

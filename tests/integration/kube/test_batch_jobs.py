@@ -45,6 +45,23 @@ async def test_metadata_too_large_for_a_page_is_listed_in_smaller_ones(
     assert len(keys) == 9
 
 
+async def test_p25_large_jobs_that_name_a_batch_do_not_hide_who_has_it(
+    jobs: BatchJobs, make_job: JobMaker, namespace: str, client: KubeClient
+) -> None:
+    """Anybody may make them, and one answer does not hold them all."""
+    for number in range(13):
+        make_job(f"job-{number}", status={"batchName": "batches/one"})
+        annotation = {"metadata": {"annotations": {"example.com/large": "x" * 30_000}}}
+        await jobs.patch(namespace, f"job-{number}", annotation, merge=True)
+    make_job("another", status={"batchName": "batches/two"})
+    small = KubeClient(client.connection, max_answer=350_000)
+    try:
+        listed = await BatchJobs(small).list_by_batch([namespace], "batches/one")
+    finally:
+        await small.close()
+    assert {job["metadata"]["name"] for job in listed} == {f"job-{n}" for n in range(13)}
+
+
 async def test_keys_of_all_namespaces_include_each(
     jobs: BatchJobs, make_job: JobMaker, namespace: str
 ) -> None:
