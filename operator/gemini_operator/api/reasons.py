@@ -229,10 +229,10 @@ class Reason(StrEnum):
     SCHEMA_OUTDATED = (
         "SchemaOutdated",
         (
-            "The API server does not keep what the operator writes, so nothing is sent to Google: the "
+            "The API server drops part of what the operator writes, so nothing is sent to Google: the "
             "CRD in this cluster is older than this operator: kubectl apply --server-side -f crds/. "
-            "The job goes on by itself. If the CRD is current, an admission webhook changes what is "
-            "written."
+            "The job then recovers automatically. If the CRD is current, an admission webhook changes "
+            "what is written."
         ),
     )
 

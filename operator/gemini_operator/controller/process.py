@@ -88,7 +88,7 @@ class Controller:
             settings.credentials_ttl,
             resolved=self._gate.learn,
         )
-        self._schema = ServedSchema(self._kube, renew=self._watch_anew, resume=self._look_at_all)
+        self._schema = ServedSchema(self._kube, renew=self._restart_watch, resume=self._look_at_all)
         self._roll_call = RollCall(
             self._store, self._gate, resolve=credentials.resolve, api_key=self._api_key
         )
@@ -231,7 +231,7 @@ class Controller:
         for job in self._store:
             self._queue.add(job.key)
 
-    async def _watch_anew(self) -> None:
+    async def _restart_watch(self) -> None:
         """The old watch goes by the old schema, for a minute or until it ends."""
         await self._watch.stop()
         self._store.doubt()

@@ -34,12 +34,12 @@ INHERITED = (
 # Nothing is said against the key: the others go on.
 NOT_PERMITTED = (
     "Google does not let this API key do what the job asks; other jobs with the key are not "
-    "concerned. Permit it at Google, or create the job anew with what the key may use; otherwise the "
-    "job is tried again by itself."
+    "concerned. Permit it at Google, and the job recovers automatically; or create a new job that asks "
+    "for what the key may use."
 )
 FILE_MISSING = (
     "A file of the input is not there for this API key: upload it, or wait until Google has "
-    "processed it; the job goes on by itself."
+    "processed it. The job recovers automatically."
 )
 
 
@@ -54,7 +54,8 @@ def stalled(
     """
     Say what is missing or refused; look again in `seconds`, or with the job's back-off.
 
-    `message` replaces what the reason says by itself. A job that has ended is never stalled: what is left to do for it is only tried again.
+    `message` replaces the reason's own. A job that has ended is never stalled: what is left to do for
+    it is only tried again.
     """
     if view.job.finished:
         return Write(view.status, (), seconds, seconds is None)
