@@ -21,6 +21,7 @@ APPLY = "kubectl apply --server-side -f crds/"
 # CRD waits for it.
 INTERVAL = 60.0
 AGAIN = 5.0
+PAUSE = 1.0
 
 log = get_logger(__name__)
 
@@ -74,6 +75,8 @@ class ServedSchema:
                 pass
             self._wanted.clear()
             await self.check()
+            # A thousand writes that are not kept are one reason to look.
+            await asyncio.sleep(PAUSE)
 
     def suspect(self) -> None:
         """A write was not kept: look soon."""
