@@ -145,7 +145,7 @@ def poisoned(operator: Operator, control_plane: ControlPlane) -> Iterator[list[s
         names = operator.kubectl("get", "gbj", "-o", "name").split()
         patch = json.dumps({"metadata": {"finalizers": None}})
         operator.kubectl("patch", *names, "--type=merge", "-p", patch)
-        operator.kubectl("delete", "gbj", "--all")
+        operator.kubectl("delete", "gbj", "--all", "--wait=false")
 
 
 @pytest.mark.timeout(240)

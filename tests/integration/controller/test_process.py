@@ -59,12 +59,12 @@ def test_p04_sigterm_lets_a_create_under_way_write_its_name(operator: Operator) 
 
 
 class BrokenWatch(ApiRoad):
-    """Every watch ends in an error that is not 410: kopf gives up on it."""
+    """Every watch is refused as a bad request: kopf gives up on it."""
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         if "watch=true" in request.path:
-            error = {"type": "ERROR", "object": {"kind": "Status", "code": 500}}
-            send(request, 200, json.dumps(error).encode())
+            error = {"kind": "Status", "status": "Failure", "code": 400, "message": "no"}
+            send(request, 400, json.dumps(error).encode())
         else:
             super().answer(request)
 

@@ -16,10 +16,9 @@ from local.control_plane import ControlPlane
 
 
 def forgotten(scene: Scene) -> None:
-    """The record of the attempt is lost, as without a write-ahead, and so a second batch is paid."""
+    """All that speaks of the attempt is lost, as without a write-ahead: a second batch is paid."""
     operator = scene.stage.operator
-    paths = ("/status/attempt", "/status/batchName")
-    operator.patch_status(scene.name, [{"op": "remove", "path": path} for path in paths])
+    operator.patch_status(scene.name, [{"op": "replace", "path": "/status", "value": {}}])
     scene.wait("a second batch", lambda: len(scene.kept()) == 2)
 
 
