@@ -1,5 +1,6 @@
 """The controller and the receiver as processes of their own, in one namespace of a real cluster."""
 
+import copy
 import json
 import signal
 import subprocess
@@ -209,6 +210,12 @@ class Operator:
         self.controller.stop()
         self.receiver.stop()
         sys.stdout.write(self._story())
+
+    def elsewhere(self, namespace: str) -> Self:
+        """The same processes, in the hands of a tenant of another namespace."""
+        tenant = copy.copy(self)
+        tenant.namespace = namespace
+        return tenant
 
     def start(self, *controller_args: str) -> None:
         """The receiver, the API key's Secret, then the controller with callbacks."""

@@ -76,10 +76,6 @@ class Controller:
         )
         self._reads = ReadBudget(self._clock)
         self._calls = CallLimit(max(1, settings.workers // SHARES), self._queue)
-        metrics.QUEUE_DEPTH.set_function(lambda: self._queue.depth)
-        metrics.UNREADABLE_JOBS.set_function(lambda: self._store.unreadable_count)
-        metrics.JOBS_QUEUED.set_function(lambda: self._gate.waiting)
-        metrics.OPEN_BATCHES.set_function(lambda: len(self._places))
         self._notices = Notices(self._kube, self._clock)
         credentials = Credentials(
             self._kube,
@@ -103,12 +99,19 @@ class Controller:
         )
         self._workers = Workers(self._queue, self._reconciler(credentials), settings.workers)
         namespaces = settings.namespaces or None
-        intake = Intake(self._store, self._queue, self._memory, self._gate, self._reads)
-        self._expected = Expected(self._batch_jobs, self._store, namespaces, intake)
-        self._intake = intake
+        self._intake = Intake(self._store, self._queue, self._memory, self._gate, self._reads)
+        self._expected = Expected(self._batch_jobs, self._store, namespaces, self._intake)
         self._connection = connection
         self._watch = self._new_watch()
         self._health = HealthServer(settings.health_host, settings.metrics_port, self._not_ready)
+        self._publish()
+
+    def _publish(self) -> None:
+        """Let the gauges ask for their values."""
+        metrics.QUEUE_DEPTH.set_function(lambda: self._queue.depth)
+        metrics.UNREADABLE_JOBS.set_function(lambda: self._store.unreadable_count)
+        metrics.JOBS_QUEUED.set_function(lambda: self._gate.waiting)
+        metrics.OPEN_BATCHES.set_function(lambda: len(self._places))
 
     def _reconciler(self, credentials: Credentials) -> Reconciler:
         writer = Writer(self._batch_jobs, self._store)

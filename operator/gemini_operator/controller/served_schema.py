@@ -5,6 +5,7 @@ The API server drops silently what an older CRD does not know, a write-ahead for
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from gemini_operator.api.crd import custom_resource_definition
@@ -96,9 +97,16 @@ class ServedSchema:
 
 def missing(served: Mapping[str, Any]) -> tuple[str, ...]:
     """The paths of the operator's own fields that `served`, the kind's schema, lacks."""
-    version = custom_resource_definition()["spec"]["versions"][0]
-    own, there = version["schema"]["openAPIV3Schema"]["properties"], served.get("properties", {})
+    own, there = _own(), served.get("properties", {})
     return tuple(path for part in PARTS for path in _missing(own[part], there.get(part), part))
+
+
+@cache
+def _own() -> Mapping[str, Any]:
+    """The properties of this version's schema; making it takes 10 ms of the event loop."""
+    version = custom_resource_definition()["spec"]["versions"][0]
+    properties: Mapping[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]
+    return properties
 
 
 def _missing(own: Mapping[str, Any], served: Any, path: str) -> Iterator[str]:

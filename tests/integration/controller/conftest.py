@@ -50,6 +50,21 @@ def cluster_operator(
 
 
 @pytest.fixture
+def second_namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """Of another tenant, for `cluster_operator`."""
+    name, api = f"test-{token_hex(4)}", control_plane.api
+    api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    yield name
+    api.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+def queued(tenant: Operator, name: str, reason: str = "Queued") -> bool:
+    """Whether the job waits for its turn, for that reason."""
+    said = tenant.condition(name, "Submitted")
+    return tenant.status(name).get("state") == "Queued" and said.get("reason") == reason
+
+
+@pytest.fixture
 def name() -> str:
     """A job name that no other test of the module has."""
     return f"job-{token_hex(3)}"

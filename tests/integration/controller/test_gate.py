@@ -1,17 +1,15 @@
 """So many open batches for each API key, whatever the passes, crashes and keys (rule P23)."""
 
-import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from secrets import token_hex
 from typing import Any
 
 import pytest
 
 from local.control_plane import ControlPlane
 from tests.emulator_process import API_KEY, OTHER_PROJECT_KEY
-from tests.integration.controller.conftest import SLOW
+from tests.integration.controller.conftest import SLOW, queued
 from tests.operator_process import Operator, inline_job
 from tests.waiting import eventually
 
@@ -26,8 +24,7 @@ class Tenants:
     """One operator for two namespaces whose Secrets hold the same key; batches end by our word."""
 
     def __init__(self, operator: Operator, other: str) -> None:
-        self.first, self.second = operator, copy.copy(operator)
-        self.second.namespace = other
+        self.first, self.second = operator, operator.elsewhere(other)
         self.emulator = operator.emulator
         self._watched = ("--namespaces", f"{operator.namespace},{other}")
         self.ended: list[str] = []
@@ -73,16 +70,8 @@ class Tenants:
 
 
 @pytest.fixture
-def tenants(cluster_operator: Operator, control_plane: ControlPlane) -> Iterator[Tenants]:
-    other, api = f"test-{token_hex(4)}", control_plane.api
-    api.request("POST", "/api/v1/namespaces", {"metadata": {"name": other}})
-    yield Tenants(cluster_operator, other)
-    api.request("DELETE", f"/api/v1/namespaces/{other}")
-
-
-def queued(tenant: Operator, name: str, reason: str = "Queued") -> bool:
-    said = tenant.condition(name, "Submitted")
-    return tenant.status(name).get("state") == "Queued" and said.get("reason") == reason
+def tenants(cluster_operator: Operator, second_namespace: str) -> Tenants:
+    return Tenants(cluster_operator, second_namespace)
 
 
 @SLOW

@@ -1,15 +1,11 @@
 """Namespaces that share an API key: the trouble of one job is no trouble of the others (P10, P23)."""
 
-import copy
-from collections.abc import Iterator
-from secrets import token_hex
 from typing import Any
 
 import pytest
 
-from local.control_plane import ControlPlane
 from tests.emulator_process import API_KEY
-from tests.integration.controller.conftest import SLOW
+from tests.integration.controller.conftest import SLOW, queued
 from tests.operator_process import Operator, inline_job, job
 from tests.waiting import eventually
 
@@ -24,8 +20,7 @@ class Neighbours:
     """One operator for two namespaces, whose Secrets hold one key until a test says otherwise."""
 
     def __init__(self, operator: Operator, other: str) -> None:
-        self.first, self.second = operator, copy.copy(operator)
-        self.second.namespace = other
+        self.first, self.second = operator, operator.elsewhere(other)
         self.emulator = operator.emulator
 
     def start(self, *arguments: str, first: str = API_KEY, second: str = API_KEY) -> None:
@@ -53,16 +48,8 @@ class Neighbours:
 
 
 @pytest.fixture
-def neighbours(cluster_operator: Operator, control_plane: ControlPlane) -> Iterator[Neighbours]:
-    other, api = f"test-{token_hex(4)}", control_plane.api
-    api.request("POST", "/api/v1/namespaces", {"metadata": {"name": other}})
-    yield Neighbours(cluster_operator, other)
-    api.request("DELETE", f"/api/v1/namespaces/{other}")
-
-
-def queued(tenant: Operator, name: str, reason: str = "Queued") -> bool:
-    said = tenant.condition(name, "Submitted")
-    return tenant.status(name).get("state") == "Queued" and said.get("reason") == reason
+def neighbours(cluster_operator: Operator, second_namespace: str) -> Neighbours:
+    return Neighbours(cluster_operator, second_namespace)
 
 
 def wait_queued(tenant: Operator, *names: str, reason: str = "Queued") -> None:

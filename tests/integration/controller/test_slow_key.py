@@ -1,14 +1,10 @@
 """A key, or a namespace, whose calls to Google hang costs its own jobs only."""
 
-import copy
 import time
-from collections.abc import Iterator
-from secrets import token_hex
 from typing import Any
 
 import pytest
 
-from local.control_plane import ControlPlane
 from tests.emulator_process import API_KEY, OTHER_PROJECT_KEY
 from tests.integration.controller.conftest import NEVER
 from tests.operator_process import Operator, inline_job, job
@@ -26,12 +22,9 @@ def schedule() -> str:
 
 
 @pytest.fixture
-def others(control_plane: ControlPlane) -> Iterator[str]:
-    """A second namespace, with a key of its own."""
-    name, api = f"test-{token_hex(4)}", control_plane.api
-    api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    yield name
-    api.request("DELETE", f"/api/v1/namespaces/{name}")
+def others(cluster_operator: Operator, second_namespace: str) -> Operator:
+    """A tenant with a key of its own."""
+    return cluster_operator.elsewhere(second_namespace)
 
 
 def adopting(name: str) -> dict[str, Any]:
@@ -40,34 +33,32 @@ def adopting(name: str) -> dict[str, Any]:
     return manifest
 
 
-def started(operator: Operator, others: str) -> None:
+def started(operator: Operator, others: Operator) -> None:
     operator.put_key(API_KEY)
-    tenant = copy.copy(operator)
-    tenant.namespace = others
-    tenant.put_key(OTHER_PROJECT_KEY)
-    operator.start_controller("--namespaces", f"{operator.namespace},{others}")
+    others.put_key(OTHER_PROJECT_KEY)
+    operator.start_controller("--namespaces", f"{operator.namespace},{others.namespace}")
     eventually(operator.controller.ready, timeout=30, what="the controller to be ready")
 
 
-def seconds_for_a_batch(operator: Operator, namespace: str) -> float:
-    tenant = copy.copy(operator)
-    tenant.namespace = namespace
+def seconds_for_a_batch(tenant: Operator) -> float:
     begun = time.monotonic()
     tenant.submitted("quick")
     return time.monotonic() - begun
 
 
-def test_another_key_gets_its_batch_at_once(cluster_operator: Operator, others: str) -> None:
+def test_another_key_gets_its_batch_at_once(cluster_operator: Operator, others: Operator) -> None:
     """Forty jobs whose reads take eight seconds each."""
     operator = cluster_operator
     started(operator, others)
     operator.emulator.fault("batches.get", "delay", count=None, delaySeconds=DELAY)
     operator.apply(*(adopting(f"slow-{number:02}") for number in range(SLOW)))
     eventually(lambda: operator.emulator.requests("batches.get") >= 1, what="the reads to begin")
-    assert seconds_for_a_batch(operator, others) < AT_ONCE
+    assert seconds_for_a_batch(others) < AT_ONCE
 
 
-def test_a_slow_read_holds_up_no_other_adoption(cluster_operator: Operator, others: str) -> None:
+def test_a_slow_read_holds_up_no_other_adoption(
+    cluster_operator: Operator, others: Operator
+) -> None:
     operator = cluster_operator
     started(operator, others)
     operator.emulator.fault("batches.get", "hold", count=1)
@@ -80,7 +71,7 @@ def test_a_slow_read_holds_up_no_other_adoption(cluster_operator: Operator, othe
 
 
 def test_a_deletion_that_hangs_holds_up_nobody_else(
-    cluster_operator: Operator, others: str
+    cluster_operator: Operator, others: Operator
 ) -> None:
     operator = cluster_operator
     started(operator, others)
@@ -91,6 +82,6 @@ def test_a_deletion_that_hangs_holds_up_nobody_else(
     operator.emulator.fault("batches.get", "delay", count=None, delaySeconds=DELAY)
     operator.kubectl("delete", "gbj", "--all", "--wait=false")
     eventually(lambda: operator.emulator.requests("batches.get") >= 1, what="the deletion to begin")
-    assert seconds_for_a_batch(operator, others) < AT_ONCE
+    assert seconds_for_a_batch(others) < AT_ONCE
     operator.emulator.clear_faults()
     eventually(lambda: not operator.batches_of(names[0]), timeout=30, what="the batches to go")

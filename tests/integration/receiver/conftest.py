@@ -241,11 +241,16 @@ def account(control_plane: ControlPlane) -> Account:
     api = control_plane.api
     name = f"receiver-{token_hex(4)}"
     api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    found = Account(name, "receiver")
+    return receiver_account(api, name)
+
+
+def receiver_account(api: AdminApi, namespace: str) -> Account:
+    """An account in `namespace` that has the receiver's right, once that is in effect."""
+    found = Account(namespace, "receiver")
     found.create(api)
     found.grant(api, RECEIVER_RULES, cluster_wide=True)
     token = found.token(api, seconds=3600)
-    access.wait_effective(api, token, RECEIVER_RULES, namespace=name)
+    access.wait_effective(api, token, RECEIVER_RULES, namespace=namespace)
     return found
 
 

@@ -9,8 +9,7 @@ from uuid import uuid4
 import pytest
 
 from gemini_operator.callbacks.address import Target
-from local import access, binaries, cluster
-from local.access import Account
+from local import binaries, cluster
 from local.control_plane import ControlPlane
 from tests.integration.receiver.conftest import (
     JOBS,
@@ -18,10 +17,10 @@ from tests.integration.receiver.conftest import (
     SPEC,
     Job,
     Receiver,
+    receiver_account,
     requests,
     surroundings,
 )
-from tests.operator_process import RECEIVER_RULES
 from tests.waiting import eventually
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -39,11 +38,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 @pytest.fixture(scope="module")
 def running(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     directory = tmp_path_factory.mktemp("receiver")
-    account = Account("default", "receiver")
-    account.create(plane.api)
-    account.grant(plane.api, RECEIVER_RULES, cluster_wide=True)
-    token = account.token(plane.api, seconds=3600)
-    access.wait_effective(plane.api, token, RECEIVER_RULES, namespace="default")
+    account = receiver_account(plane.api, "default")
     kubeconfig = account.write_kubeconfig(plane.api, directory / "kubeconfig", seconds=3600)
     with surroundings(plane, directory) as around:
         receiver = around.receiver(kubeconfig)

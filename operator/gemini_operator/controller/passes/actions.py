@@ -261,8 +261,9 @@ class Actions:
 
     async def _credential(self, view: View) -> Credential:
         """The job's key, once the job may call Google with it; raises `Busy` until then."""
-        find = self._with.credentials.last_good if view.job.deleting else None
-        credential = await (find or self._with.credentials.resolve)(self.ref(view))
+        known = self._with.credentials
+        find = known.last_good if view.job.deleting else known.resolve
+        credential = await find(self.ref(view))
         self._with.calls.enter(view.job.key, credential.group)
         return credential
 

@@ -29,12 +29,11 @@ class NotKept(Exception):
     """
     The API server answered 200 and did not keep what was written; nothing may lean on it.
 
-    Attributes:
+    Args:
         fields: the paths of what is not there.
     """
 
     def __init__(self, fields: tuple[str, ...]) -> None:
-        self.fields = fields
         super().__init__(f"Not kept: {', '.join(fields[:5])}.")
 
 
