@@ -144,6 +144,7 @@ class Facts:
     listed: float = float("-inf")
     deleting_since: float | None = None
     contested_since: float | None = None
+    unkept_until: float = float("-inf")
 
     def begin_search(
         self, attempt: Attempt, *, now: datetime, monotonic: float, timeout: float, grace: float

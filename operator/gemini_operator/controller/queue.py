@@ -3,9 +3,10 @@
 import asyncio
 import heapq
 import itertools
+import math
 import random
 from collections import OrderedDict, deque
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import Key
@@ -22,6 +23,13 @@ class Wakes(Protocol):
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Want a pass over `key` in `seconds`."""
+
+
+class _Failures(NamedTuple):
+    """How often passes over a key have failed, and until when it waits for the next."""
+
+    in_a_row: int = 0
+    until: float = -math.inf
 
 
 class KeyedQueue:
@@ -46,7 +54,7 @@ class KeyedQueue:
         self._timers: list[tuple[float, int, Key]] = []
         self._due: dict[Key, float] = {}
         self._ticket = itertools.count()
-        self._failures: dict[Key, int] = {}
+        self._failures: dict[Key, _Failures] = {}
         self._changed = asyncio.Event()
         self._closed = False
 
@@ -77,6 +85,9 @@ class KeyedQueue:
         """
         Want a pass after a failure: later each time, jittered.
 
+        A pass that something else has called before its time, and that fails too, changes nothing:
+        the events of its own writes would make a job wait for minutes.
+
         Args:
             key: whose pass has failed.
             at_least: seconds that a server has asked to wait.
@@ -84,12 +95,15 @@ class KeyedQueue:
         Returns:
             The delay in seconds.
         """
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        ceiling = min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(failures, 16))
-        delay = max(at_least, self._rng.uniform(ceiling / 2, ceiling))
-        self.add_after(key, delay)
-        return delay
+        now = self._clock.monotonic()
+        in_a_row, until = self._failures.get(key, _Failures())
+        if until <= now:
+            ceiling = min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(in_a_row, 16))
+            in_a_row, until = in_a_row + 1, now + self._rng.uniform(ceiling / 2, ceiling)
+        until = max(until, now + at_least)
+        self._failures[key] = _Failures(in_a_row, until)
+        self.add_after(key, until - now)
+        return until - now
 
     def forget(self, key: Key) -> None:
         """The key had a good pass (or is gone): its next failure is the first."""

@@ -155,8 +155,19 @@ async def test_a_delay_that_ends_during_the_pass_causes_another_pass(
     assert await now(queue) == A1
 
 
-async def test_a_failing_key_waits_longer_each_time_up_to_a_cap(queue: KeyedQueue) -> None:
-    delays = [queue.back_off(A1) for _ in range(12)]
+def fail(queue: KeyedQueue, clock: ManualClock, times: int) -> list[float]:
+    """So many passes over A1, each when it was wanted, and all failed; their delays."""
+    delays = []
+    for _ in range(times):
+        delays.append(queue.back_off(A1))
+        clock.advance(delays[-1])
+    return delays
+
+
+async def test_a_failing_key_waits_longer_each_time_up_to_a_cap(
+    queue: KeyedQueue, clock: ManualClock
+) -> None:
+    delays = fail(queue, clock, 12)
     ceilings = [min(BACKOFF_CAP, BACKOFF_BASE * 2**tries) for tries in range(12)]
     assert all(c / 2 <= d <= c for c, d in zip(ceilings, delays, strict=True))
     assert ceilings[-1] == BACKOFF_CAP
@@ -168,15 +179,30 @@ async def test_the_back_off_is_jittered(clock: ManualClock) -> None:
     assert len(delays) == 20
 
 
-async def test_each_key_backs_off_for_itself(queue: KeyedQueue) -> None:
-    for _ in range(10):
-        queue.back_off(A1)
+async def test_a_pass_that_was_called_early_makes_the_wait_no_longer(
+    queue: KeyedQueue, clock: ManualClock
+) -> None:
+    """The events of what a failed pass has written call the next at once."""
+    first = queue.back_off(A1)
+    for _ in range(20):
+        clock.advance(first / 40)
+        queue.add(A1)
+        assert await now(queue) == A1
+        left = queue.back_off(A1)
+        queue.done(A1)
+    assert left == pytest.approx(first / 2)
+    clock.advance(first / 2)
+    assert await now(queue) == A1
+    assert queue.back_off(A1) <= 2 * BACKOFF_BASE
+
+
+async def test_each_key_backs_off_for_itself(queue: KeyedQueue, clock: ManualClock) -> None:
+    fail(queue, clock, 10)
     assert queue.back_off(A2) <= BACKOFF_BASE
 
 
-async def test_a_good_pass_ends_the_back_off(queue: KeyedQueue) -> None:
-    for _ in range(10):
-        queue.back_off(A1)
+async def test_a_good_pass_ends_the_back_off(queue: KeyedQueue, clock: ManualClock) -> None:
+    fail(queue, clock, 10)
     queue.forget(A1)
     assert queue.back_off(A1) <= BACKOFF_BASE
 

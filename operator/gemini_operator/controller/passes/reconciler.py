@@ -26,6 +26,10 @@ from gemini_operator.controller.reading.reads import Delayed
 from gemini_operator.gemini import errors
 from gemini_operator.kube.errors import Invalid
 
+# Seconds after a write that was not kept in which the job is left alone, unless it is deleted: the
+# events of that write, and of what took it back, are no reason to try again.
+LEFT_ALONE = 1.0
+
 
 class Reconciler:
     """Runs passes; one key is never in two passes at a time (the queue sees to it)."""
@@ -107,6 +111,9 @@ class Reconciler:
 
     async def _pass(self, view: View) -> None:
         view.facts.retrying = False
+        if view.monotonic < view.facts.unkept_until and not view.job.deleting:
+            self._actions.come_back(view.job, view.facts.unkept_until - view.monotonic)
+            return
         if self._with.schema.missing:
             await self._wait_for_the_schema(view)
             return
@@ -143,6 +150,7 @@ class Reconciler:
         self._with.gate.leave(key)
         self._with.schema.suspect()
         await self.stall(key, Reason.SCHEMA_OUTDATED, str(lost))
+        view.facts.unkept_until = self._with.clock.monotonic() + LEFT_ALONE
         self._with.queue.back_off(key)
 
     async def _without_credentials(self, view: View, problem: CredentialsProblem) -> None:
