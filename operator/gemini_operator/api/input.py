@@ -13,6 +13,9 @@ from gemini_operator.api.uri import ObjectUri
 INLINE_LIMIT = 1000
 """Requests in `input.inline`."""
 
+INLINE_BYTES = 200 * 1024
+"""Of all of `input.inline` together, as JSON."""
+
 REQUEST_LEVELS = 64
 """Levels of objects and lists in one request; the request itself is the first."""
 

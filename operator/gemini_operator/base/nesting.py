@@ -44,25 +44,39 @@ def within(body: bytes, levels: int) -> bool:
 
 
 def cut(body: bytes, levels: int) -> bytes:
-    """JSON text with `null` in the place of every object or list below `levels` levels."""
+    """
+    JSON text without what is below `levels` levels.
+
+    In the place of every object or list there is a list with one number: how many bytes of UTF-8
+    were there at least. So a list at that level is always such a place, whoever wrote the text.
+    """
     if within(body, levels):
         return body
-    kept, depth, start, token = bytearray(), 0, 0, _TOKEN.search(body)
+    kept, depth, start, opened = bytearray(), 0, 0, 0
+    token = _TOKEN.search(body)
     while token is not None:
         at = token.end()
         match token[0]:
             case b"{" | b"[":
                 depth += 1
                 if depth == levels + 1:
-                    kept += body[start : token.start()] + b"null"
-                    if skipped := _CLOSED.match(body, token.start()):
+                    kept += body[start : token.start()]
+                    opened = token.start()
+                    if skipped := _CLOSED.match(body, opened):
                         depth, start, at = levels, skipped.end(), skipped.end()
+                        kept += _size(skipped[0])
             case b"}" | b"]":
                 if depth == levels + 1:
                     start = at
+                    kept += _size(body[opened:at])
                 depth -= 1
         token = _TOKEN.search(body, at)
     return bytes(kept if depth > levels else kept + body[start:])
+
+
+def _size(left_out: bytes) -> bytes:
+    """Six bytes of an escape may be one of UTF-8: the API server writes `<` as such."""
+    return b"[%d]" % max(0, len(left_out) - 5 * left_out.count(b"\\u"))
 
 
 def exceeds(value: object, levels: int) -> bool:

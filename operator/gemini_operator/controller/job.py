@@ -1,6 +1,8 @@
 """The controller's projection of a GeminiBatchJob: all it decides on, without the payload."""
 
-from collections.abc import Mapping
+import itertools
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -8,7 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from gemini_operator.api import group
-from gemini_operator.api.input import REQUEST_LEVELS
+from gemini_operator.api.input import INLINE_BYTES, REQUEST_LEVELS
 from gemini_operator.api.spec import Spec
 from gemini_operator.api.status import Status
 from gemini_operator.base import nesting
@@ -100,17 +102,21 @@ class UnreadableJob:
         return int(self.resource_version)
 
 
-def read(body: Mapping[str, Any]) -> Job | UnreadableJob:
-    """Project an object as the API server stores it, whatever it contains. Never raises."""
+def read(body: Mapping[str, Any], *, shortened: bool = False) -> Job | UnreadableJob:
+    """
+    Project an object as the API server stores it, whatever it contains. Never raises.
+
+    `shortened`: it comes from a watch or a list, without the content of its requests.
+    """
     try:
-        return from_object(body)
+        return from_object(body, shortened=shortened)
     except Exception as error:  # noqa: BLE001 - a stranger has written it, under any schema
         return _unreadable(body, _problem(error))
 
 
-def from_object(body: Mapping[str, Any]) -> Job:
+def from_object(body: Mapping[str, Any], *, shortened: bool = False) -> Job:
     """
-    Project an object as the API server stores it.
+    Project an object as the API server stores it; `shortened` as `read` has it.
 
     Of inline requests only the first key is kept (all may have 200 KiB, and are read when they are
     sent), and of annotations only our own (rule S10).
@@ -134,19 +140,50 @@ def from_object(body: Mapping[str, Any]) -> Job:
         spec=Spec.model_validate(_without_payload(body.get("spec") or {})),
         status=Status.model_validate(status),
         stored_status=status,
-        input_problem=_too_deep(body) if status.get("attempt") is None else None,
+        input_problem=(
+            _input_problem(_inline(body), shortened) if status.get("attempt") is None else None
+        ),
     )
 
 
-def _too_deep(body: Mapping[str, Any]) -> str | None:
-    source = body["spec"].get("input") or {}
-    for number, item in enumerate(source.get("inline") or (), start=1):
+def _inline(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return (body["spec"].get("input") or {}).get("inline") or ()
+
+
+def _input_problem(items: Sequence[Mapping[str, Any]], shortened: bool) -> str | None:
+    for number, item in enumerate(items, start=1):
         if nesting.exceeds(item["request"], REQUEST_LEVELS):
             return (
                 f"request {number} of input.inline is nested deeper than {REQUEST_LEVELS} levels "
                 "of objects and lists"
             )
+    if (_at_least(items) if shortened else _size(items)) > INLINE_BYTES:
+        return (
+            f"input.inline has more than {INLINE_BYTES // 1024} KiB: put the requests into a "
+            "ConfigMap or a file and name it in input.configMapKeyRef or input.fileName"
+        )
     return None
+
+
+def _at_least(items: Sequence[Mapping[str, Any]]) -> int:
+    """The size of requests whose content is left out: the number in its place (`nesting.cut`)."""
+    requests = (item["request"] for item in items)
+    members = (
+        request.values() if isinstance(request, Mapping) else [request] for request in requests
+    )
+    return sum(map(_left_out, itertools.chain.from_iterable(members)))
+
+
+def _left_out(member: object) -> int:
+    match member:
+        case [int(size)]:
+            return size
+        case _:
+            return _size(member)
+
+
+def _size(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def _unreadable(body: Mapping[str, Any], problem: str) -> UnreadableJob:

@@ -126,6 +126,7 @@ class Controller:
                 kube=self._kube,
                 credentials=credentials,
                 calls=self._calls,
+                heavy=CallLimit(1, self._queue),
                 gate=self._gate,
                 lister=self._lister,
                 submitter=Submitter(

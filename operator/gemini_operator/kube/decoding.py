@@ -18,7 +18,8 @@ a request that was cut still shows that it is too deep."""
 LINE_LEVELS = 7
 LIST_LEVELS = 8
 """Of a watch's line, and of a page of a list: down to the members of each inline request. What is
-in them is looked at when it is sent; 1.4 MB of it can be 30 MB as Python's objects."""
+in them is looked at when it is sent; 1.4 MB of it can be 30 MB as Python's objects. Of what is left
+out the size is kept."""
 
 # Whoever watches lists anew after this. An etcd that is overloaded, or a connection that was cut,
 # is a reason for that too, and none to end.
@@ -31,7 +32,7 @@ class Undecodable(ValueError):
 
 def parse(body: bytes, levels: int = LEVELS) -> dict[str, Any]:
     """
-    Read one JSON object, with `None` in the place of what is below so many levels.
+    Read one JSON object without what is below so many levels (`nesting.cut`).
 
     Raises:
         Undecodable: no JSON, not UTF-8, or not an object.

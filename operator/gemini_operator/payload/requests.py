@@ -17,7 +17,6 @@ from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import NotFound
 
-INLINE_LIMIT = 200 * 1024
 KEY_LIMIT = 256
 
 
@@ -47,7 +46,8 @@ async def load(
         kube: reads the ConfigMap.
         namespace: the job's namespace.
         spec: the parsed spec; its inline requests may have been left out.
-        stored: the spec as the API server stores it, inline requests included.
+        stored: the spec as the API server stores it, inline requests included; their size and depth
+            have been looked at (`controller.job.from_object`).
 
     Raises:
         InvalidInput: it cannot be submitted.
@@ -62,19 +62,7 @@ async def load(
         ref = spec.input.config_map_key_ref
         text = await _config_map_text(kube, namespace, ref.name, ref.key)
         return BatchInput(inline=parse_lines(text))
-    return BatchInput(inline=_inline(stored))
-
-
-def _inline(stored: Mapping[str, Any]) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = list((stored.get("input") or {}).get("inline") or ())
-    size = len(json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode())
-    if size > INLINE_LIMIT:
-        raise InvalidInput(
-            f"input.inline has {-(-size // 1024)} KiB and may have {INLINE_LIMIT // 1024}: put the "
-            "requests into a ConfigMap or a file and name it in input.configMapKeyRef or "
-            "input.fileName"
-        )
-    return items
+    return BatchInput(inline=list((stored.get("input") or {}).get("inline") or ()))
 
 
 async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str) -> str:

@@ -23,6 +23,13 @@ CONDITION = {
 }
 GOOD_JOBS = 100
 
+# 1.4 MB of empty objects: what costs the API server most, byte by byte.
+MANY = {"contents": [{} for _ in range(450_000)]}
+LARGE = {
+    "spec": {"model": "gemini-2.5-flash", "input": {"inline": [{"key": "a", "request": MANY}]}}
+}
+LARGE_JOBS = 8
+
 DEPTHS = (65, 500, 1_200, 9_000)
 
 # Statuses that the API server takes with the CRD as it is.
@@ -178,6 +185,28 @@ def test_a_start_among_poisonous_objects_serves_all_others(
     assert "startTime" in sentence
     readable = GOOD_JOBS + len(HARMLESS) + len(MENDED_BY_BEING_TOLD)
     assert operator.emulator.requests("batches.create") <= readable
+
+
+def test_objects_as_large_as_the_api_server_takes_are_ended_in_one_write_each(
+    operator: Operator,
+) -> None:
+    """A write to one of them costs the API server a second, and it answers nobody meanwhile."""
+    large = [f"large-{number}" for number in range(LARGE_JOBS)]
+    good = [f"good-{number:02}" for number in range(20)]
+    for name in large:
+        put(operator, inline_job(name) | LARGE, None)
+    operator.apply(*map(inline_job, good))
+    operator.start()
+    for name in good:
+        operator.wait_complete(name, timeout=30)
+    for name in large:
+        failed = operator.wait_condition(name, "Failed", "InvalidInput", timeout=30)
+        assert "configMapKeyRef" in failed["message"]
+        metadata = operator.get(name)["metadata"]
+        assert "finalizers" not in metadata
+        written = [by for by in metadata["managedFields"] if by.get("subresource") == "status"]
+        assert len(written) == 1
+    operator.kubectl("delete", "gbj", "--all", "--wait=false")
 
 
 def test_poisonous_objects_that_arrive_later_end_nothing(operator: Operator, name: str) -> None:

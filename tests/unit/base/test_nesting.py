@@ -1,4 +1,6 @@
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,23 +24,35 @@ def levels_of(value: Any) -> int:
     return 1 + max(map(levels_of, children), default=0)
 
 
-def pruned(value: Any, levels: int) -> Any:
+def pruned(value: Any, levels: int, text: Callable[[Any], str]) -> Any:
     """What `cut` must leave, by the plainest means."""
     if not isinstance(value, dict | list):
         return value
     if levels == 0:
-        return None
+        left_out = text(value).encode()
+        return [max(0, len(left_out) - 5 * left_out.count(b"\\u"))]
     if isinstance(value, list):
-        return [pruned(each, levels - 1) for each in value]
-    return {name: pruned(each, levels - 1) for name, each in value.items()}
+        return [pruned(each, levels - 1, text) for each in value]
+    return {name: pruned(each, levels - 1, text) for name, each in value.items()}
 
 
 @given(JSON, st.integers(0, 6), st.booleans())
 def test_brackets_and_quotes_in_strings_never_count(value: Any, levels: int, ascii_: bool) -> None:
-    body = json.dumps(value, ensure_ascii=ascii_).encode()
+    text = partial(json.dumps, ensure_ascii=ascii_)
+    body = text(value).encode()
     assert nesting.within(body, levels) == (levels_of(value) <= levels)
     assert nesting.exceeds(value, levels) == (levels_of(value) > levels)
-    assert json.loads(nesting.cut(body, levels)) == pruned(value, levels)
+    assert json.loads(nesting.cut(body, levels)) == pruned(value, levels, text)
+
+
+@given(JSON.filter(lambda value: isinstance(value, dict | list)), st.booleans())
+def test_the_size_of_what_is_left_out_is_never_said_too_large(value: Any, ascii_: bool) -> None:
+    """Whoever wrote it may have escaped any character."""
+    body = json.dumps(value, ensure_ascii=ascii_, separators=(",", ":")).encode()
+    plain = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    [said] = json.loads(nesting.cut(body, 0))
+    assert said <= len(plain)
+    assert ascii_ or b"\\u" in body or said == len(plain)
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"":'])
@@ -47,7 +61,7 @@ def test_any_depth_is_found_and_cut(opening: bytes, levels: int) -> None:
     closing = {b"[": b"]", b'{"a":': b"}", b'[{"":': b"}]"}[opening]
     body = opening * levels + b"1" + closing * levels
     assert not nesting.within(body, 100)
-    assert levels_of(json.loads(nesting.cut(body, 100))) == 100
+    assert levels_of(json.loads(nesting.cut(body, 100))) == 101
 
 
 @given(st.binary(max_size=200) | st.text(alphabet='[]{}",:\\ a').map(str.encode))

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -5,7 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from gemini_operator.api import group
+from gemini_operator.api.input import INLINE_BYTES
 from gemini_operator.controller.job import Key, KeyRef, from_object
+from gemini_operator.kube import decoding
 from tests.unit.controller.builders import (
     INLINE,
     MODEL,
@@ -48,6 +51,61 @@ def test_s10_inline_requests_are_not_kept_in_memory() -> None:
     assert job.spec.input.inline is not None
     assert [(item.key, item.request) for item in job.spec.input.inline] == [("a", {})]
     assert SECRET_TEXT not in repr(job)
+
+
+def inline_of(size: int) -> dict[str, Any]:
+    """Inline requests of `size` bytes as compact JSON, nearly all of it deep inside."""
+    empty = [{"key": "a", "request": {"contents": [""]}}]
+    padding = size - len(json.dumps(empty, separators=(",", ":")))
+    return {"inline": [{"key": "a", "request": {"contents": ["x" * padding]}}]}
+
+
+def watched(body: dict[str, Any]) -> dict[str, Any]:
+    """The object as a watch gives it."""
+    line = json.dumps({"type": "ADDED", "object": body}, ensure_ascii=False)
+    event = decoding.parse(line.encode(), decoding.LINE_LEVELS)
+    return dict(event["object"])
+
+
+def test_inline_requests_of_exactly_200_kib_are_let_through() -> None:
+    body = an_object(input=inline_of(INLINE_BYTES))
+    assert from_object(body).input_problem is None
+    assert from_object(watched(body), shortened=True).input_problem is None
+
+
+def test_inline_requests_beyond_200_kib_are_refused_with_a_way_out() -> None:
+    problem = from_object(an_object(input=inline_of(INLINE_BYTES + 1))).input_problem
+    assert problem is not None
+    assert "more than 200 KiB" in problem
+    assert "input.configMapKeyRef" in problem
+
+
+def test_what_is_far_too_large_is_seen_without_its_content() -> None:
+    """Before anything is written: each write of 1.4 MB costs the API server a second."""
+    body = an_object(input=inline_of(INLINE_BYTES + 100))
+    assert from_object(watched(body), shortened=True) == from_object(body)
+
+
+def test_the_size_is_counted_in_bytes_not_in_characters() -> None:
+    half = {"inline": [{"key": "a", "request": {"t": "ä" * (INLINE_BYTES // 2)}}]}
+    assert from_object(an_object(input=half)).input_problem is not None
+
+
+@pytest.mark.parametrize("written", ["<", "\u2028", "ä", "&", "\x7f"])
+def test_what_the_api_server_escapes_is_not_counted_as_it_writes_it(written: str) -> None:
+    """Go writes `<` in six bytes."""
+    text = written * (INLINE_BYTES // len(written.encode()) - 100)
+    body = an_object(input={"inline": [{"key": "a", "request": {"contents": [text]}}]})
+    line = json.dumps({"type": "ADDED", "object": body}, ensure_ascii=False)
+    escaped = "".join(f"\\u{ord(c):04x}" for c in written)
+    event = decoding.parse(line.replace(written, escaped).encode(), decoding.LINE_LEVELS)
+    assert from_object(event["object"], shortened=True).input_problem is None
+
+
+def test_a_request_that_looks_like_what_was_left_out_is_no_size() -> None:
+    body = an_object(input={"inline": [{"key": "a", "request": {"contents": [10**9]}}]})
+    assert from_object(body).input_problem is None
+    assert from_object(watched(body), shortened=True).input_problem is None
 
 
 def test_s10_foreign_annotations_are_not_kept_and_our_own_are_cut() -> None:

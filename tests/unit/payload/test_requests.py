@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_operator.payload.requests import (
-    INLINE_LIMIT,
     KEY_LIMIT,
     BatchInput,
     InvalidInput,
-    _inline,
     load,
     parse_lines,
 )
@@ -161,38 +159,6 @@ def test_keys_must_differ_and_both_lines_are_named() -> None:
 def test_a_key_may_have_up_to_256_characters(length: int) -> None:
     [item] = parse_lines(json.dumps({"key": "ä" * length, "request": {"a": 1}}))
     assert len(item["key"]) == length
-
-
-# Inline
-
-
-def inline_of(size: int) -> dict[str, Any]:
-    """A spec whose inline requests have `size` bytes as compact JSON."""
-    empty = [{"key": "a", "request": {"t": ""}}]
-    padding = size - len(json.dumps(empty, separators=(",", ":")))
-    return {"input": {"inline": [{"key": "a", "request": {"t": "x" * padding}}]}}
-
-
-def test_inline_requests_are_sent_as_they_are_stored() -> None:
-    stored = {"input": {"inline": [{"key": "a", "request": {"anything": [1, None]}}]}}
-    assert _inline(stored) == stored["input"]["inline"]
-
-
-def test_inline_requests_of_exactly_200_kib_are_let_through() -> None:
-    assert len(_inline(inline_of(INLINE_LIMIT))) == 1
-
-
-def test_inline_requests_beyond_200_kib_are_refused_with_a_way_out() -> None:
-    with pytest.raises(InvalidInput) as refused:
-        _inline(inline_of(INLINE_LIMIT + 1))
-    assert "has 201 KiB and may have 200" in str(refused.value)
-    assert "input.configMapKeyRef" in str(refused.value)
-
-
-def test_the_size_is_counted_in_bytes_not_in_characters() -> None:
-    half = {"input": {"inline": [{"key": "a", "request": {"t": "ä" * (INLINE_LIMIT // 2)}}]}}
-    with pytest.raises(InvalidInput):
-        _inline(half)
 
 
 # What needs no API server

@@ -71,6 +71,7 @@ class Collaborators:
     kube: KubeClient
     credentials: Credentials
     calls: CallLimit
+    heavy: CallLimit
     gate: Gate
     lister: Lister
     submitter: Submitter

@@ -1,6 +1,7 @@
 """How many jobs talk to Google at a time: of one API key, and of one namespace.
 
-A key whose calls hang, or a namespace full of slow reads, costs its own jobs only.
+A key whose calls hang, or a namespace full of slow reads, costs its own jobs only. What else may be
+done by a few jobs at a time can be limited in the same way.
 """
 
 from collections import Counter, OrderedDict

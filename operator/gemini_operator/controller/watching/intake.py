@@ -41,11 +41,15 @@ class Intake:
         if kind == "DELETED":
             self.forget(Key(metadata["namespace"], metadata["name"]), metadata["uid"])
         else:
-            self.keep(body)
+            self.keep(body, shortened=True)
 
-    def keep(self, body: Mapping[str, Any]) -> None:
-        """A version of an object; one that cannot be read is kept as such, and told so."""
-        found = read(body)
+    def keep(self, body: Mapping[str, Any], *, shortened: bool = False) -> None:
+        """
+        A version of an object; one that cannot be read is kept as such, and told so.
+
+        `shortened`: without the content of its requests.
+        """
+        found = read(body, shortened=shortened)
         if isinstance(found, UnreadableJob):
             self._log(found)
         if self._store.put(found):

@@ -39,6 +39,7 @@ def reconciler(clock: ManualClock, queue: KeyedQueue, job: Job, took: float) -> 
         observer=Slow(clock, took),
         schema=SimpleNamespace(missing=()),
         calls=CallLimit(1, queue),
+        heavy=CallLimit(1, queue),
         rules=RULES,
         default_api_key=("gemini-api-key", "api-key"),
     )
