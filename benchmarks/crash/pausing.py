@@ -96,7 +96,8 @@ class PauseStage(Stage):
         before = _told(scene)
         self._let_arrive(old.roads)
         old.process.send(signal.SIGCONT)
-        assert old.process.wait() == 1, "the old leader has not ended for its lost Lease"
+        status = old.process.wait()
+        assert status == 1, f"the old leader has not ended for its lost Lease: {status}"
         old.close()
         duplicates = scene.creates - creates
         scene.wait("the report of duplicates", lambda: scene.reported_duplicates() == duplicates)
