@@ -10,6 +10,7 @@ from documents.fields import fields
 from documents.flags import flags
 from documents.metrics import metrics
 from documents.reasons import reasons
+from documents.states import states
 from gemini_operator.cli import COMMANDS
 
 PROJECT = Path(__file__).parents[2]
@@ -20,6 +21,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "fields spec": partial(fields, "spec"),
     "fields status": partial(fields, "status"),
     "reasons": reasons,
+    "states": states,
     "metrics": metrics,
     "access controller": partial(access, "controller"),
     "access leader": partial(access, "controller", "Role"),

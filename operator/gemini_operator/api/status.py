@@ -11,6 +11,7 @@ from gemini_operator.api import names
 from gemini_operator.api.conditions import Condition
 from gemini_operator.api.model import Model, Time, bounded
 from gemini_operator.api.references import ResourceName
+from gemini_operator.api.states import State
 from gemini_operator.api.uri import URI_LIMIT
 
 EVENT_ID_LIMIT = 256
@@ -18,6 +19,9 @@ EVENT_ID_LIMIT = 256
 
 REQUEST_LIMIT = 256
 """Characters of the refresh annotation's value that `observedRequest` holds."""
+
+_WORDS = ", ".join(State)
+STATE = f"state is one word for people: {' or '.join(_WORDS.rsplit(', ', 1))}. Programs read conditions."
 
 Count = Annotated[int, Field(ge=0)]
 BatchName = Annotated[str, bounded(136, names.BATCH_NAME)]
@@ -140,10 +144,8 @@ def _if_readable(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
 class Status(Model):
     """What the operator reports of a GeminiBatchJob."""
 
-    state: Annotated[str, bounded(64)] | None = None
-    """state is one word for people: Queued, Suspended, Uploading, Submitting, Pending, Running,
-    Delivering, Succeeded, PartiallySucceeded, Failed, Cancelled or Expired. Programs read
-    conditions."""
+    # Text, not the enum: a later version's word must not make the object unreadable for this one.
+    state: Annotated[str, bounded(64), Field(description=STATE)] | None = None
 
     conditions: Annotated[
         tuple[Condition, ...],
@@ -169,8 +171,9 @@ class Status(Model):
         tuple[SupersededAttempt, ...],
         Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = ()
-    """supersededAttempts are earlier create requests that Google never showed a batch for. They
-    are looked for until 72 hours after the job's end."""
+    """supersededAttempts are the job's earlier create requests. Those of which no batch is known
+    are looked for until 72 hours after the job's end; of the others, batchName says which batch it
+    was and reason what became of it."""
 
     batch_name: BatchName | None = None
     """batchName is Google's name for the current batch."""

@@ -145,6 +145,8 @@ class Facts:
     deleting_since: float | None = None
     contested_since: float | None = None
     unkept_until: float = float("-inf")
+    no_list: bool = False
+    """A listing was wanted, and Google has none of this kind; a read since takes it back."""
 
     def begin_search(
         self, attempt: Attempt, *, now: datetime, monotonic: float, timeout: float, grace: float

@@ -10,7 +10,7 @@ Body = Mapping[str, Any]
 
 COMPLETE = ("Succeeded", "PartiallySucceeded")
 FAILED = ("Failed", "Cancelled", "Expired")
-OPEN = ("Pending", "Running", "Cancelling", "Delivering")
+OPEN = ("Pending", "Running", "Cancelling")
 REASONS = frozenset(reason.value for reason in Reason)
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from gemini_operator.api.conditions import SUBMITTED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Adopt as Terms
+from gemini_operator.api.states import State
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.lifecycle import ownership, stuck, submission
 from gemini_operator.controller.lifecycle.credentials import healed
@@ -69,7 +70,7 @@ def claimed(view: View, terms: Terms) -> Write | None:
     """Claim the batch, which the job's key has read; `None` if that is done."""
     if view.status.batch_name == terms.batch_name:
         return None
-    status = view.revise(batch_name=terms.batch_name, state="Pending")
+    status = view.revise(batch_name=terms.batch_name, state=State.PENDING)
     return Write(view.condition(status, SUBMITTED, False, Reason.ADOPTING))
 
 
@@ -95,7 +96,7 @@ def settled(view: View, batch: Summary, attempt: Attempt) -> Write:
         gemini_state=batch.state,
         requests=submission.requests_of(batch),
         start_time=attempt.start_time,
-        state=submission.STATES.get(batch.outcome, "Running"),
+        state=submission.STATES.get(batch.outcome, State.RUNNING),
     )
     message = stuck.since(view, Reason.ADOPTED, batch)
     status = healed(view.condition(status, SUBMITTED, True, Reason.ADOPTED, message))

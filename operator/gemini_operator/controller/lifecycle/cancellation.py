@@ -4,6 +4,7 @@ from enum import Enum
 
 from gemini_operator.api.conditions import SUSPENDED
 from gemini_operator.api.reasons import Reason
+from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
 from gemini_operator.controller.facts import Cancellation
 from gemini_operator.controller.lifecycle import deadline, suspension
@@ -18,8 +19,6 @@ from gemini_operator.controller.lifecycle.view import (
     Wait,
     Write,
 )
-
-STATE = "Cancelling"
 
 # Seconds after which a cancel that shows no effect is sent again.
 AGAIN = 600.0
@@ -45,12 +44,12 @@ def cause(view: View) -> Cause | None:
         return Cause.DEADLINE
     if suspension.asked(view):
         return Cause.SUSPENSION
-    return Cause.DEADLINE if view.status.state == STATE else None
+    return Cause.DEADLINE if view.status.state == State.CANCELLING else None
 
 
 def shown(view: View, state: str | None) -> str | None:
     """The state of a job whose open batch was looked at: `state`, or that it is being cancelled."""
-    return STATE if view.status.state == STATE else state
+    return State.CANCELLING if view.status.state == State.CANCELLING else state
 
 
 def read_due(view: View) -> bool:
@@ -86,12 +85,14 @@ def _under_way(view: View) -> Cancellation | None:
 
 def _marked(view: View, why: Cause) -> Write | None:
     """Before the cancel: a restart must know why a batch was found cancelled."""
-    status = view.revise(state=STATE)
+    status = view.revise(state=State.CANCELLING)
     if why is Cause.SUSPENSION:
         status = view.condition(status, SUSPENDED, False, Reason.SUSPENDING)
     if status == view.revise():
         return None
-    return Write(status, (_notice(view.status, why),) if view.status.state != STATE else ())
+    return Write(
+        status, (_notice(view.status, why),) if view.status.state != State.CANCELLING else ()
+    )
 
 
 def _notice(status: Status, why: Cause) -> Notice:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from gemini_operator.api.conditions import COMPLETE, FAILED
 from gemini_operator.api.reasons import Reason
+from gemini_operator.api.states import State
 from gemini_operator.api.status import OutputStatus, Requests, Status
 from gemini_operator.controller.lifecycle import cancellation, refresh, retries, stuck, suspension
 from gemini_operator.controller.lifecycle.cancellation import Cause
@@ -13,9 +14,9 @@ from gemini_operator.controller.lifecycle.view import Decision, Deliver, Notice,
 from gemini_operator.gemini.remote import Observation, Outcome, Summary
 
 ENDS = {
-    Outcome.FAILED: ("Failed", Reason.REMOTE_FAILED),
-    Outcome.EXPIRED: ("Expired", Reason.REMOTE_EXPIRED),
-    Outcome.CANCELLED: ("Cancelled", Reason.CANCELLED),
+    Outcome.FAILED: (State.FAILED, Reason.REMOTE_FAILED),
+    Outcome.EXPIRED: (State.EXPIRED, Reason.REMOTE_EXPIRED),
+    Outcome.CANCELLED: (State.CANCELLED, Reason.CANCELLED),
 }
 
 
@@ -42,7 +43,7 @@ def delivered(view: View, observation: Observation, output: OutputStatus) -> Wri
     reason = Reason.COMPLETED_WITH_FAILURES if failed else Reason.SUCCEEDED
     status = view.revise(
         _last_look(view, observation.summary),
-        state="PartiallySucceeded" if failed else "Succeeded",
+        state=State.PARTIALLY_SUCCEEDED if failed else State.SUCCEEDED,
         requests=requests,
         output=output,
     )
@@ -53,14 +54,14 @@ def delivered(view: View, observation: Observation, output: OutputStatus) -> Wri
 
 def somebody_elses(view: View, observation: Observation) -> Write:
     """Failed: another job has the batch, whatever this job's status says."""
-    status = view.revise(_last_look(view, observation.summary), state="Failed")
+    status = view.revise(_last_look(view, observation.summary), state=State.FAILED)
     return _failed(view, status, Reason.ALREADY_ADOPTED, "")
 
 
 def undeliverable(view: View, observation: Observation, reason: Reason, detail: str) -> Write:
     """Failed: the batch succeeded, but its results cannot be put where they should go."""
     status = view.revise(
-        _last_look(view, observation.summary), state="Failed", output=at_google(observation)
+        _last_look(view, observation.summary), state=State.FAILED, output=at_google(observation)
     )
     return _failed(view, status, reason, detail)
 
@@ -82,7 +83,7 @@ def _cancelled(view: View, summary: Summary, why: Cause | None) -> Write:
         return suspension.ended(view, Reason.SUSPENDED)
     state, reason = ENDS[summary.outcome]
     if why is Cause.DEADLINE:
-        state, reason = "Failed", Reason.DEADLINE_EXCEEDED
+        state, reason = State.FAILED, Reason.DEADLINE_EXCEEDED
     status = view.revise(_last_look(view, summary), state=state)
     return _failed(view, status, reason, summary.error or "")
 

@@ -2,6 +2,7 @@
 
 from gemini_operator.api.conditions import STALLED, SUSPENDED, find, without_condition
 from gemini_operator.api.reasons import Reason
+from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Write
 
@@ -62,7 +63,7 @@ def stalled(
     message = message or reason.explain(detail)
     status = view.condition(view.status, STALLED, True, reason, message)
     if status.state is None:
-        status = view.revise(status, state="Queued")
+        status = view.revise(status, state=State.QUEUED)
     notices = () if _said(view, reason) else (Notice(reason, message, warning=True),)
     return Write(status, notices, seconds, seconds is None)
 

@@ -136,6 +136,8 @@ def _settle_superseded(view: View) -> Decision | None:
     """One complete listing, begun after the deletion, settles attempts that were given up."""
     if not open_attempts(view.job):
         return None
+    if view.facts.no_list and out_of_patience(view):
+        return _give_up(view, f"{_what_is_left(view)} Google has no list of such jobs.")
     fresh = _listed(view)
     if fresh is not None and fresh.complete:
         return None

@@ -5,9 +5,9 @@ whoever may write statuses; what is submitted then is a second bill.
 """
 
 from gemini_operator.api.conditions import SUBMITTED, is_true
+from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import search
-from gemini_operator.controller.lifecycle.submission import SUBMITTING
 from gemini_operator.controller.lifecycle.view import Decision, View
 
 
@@ -31,4 +31,4 @@ def _speaks_of_a_batch(status: Status) -> bool:
     """Or of a create that was written ahead and has no answer yet."""
     if status.batch_name is not None or is_true(status.conditions, SUBMITTED):
         return True
-    return status.state == SUBMITTING
+    return status.state == State.SUBMITTING

@@ -5,6 +5,7 @@ from datetime import timedelta
 from gemini_operator.api import names
 from gemini_operator.api.conditions import FAILED, STALLED, find
 from gemini_operator.api.reasons import Reason
+from gemini_operator.api.states import State
 from gemini_operator.api.status import LastEvent, Status
 from gemini_operator.controller.facts import EVENT_REREADS, Sighting
 from gemini_operator.controller.lifecycle import (
@@ -62,8 +63,8 @@ def _has_reason(view: View) -> bool:
     listed = sighting is not None and sighting.current is not None and sighting.current.terminal
     ended = listed or outcome_of(view.status.gemini_state or "") in ENDS
     asked = refresh.pending(view) is not None or cancellation.read_due(view)
-    gone = view.facts.absent >= ABSENT_SWEEPS
-    return ended or gone or asked or _wait_for_event(view) == 0.0
+    unlisted = view.facts.absent >= ABSENT_SWEEPS or view.facts.no_list
+    return ended or unlisted or asked or _wait_for_event(view) == 0.0
 
 
 def _named_by_event(view: View) -> str | None:
@@ -204,6 +205,6 @@ def _gone(view: View, same_key: bool) -> Decision:
     if not same_key:
         status = view.condition(view.status, STALLED, True, reason, message)
         return Wait() if status == view.status else Write(status, (notice,))
-    status = view.revise(state="Failed", completion_time=view.now)
+    status = view.revise(state=State.FAILED, completion_time=view.now)
     status = ended(view.condition(status, FAILED, True, reason, message))
     return Write(status, (notice,))

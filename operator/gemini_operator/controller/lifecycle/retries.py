@@ -2,6 +2,7 @@
 
 from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.reasons import Reason
+from gemini_operator.api.states import State
 from gemini_operator.controller.lifecycle import retirement
 from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Wait, Write
 
@@ -18,7 +19,7 @@ def allowed(view: View) -> bool:
 def again(view: View, reason: Reason, detail: str) -> Write:
     """Count the failure, let go of the batch and queue the job for a new one, in one write."""
     status = retirement.retired(view, reason)
-    status = view.revise(status, state="Queued", failures=view.status.failures + 1)
+    status = view.revise(status, state=State.QUEUED, failures=view.status.failures + 1)
     tally = f"Failure {status.failures} of at most {view.job.spec.backoff_limit}: {reason.value}."
     message = Reason.RETRYING.explain(f"{tally} {detail}".rstrip())
     status = view.condition(status, SUBMITTED, False, Reason.RETRYING, message)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.names import normalise_model
 from gemini_operator.api.reasons import Reason
+from gemini_operator.api.states import State
 from gemini_operator.api.status import Attempt, Status, SupersededAttempt
 from gemini_operator.controller import facts
 from gemini_operator.controller.lifecycle import retirement
@@ -72,6 +73,10 @@ def verdict(view: View, attempt: Attempt, search: facts.Search) -> Verdict:
             f"Google's list was too long to be read whole {MAX_INCOMPLETE} times in a row, so "
             f"attempt {attempt.id} may or may not have a batch."
         )
+    if view.facts.no_list and view.monotonic >= search.grace_ends:
+        return Doubtful(
+            f"Google has no list of such jobs, so attempt {attempt.id} may or may not have one."
+        )
     if search.under_way:
         return NotYet(None)
     return NotYet(max(0.0, search.due - view.monotonic))
@@ -121,7 +126,7 @@ def unanswered(status: Status) -> tuple[SupersededAttempt, ...]:
 def supersede(view: View, attempt: Attempt) -> Write:
     """Give `attempt` up but keep its id: its batch may yet surface (rule P12)."""
     superseded = retirement.recorded(view.status, attempt, None)
-    status = view.revise(**retirement.CLEARED, state="Queued", superseded_attempts=superseded)
+    status = view.revise(**retirement.CLEARED, state=State.QUEUED, superseded_attempts=superseded)
     return Write(healed(status))
 
 

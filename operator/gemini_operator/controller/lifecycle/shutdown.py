@@ -1,6 +1,7 @@
 """`shutdown: Cancel`: the job ends and its object stays."""
 
 from gemini_operator.api.reasons import Reason
+from gemini_operator.api.states import State
 from gemini_operator.controller.lifecycle import submission
 from gemini_operator.controller.lifecycle.view import Decision, View
 
@@ -13,4 +14,4 @@ def decide(view: View) -> Decision | None:
     """End a job of which nothing is at Google; `cancellation` ends the others."""
     if view.status.attempt is not None or view.job.spec.shutdown is None:
         return None
-    return submission.failed(view, Reason.CANCELLED, "", MESSAGE, state="Cancelled")
+    return submission.failed(view, Reason.CANCELLED, "", MESSAGE, state=State.CANCELLED)

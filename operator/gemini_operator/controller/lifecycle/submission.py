@@ -5,6 +5,7 @@ from typing import Any
 
 from gemini_operator.api.conditions import FAILED, SUBMITTED, find
 from gemini_operator.api.reasons import Reason
+from gemini_operator.api.states import State
 from gemini_operator.api.status import Attempt, Requests, Status
 from gemini_operator.controller.lifecycle import stuck
 from gemini_operator.controller.lifecycle.credentials import (
@@ -20,9 +21,7 @@ from gemini_operator.controller.lifecycle.view import Decision, Notice, Submit, 
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.remote import Outcome, Summary
 
-# Of a job with an attempt, and of no other: whoever takes the attempt away writes another.
-SUBMITTING = "Submitting"
-STATES = {Outcome.PENDING: "Pending", Outcome.RUNNING: "Running"}
+STATES = {Outcome.PENDING: State.PENDING, Outcome.RUNNING: State.RUNNING}
 
 
 def decide(view: View) -> Decision | None:
@@ -37,7 +36,7 @@ def written_ahead(view: View, attempt: Attempt) -> Status:
     """The status before the create is sent: the new attempt, and nothing left of the last one."""
     status = view.revise(
         **{**CLEARED, "attempt": attempt},
-        state=SUBMITTING,
+        state=State.SUBMITTING,
         start_time=view.status.start_time or attempt.start_time,
     )
     return view.condition(status, SUBMITTED, False, Reason.SUBMITTING)
@@ -53,7 +52,7 @@ def named(view: View, summary: Summary) -> Status:
         batch_name=summary.name,
         gemini_state=summary.state,
         requests=requests_of(summary),
-        state=STATES.get(summary.outcome, "Running"),
+        state=STATES.get(summary.outcome, State.RUNNING),
     )
     message = stuck.since(view, Reason.SUBMITTED, summary)
     return healed(view.condition(status, SUBMITTED, True, Reason.SUBMITTED, message))
@@ -95,14 +94,14 @@ def requests_of(summary: Summary) -> Requests | None:
 
 def without_attempt(view: View) -> Status:
     """A definite refusal clears the attempt: nothing of it can be at Google, nor is a claim kept."""
-    return view.revise(attempt=None, batch_name=None, state="Queued")
+    return view.revise(attempt=None, batch_name=None, state=State.QUEUED)
 
 
 def queued(view: View, reason: Reason, detail: str, seconds: float) -> Write:
     """Say once that the job waits for its turn, and come back in `seconds`."""
     said = find(view.status.conditions, SUBMITTED)
     status = with_key(without_attempt(view))
-    if view.status.state == "Queued" and said is not None and said.reason == reason:
+    if view.status.state == State.QUEUED and said is not None and said.reason == reason:
         return Write(status, seconds=seconds)
     message = reason.explain(detail)
     status = view.condition(status, SUBMITTED, False, reason, message)
@@ -148,7 +147,7 @@ def _stalled(view: View, reason: Reason, message: str, seconds: float) -> Write:
 
 
 def failed(
-    view: View, reason: Reason, detail: str, message: str | None = None, state: str = "Failed"
+    view: View, reason: Reason, detail: str, message: str | None = None, state: State = State.FAILED
 ) -> Write:
     """End a job that has no batch; `message` replaces what the reason says by itself."""
     status = view.revise(without_attempt(view), state=state, completion_time=view.now)

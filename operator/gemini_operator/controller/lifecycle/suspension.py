@@ -7,6 +7,7 @@ changes nothing about it.
 
 from gemini_operator.api.conditions import SUBMITTED, SUSPENDED, find, is_true
 from gemini_operator.api.reasons import Reason
+from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import retirement
 from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Wait, Write
@@ -60,13 +61,13 @@ def _suspend(view: View) -> Decision:
 
 
 def _suspended(view: View, status: Status) -> Status:
-    status = view.revise(status, state="Suspended")
+    status = view.revise(status, state=State.SUSPENDED)
     status = view.condition(status, SUBMITTED, False, Reason.SUSPENDED)
     return view.condition(status, SUSPENDED, True, Reason.SUSPENDED)
 
 
 def _resumed(view: View, status: Status) -> Status:
-    status = view.revise(status, state="Queued")
+    status = view.revise(status, state=State.QUEUED)
     status = view.condition(status, SUBMITTED, False, Reason.RESUMED)
     return view.condition(status, SUSPENDED, False, Reason.RESUMED)
 

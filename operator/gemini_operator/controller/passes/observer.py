@@ -54,7 +54,7 @@ def _remember(view: View, remote: Remote, name: str) -> None:
     event = observation.pending_event(view)
     if event is not None:
         facts.note_event_read(event.id, view.monotonic)
-    facts.absent = 0
+    facts.absent, facts.no_list = 0, False
     if facts.cancel is not None and facts.cancel.due <= view.monotonic:
         facts.cancel.note_read(view.monotonic)
     if isinstance(remote, Seen):

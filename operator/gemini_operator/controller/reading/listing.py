@@ -128,9 +128,7 @@ class Lister:
             log.exception("a listing of batches went wrong")
             self._failed(keys, None)
             return
-        if listing is CANNOT_TELL:
-            return
-        index = Index(listing)
+        index = None if listing is CANNOT_TELL else Index(listing)
         for job in self._jobs(keys):
             self._note(job, index, begun)
 
@@ -143,11 +141,13 @@ class Lister:
             facts.note_listed(self._clock.monotonic())
             self._wake(job.key)
 
-    def _note(self, job: Job, index: "Index", begun: float) -> None:
+    def _note(self, job: Job, index: "Index | None", begun: float) -> None:
         facts = self._memory.of(job)
         attempt = job.status.attempt
         facts.refused = None
-        facts.note_sighting(index.sighting(job, begun), bool(attempt and attempt.batch_name))
+        facts.no_list = index is None
+        if index is not None:
+            facts.note_sighting(index.sighting(job, begun), bool(attempt and attempt.batch_name))
         facts.note_listed(self._clock.monotonic())
         self._wake(job.key)
 

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
+from gemini_operator.api.states import State
 from gemini_operator.controller.facts import CANCEL_READS, CANCEL_READS_LATER, Facts
 from gemini_operator.controller.lifecycle import cancellation, observation, policies
-from gemini_operator.controller.lifecycle.cancellation import AGAIN, STATE, Cause
+from gemini_operator.controller.lifecycle.cancellation import AGAIN, Cause
 from gemini_operator.controller.lifecycle.view import (
     Cancel,
     Decision,
@@ -122,7 +123,7 @@ def test_p16_what_is_begun_is_written_down_first_and_said_once(
 ) -> None:
     decision = policies.decide(a_view(spec=spec, status=submitted(**LATE)), None)
     status = written(decision)
-    assert status.state == STATE
+    assert status.state == State.CANCELLING
     assert isinstance(decision, Write)
     [notice] = decision.notices
     assert notice.reason == Reason.CANCELLING
@@ -199,7 +200,7 @@ def test_what_google_shows_meanwhile_does_not_hide_that_it_is_being_cancelled() 
     view = at(1.0, sent())
     note(view, a_sighting(current=a_batch(stats=(3, 1, 0, 2))))
     status = written(policies.decide(view, None))
-    assert status.state == STATE
+    assert status.state == State.CANCELLING
     assert status.requests is not None
 
 

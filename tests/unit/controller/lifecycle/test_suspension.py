@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
+from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
-from gemini_operator.controller.lifecycle import cancellation, policies, suspension
+from gemini_operator.controller.lifecycle import policies, suspension
 from gemini_operator.controller.lifecycle.view import (
     Cancel,
     Hold,
@@ -128,7 +129,7 @@ def test_p16_an_attempt_without_an_answer_is_settled_first() -> None:
 def test_p16_a_running_batch_is_cancelled_and_the_condition_says_why() -> None:
     first = policies.decide(suspended(submitted()), None)
     status = written(first)
-    assert status.state == cancellation.STATE
+    assert status.state == State.CANCELLING
     assert reason_of(status, "Suspended") == ("False", Reason.SUSPENDING)
     assert status.attempt is not None
     assert policies.decide(suspended(status.dump()), None) == Cancel(BATCH)
