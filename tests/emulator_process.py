@@ -1,10 +1,8 @@
 """The emulator as a process of its own, for every test that needs Google's side."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -12,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests import program
+from tests.program import Child
 from tests.waiting import eventually
 
-PROGRAM = Path(sys.executable).with_name("gemini-operator")
 API_KEY = "emulator-demo-0000000001"
 """A key of the project `demo`; `emulator-demo-<anything else>` is another key of it."""
 
@@ -37,7 +36,7 @@ class EmulatorProcess:
         self.url = ""
         self._args = ["--schedule", FAST, "--deliver-to", "http://127.0.0.1:", *args]
         self._port = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -64,16 +63,8 @@ class EmulatorProcess:
         """Start and wait until it accepts connections."""
         assert self._process is None, "the emulator is running already"
         offset = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *(PROGRAM, "emulator", "--state-dir", self.state_dir),
-                    *("--port", str(self._port), *self._args),
-                ],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=_environment(),
-            )
+        own = ("--state-dir", str(self.state_dir), "--port", str(self._port))
+        self._process = program.start(["emulator", *own, *self._args], self.log)
         self.url = eventually(
             lambda: self._address(offset), timeout=_DEADLINE, what="the emulator to listen"
         )
@@ -170,9 +161,3 @@ class EmulatorProcess:
             raise
         finally:
             self._process = None
-
-
-def _environment() -> dict[str, str]:
-    """Leave out what would configure the emulator or the SDKs behind the test's back."""
-    prefixes = ("GEMINI_", "GOOGLE_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}

@@ -10,59 +10,34 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self
+from typing import Any, Self
 
 import yaml
 
+from documents.access import rules as rules_of
 from local import access
 from local.access import Account
 from local.control_plane import ControlPlane
+from tests import program
 from tests.callback_keys import KEY
-from tests.emulator_process import API_KEY, PROGRAM, EmulatorProcess
+from tests.emulator_process import API_KEY, EmulatorProcess
+from tests.program import Child
 from tests.waiting import eventually
 
 SIGNING_KEY = "key-1"
 
-# The least that each process needs; the tests run with exactly these.
 GROUP = "gemini-operator.io"
-CONTROLLER_RULES: list[Mapping[str, list[str]]] = [
-    {
-        "apiGroups": [GROUP],
-        "resources": ["geminibatchjobs"],
-        "verbs": ["get", "list", "watch", "patch", "delete"],
-    },
-    {"apiGroups": [GROUP], "resources": ["geminibatchjobs/status"], "verbs": ["patch"]},
-    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]},
-    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create"]},
-    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
-]
-LEASE_RULES: list[Mapping[str, list[str]]] = [
-    {
-        "apiGroups": ["coordination.k8s.io"],
-        "resources": ["leases"],
-        "verbs": ["get", "create", "update"],
-    },
-]
+
+# The least that each process needs, as the local cluster grants it and docs/security.md shows it.
+CONTROLLER_RULES = rules_of("controller")
+LEASE_RULES = rules_of("controller", "Role")
 """Of the controller, in its own namespace."""
-RECEIVER_RULES: list[Mapping[str, list[str]]] = [
-    {"apiGroups": [GROUP], "resources": ["geminibatchjobs/status"], "verbs": ["patch"]},
-]
+RECEIVER_RULES = rules_of("receiver")
 
 QUICK_GRACE = ("--create-timeout", "2", "--submit-grace", "4")
 """For tests that wait until a batch is known not to be there."""
 
 _DEADLINE = 90.0
-
-
-class Spawned(Protocol):
-    """What of `subprocess.Popen` is used."""
-
-    @property
-    def pid(self) -> int: ...
-    def poll(self) -> int | None: ...
-    def wait(self, timeout: float | None = None) -> int: ...
-    def send_signal(self, sig: int) -> None: ...
-    def kill(self) -> None: ...
 
 
 class Process:
@@ -73,7 +48,7 @@ class Process:
         self.log = log
         self.args = list(args)
         self.url = ""
-        self._process: Spawned | None = None
+        self._process: Child | None = None
 
     @property
     def pid(self) -> int:
@@ -84,8 +59,7 @@ class Process:
         """Start and wait until it serves its first port."""
         assert self._process is None, f"the {self.command} is running already"
         offset = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as log:
-            self._process = self._spawn([self.command, *self.args, *more], log)
+        self._process = program.start([self.command, *self.args, *more], self.log)
         self.url = eventually(
             lambda: self._address(offset), timeout=_DEADLINE, what=f"the {self.command} to listen"
         )
@@ -132,10 +106,6 @@ class Process:
         """Everything it has printed and logged."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    def _spawn(self, arguments: list[str], log: BinaryIO) -> Spawned:
-        """Run the program; what it prints goes to `log`."""
-        return subprocess.Popen([PROGRAM, *arguments], stdout=log, stderr=subprocess.STDOUT)
-
     def _address(self, offset: int) -> str | None:
         assert self._process is not None
         ended = self._process.poll() is not None
@@ -170,8 +140,6 @@ class Operator:
         directory: Path,
         emulator: EmulatorProcess,
         kubeconfigs: Mapping[str, Path],
-        *,
-        process: type[Process] = Process,
     ) -> None:
         self.namespace = namespace
         self.emulator = emulator
@@ -179,7 +147,7 @@ class Operator:
         keys = directory / "callback-keys"
         keys.mkdir()
         (keys / SIGNING_KEY).write_text(KEY + "\n")
-        self.receiver = process(
+        self.receiver = Process(
             "receiver",
             directory / "receiver.log",
             *("--kubeconfig", str(kubeconfigs["receiver"])),
@@ -187,7 +155,7 @@ class Operator:
             *("--callback-keys-dir", str(keys)),
             *("--allow-insecure-jwks", "--log-level", "debug"),
         )
-        self.controller = process(
+        self.controller = Process(
             "controller",
             directory / "controller.log",
             *("--kubeconfig", str(kubeconfigs["controller"]), "--namespaces", namespace),

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.crash.forked import Forked
 from benchmarks.crash.journal import Moment, Step
 from benchmarks.crash.killing import LATE
 from benchmarks.crash.roads import Roads
@@ -126,7 +125,7 @@ class PauseStage(Stage):
         direct = self.directory / f"{name}.kubeconfig"
         shutil.copy(self.directory / "controller.kubeconfig", direct)
         arguments = self.operator.controller.args
-        process = Forked("controller", self.directory / f"{name}.log", *arguments)
+        process = Process("controller", self.directory / f"{name}.log", *arguments)
         candidate = Candidate(process, Roads(self.plane, self.google.url, self.background))
         candidate.__enter__()
         process.start(

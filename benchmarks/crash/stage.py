@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from benchmarks.crash.background import Background
-from benchmarks.crash.forked import Forked
 from benchmarks.crash.journal import Moment, Step
 from benchmarks.crash.roads import Roads
 from local.control_plane import ControlPlane
@@ -127,9 +126,7 @@ class Stage(ABC):
         accounts = kubeconfigs(self.plane, self.namespace, self.directory)
         for name, roads in kubeconfig.items():
             accounts[name] = roads.kubeconfig(accounts[name])
-        operator = Operator(
-            self.namespace, self.plane, self.directory, self.google, accounts, process=Forked
-        )
+        operator = Operator(self.namespace, self.plane, self.directory, self.google, accounts)
         operator.put_key(API_KEY)
         return operator
 

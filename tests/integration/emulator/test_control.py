@@ -7,8 +7,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.emulator_process import PROGRAM, EmulatorProcess
+from tests.emulator_process import EmulatorProcess
 from tests.integration.emulator.conftest import Gemini, Inbox, started_with
+from tests.program import PROGRAM
 
 TOKEN = "a-token-for-control"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.callback_keys import KEY
-from tests.emulator_process import PROGRAM
+from tests.program import PROGRAM
 
 
 @pytest.fixture
