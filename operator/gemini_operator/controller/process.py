@@ -7,9 +7,6 @@ from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.controller.clock import Clock, SystemClock
 from gemini_operator.controller.election.leadership import leadership
 from gemini_operator.controller.facts import Memory
-from gemini_operator.controller.gate.gate import Gate
-from gemini_operator.controller.gate.places import Places
-from gemini_operator.controller.gate.roll_call import RollCall
 from gemini_operator.controller.job import Job, KeyRef
 from gemini_operator.controller.lifecycle.view import Rules
 from gemini_operator.controller.passes.actions import Collaborators
@@ -25,6 +22,9 @@ from gemini_operator.controller.passes.submitter import Submitter
 from gemini_operator.controller.passes.unreadable import UnreadableJobs
 from gemini_operator.controller.passes.writer import Writer
 from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.quota.quota import Quota
+from gemini_operator.controller.quota.usage import QuotaUsage
+from gemini_operator.controller.quota.warmup import QuotaWarmup
 from gemini_operator.controller.reading.call_limit import CallLimit
 from gemini_operator.controller.reading.credentials import Credentials
 from gemini_operator.controller.reading.listing import Lister
@@ -63,16 +63,16 @@ class Controller:
         self._stop = asyncio.Event()
         self._failed = False
         self._clock = clock or SystemClock()
-        self._places = Places(self._api_key)
-        self._store = Store(self._places.changed)
+        self._usage = QuotaUsage(self._api_key)
+        self._store = Store(self._usage.changed)
         self._memory = Memory()
         self._queue = KeyedQueue(self._clock)
         self._kube = KubeClient(connection)
         self._batch_jobs = BatchJobs(self._kube)
         self._leadership = leadership(settings.election, connection, self._clock)
         self._clients = GeminiClients(settings.gemini, may_send=self._leadership.valid)
-        self._gate = Gate(
-            self._clock, self._places, self._queue, limit=settings.max_open_batches_per_key
+        self._quota = Quota(
+            self._clock, self._usage, self._queue, limit=settings.max_open_batches_per_key
         )
         self._reads = ReadBudget(self._clock)
         self._calls = CallLimit(max(1, settings.workers // SHARES), self._queue)
@@ -82,11 +82,11 @@ class Controller:
             self._clients,
             self._clock,
             settings.credentials_ttl,
-            resolved=self._gate.learn,
+            resolved=self._quota.bind_key,
         )
         self._schema = ServedSchema(self._kube, renew=self._restart_watch, resume=self._look_at_all)
-        self._roll_call = RollCall(
-            self._store, self._gate, resolve=credentials.resolve, api_key=self._api_key
+        self._quota_warmup = QuotaWarmup(
+            self._store, self._quota, resolve=credentials.resolve, api_key=self._api_key
         )
         self._lister = Lister(
             credentials,
@@ -99,7 +99,7 @@ class Controller:
         )
         self._workers = Workers(self._queue, self._reconciler(credentials), settings.workers)
         namespaces = settings.namespaces or None
-        self._intake = Intake(self._store, self._queue, self._memory, self._gate, self._reads)
+        self._intake = Intake(self._store, self._queue, self._memory, self._quota, self._reads)
         self._expected = Expected(self._batch_jobs, self._store, namespaces, self._intake)
         self._connection = connection
         self._watch = self._new_watch()
@@ -110,8 +110,8 @@ class Controller:
         """Let the gauges ask for their values."""
         metrics.QUEUE_DEPTH.set_function(lambda: self._queue.depth)
         metrics.UNREADABLE_JOBS.set_function(lambda: self._store.unreadable_count)
-        metrics.JOBS_QUEUED.set_function(lambda: self._gate.waiting)
-        metrics.OPEN_BATCHES.set_function(lambda: len(self._places))
+        metrics.JOBS_QUEUED.set_function(lambda: self._quota.waiting)
+        metrics.OPEN_BATCHES.set_function(lambda: len(self._usage))
 
     def _reconciler(self, credentials: Credentials) -> Reconciler:
         writer = Writer(self._batch_jobs, self._store)
@@ -127,12 +127,12 @@ class Controller:
                 credentials=credentials,
                 calls=self._calls,
                 heavy=CallLimit(1, self._queue),
-                gate=self._gate,
+                quota=self._quota,
                 lister=self._lister,
                 submitter=Submitter(
                     self._kube,
                     writer,
-                    self._gate,
+                    self._quota,
                     _addresses(self._settings),
                     self._clock,
                     refused_retry=self._settings.credentials_ttl,
@@ -192,7 +192,7 @@ class Controller:
             await self._leadership.acquire()
             # The last leader's last writes hold places too.
             await self._expected.refresh()
-            await self._roll_call.call()
+            await self._quota_warmup.run()
             tasks.create_task(self._workers.run())
             tasks.create_task(self._lister.run())
 
@@ -202,7 +202,7 @@ class Controller:
             await asyncio.sleep(self._settings.relist_interval)
             await self._expected.refresh()
             if self._leadership.valid():
-                await self._roll_call.repeat()
+                await self._quota_warmup.resync()
 
     async def _drain(self, work: asyncio.Task[None]) -> None:
         log.info("stopping")

@@ -18,7 +18,7 @@ from gemini_operator.kube.client import KubeClient
 from local.control_plane import ControlPlane
 from tests.operator_process import inline_job
 from tests.unit.controller.clocks import ManualClock
-from tests.unit.controller.gates import a_gate
+from tests.unit.controller.quotas import a_quota
 from tests.waiting import eventually_async
 
 
@@ -29,8 +29,8 @@ class Parts:
         clock = ManualClock()
         self.store = Store()
         queue = KeyedQueue(clock)
-        gate = a_gate(clock, queue)
-        self.intake = Intake(self.store, queue, Memory(), gate, ReadBudget(clock))
+        quota = a_quota(clock, queue)
+        self.intake = Intake(self.store, queue, Memory(), quota, ReadBudget(clock))
         self.expected = Expected(BatchJobs(client), self.store, [namespace], self.intake)
         self._api = control_plane.api
         self._path = f"/apis/gemini-operator.io/v1alpha1/namespaces/{namespace}/geminibatchjobs"

@@ -324,7 +324,7 @@ class RealTime(ManualClock):
 
 
 async def test_p23_a_delay_without_end_is_no_timer(queue: KeyedQueue, clock: ManualClock) -> None:
-    """Jobs that wait at the gate come back when they are called."""
+    """Jobs that wait for quota come back when they are woken."""
     queue.add_after(A1, float("inf"))
     assert queue._timers == []
     clock.advance(1e9)

@@ -6,7 +6,6 @@ from typing import assert_never
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.facts import Memory
-from gemini_operator.controller.gate.gate import Gate
 from gemini_operator.controller.job import Job, KeyRef
 from gemini_operator.controller.lifecycle import completion, policies, submission
 from gemini_operator.controller.lifecycle.view import (
@@ -37,6 +36,7 @@ from gemini_operator.controller.passes.submitter import Submitter
 from gemini_operator.controller.passes.unreadable import UnreadableJobs
 from gemini_operator.controller.passes.writer import Stale, Writer
 from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.quota.quota import Quota
 from gemini_operator.controller.reading.call_limit import Busy, CallLimit
 from gemini_operator.controller.reading.credentials import (
     Credential,
@@ -72,7 +72,7 @@ class Collaborators:
     credentials: Credentials
     calls: CallLimit
     heavy: CallLimit
-    gate: Gate
+    quota: Quota
     lister: Lister
     submitter: Submitter
     cleanup: Cleanup

@@ -59,7 +59,7 @@ class Reconciler:
             return
         try:
             if isinstance(job, UnreadableJob):
-                self._with.gate.leave(key)
+                self._with.quota.release(key)
                 await self._with.unreadable.reconcile(job)
             else:
                 await self._try(self._actions.view(job))
@@ -126,7 +126,7 @@ class Reconciler:
         remote = await self._with.observer.observe(view, self._actions.ref(view))
         decision = policies.decide(view, remote)
         if not isinstance(decision, Submit):
-            self._with.gate.leave(view.job.key)
+            self._with.quota.release(view.job.key)
         await self._actions.carry_out(view, decision)
         if not view.facts.retrying:
             self._with.queue.forget(view.job.key)
@@ -141,7 +141,7 @@ class Reconciler:
         status = view.status
         if status.attempt is None and status.batch_name is None and not view.job.held:
             raise NotKept(self._with.schema.missing)
-        self._with.gate.leave(view.job.key)
+        self._with.quota.release(view.job.key)
         self._with.queue.back_off(view.job.key)
 
     def _tell_of_refusal(self, view: View, error: Invalid) -> None:
@@ -153,14 +153,14 @@ class Reconciler:
     async def _not_kept(self, view: View, lost: NotKept) -> None:
         """The promise rests on what is written: without it nothing is sent."""
         key = view.job.key
-        self._with.gate.leave(key)
+        self._with.quota.release(key)
         self._with.schema.suspect()
         await self.stall(key, Reason.SCHEMA_OUTDATED, str(lost))
         view.facts.unkept_until = self._with.clock.monotonic() + LEFT_ALONE
         self._with.queue.back_off(key)
 
     async def _without_credentials(self, view: View, problem: CredentialsProblem) -> None:
-        self._with.gate.leave(view.job.key)
+        self._with.quota.release(view.job.key)
         if view.job.deleting:
             await self._delete_without_credentials(view, problem)
             return

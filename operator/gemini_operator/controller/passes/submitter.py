@@ -1,6 +1,6 @@
 """From a decision to submit to a batch with a name: the only place that spends money.
 
-Order: gate, input, write-ahead, create, name (protocol C). Whatever fails before the create costs
+Order: quota, input, write-ahead, create, name (protocol C). Whatever fails before the create costs
 nothing; whatever is unclear after it is searched for, never repeated.
 """
 
@@ -14,13 +14,13 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.facts import Refusal
-from gemini_operator.controller.gate.backoff import Backoff
-from gemini_operator.controller.gate.gate import Answer, Gate
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import credentials, submission
 from gemini_operator.controller.lifecycle.view import View, Write
 from gemini_operator.controller.passes.callback import CallbackAddresses
 from gemini_operator.controller.passes.writer import Stale, Writer
+from gemini_operator.controller.quota.backoff import Backoff
+from gemini_operator.controller.quota.quota import Admission, Quota
 from gemini_operator.controller.reading.credentials import Credential
 from gemini_operator.gemini import errors, tokens
 from gemini_operator.gemini.remote import Submission, Summary
@@ -37,8 +37,8 @@ UNSENT_RETRY = 5.0
 OWN_RETRY = 60.0
 DISPLAY_LIMIT = 128
 
-# What the status of a waiting job says; the gate wakes it, no timer does.
-WAITS_FOR = {Answer.FULL: Reason.QUEUED, Answer.THROTTLED: Reason.QUOTA_EXCEEDED}
+# What the status of a waiting job says; the quota wakes it, no timer does.
+WAITS_FOR = {Admission.QUOTA_FULL: Reason.QUEUED, Admission.THROTTLED: Reason.QUOTA_EXCEEDED}
 UNTIL_CALLED = math.inf
 
 # Answers that say that nothing was created; whatever else a create ends in is unknown (rule P10).
@@ -85,7 +85,7 @@ class Submitter:
     Args:
         kube: reads inputs.
         writer: writes ahead.
-        gate: holds back what is too much, and what Google throttles or refuses.
+        quota: holds back what is too much, and what Google throttles or refuses.
         addresses: makes callback addresses.
         clock: times the create.
         refused_retry: seconds until a job whose key was refused looks at its Secret again.
@@ -95,7 +95,7 @@ class Submitter:
         self,
         kube: KubeClient,
         writer: Writer,
-        gate: Gate,
+        quota: Quota,
         addresses: CallbackAddresses,
         clock: Clock,
         *,
@@ -103,7 +103,7 @@ class Submitter:
     ) -> None:
         self._kube = kube
         self._writer = writer
-        self._gate = gate
+        self._quota = quota
         self._addresses = addresses
         self._clock = clock
         self._refused_retry = refused_retry
@@ -118,24 +118,24 @@ class Submitter:
             KubeError: the API server did not answer; nothing was sent.
         """
         job = view.job
-        # It may have gone while its key was read: nobody would take it from the gate again.
+        # It may have gone while its key was read: nobody would take it from the quota again.
         self._writer.check(job)
         refusal = view.facts.refusal
         left = refusal.left(credential.group, view.monotonic) if refusal else 0.0
         if left > 0:
-            self._gate.leave(job.key)
+            self._quota.release(job.key)
             return Write(view.status, seconds=left)
-        answer = self._gate.ask(job, credential.group, credential.fingerprint)
-        if answer is Answer.REFUSED:
-            # The gate calls it for its turn; the time is for another key in the Secret.
+        answer = self._quota.reserve(job, credential.group, credential.fingerprint)
+        if answer is Admission.REFUSED:
+            # The quota calls it for its turn; the time is for another key in the Secret.
             return credentials.inherited(view, self._refused_retry)
-        if answer is not Answer.GO:
+        if answer is not Admission.ADMITTED:
             return submission.queued(view, WAITS_FOR[answer], "", UNTIL_CALLED)
         # After `Stale` the next pass comes at once.
         with self.place(job, kept_on=(Stale,)):
             batch_input = await self._input(view)
         if isinstance(batch_input, Write):
-            self._gate.leave(job.key)
+            self._quota.release(job.key)
             return batch_input
         return await self._create(view, number, credential, batch_input)
 
@@ -147,7 +147,7 @@ class Submitter:
         except kept_on:
             raise
         except Exception:
-            self._gate.leave(job.key)
+            self._quota.release(job.key)
             raise
 
     async def _input(self, view: View) -> BatchInput | Write:
@@ -203,10 +203,10 @@ class Submitter:
                     attempt.id, error, seconds, in_a_row, credential.group, until
                 )
             else:
-                self._gate.leave(job.key)
+                self._quota.release(job.key)
             return Created(job, None)
         view.facts.refusal = None
-        self._gate.passed(credential.group, job)
+        self._quota.passed(credential.group, job)
         return Created(job, summary)
 
     def _submission(self, view: View, attempt: Attempt, batch_input: BatchInput) -> Submission:
@@ -230,18 +230,18 @@ class Submitter:
         """Let wait whom the answer concerns; returns seconds until the job asks again."""
         match error:
             case errors.Throttled():
-                return self._gate.throttled(credential.group, job, error.retry_after)
+                return self._quota.throttled(credential.group, job, error.retry_after)
             case errors.PermissionDenied() | errors.FileMissing():
                 # That is the job's own affair: neither good nor bad news for others of the key.
-                self._gate.leave(job.key)
+                self._quota.release(job.key)
                 return min(OWN_RETRY, self._own.seconds(in_a_row))
             case errors.CredentialsRejected():
-                self._gate.refused(credential.group, job)
+                self._quota.refused(credential.group, job)
                 return self._refused_retry
             case errors.NotSent():
-                self._gate.leave(job.key)
+                self._quota.release(job.key)
             case _:
-                self._gate.passed(credential.group, job)
+                self._quota.passed(credential.group, job)
         return UNSENT_RETRY
 
     def _log(self, job: Job, error: errors.GeminiError) -> None:

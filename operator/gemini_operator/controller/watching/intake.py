@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gemini_operator.controller.facts import Memory
-from gemini_operator.controller.gate.gate import Gate
 from gemini_operator.controller.job import Key, UnreadableJob, read
 from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.quota.quota import Quota
 from gemini_operator.controller.reading.reads import ReadBudget
 from gemini_operator.controller.store import Store
 from gemini_operator.telemetry.logs import get_logger
@@ -22,17 +22,17 @@ class Intake:
         store: the newest version of every object.
         queue: gets a key for every change.
         memory: forgets with the store.
-        gate: forgets with the store.
+        quota: forgets with the store.
         reads: forgets with the store.
     """
 
     def __init__(
-        self, store: Store, queue: KeyedQueue, memory: Memory, gate: Gate, reads: ReadBudget
+        self, store: Store, queue: KeyedQueue, memory: Memory, quota: Quota, reads: ReadBudget
     ) -> None:
         self._store = store
         self._queue = queue
         self._memory = memory
-        self._gate = gate
+        self._quota = quota
         self._reads = reads
 
     def on_event(self, kind: str | None, body: Mapping[str, Any]) -> None:
@@ -67,6 +67,6 @@ class Intake:
             return
         self._store.remove(key)
         self._memory.forget(key)
-        self._gate.leave(key)
+        self._quota.release(key)
         self._reads.forget(key)
         self._queue.drop(key)

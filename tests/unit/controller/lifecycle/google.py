@@ -12,7 +12,7 @@ Answer = Literal["batch", "no answer", "lost", "429", "bad key", "rejected", "no
 """
 What becomes of a create.
 
-`no answer` was executed and `lost` was not; nobody can tell them apart. `full` is the gate's answer.
+`no answer` was executed and `lost` was not; nobody can tell them apart. `full` is the quota's answer.
 """
 
 REFUSALS: dict[str, errors.GeminiError] = {

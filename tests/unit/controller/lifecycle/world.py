@@ -67,7 +67,7 @@ from tests.unit.controller.lifecycle.google import NEVER, REFUSALS, Batch, Googl
 
 SWEEP = 900.0
 
-# Seconds until a pass that failed is tried again, and until the gate calls a job that waits.
+# Seconds until a pass that failed is tried again, and until the quota calls a job that waits.
 BACK_OFF = 10.0
 
 # Passes at one moment, at most: whoever needs more decides in circles.

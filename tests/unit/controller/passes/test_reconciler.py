@@ -35,7 +35,7 @@ def reconciler(clock: ManualClock, queue: KeyedQueue, job: Job, took: float) -> 
         queue=queue,
         memory=Memory(),
         clock=clock,
-        gate=SimpleNamespace(leave=lambda _key: None),
+        quota=SimpleNamespace(release=lambda _key: None),
         observer=Slow(clock, took),
         schema=SimpleNamespace(missing=()),
         calls=CallLimit(1, queue),

@@ -9,8 +9,6 @@ from pydantic import SecretStr
 
 from gemini_operator.api.status import Attempt
 from gemini_operator.callbacks.keys import KeyDirectory
-from gemini_operator.controller.gate.backoff import CAP
-from gemini_operator.controller.gate.gate import Answer
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.view import Write
 from gemini_operator.controller.passes.callback import CallbackAddresses
@@ -21,6 +19,8 @@ from gemini_operator.controller.passes.submitter import (
     of_input,
 )
 from gemini_operator.controller.passes.writer import Stale, Writer
+from gemini_operator.controller.quota.backoff import CAP
+from gemini_operator.controller.quota.quota import Admission
 from gemini_operator.controller.reading.credentials import Credential
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClients
@@ -41,7 +41,7 @@ from tests.unit.controller.builders import (
     reason_of,
 )
 from tests.unit.controller.clocks import ManualClock
-from tests.unit.controller.gates import GROUP, Entrance
+from tests.unit.controller.quotas import GROUP, Harness
 
 REFUSED_RETRY = 60.0
 INPUT = BatchInput(inline=[{"key": "a", "request": {"contents": []}}])
@@ -109,17 +109,17 @@ def test_p20_a_callback_is_asked_for_where_there_is_a_public_url(tmp_path: Path)
     assert submission().callback_url is None
 
 
-class AtTheGate:
-    """A submitter behind a gate of one place, and nobody to send anything to."""
+class WithQuota:
+    """A submitter behind a quota of one place, and nobody to send anything to."""
 
     def __init__(self) -> None:
-        self.entrance = Entrance(limit=1)
+        self.harness = Harness(limit=1)
         self._submitter = Submitter(
             None,  # type: ignore[arg-type]
-            Writer(None, self.entrance.store),  # type: ignore[arg-type]
-            self.entrance.gate,
+            Writer(None, self.harness.store),  # type: ignore[arg-type]
+            self.harness.quota,
             CallbackAddresses(None, None),
-            self.entrance.clock,
+            self.harness.clock,
             refused_retry=REFUSED_RETRY,
         )
 
@@ -134,54 +134,54 @@ class AtTheGate:
 async def test_p23_an_object_that_went_while_its_key_was_read_does_not_stand_in_line(
     recreated: bool,
 ) -> None:
-    gate = AtTheGate()
-    old = gate.entrance.job(gate.entrance.put("a/job"))
-    gate.entrance.store.remove(old.key)
+    quota = WithQuota()
+    old = quota.harness.job(quota.harness.put("a/job"))
+    quota.harness.store.remove(old.key)
     if recreated:
         new = a_job(namespace="a", name="job", uid=OTHER_UID, resourceVersion="900")
-        gate.entrance.store.put(new)
+        quota.harness.store.put(new)
     with pytest.raises(Stale):
-        await gate.submit(old)
-    assert gate.entrance.ask(gate.entrance.put("a/another")) is Answer.GO
+        await quota.submit(old)
+    assert quota.harness.reserve(quota.harness.put("a/another")) is Admission.ADMITTED
 
 
 async def test_p23_a_job_without_a_place_says_so_once_and_has_no_timer() -> None:
-    gate = AtTheGate()
-    assert gate.entrance.send(gate.entrance.put("a/open"))
-    waiting = gate.entrance.put("a/waiting", 1)
-    write = await gate.submit(gate.entrance.job(waiting))
+    quota = WithQuota()
+    assert quota.harness.send(quota.harness.put("a/open"))
+    waiting = quota.harness.put("a/waiting", 1)
+    write = await quota.submit(quota.harness.job(waiting))
     assert (write.status.state, write.seconds) == ("Queued", math.inf)
     assert reason_of(write.status, "Submitted") == ("False", "Queued")
-    gate.entrance.write(waiting, **write.status.dump())
-    again = await gate.submit(gate.entrance.job(waiting))
+    quota.harness.write(waiting, **write.status.dump())
+    again = await quota.submit(quota.harness.job(waiting))
     assert again.status == write.status
     assert again.seconds == math.inf
 
 
 async def test_p10_a_job_in_a_closed_line_says_that_the_quota_is_used_up() -> None:
-    gate = AtTheGate()
-    gate.entrance.meets_429(gate.entrance.put("a/first"))
-    write = await gate.submit(gate.entrance.job(gate.entrance.put("a/second", 1)))
+    quota = WithQuota()
+    quota.harness.meets_429(quota.harness.put("a/first"))
+    write = await quota.submit(quota.harness.job(quota.harness.put("a/second", 1)))
     assert reason_of(write.status, "Submitted") == ("False", "QuotaExceeded")
     assert write.seconds == math.inf
 
 
 async def test_p10_a_job_whose_key_is_refused_to_another_says_so_in_our_own_words() -> None:
-    gate = AtTheGate()
-    first, second = gate.entrance.put("a/first"), gate.entrance.put("b/second", 1)
-    assert gate.entrance.ask(first) is Answer.GO
-    gate.entrance.write_ahead(first)
-    gate.entrance.gate.refused(GROUP, gate.entrance.job(first))
-    gate.entrance.clear(first)
-    write = await gate.submit(gate.entrance.job(second))
+    quota = WithQuota()
+    first, second = quota.harness.put("a/first"), quota.harness.put("b/second", 1)
+    assert quota.harness.reserve(first) is Admission.ADMITTED
+    quota.harness.write_ahead(first)
+    quota.harness.quota.refused(GROUP, quota.harness.job(first))
+    quota.harness.clear(first)
+    write = await quota.submit(quota.harness.job(second))
     assert reason_of(write.status, "Stalled") == ("True", "CredentialsRejected")
     [said] = [c.message for c in write.status.conditions if c.type == "Stalled"]
     assert "Another job with the same key" in said
     assert write.seconds == REFUSED_RETRY
-    gate.entrance.queue.take()
-    gate.entrance.clock.advance(CAP)
-    assert second in gate.entrance.queue.take()
-    assert gate.entrance.asks_to_go(first, second) == [second]
+    quota.harness.queue.take()
+    quota.harness.clock.advance(CAP)
+    assert second in quota.harness.queue.take()
+    assert quota.harness.admits(first, second) == [second]
 
 
 @pytest.mark.parametrize("kept", [False, True])
@@ -189,17 +189,17 @@ def test_p23_a_job_that_fails_before_its_write_ahead_keeps_its_place_from_nobody
     kept: bool,
 ) -> None:
     """Unless the write-ahead may have landed, or the next pass comes at once."""
-    gate = AtTheGate()
-    first, second = gate.entrance.put("a/first"), gate.entrance.put("a/second", 1)
-    assert gate.entrance.asks_to_go(first, second) == [first]
-    job = gate.entrance.job(first)
+    quota = WithQuota()
+    first, second = quota.harness.put("a/first"), quota.harness.put("a/second", 1)
+    assert quota.harness.admits(first, second) == [first]
+    job = quota.harness.job(first)
     error = Unavailable(500, "InternalError", "etcd")
     with (
         pytest.raises(Unavailable),
-        gate._submitter.place(job, kept_on=(Unavailable,) if kept else (Stale,)),
+        quota._submitter.place(job, kept_on=(Unavailable,) if kept else (Stale,)),
     ):
         raise error
-    assert gate.entrance.queue.take() == ([] if kept else [second])
+    assert quota.harness.queue.take() == ([] if kept else [second])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.connection import Connection
 from tests.unit.controller.clocks import ManualClock
-from tests.unit.controller.gates import a_gate
+from tests.unit.controller.quotas import a_quota
 
 
 @pytest.fixture
@@ -37,6 +37,6 @@ async def test_p05_an_object_that_cannot_be_fetched_does_not_end_the_controller(
 ) -> None:
     store, clock = Store(), ManualClock()
     queue = KeyedQueue(clock)
-    intake = Intake(store, queue, Memory(), a_gate(clock, queue), ReadBudget(clock))
+    intake = Intake(store, queue, Memory(), a_quota(clock, queue), ReadBudget(clock))
     await Expected(BatchJobs(nobody), store, None, intake)._fetch(Key("team-a", "job"))
     assert len(store) == 0

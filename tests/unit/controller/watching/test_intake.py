@@ -9,17 +9,17 @@ from structlog.testing import capture_logs
 
 from gemini_operator.api import group
 from gemini_operator.controller.facts import Memory
-from gemini_operator.controller.gate.gate import Answer
-from gemini_operator.controller.gate.places import Places
 from gemini_operator.controller.job import Key
 from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.quota.quota import Admission
+from gemini_operator.controller.quota.usage import QuotaUsage
 from gemini_operator.controller.reading.reads import Delayed, Rate, ReadBudget
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.watching.intake import Intake
 from gemini_operator.kube import decoding
 from tests.unit.controller.builders import INLINE, MODEL, OTHER_UID, UID, a_job
 from tests.unit.controller.clocks import ManualClock
-from tests.unit.controller.gates import a_gate, api_key
+from tests.unit.controller.quotas import a_quota, api_key
 
 KEY, OTHER = Key("team-a", "job"), Key("team-a", "other")
 
@@ -29,12 +29,12 @@ class Parts:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.places, self.memory = Places(api_key), Memory()
+        self.places, self.memory = QuotaUsage(api_key), Memory()
         self.store = Store(self.places.changed)
         self.queue = KeyedQueue(self.clock)
-        self.gate = a_gate(self.clock, self.queue, limit=1, places=self.places)
+        self.quota = a_quota(self.clock, self.queue, limit=1, usage=self.places)
         self.reads = ReadBudget(self.clock, per_job=Rate(1, 0.01))
-        self.intake = Intake(self.store, self.queue, self.memory, self.gate, self.reads)
+        self.intake = Intake(self.store, self.queue, self.memory, self.quota, self.reads)
 
     async def wanted(self) -> bool:
         """Whether a pass over KEY is wanted; the pass ends at once."""
@@ -95,7 +95,7 @@ async def test_p05_an_object_that_is_gone_leaves_store_memory_gate_and_queue(
     assert job is not None
     assert await parts.wanted()
     facts = parts.memory.of(job)
-    assert parts.gate.ask(job, "group") is Answer.GO
+    assert parts.quota.reserve(job, "group") is Admission.ADMITTED
     parts.reads.take("group", KEY)
     parts.queue.add_after(KEY, 1.0)
     if by_a_write_first:
@@ -108,7 +108,7 @@ async def test_p05_an_object_that_is_gone_leaves_store_memory_gate_and_queue(
     parts.clock.advance(1000.0)
     assert not await parts.wanted()
     other = a_job(namespace=OTHER.namespace, name=OTHER.name)
-    assert parts.gate.ask(other, "group") is Answer.GO, "nobody stands in front"
+    assert parts.quota.reserve(other, "group") is Admission.ADMITTED, "nobody stands in front"
     parts.reads.take("group", KEY)
     with pytest.raises(Delayed):
         parts.reads.take("group", KEY)

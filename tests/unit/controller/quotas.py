@@ -1,4 +1,4 @@
-"""A gate with a store behind it, jobs of every kind in front of it, and whom it has woken."""
+"""A quota with a store behind it, jobs of every kind in front of it, and whom it has woken."""
 
 import random
 from datetime import timedelta
@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from gemini_operator.controller.clock import Clock
-from gemini_operator.controller.gate.gate import Answer, Gate
-from gemini_operator.controller.gate.places import Places
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.queue import Wakes
+from gemini_operator.controller.quota.quota import Admission, Quota
+from gemini_operator.controller.quota.usage import QuotaUsage
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.api_key import fingerprint
 from tests.unit.controller.builders import NOW, a_job, an_attempt, time
@@ -25,8 +25,10 @@ def api_key(job: Job) -> KeyRef:
     return job.api_key(DEFAULT)
 
 
-def a_gate(clock: Clock, queue: Wakes, *, limit: int = 100, places: Places | None = None) -> Gate:
-    return Gate(clock, places or Places(api_key), queue, limit=limit, rng=random.Random(0))
+def a_quota(
+    clock: Clock, queue: Wakes, *, limit: int = 100, usage: QuotaUsage | None = None
+) -> Quota:
+    return Quota(clock, usage or QuotaUsage(api_key), queue, limit=limit, rng=random.Random(0))
 
 
 def named(group: str, uid: str) -> str:
@@ -60,15 +62,15 @@ class Woken:
         return woken
 
 
-class Entrance:
-    """The gate, and the store that tells it who holds a place."""
+class Harness:
+    """The quota, and the store that tells it who holds a place."""
 
     def __init__(self, limit: int = 2, *, seed: int = 0, clock: ManualClock | None = None) -> None:
         self.clock = clock or ManualClock()
         self.queue = Woken(self.clock)
-        self.places = Places(api_key)
-        self.store = Store(self.places.changed)
-        self.gate = Gate(self.clock, self.places, self.queue, limit=limit, rng=random.Random(seed))
+        self.usage = QuotaUsage(api_key)
+        self.store = Store(self.usage.changed)
+        self.quota = Quota(self.clock, self.usage, self.queue, limit=limit, rng=random.Random(seed))
         self.asked: dict[Key, str] = {}
         self._version = 100
 
@@ -103,27 +105,27 @@ class Entrance:
         assert job is not None
         return job
 
-    def ask(self, key: Key, group: str = GROUP) -> Answer:
+    def reserve(self, key: Key, group: str = GROUP) -> Admission:
         self.asked[key] = group
-        return self.gate.ask(self.job(key), group, partial(named, group))
+        return self.quota.reserve(self.job(key), group, partial(named, group))
 
-    def learn(self, key: Key, group: str) -> None:
+    def bind_key(self, key: Key, group: str) -> None:
         """The Secret of this job holds the key of `group` now."""
-        self.gate.learn(api_key(self.job(key)), group, partial(named, group))
+        self.quota.bind_key(api_key(self.job(key)), group, partial(named, group))
 
-    def asks_to_go(self, *keys: Key, group: str = GROUP) -> list[Key]:
+    def admits(self, *keys: Key, group: str = GROUP) -> list[Key]:
         """Who of them is told to go, asking in this order."""
-        return [key for key in keys if self.ask(key, group) is Answer.GO]
+        return [key for key in keys if self.reserve(key, group) is Admission.ADMITTED]
 
     def throttled(self, key: Key, retry_after: float | None = None, group: str = GROUP) -> float:
-        return self.gate.throttled(group, self.job(key), retry_after)
+        return self.quota.throttled(group, self.job(key), retry_after)
 
     def passed(self, key: Key, group: str = GROUP) -> None:
-        self.gate.passed(group, self.job(key))
+        self.quota.passed(group, self.job(key))
 
     def meets_429(self, key: Key, retry_after: float | None = None, group: str = GROUP) -> float:
         """A whole pass over a job that is told to go and throttled; the seconds it has to wait."""
-        assert self.ask(key, group) is Answer.GO
+        assert self.reserve(key, group) is Admission.ADMITTED
         self.write_ahead(key)
         delay = self.throttled(key, retry_after, group)
         self.clear(key)
@@ -148,7 +150,7 @@ class Entrance:
 
     def send(self, key: Key, group: str = GROUP) -> bool:
         """A whole pass over a job whose create succeeds; whether it was sent."""
-        if self.ask(key, group) is not Answer.GO:
+        if self.reserve(key, group) is not Admission.ADMITTED:
             return False
         self.write_ahead(key)
         self.passed(key, group)

@@ -1,4 +1,4 @@
-"""The gate against the specification in a few slow lines, through any history (rule P23)."""
+"""The quota against the specification in a few slow throttles, through any history (rule P23)."""
 
 from dataclasses import dataclass, field
 
@@ -6,9 +6,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
-from gemini_operator.controller.gate.gate import Answer
 from gemini_operator.controller.job import Key
-from tests.unit.controller.gates import GROUP, Entrance
+from gemini_operator.controller.quota.quota import Admission
+from tests.unit.controller.quotas import GROUP, Harness
 
 NAMESPACES = ("a", "b", "c")
 LIMIT = 3
@@ -43,14 +43,14 @@ class Specification:
         return held, self.ages[key], key.namespace, key.name
 
 
-class GateOrder(RuleBasedStateMachine):
+class QuotaOrder(RuleBasedStateMachine):
     """Jobs come, ask, submit, end, leave and go; now and then the controller starts anew."""
 
     jobs = Bundle("jobs")
 
     def __init__(self) -> None:
         super().__init__()
-        self.entrance = Entrance(LIMIT)
+        self.harness = Harness(LIMIT)
         self.specified = Specification()
 
     @rule(
@@ -61,68 +61,68 @@ class GateOrder(RuleBasedStateMachine):
     )
     def create(self, namespace: str, name: str, age: int) -> object:
         key = Key(namespace, name)
-        if self.entrance.store.get(key) is not None:
+        if self.harness.store.get(key) is not None:
             return multiple()
-        self.entrance.put(f"{namespace}/{name}", age)
+        self.harness.put(f"{namespace}/{name}", age)
         self.specified.ages[key] = age
         return key
 
     @rule(key=jobs)
-    def ask(self, key: Key) -> None:
-        if self.entrance.store.get(key) is None or key in self.specified.open:
+    def reserve(self, key: Key) -> None:
+        if self.harness.store.get(key) is None or key in self.specified.open:
             return
         self.specified.enter(key)
         self.specified.call()
-        goes = self.entrance.ask(key) is Answer.GO
+        goes = self.harness.reserve(key) is Admission.ADMITTED
         assert goes == (key in self.specified.called)
 
     @rule(key=jobs)
     def submit(self, key: Key) -> None:
-        if key not in self.specified.called or self.entrance.ask(key) is not Answer.GO:
+        if key not in self.specified.called or self.harness.reserve(key) is not Admission.ADMITTED:
             return
-        self.entrance.write_ahead(key)
-        self.entrance.passed(key)
+        self.harness.write_ahead(key)
+        self.harness.passed(key)
         self.specified.called.remove(key)
         self.specified.open.add(key)
 
     @rule(key=jobs)
     def end(self, key: Key) -> None:
         if key in self.specified.open:
-            self.entrance.end(key)
-            self.entrance.store.remove(key)
+            self.harness.end(key)
+            self.harness.store.remove(key)
             self.specified.out(key)
 
     @rule(key=jobs)
-    def leave(self, key: Key) -> None:
-        self.entrance.gate.leave(key)
+    def release(self, key: Key) -> None:
+        self.harness.quota.release(key)
         if key not in self.specified.open:
             self.specified.out(key)
 
     @rule(key=jobs)
     def remove(self, key: Key) -> None:
-        self.entrance.store.remove(key)
+        self.harness.store.remove(key)
         self.specified.out(key)
 
     @rule()
     def restart(self) -> None:
         """Whoever was called and did not submit waits as before, and is called again."""
-        stored = list(self.entrance.store)
+        stored = list(self.harness.store)
         waiting = self.specified.waiting | self.specified.called
-        self.entrance = Entrance(LIMIT)
+        self.harness = Harness(LIMIT)
         for job in stored:
-            self.entrance.store.put(job)
-        self.entrance._version = max((job.version for job in stored), default=100)
+            self.harness.store.put(job)
+        self.harness._version = max((job.version for job in stored), default=100)
         for job in stored:
-            self.entrance.learn(job.key, GROUP)
-        self.entrance.gate.expect(job for job in stored if job.key in waiting)
+            self.harness.bind_key(job.key, GROUP)
+        self.harness.quota.restore(job for job in stored if job.key in waiting)
         self.specified.waiting, self.specified.called = waiting, set()
         self.specified.call()
 
     @invariant()
     def as_specified(self) -> None:
-        gate = self.entrance.gate
-        assert gate.waiting == len(self.specified.waiting)
-        called = {one.key for one in gate._standings if one.keeps}
+        quota = self.harness.quota
+        assert quota.waiting == len(self.specified.waiting)
+        called = {one.key for one in quota._waiters if one.has_slot}
         assert called == self.specified.called
 
     @invariant()
@@ -130,5 +130,5 @@ class GateOrder(RuleBasedStateMachine):
         assert len(self.specified.open | self.specified.called) <= LIMIT
 
 
-TestGateOrder = GateOrder.TestCase
-TestGateOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestQuotaOrder = QuotaOrder.TestCase
+TestQuotaOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

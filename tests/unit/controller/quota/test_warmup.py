@@ -1,4 +1,4 @@
-"""What the gate has to know before anything is submitted (rule P23)."""
+"""What the quota has to know before anything is submitted (rule P23)."""
 
 import asyncio
 from functools import partial
@@ -9,15 +9,15 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.gate.gate import Answer
-from gemini_operator.controller.gate.roll_call import AT_A_TIME, RollCall, may_wait
 from gemini_operator.controller.job import KeyRef
+from gemini_operator.controller.quota.quota import Admission
+from gemini_operator.controller.quota.warmup import AT_A_TIME, QuotaWarmup, may_wait
 from gemini_operator.controller.reading.credentials import Credential, CredentialsProblem
 from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.kube.errors import KubeError, Unavailable
 from tests.unit.controller.builders import a_job, an_attempt, finished, submitted, unnamed
-from tests.unit.controller.gates import GROUP, Entrance, api_key, named
+from tests.unit.controller.quotas import GROUP, Harness, api_key, named
 
 MISSING = CredentialsProblem(Reason.CREDENTIALS_MISSING, "there is no such Secret")
 DOWN = Unavailable(503, "ServiceUnavailable", "try again")
@@ -27,11 +27,11 @@ RUNNING = {"state": "Running", "attempt": an_attempt()}
 class Secrets:
     """Secrets that all hold one key; some namespaces fail, once or always."""
 
-    def __init__(self, entrance: Entrance) -> None:
+    def __init__(self, harness: Harness) -> None:
         self.fails: dict[str, list[Exception]] = {}
         self.read: list[KeyRef] = []
         self.at_once = self.most_at_once = 0
-        self._entrance = entrance
+        self._entrance = harness
         self._clients = GeminiClients(GeminiSettings())
 
     async def resolve(self, ref: KeyRef) -> Credential:
@@ -42,7 +42,7 @@ class Secrets:
         self.read.append(ref)
         if errors := self.fails.get(ref.namespace):
             raise errors.pop(0)
-        self._entrance.gate.learn(ref, GROUP, partial(named, GROUP))
+        self._entrance.quota.bind_key(ref, GROUP, partial(named, GROUP))
         return Credential(SecretStr("emulator-demo-0000000001"), GROUP, self._clients)
 
 
@@ -50,13 +50,13 @@ class Start:
     """A controller that has seen every job and done nothing yet."""
 
     def __init__(self, limit: int = 1) -> None:
-        self.entrance = Entrance(limit)
-        self.secrets = Secrets(self.entrance)
+        self.harness = Harness(limit)
+        self.secrets = Secrets(self.harness)
 
-    def roll_call(self, tries: int = 3) -> RollCall:
-        return RollCall(
-            self.entrance.store,
-            self.entrance.gate,
+    def warmup(self, tries: int = 3) -> QuotaWarmup:
+        return QuotaWarmup(
+            self.harness.store,
+            self.harness.quota,
             resolve=self.secrets.resolve,
             api_key=api_key,
             delays=(0.0,) * (tries - 1),
@@ -93,77 +93,79 @@ def test_p23_whoever_may_want_to_submit_stands_in_line(job: dict[str, Any], may:
 
 async def test_p23_each_secret_that_counts_is_read_once(start: Start) -> None:
     for name, status in [("a/1", RUNNING), ("a/2", None), ("b/1", None), ("c/1", finished())]:
-        start.entrance.put(name, 0, status)
-    await start.roll_call().call()
+        start.harness.put(name, 0, status)
+    await start.warmup().run()
     assert sorted(ref.namespace for ref in start.secrets.read) == ["a", "b"]
 
 
 async def test_p23_what_is_open_in_any_namespace_counts_before_anybody_asks(start: Start) -> None:
-    start.entrance.put("a/open", 0, RUNNING)
-    waiting = start.entrance.put("b/waiting", 1)
-    await start.roll_call().call()
-    assert start.entrance.queue.take() == []
-    assert start.entrance.ask(waiting) is Answer.FULL
+    start.harness.put("a/open", 0, RUNNING)
+    waiting = start.harness.put("b/waiting", 1)
+    await start.warmup().run()
+    assert start.harness.queue.take() == []
+    assert start.harness.reserve(waiting) is Admission.QUOTA_FULL
 
 
 async def test_p23_the_oldest_is_called_whoever_is_read_first(start: Start) -> None:
-    young, old = start.entrance.put("a/young", 2), start.entrance.put("b/old", 1)
-    await start.roll_call().call()
-    assert start.entrance.queue.take() == [old]
-    assert start.entrance.ask(young) is Answer.FULL
+    young, old = start.harness.put("a/young", 2), start.harness.put("b/old", 1)
+    await start.warmup().run()
+    assert start.harness.queue.take() == [old]
+    assert start.harness.reserve(young) is Admission.QUOTA_FULL
 
 
 async def test_p23_a_missing_secret_is_skipped_at_once(start: Start) -> None:
     start.secrets.fails["a"] = [MISSING] * 10
-    start.entrance.put("a/1", 0)
-    other = start.entrance.put("b/1", 1)
-    await start.roll_call().call()
+    start.harness.put("a/1", 0)
+    other = start.harness.put("b/1", 1)
+    await start.warmup().run()
     assert len(start.secrets.fails["a"]) == 9
-    assert start.entrance.queue.take() == [other], "and keeps no place from others"
+    assert start.harness.queue.take() == [other], "and keeps no place from others"
 
 
 async def test_p23_a_secret_that_cannot_be_read_for_now_is_waited_for(start: Start) -> None:
     start.secrets.fails["a"] = [DOWN, KubeError(500, "InternalError", "etcd")]
-    start.entrance.put("a/open", 0, RUNNING)
-    waiting = start.entrance.put("b/waiting", 1)
-    await start.roll_call(tries=3).call()
-    assert start.entrance.ask(waiting) is Answer.FULL
+    start.harness.put("a/open", 0, RUNNING)
+    waiting = start.harness.put("b/waiting", 1)
+    await start.warmup(tries=3).run()
+    assert start.harness.reserve(waiting) is Admission.QUOTA_FULL
 
 
 async def test_p23_a_secret_that_stays_unreadable_does_not_stop_the_others(start: Start) -> None:
     start.secrets.fails["a"] = [DOWN] * 3
-    start.entrance.put("a/open", 0, RUNNING, group="group-2")
-    waiting = start.entrance.put("b/waiting", 1)
+    start.harness.put("a/open", 0, RUNNING, group="group-2")
+    waiting = start.harness.put("b/waiting", 1)
     with capture_logs() as logged:
-        await start.roll_call(tries=3).call()
-    assert start.entrance.queue.take() == [waiting]
-    assert [(line["namespace"], line["secret"]) for line in logged] == [("a", "gemini-api-key")] * 3
+        await start.warmup(tries=3).run()
+    assert start.harness.queue.take() == [waiting]
+    assert [(throttle["namespace"], throttle["secret"]) for throttle in logged] == [
+        ("a", "gemini-api-key")
+    ] * 3
 
 
 async def test_p23_a_batch_counts_for_a_key_that_only_another_secret_holds(start: Start) -> None:
     start.secrets.fails["a"] = [MISSING]
-    start.entrance.put("a/open", 0, RUNNING)
-    waiting = start.entrance.put("b/waiting", 1)
-    await start.roll_call().call()
-    assert start.entrance.queue.take() == []
-    assert start.entrance.ask(waiting) is Answer.FULL
+    start.harness.put("a/open", 0, RUNNING)
+    waiting = start.harness.put("b/waiting", 1)
+    await start.warmup().run()
+    assert start.harness.queue.take() == []
+    assert start.harness.reserve(waiting) is Admission.QUOTA_FULL
 
 
 async def test_s10_secrets_are_read_a_few_at_a_time(start: Start) -> None:
     for number in range(100):
-        start.entrance.put(f"ns-{number}/job", number)
-    await start.roll_call().call()
+        start.harness.put(f"ns-{number}/job", number)
+    await start.warmup().run()
     assert len(start.secrets.read) == 100
     assert start.secrets.most_at_once == AT_A_TIME
 
 
 async def test_p23_now_and_then_lost_calls_and_replaced_secrets_are_noticed(start: Start) -> None:
     """Once, without insisting: the next time comes."""
-    start.entrance.put("a/1", 0)
-    roll_call = start.roll_call()
-    await roll_call.call()
-    [called] = start.entrance.queue.take()
+    start.harness.put("a/1", 0)
+    warmup = start.warmup()
+    await warmup.run()
+    [called] = start.harness.queue.take()
     start.secrets.fails["a"] = [DOWN]
-    await roll_call.repeat()
+    await warmup.resync()
     assert start.secrets.fails["a"] == []
-    assert start.entrance.queue.take() == [called]
+    assert start.harness.queue.take() == [called]

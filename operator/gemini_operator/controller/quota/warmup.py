@@ -1,15 +1,16 @@
-"""After a start, before anything is submitted: whose keys are whose, and who waited before whom.
+"""Rebuild quota state after a restart, before the first create.
 
-The order must not depend on whose pass happens to come first, and a place counts for its key even
-if nothing happens to its job for hours (rule P23).
+Every API key in use is read, and waiting jobs are queued again in their old order. Otherwise the
+order would depend on which job is reconciled first, and an open batch would not count until
+something happens to its job (rule P23).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from gemini_operator.controller.gate.gate import Gate
-from gemini_operator.controller.gate.places import held_by
 from gemini_operator.controller.job import Job, KeyRef
+from gemini_operator.controller.quota.quota import Quota
+from gemini_operator.controller.quota.usage import uses_quota
 from gemini_operator.controller.reading.credentials import Credential, CredentialsProblem
 from gemini_operator.controller.store import Store
 from gemini_operator.kube.errors import KubeError
@@ -17,27 +18,27 @@ from gemini_operator.telemetry.logs import get_logger
 
 AT_A_TIME = 16
 
-# Seconds between the tries to read a Secret. One that cannot be read must not stop all the others
-# for ever: its open batches then count as soon as it is read.
+# Seconds between tries to read a Secret. One that cannot be read must not stop all the others; its
+# open batches count as soon as it is read.
 DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 log = get_logger(__name__)
 
 
 def may_wait(job: Job) -> bool:
-    """Whether the job may want to submit as soon as it has a pass."""
+    """Whether the job may want to submit at its next reconcile."""
     wants = not (job.spec.suspend or job.spec.shutdown or job.spec.adopt)
-    return wants and job.held and not (job.finished or job.deleting or held_by(job))
+    return wants and job.held and not (job.finished or job.deleting or uses_quota(job))
 
 
-class RollCall:
+class QuotaWarmup:
     """
-    Tells the gate what it cannot know after a start.
+    Restores the quota from the jobs and their Secrets.
 
     Args:
         store: every job.
-        gate: learns.
-        resolve: from a Secret to its key, of which it tells the gate.
+        quota: what is restored.
+        resolve: reads the API key of a Secret and binds it to the quota.
         api_key: the Secret that a job uses.
         delays: seconds between the tries to read a Secret.
     """
@@ -45,30 +46,30 @@ class RollCall:
     def __init__(
         self,
         store: Store,
-        gate: Gate,
+        quota: Quota,
         *,
         resolve: Callable[[KeyRef], Awaitable[Credential]],
         api_key: Callable[[Job], KeyRef],
         delays: Sequence[float] = DELAYS,
     ) -> None:
         self._store = store
-        self._gate = gate
+        self._quota = quota
         self._resolve = resolve
         self._api_key = api_key
         self._delays = delays
 
-    async def call(self) -> None:
-        """Resolve every key that counts, then let all who may wait stand in line."""
+    async def run(self) -> None:
+        """Read every API key in use, then queue the jobs that may want to submit."""
         await self._resolve_all(self._delays)
-        self._gate.expect(job for job in self._store if may_wait(job))
+        self._quota.restore(job for job in self._store if may_wait(job))
 
-    async def repeat(self) -> None:
-        """Notice replaced Secrets though nobody asks for them; mend what has got lost."""
+    async def resync(self) -> None:
+        """Read the API keys again, so that a replaced Secret is noticed, and resync the quota."""
         await self._resolve_all(())
-        self._gate.remind()
+        self._quota.resync()
 
     async def _resolve_all(self, delays: Sequence[float]) -> None:
-        refs = {self._api_key(job) for job in self._store if held_by(job) or may_wait(job)}
+        refs = {self._api_key(job) for job in self._store if uses_quota(job) or may_wait(job)}
         limit = asyncio.Semaphore(AT_A_TIME)
 
         async def resolve(ref: KeyRef) -> None:
@@ -84,7 +85,7 @@ class RollCall:
         try:
             await self._resolve(ref)
         except CredentialsProblem:
-            # Its jobs say so themselves.
+            # Its jobs report that themselves.
             return True
         except KubeError as error:
             where = {"namespace": ref.namespace, "secret": ref.secret}

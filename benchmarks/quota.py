@@ -1,4 +1,4 @@
-"""`python -m benchmarks.gate`: what the gate costs with very many waiting jobs."""
+"""`python -m benchmarks.quota`: what the quota costs with very many waiting jobs."""
 
 import json
 import statistics
@@ -15,7 +15,7 @@ from gemini_operator.api.status import Status
 from gemini_operator.controller.job import Job
 from tests.unit.controller.builders import NOW, a_job, an_attempt
 from tests.unit.controller.builders import time as rfc3339
-from tests.unit.controller.gates import GROUP, Entrance, named
+from tests.unit.controller.quotas import GROUP, Harness, named
 
 LIMIT = 100
 WAITING = Status(state="Queued")
@@ -26,27 +26,27 @@ class Crowd:
     """`count` jobs of one API key in `namespaces`, each with one of `models`."""
 
     def __init__(self, count: int, namespaces: int, models: int) -> None:
-        self.entrance = Entrance(LIMIT)
-        self.gate = self.entrance.gate
+        self.harness = Harness(LIMIT)
+        self.quota = self.harness.quota
         for number in range(count):
             job = _job(number, f"ns-{number % namespaces}", f"model-{number % models}")
-            self.entrance.store.put(job)
-            self.entrance.learn(job.key, GROUP)
+            self.harness.store.put(job)
+            self.harness.bind_key(job.key, GROUP)
 
     def jobs(self, state: str) -> list[Job]:
         """Those in this state."""
-        return [job for job in self.entrance.store if job.status.state == state]
+        return [job for job in self.harness.store if job.status.state == state]
 
     def start(self) -> None:
-        self.gate.expect(self.jobs("Queued"))
+        self.quota.restore(self.jobs("Queued"))
 
     def send_called(self) -> None:
         """Whoever was called asks, writes ahead and is accepted."""
-        for key in self.entrance.queue.take():
-            job = self.entrance.job(key)
-            self.gate.ask(job, GROUP)
+        for key in self.harness.queue.take():
+            job = self.harness.job(key)
+            self.quota.reserve(job, GROUP)
             self.put(job, _open(job))
-            self.gate.passed(GROUP, job)
+            self.quota.passed(GROUP, job)
 
     def end(self, job: Job) -> None:
         self.put(job, ENDED)
@@ -54,7 +54,7 @@ class Crowd:
 
     def put(self, job: Job, status: Status) -> None:
         version = str(job.version + 1)
-        self.entrance.store.put(replace(job, resource_version=version, status=status))
+        self.harness.store.put(replace(job, resource_version=version, status=status))
 
 
 def _job(number: int, namespace: str, model: str) -> Job:
@@ -93,29 +93,31 @@ def _timed(calls: Iterable[Callable[[], object]]) -> dict[str, float]:
 def measure(count: int, namespaces: int, models: int) -> dict[str, dict[str, float]]:
     """Microseconds of CPU by what is done, with `count` jobs of one key."""
     crowd = Crowd(count, namespaces, models)
-    gate, measured = crowd.gate, {}
-    measured["start: all stand in line, the first are called"] = _timed([crowd.start])
+    quota, measured = crowd.quota, {}
+    measured["start: all jobs are queued, the first get slots"] = _timed([crowd.start])
     crowd.send_called()
     waiting, sent = crowd.jobs("Queued"), crowd.jobs("Running")
     some = waiting[:: max(1, len(waiting) // 1000)]
-    measured["a waiting job asks again"] = _timed(partial(gate.ask, job, GROUP) for job in some)
+    measured["a waiting job asks again"] = _timed(
+        partial(quota.reserve, job, GROUP) for job in some
+    )
 
     def come_and_go(job: Job) -> None:
-        gate.leave(job.key)
-        gate.ask(job, GROUP)
+        quota.release(job.key)
+        quota.reserve(job, GROUP)
 
     measured["a waiting job leaves and comes back"] = _timed(
         partial(come_and_go, job) for job in some
     )
-    measured["a batch ends, the next job is called and sent"] = _timed(
+    measured["a batch ends, the next job gets its slot and is sent"] = _timed(
         partial(crowd.end, job) for job in sent
     )
     last = crowd.jobs("Running")[0]
-    throttled = partial(gate.throttled, GROUP, last, None)
-    measured["the first 429: all of the model wait in its line"] = _timed([throttled])
+    throttled = partial(quota.throttled, GROUP, last, None)
+    measured["the first 429: all jobs of the model wait"] = _timed([throttled])
     measured["each further 429"] = _timed([throttled] * 100)
     measured["the first create that gets through again"] = _timed(
-        [partial(gate.passed, GROUP, last)]
+        [partial(quota.passed, GROUP, last)]
     )
     return measured
 
@@ -126,7 +128,7 @@ def measure(count: int, namespaces: int, models: int) -> dict[str, dict[str, flo
 @click.option("--models", default=1, type=click.IntRange(1))
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
 def main(jobs: int, namespaces: int, models: int, file: Path | None) -> None:
-    """Measure the gate's operations, in microseconds of CPU."""
+    """Measure the quota's operations, in microseconds of CPU."""
     measured = measure(jobs, namespaces, models)
     click.echo(f"{jobs} jobs, {namespaces} namespaces, {models} models, {LIMIT} places; µs of CPU")
     for what, row in measured.items():

@@ -1,4 +1,4 @@
-"""Everything that may happen around the gate, in any order: what must never, and what must in the end.
+"""Everything that may happen around the quota, in any order: what must never, and what must in the end.
 
 A small controller stands in for the real one: it has passes only over keys that were woken, and
 each of them ends as a real one may. So a wake-up that is lost leaves a job behind.
@@ -8,12 +8,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gemini_operator.controller.gate.backoff import CAP
-from gemini_operator.controller.gate.gate import Answer
-from gemini_operator.controller.gate.places import held_by
-from gemini_operator.controller.gate.roll_call import may_wait
 from gemini_operator.controller.job import Job, Key
-from tests.unit.controller.gates import GROUP, Entrance, named
+from gemini_operator.controller.quota.backoff import CAP
+from gemini_operator.controller.quota.quota import Admission
+from gemini_operator.controller.quota.usage import uses_quota
+from gemini_operator.controller.quota.warmup import may_wait
+from tests.unit.controller.quotas import GROUP, Harness, named
 
 NAMESPACES = ("a", "b", "c")
 MODELS = ("gemini-2.5-flash", "gemini-2.5-pro")
@@ -24,13 +24,13 @@ REFUSED_RETRY = 60.0
 BACK_OFF = 1.0
 
 
-class GateHistories(RuleBasedStateMachine):
+class QuotaHistories(RuleBasedStateMachine):
     """Jobs of two keys and two models; keys move, Google says no, passes fail, processes die."""
 
     @initialize(limit=st.integers(1, 3), groups=st.lists(GROUPS, min_size=3, max_size=3))
     def start(self, limit: int, groups: list[str]) -> None:
         self.limit = limit
-        self.entrance = Entrance(limit)
+        self.harness = Harness(limit)
         self.group_of = dict(zip(NAMESPACES, groups, strict=True))
         self.begun = 0
         self.ready: list[Key] = []
@@ -44,27 +44,27 @@ class GateHistories(RuleBasedStateMachine):
     @rule(namespace=st.sampled_from(NAMESPACES), model=st.sampled_from(MODELS))
     def create(self, namespace: str, model: str) -> None:
         self.begun += 1
-        key = self.entrance.put(f"{namespace}/job-{self.begun}", self.begun, model=model)
-        self.entrance.queue.add(key)
+        key = self.harness.put(f"{namespace}/job-{self.begun}", self.begun, model=model)
+        self.harness.queue.add(key)
 
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
         if key := self._choose(data, list(self._jobs())):
-            job = self.entrance.job(key)
-            self.entrance.store.remove(key)
-            self.entrance.gate.leave(key)
+            job = self.harness.job(key)
+            self.harness.store.remove(key)
+            self.harness.quota.release(key)
             self.going.pop(key, None)
             if key in self.sent:
                 self.orphans.append((job, self.sent.pop(key)))
 
     @rule(data=st.data(), suspend=st.booleans())
     def suspend_or_resume(self, data: st.DataObject, suspend: bool) -> None:
-        key = self._choose(data, [k for k, job in self._jobs().items() if not held_by(job)])
+        key = self._choose(data, [k for k, job in self._jobs().items() if not uses_quota(job)])
         if key and key not in self.going:
-            model = self.entrance.job(key).spec.model
+            model = self.harness.job(key).spec.model
             age = int(key.name.removeprefix("job-"))
-            self.entrance.put("/".join(key), age, suspend=suspend, model=model)
-            self.entrance.queue.add(key)
+            self.harness.put("/".join(key), age, suspend=suspend, model=model)
+            self.harness.queue.add(key)
 
     @rule(namespace=st.sampled_from(NAMESPACES), group=GROUPS)
     def rotate(self, namespace: str, group: str) -> None:
@@ -75,7 +75,7 @@ class GateHistories(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def begin_pass(self, data: st.DataObject) -> None:
-        self.ready += [key for key in self.entrance.queue.take() if key not in self.ready]
+        self.ready += [key for key in self.harness.queue.take() if key not in self.ready]
         key = self._choose(data, [key for key in self.ready if key not in self.going])
         if key is None:
             return
@@ -83,18 +83,18 @@ class GateHistories(RuleBasedStateMachine):
         self._pass(key)
 
     def _pass(self, key: Key) -> None:
-        job = self.entrance.store.get(key)
+        job = self.harness.store.get(key)
         if job is None or key in self.sent:
             return
-        if held_by(job) or job.finished or job.spec.suspend:
-            self.entrance.gate.leave(key)
+        if uses_quota(job) or job.finished or job.spec.suspend:
+            self.harness.quota.release(key)
             return
         group = self.group_of[key.namespace]
-        answer = self.entrance.ask(key, group)
-        if answer is Answer.REFUSED:
-            self.entrance.queue.add_after(key, REFUSED_RETRY)
-        elif answer is Answer.GO:
-            known = self.entrance.gate._groups.named(group)
+        answer = self.harness.reserve(key, group)
+        if answer is Admission.REFUSED:
+            self.harness.queue.add_after(key, REFUSED_RETRY)
+        elif answer is Admission.ADMITTED:
+            known = self.harness.quota._keys.get(group)
             assert known is not None
             assert known.total <= self.limit
             self.going[key] = group
@@ -103,15 +103,15 @@ class GateHistories(RuleBasedStateMachine):
     def write_ahead(self, data: st.DataObject) -> None:
         if key := self._choose(data, list(self.going)):
             self.sent[key] = self.going.pop(key)
-            self.entrance.write_ahead(key)
+            self.harness.write_ahead(key)
 
     @rule(data=st.data())
     def fail_before(self, data: st.DataObject) -> None:
         """The input is missing, or the API server says no."""
         if key := self._choose(data, list(self.going)):
             del self.going[key]
-            self.entrance.gate.leave(key)
-            self.entrance.queue.add_after(key, BACK_OFF)
+            self.harness.quota.release(key)
+            self.harness.queue.add_after(key, BACK_OFF)
 
     @rule(data=st.data(), landed=st.booleans())
     def fail_to_write_ahead(self, data: st.DataObject, landed: bool) -> None:
@@ -119,35 +119,35 @@ class GateHistories(RuleBasedStateMachine):
         if key := self._choose(data, list(self.going)):
             del self.going[key]
             if landed:
-                self.entrance.write_ahead(key)
-            self.entrance.queue.add_after(key, BACK_OFF)
+                self.harness.write_ahead(key)
+            self.harness.queue.add_after(key, BACK_OFF)
 
     # Google
 
     @rule(data=st.data())
     def accept(self, data: st.DataObject) -> None:
         if key := self._choose(data, list(self.sent)):
-            self.entrance.passed(key, self.sent.pop(key))
+            self.harness.passed(key, self.sent.pop(key))
 
     @rule(data=st.data(), retry_after=st.none() | st.floats(0, 20))
     def throttle(self, data: st.DataObject, retry_after: float | None) -> None:
         if key := self._choose(data, list(self.sent)):
-            delay = self.entrance.throttled(key, retry_after, self.sent.pop(key))
-            self.entrance.clear(key)
-            self.entrance.queue.add_after(key, delay)
+            delay = self.harness.throttled(key, retry_after, self.sent.pop(key))
+            self.harness.clear(key)
+            self.harness.queue.add_after(key, delay)
 
     @rule(data=st.data())
     def refuse(self, data: st.DataObject) -> None:
         if key := self._choose(data, list(self.sent)):
-            self.entrance.gate.refused(self.sent.pop(key), self.entrance.job(key))
-            self.entrance.clear(key)
-            self.entrance.queue.add_after(key, REFUSED_RETRY)
+            self.harness.quota.refused(self.sent.pop(key), self.harness.job(key))
+            self.harness.clear(key)
+            self.harness.queue.add_after(key, REFUSED_RETRY)
 
     @rule(data=st.data())
     def leave_without_an_answer(self, data: st.DataObject) -> None:
         if key := self._choose(data, list(self.sent)):
             del self.sent[key]
-            self.entrance.gate.leave(key)
+            self.harness.quota.release(key)
 
     @rule(how=st.sampled_from(["accept", "throttle", "refuse"]))
     @precondition(lambda self: self.orphans)
@@ -155,106 +155,110 @@ class GateHistories(RuleBasedStateMachine):
         job, group = self.orphans.pop()
         match how:
             case "accept":
-                self.entrance.gate.passed(group, job)
+                self.harness.quota.passed(group, job)
             case "throttle":
-                self.entrance.gate.throttled(group, job, None)
+                self.harness.quota.throttled(group, job, None)
             case _:
-                self.entrance.gate.refused(group, job)
+                self.harness.quota.refused(group, job)
 
     @rule(data=st.data(), how=st.sampled_from(["end", "give up"]))
     def end(self, data: st.DataObject, how: str) -> None:
-        open_ = [key for key, job in self._jobs().items() if held_by(job) and key not in self.sent]
+        open_ = [
+            key for key, job in self._jobs().items() if uses_quota(job) and key not in self.sent
+        ]
         if key := self._choose(data, open_):
             if how == "end":
-                self.entrance.end(key)
+                self.harness.end(key)
             else:
-                self.entrance.clear(key)
-                self.entrance.queue.add(key)
+                self.harness.clear(key)
+                self.harness.queue.add(key)
 
     # Time and death
 
     @rule(seconds=st.sampled_from([0.5, BACK_OFF, 10.0, CAP]))
     def wait(self, seconds: float) -> None:
-        self.entrance.clock.advance(seconds)
+        self.harness.clock.advance(seconds)
 
     @rule(data=st.data())
     def die(self, data: st.DataObject) -> None:
         """Only what is stored survives; the new process sees it in any order."""
-        stored = data.draw(st.permutations(list(self.entrance.store)), label="stored")
-        old, self.entrance = self.entrance, Entrance(self.limit, clock=self.entrance.clock)
-        self.entrance._version, self.entrance.asked = old._version, old.asked
+        stored = data.draw(st.permutations(list(self.harness.store)), label="stored")
+        old, self.harness = self.harness, Harness(self.limit, clock=self.harness.clock)
+        self.harness._version, self.harness.asked = old._version, old.asked
         for job in stored:
-            self.entrance.store.put(job)
-            self.entrance.queue.add(job.key)
+            self.harness.store.put(job)
+            self.harness.queue.add(job.key)
         for job in stored:
-            if held_by(job) or may_wait(job):
-                self.entrance.learn(job.key, self.group_of[job.key.namespace])
-        self.entrance.gate.expect(job for job in stored if may_wait(job))
+            if uses_quota(job) or may_wait(job):
+                self.harness.bind_key(job.key, self.group_of[job.key.namespace])
+        self.harness.quota.restore(job for job in stored if may_wait(job))
         self.going, self.sent, self.orphans, self.ready = {}, {}, [], []
 
     # What must hold
 
-    @precondition(lambda self: hasattr(self, "entrance"))
+    @precondition(lambda self: hasattr(self, "harness"))
     @invariant()
     def never_more_than_the_limit(self) -> None:
         """Whatever keys the Secrets hold meanwhile."""
         for group in (GROUP, OTHER_GROUP):
             assert self._taken(group) <= self.limit
 
-    @precondition(lambda self: hasattr(self, "entrance"))
+    @precondition(lambda self: hasattr(self, "harness"))
     @invariant()
     def counts_what_the_store_shows(self) -> None:
-        for group in self.entrance.gate._groups:
-            kept = sum(one.keeps and one.group is group for one in self.entrance.gate._standings)
-            assert kept <= group.total <= kept + len(self._created(group.name))
-            if not self.entrance.gate._groups._new:
-                assert group.total == kept + len(self._created(group.name))
-            assert +group._held == group._held
-            assert group._held.total() == group.total
+        for key_quota in self.harness.quota._keys:
+            kept = sum(
+                one.has_slot and one.key_quota is key_quota for one in self.harness.quota._waiters
+            )
+            assert kept <= key_quota.total <= kept + len(self._created(key_quota.key_id))
+            if not self.harness.quota._keys._new:
+                assert key_quota.total == kept + len(self._created(key_quota.key_id))
+            assert +key_quota._used == key_quota._used
+            assert key_quota._used.total() == key_quota.total
 
     def teardown(self) -> None:
         """Nobody is left behind once Google takes what it is sent, and no wake-up has got lost."""
-        if not hasattr(self, "entrance"):
+        if not hasattr(self, "harness"):
             return
         for key in self.going:
-            self.entrance.queue.add(key)
+            self.harness.queue.add(key)
         for key, group in self.sent.items():
-            self.entrance.passed(key, group)
+            self.harness.passed(key, group)
         self.going, self.sent = {}, {}
         for _ in range(40 + 4 * self.begun):
             self._end_all()
-            self.ready += self.entrance.queue.take()
+            self.ready += self.harness.queue.take()
             while self.ready:
                 self._run(self.ready.pop(0))
-            self.entrance.clock.advance(CAP)
+            self.harness.clock.advance(CAP)
         left = [key for key, job in self._jobs().items() if not (job.finished or job.spec.suspend)]
         assert left == []
-        assert self.entrance.gate.waiting == 0
+        assert self.harness.quota.waiting == 0
 
     def _run(self, key: Key) -> None:
         self._pass(key)
         if (group := self.going.pop(key, None)) is not None:
-            self.entrance.write_ahead(key)
-            self.entrance.passed(key, group)
+            self.harness.write_ahead(key)
+            self.harness.passed(key, group)
 
     def _end_all(self) -> None:
         for key, job in self._jobs().items():
-            if held_by(job):
-                self.entrance.end(key)
+            if uses_quota(job):
+                self.harness.end(key)
 
     # Helpers
 
     def _jobs(self) -> dict[Key, Job]:
-        return {job.key: job for job in self.entrance.store}
+        return {job.key: job for job in self.harness.store}
 
     def _taken(self, group: str) -> int:
-        """Places of a key that are held, or promised to a pass under way."""
+        """QuotaUsage of a key that are held, or promised to a pass under way."""
         going = {key for key, its in self.going.items() if its == group}
         return len(self._created(group) | going)
 
     def _created(self, group: str) -> set[Key]:
         """The jobs whose open batch was created with the key."""
-        held = {key: job for key, job in self._jobs().items() if held_by(job)}
+        held = {key: job for key, job in self._jobs().items() if uses_quota(job)}
         return {
             key
             for key, job in held.items()
@@ -266,5 +270,5 @@ class GateHistories(RuleBasedStateMachine):
         return data.draw(st.sampled_from(sorted(keys)), label="job") if keys else None
 
 
-TestGateHistories = GateHistories.TestCase
-TestGateHistories.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
+TestQuotaHistories = QuotaHistories.TestCase
+TestQuotaHistories.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)

@@ -1,7 +1,7 @@
-"""Which jobs hold one of their API key's places: those that have, or may have, an open batch.
+"""The jobs that use quota: those that have, or may have, an open batch.
 
-A place is held from the write-ahead to the end, an unknown outcome included. It is read off the
-statuses alone, so a process that was killed leaves the next one with the same places (rule P23).
+A job uses a slot from its write-ahead to its end, also while the outcome of its create is unknown.
+That is read from the statuses alone, so a restarted controller counts the same (rule P23).
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ class OpenBatch(NamedTuple):
         key: its job.
         uid: of the job; the salt of `fingerprint`.
         ref: the Secret that the job names, whatever it holds now.
-        fingerprint: of the API key that created the batch; `None` where nobody wrote it down.
+        fingerprint: of the API key that created the batch; `None` if the status has none.
     """
 
     key: Key
@@ -28,27 +28,27 @@ class OpenBatch(NamedTuple):
     fingerprint: str | None
 
 
-class Watcher(Protocol):
-    """Whoever counts places."""
+class Listener(Protocol):
+    """Told when usage changes."""
 
-    def taken(self, batch: OpenBatch) -> None:
-        """A job holds a place now."""
+    def used(self, batch: OpenBatch) -> None:
+        """A job uses a slot now."""
 
     def freed(self, batch: OpenBatch) -> None:
-        """A job holds its place no more."""
+        """A job uses its slot no more."""
 
-    def gone(self, key: Key) -> None:
+    def forget(self, key: Key) -> None:
         """An object is gone, or another one has its name."""
 
 
-def held_by(job: Job) -> bool:
-    """Whether the job holds a place."""
+def uses_quota(job: Job) -> bool:
+    """Whether the job uses a slot."""
     return job.status.attempt is not None and not job.finished
 
 
-class Places:
+class QuotaUsage:
     """
-    The held places; the store tells of every change.
+    The slots in use; the store reports every change.
 
     Args:
         api_key: the Secret that a job uses.
@@ -56,31 +56,31 @@ class Places:
 
     def __init__(self, api_key: Callable[[Job], KeyRef]) -> None:
         self.api_key = api_key
-        self._held: dict[Key, OpenBatch] = {}
+        self._open: dict[Key, OpenBatch] = {}
         self._by_ref: Counter[KeyRef] = Counter()
-        self._watcher: Watcher | None = None
+        self._listener: Listener | None = None
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._open)
 
     def count(self, ref: KeyRef) -> int:
-        """Places held by jobs that name the Secret `ref`."""
+        """Slots used by jobs that name the Secret `ref`."""
         return self._by_ref[ref]
 
-    def tell(self, watcher: Watcher) -> None:
-        """Tell `watcher` of every change from now on."""
-        self._watcher = watcher
+    def notify(self, listener: Listener) -> None:
+        """Report every change to `listener` from now on."""
+        self._listener = listener
 
     def changed(self, before: Job | None, after: Job | None) -> None:
         """The newest version of an object is `after`; `None` when it is gone."""
         if before is not None and not self._same(before, after):
             self._release(before.key)
-            if self._watcher is not None:
-                self._watcher.gone(before.key)
+            if self._listener is not None:
+                self._listener.forget(before.key)
         if after is None:
             return
-        batch = self._batch(after) if held_by(after) else None
-        if batch == self._held.get(after.key):
+        batch = self._batch(after) if uses_quota(after) else None
+        if batch == self._open.get(after.key):
             return
         self._release(after.key)
         if batch is not None:
@@ -97,17 +97,17 @@ class Places:
         return OpenBatch(job.key, job.uid, self.api_key(job), recorded)
 
     def _take(self, batch: OpenBatch) -> None:
-        self._held[batch.key] = batch
+        self._open[batch.key] = batch
         self._by_ref[batch.ref] += 1
-        if self._watcher is not None:
-            self._watcher.taken(batch)
+        if self._listener is not None:
+            self._listener.used(batch)
 
     def _release(self, key: Key) -> None:
-        batch = self._held.pop(key, None)
+        batch = self._open.pop(key, None)
         if batch is None:
             return
         self._by_ref[batch.ref] -= 1
         if not self._by_ref[batch.ref]:
             del self._by_ref[batch.ref]
-        if self._watcher is not None:
-            self._watcher.freed(batch)
+        if self._listener is not None:
+            self._listener.freed(batch)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_operator.controller.gate.places import OpenBatch, Places, held_by
 from gemini_operator.controller.job import Job, Key, KeyRef
+from gemini_operator.controller.quota.usage import OpenBatch, QuotaUsage, uses_quota
 from gemini_operator.controller.store import Store
 from tests.unit.controller.builders import (
     OTHER_UID,
@@ -19,7 +19,7 @@ from tests.unit.controller.builders import (
     submitted,
     unnamed,
 )
-from tests.unit.controller.gates import api_key
+from tests.unit.controller.quotas import api_key
 
 KEY = Key("team-a", "job")
 REF = KeyRef("team-a", "gemini-api-key", "api-key")
@@ -28,29 +28,29 @@ WITH_OTHER = {"apiKeySecretRef": {"name": "other", "key": "api-key"}}
 
 
 class Told:
-    """What the places tell."""
+    """What the usage tell."""
 
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
 
-    def taken(self, batch: OpenBatch) -> None:
+    def used(self, batch: OpenBatch) -> None:
         self.told.append(("taken", batch.ref, batch.key))
 
     def freed(self, batch: OpenBatch) -> None:
         self.told.append(("freed", batch.ref))
 
-    def gone(self, key: Key) -> None:
+    def forget(self, key: Key) -> None:
         self.told.append(("gone", key))
 
 
 class Parts:
-    """A store, its places, and what they have told."""
+    """A store, its usage, and what they have told."""
 
     def __init__(self) -> None:
-        self.places = Places(api_key)
-        self.store = Store(self.places.changed)
-        self.watcher = Told()
-        self.places.tell(self.watcher)
+        self.usage = QuotaUsage(api_key)
+        self.store = Store(self.usage.changed)
+        self.listener = Told()
+        self.usage.notify(self.listener)
         self._version = 100
 
     def put(self, status: Mapping[str, Any] | None = None, **more: Any) -> None:
@@ -58,7 +58,7 @@ class Parts:
         self.store.put(a_job(status=status, resourceVersion=str(self._version), **more))
 
     def told(self) -> list[tuple[Any, ...]]:
-        told, self.watcher.told = self.watcher.told, []
+        told, self.listener.told = self.listener.told, []
         return told
 
 
@@ -82,14 +82,14 @@ def parts() -> Parts:
 def test_p23_a_place_is_held_from_the_write_ahead_to_the_end(
     status: dict[str, Any], holds: bool
 ) -> None:
-    assert held_by(a_job(status=status)) is holds
+    assert uses_quota(a_job(status=status)) is holds
 
 
 def test_p23_a_job_that_is_being_deleted_holds_its_place_until_it_is_gone(parts: Parts) -> None:
     parts.put(submitted(), deleting=True)
-    assert parts.places.count(REF) == 1
+    assert parts.usage.count(REF) == 1
     parts.store.remove(KEY)
-    assert parts.places.count(REF) == 0
+    assert parts.usage.count(REF) == 0
 
 
 def test_p23_each_change_is_told_once(parts: Parts) -> None:
@@ -124,14 +124,14 @@ def test_p23_another_object_of_the_same_name_takes_its_own_place(parts: Parts) -
 def test_p01_an_older_version_changes_no_place(parts: Parts) -> None:
     parts.put(submitted())
     parts.store.put(a_job(resourceVersion="1"))
-    assert parts.places.count(REF) == 1
+    assert parts.usage.count(REF) == 1
 
 
 def test_places_are_counted_before_anybody_is_told() -> None:
-    places = Places(api_key)
-    store = Store(places.changed)
+    usage = QuotaUsage(api_key)
+    store = Store(usage.changed)
     store.put(a_job(status=submitted()))
-    assert (len(places), places.count(REF), places.count(OTHER_REF)) == (1, 1, 0)
+    assert (len(usage), usage.count(REF), usage.count(OTHER_REF)) == (1, 1, 0)
 
 
 STATUSES = [{}, unnamed(), submitted(), finished()]
@@ -160,8 +160,8 @@ def test_p23_the_count_is_what_the_store_shows(
         else:
             parts.put(status, name=name, uid=uid + name, spec=spec)
     expected = _counted(parts.store)
-    assert len(parts.places) == sum(expected.values())
-    assert {ref: parts.places.count(ref) for ref in (REF, OTHER_REF)} == expected
+    assert len(parts.usage) == sum(expected.values())
+    assert {ref: parts.usage.count(ref) for ref in (REF, OTHER_REF)} == expected
     told = [(kind, ref) for kind, ref, *_ in parts.told() if kind != "gone"]
     sums = {r: told.count(("taken", r)) - told.count(("freed", r)) for r in (REF, OTHER_REF)}
     assert sums == expected
@@ -169,6 +169,6 @@ def test_p23_the_count_is_what_the_store_shows(
 
 def _counted(jobs: Store) -> dict[KeyRef, int]:
     def holds(job: Job, ref: KeyRef) -> bool:
-        return held_by(job) and api_key(job) == ref
+        return uses_quota(job) and api_key(job) == ref
 
     return {ref: sum(holds(job, ref) for job in jobs) for ref in (REF, OTHER_REF)}

@@ -1,0 +1,135 @@
+"""A circuit breaker for a throttled model or a refused API key: wait, then let one job probe.
+
+Namespaces take turns as the probe: the one that tried last goes last. So no job waits behind one
+whose create Google refuses every time.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import count
+
+from gemini_operator.controller.job import Key
+from gemini_operator.controller.quota.backoff import Backoff
+from gemini_operator.controller.quota.fair_queue import Candidate, NamespaceQueue, Position
+
+HEAD_TRIES = 3
+
+
+class _Namespace:
+    """
+    The jobs of one namespace.
+
+    Attributes:
+        tried: the number of its last try, counting up; 0 if it has had none.
+    """
+
+    def __init__(self) -> None:
+        self.tried = 0
+        self._queue = NamespaceQueue()
+        self._last: dict[Key, Position] = {}
+        self._head: Key | None = None
+        self._in_a_row = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._queue.here or self._last)
+
+    def __iter__(self) -> Iterator[Position]:
+        yield from tuple(self._queue.here)
+        yield from tuple(self._last.values())
+
+    def add(self, position: Position) -> None:
+        self._queue.add(position)
+
+    def discard(self, position: Position) -> None:
+        self._last.pop(position.key, None)
+        self._queue.discard(position)
+
+    def first(self) -> Position:
+        """The next job. Raises StopIteration if there is none."""
+        return self._queue.first() if self._queue.here else next(iter(self._last.values()))
+
+    def record_failure(self, position: Position, tries: int) -> None:
+        self._in_a_row = self._in_a_row + 1 if position.key == self._head else 1
+        self._head = position.key
+        if self._in_a_row >= tries:
+            self._in_a_row = 0
+            self.discard(position)
+            self._last[position.key] = position
+
+
+class Throttle:
+    """
+    The waiting jobs of a throttled model or a refused key. The first accepted create ends it.
+
+    Args:
+        tries: failures in a row after which a namespace tries with another of its jobs.
+
+    Attributes:
+        blocked_until: monotonic seconds before which no job may try.
+        failures: refusals, each after the back-off of the one before.
+        probe: the one job that may try after that time.
+        alarmed: the job that is woken at that time.
+    """
+
+    def __init__(self, tries: int = HEAD_TRIES) -> None:
+        self.blocked_until = float("-inf")
+        self.failures = 0
+        self.probe: Key | None = None
+        self.alarmed: Key | None = None
+        self._tries = tries
+        self._order = count(1)
+        self._namespaces: defaultdict[str, _Namespace] = defaultdict(_Namespace)
+
+    def __iter__(self) -> Iterator[Position]:
+        return (position for namespace in self._namespaces.values() for position in namespace)
+
+    def add(self, position: Position) -> None:
+        self._namespaces[position.key.namespace].add(position)
+
+    def discard(self, position: Position) -> None:
+        namespace = self._namespaces.get(position.key.namespace)
+        if namespace is not None:
+            namespace.discard(position)
+
+    def head(self, used: Counter[str]) -> Candidate | None:
+        """The next probe, by the slots that each namespace uses; `None` if no job waits."""
+        waiting = ((name, namespace) for name, namespace in self._namespaces.items() if namespace)
+        candidates = (
+            (namespace.tried, Candidate(used[name], namespace.first()))
+            for name, namespace in waiting
+        )
+        return min(candidates, default=(0, None))[1]
+
+    def block(self, now: float, backoff: Backoff, at_least: float | None) -> None:
+        """
+        Block after a refusal.
+
+        Creates that were under way together count as one failure: only one that was sent after the
+        back-off makes the next back-off longer.
+        """
+        if self.blocked_until <= now:
+            self.failures += 1
+            self.blocked_until = now + backoff.seconds(self.failures, at_least)
+        else:
+            self.blocked_until = max(self.blocked_until, now + (at_least or 0.0))
+        self.probe = self.alarmed = None
+
+    def record_failure(self, position: Position) -> None:
+        """Count a refusal of this job: other namespaces go first, later other jobs of its own."""
+        namespace = self._namespaces[position.key.namespace]
+        namespace.tried = next(self._order)
+        namespace.record_failure(position, self._tries)
+
+    def give_up_probe(self, key: Key) -> None:
+        """Give up the probe if `key` holds it; its create did not show whether Google still refuses."""
+        if self.probe == key:
+            self.probe = None
+            self._namespaces[key.namespace].tried = next(self._order)
+
+    def allows(self, now: float) -> bool:
+        """Whether the next job may try."""
+        return self.blocked_until <= now and self.probe is None
+
+    def idle(self, now: float) -> bool:
+        """Whether it can be forgotten."""
+        return not any(self._namespaces.values()) and self.allows(now)
