@@ -32,10 +32,10 @@ from gemini_operator.controller.reading.reads import ReadBudget
 from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.controller.store import Store
-from gemini_operator.controller.watching.expected import Expected
-from gemini_operator.controller.watching.intake import Intake
-from gemini_operator.controller.watching.watch import Watch
-from gemini_operator.controller.watching.workers import Workers
+from gemini_operator.controller.watch.cache_sync import CacheSync
+from gemini_operator.controller.watch.event_handler import EventHandler
+from gemini_operator.controller.watch.watch import Watch
+from gemini_operator.controller.workers import Workers
 from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
@@ -99,8 +99,10 @@ class Controller:
         )
         self._workers = Workers(self._queue, self._reconciler(credentials), settings.workers)
         namespaces = settings.namespaces or None
-        self._intake = Intake(self._store, self._queue, self._memory, self._quota, self._reads)
-        self._expected = Expected(self._batch_jobs, self._store, namespaces, self._intake)
+        self._event_handler = EventHandler(
+            self._store, self._queue, self._memory, self._quota, self._reads
+        )
+        self._cache_sync = CacheSync(self._batch_jobs, self._store, namespaces, self._event_handler)
         self._connection = connection
         self._watch = self._new_watch()
         self._health = HealthServer(settings.health_host, settings.metrics_port, self._not_ready)
@@ -177,10 +179,10 @@ class Controller:
         return 1 if self._failed else 0
 
     async def _work(self) -> None:
-        await self._expected.probe()
+        await self._cache_sync.wait_for_kind()
         await self._schema.check()
         self._watch.start()
-        await self._expected.wait()
+        await self._cache_sync.wait()
         log.info(
             "every job has been seen",
             jobs=len(self._store),
@@ -191,7 +193,7 @@ class Controller:
             tasks.create_task(self._relist())
             await self._leadership.acquire()
             # The last leader's last writes hold places too.
-            await self._expected.refresh()
+            await self._cache_sync.resync()
             await self._quota_warmup.run()
             tasks.create_task(self._workers.run())
             tasks.create_task(self._lister.run())
@@ -200,7 +202,7 @@ class Controller:
         """Standbys do so too: whoever takes over goes by what it has seen."""
         while True:
             await asyncio.sleep(self._settings.relist_interval)
-            await self._expected.refresh()
+            await self._cache_sync.resync()
             if self._leadership.valid():
                 await self._quota_warmup.resync()
 
@@ -219,7 +221,7 @@ class Controller:
         await self._health.close()
 
     def _not_ready(self) -> str | None:
-        if not self._expected.seen:
+        if not self._cache_sync.synced:
             return "objects have not been seen by the watch yet"
         return self._schema.problem
 
@@ -227,7 +229,7 @@ class Controller:
         return Watch(
             self._connection,
             self._settings.namespaces,
-            on_event=self._intake.on_event,
+            on_event=self._event_handler.on_event,
             on_end=self._watch_ended,
         )
 
@@ -241,7 +243,7 @@ class Controller:
         self._store.doubt()
         self._watch = self._new_watch()
         self._watch.start()
-        await self._expected.refresh()
+        await self._cache_sync.resync()
 
     def _watch_ended(self) -> None:
         if not self._stop.is_set():

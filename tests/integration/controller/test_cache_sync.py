@@ -10,8 +10,8 @@ from gemini_operator.controller.job import Key
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.reading.reads import ReadBudget
 from gemini_operator.controller.store import Store
-from gemini_operator.controller.watching.expected import Expected
-from gemini_operator.controller.watching.intake import Intake
+from gemini_operator.controller.watch.cache_sync import CacheSync
+from gemini_operator.controller.watch.event_handler import EventHandler
 from gemini_operator.kube import connection
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
@@ -30,8 +30,8 @@ class Parts:
         self.store = Store()
         queue = KeyedQueue(clock)
         quota = a_quota(clock, queue)
-        self.intake = Intake(self.store, queue, Memory(), quota, ReadBudget(clock))
-        self.expected = Expected(BatchJobs(client), self.store, [namespace], self.intake)
+        self.event_handler = EventHandler(self.store, queue, Memory(), quota, ReadBudget(clock))
+        self.cache_sync = CacheSync(BatchJobs(client), self.store, [namespace], self.event_handler)
         self._api = control_plane.api
         self._path = f"/apis/gemini-operator.io/v1alpha1/namespaces/{namespace}/geminibatchjobs"
         self._namespace = namespace
@@ -39,7 +39,7 @@ class Parts:
     def create(self, name: str, *, watched: bool = True) -> Key:
         body = self._api.request("POST", self._path, inline_job(name))
         if watched:
-            self.intake.on_event("ADDED", body)
+            self.event_handler.on_event("ADDED", body)
         return Key(self._namespace, name)
 
     def delete(self, name: str) -> None:
@@ -55,22 +55,22 @@ async def parts(control_plane: ControlPlane, namespace: str) -> AsyncIterator[Pa
 
 
 async def test_p05_the_start_waits_until_every_listed_object_was_seen(parts: Parts) -> None:
-    await parts.expected.probe()
+    await parts.cache_sync.wait_for_kind()
     parts.create("one")
     late = parts.create("two", watched=False)
-    waiting = asyncio.create_task(parts.expected.wait())
+    waiting = asyncio.create_task(parts.cache_sync.wait())
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(waiting), 0.5)
-    assert not parts.expected.seen
+    assert not parts.cache_sync.synced
     body = parts._api.request("GET", f"{parts._path}/{late.name}")
-    parts.intake.on_event(None, body)
+    parts.event_handler.on_event(None, body)
     await asyncio.wait_for(waiting, 10)
-    assert parts.expected.seen
+    assert parts.cache_sync.synced
 
 
 async def test_p05_an_empty_cluster_is_seen_at_once(parts: Parts) -> None:
-    await asyncio.wait_for(parts.expected.wait(), 10)
-    assert parts.expected.seen
+    await asyncio.wait_for(parts.cache_sync.wait(), 10)
+    assert parts.cache_sync.synced
 
 
 async def test_p05_what_is_gone_leaves_and_what_was_missed_is_fetched(parts: Parts) -> None:
@@ -80,7 +80,7 @@ async def test_p05_what_is_gone_leaves_and_what_was_missed_is_fetched(parts: Par
     parts.delete("goes")
 
     async def refreshed() -> bool:
-        await parts.expected.refresh()
+        await parts.cache_sync.resync()
         return parts.store.get(goes) is None
 
     await eventually_async(refreshed, timeout=30, what="the list without the deleted one")
@@ -96,7 +96,7 @@ async def test_p05_what_was_not_told_yet_is_fetched_too(parts: Parts) -> None:
     version = int(
         parts._api.request("PUT", f"{parts._path}/changed", body)["metadata"]["resourceVersion"]
     )
-    await parts.expected.refresh()
+    await parts.cache_sync.resync()
     known = parts.store.get(key)
     assert known is not None
     assert known.version == version

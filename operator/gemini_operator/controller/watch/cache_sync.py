@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from gemini_operator.controller.job import Key
 from gemini_operator.controller.store import Store
-from gemini_operator.controller.watching.intake import Intake
+from gemini_operator.controller.watch.event_handler import EventHandler
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.errors import KubeError, NotFound
 from gemini_operator.telemetry.logs import get_logger
@@ -25,7 +25,7 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 
-class Expected:
+class CacheSync:
     """
     Compares the store with a metadata-only list of the API server.
 
@@ -33,7 +33,7 @@ class Expected:
         batch_jobs: the list.
         store: what the watch has told.
         namespaces: the namespaces watched; `None` for all.
-        intake: is told of what the watch has missed.
+        event_handler: is told of what the watch has missed.
     """
 
     def __init__(
@@ -41,32 +41,32 @@ class Expected:
         batch_jobs: BatchJobs,
         store: Store,
         namespaces: Sequence[str] | None,
-        intake: Intake,
+        event_handler: EventHandler,
     ) -> None:
-        self.seen = False
+        self.synced = False
         self._batch_jobs = batch_jobs
         self._store = store
         self._namespaces = namespaces
-        self._intake = intake
+        self._event_handler = event_handler
 
-    async def probe(self) -> None:
+    async def wait_for_kind(self) -> None:
         """Wait until the kind is served and may be listed."""
         await self._insist(lambda: self._batch_jobs.probe(self._namespaces))
 
     async def wait(self) -> None:
         """Wait until every object that the API server lists has been seen, as new as listed."""
-        while not self.seen:
+        while not self.synced:
             missing = await self._missing_for(SEEN_WITHIN)
-            self.seen = not missing
+            self.synced = not missing
             if missing:
                 log.warning("objects have not been seen by the watch yet", count=len(missing))
 
-    async def refresh(self) -> None:
+    async def resync(self) -> None:
         """List again: drop what is gone, fetch what the watch has missed or not told yet."""
         before = self._store.incarnations()
         listed = await self._listed()
         for key, uid in before - {(key, uid) for key, uid, _ in listed}:
-            self._intake.forget(key, uid)
+            self._event_handler.forget(key, uid)
         for key in await self._missing_for(SEEN_WITHIN):
             await self._fetch(key)
 
@@ -88,7 +88,7 @@ class Expected:
             log.warning("an object cannot be fetched; the next list asks again", error=str(error))
             return
         log.warning("the watch had missed an object", namespace=key.namespace, name=key.name)
-        self._intake.keep(body)
+        self._event_handler.keep(body)
 
     async def _listed(self) -> set[tuple[Key, str, int]]:
         keys = await self._insist(lambda: self._batch_jobs.list_keys(self._namespaces))

@@ -8,8 +8,8 @@ from gemini_operator.controller.job import Key
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.reading.reads import ReadBudget
 from gemini_operator.controller.store import Store
-from gemini_operator.controller.watching.expected import Expected
-from gemini_operator.controller.watching.intake import Intake
+from gemini_operator.controller.watch.cache_sync import CacheSync
+from gemini_operator.controller.watch.event_handler import EventHandler
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.connection import Connection
@@ -37,6 +37,6 @@ async def test_p05_an_object_that_cannot_be_fetched_does_not_end_the_controller(
 ) -> None:
     store, clock = Store(), ManualClock()
     queue = KeyedQueue(clock)
-    intake = Intake(store, queue, Memory(), a_quota(clock, queue), ReadBudget(clock))
-    await Expected(BatchJobs(nobody), store, None, intake)._fetch(Key("team-a", "job"))
+    event_handler = EventHandler(store, queue, Memory(), a_quota(clock, queue), ReadBudget(clock))
+    await CacheSync(BatchJobs(nobody), store, None, event_handler)._fetch(Key("team-a", "job"))
     assert len(store) == 0

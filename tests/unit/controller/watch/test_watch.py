@@ -1,7 +1,7 @@
 """The settings that keep kopf a watch engine (rules P3, P4)."""
 
 from gemini_operator.api import group
-from gemini_operator.controller.watching import watch
+from gemini_operator.controller.watch import watch
 
 
 def test_p03_kopf_knows_no_name_of_ours() -> None:

@@ -15,7 +15,7 @@ from gemini_operator.controller.quota.quota import Admission
 from gemini_operator.controller.quota.usage import QuotaUsage
 from gemini_operator.controller.reading.reads import Delayed, Rate, ReadBudget
 from gemini_operator.controller.store import Store
-from gemini_operator.controller.watching.intake import Intake
+from gemini_operator.controller.watch.event_handler import EventHandler
 from gemini_operator.kube import decoding
 from tests.unit.controller.builders import INLINE, MODEL, OTHER_UID, UID, a_job
 from tests.unit.controller.clocks import ManualClock
@@ -25,7 +25,7 @@ KEY, OTHER = Key("team-a", "job"), Key("team-a", "other")
 
 
 class Parts:
-    """An intake with everything that it fills and empties."""
+    """An event_handler with everything that it fills and empties."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -34,7 +34,9 @@ class Parts:
         self.queue = KeyedQueue(self.clock)
         self.quota = a_quota(self.clock, self.queue, limit=1, usage=self.places)
         self.reads = ReadBudget(self.clock, per_job=Rate(1, 0.01))
-        self.intake = Intake(self.store, self.queue, self.memory, self.quota, self.reads)
+        self.event_handler = EventHandler(
+            self.store, self.queue, self.memory, self.quota, self.reads
+        )
 
     async def wanted(self) -> bool:
         """Whether a pass over KEY is wanted; the pass ends at once."""
@@ -71,7 +73,7 @@ def an_object(version: int = 100, uid: str = UID, **spec: Any) -> dict[str, Any]
 
 @pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED"])
 async def test_a_new_version_is_kept_and_wants_a_pass(parts: Parts, kind: str | None) -> None:
-    parts.intake.on_event(kind, an_object())
+    parts.event_handler.on_event(kind, an_object())
     assert parts.store.get(KEY) is not None
     assert await parts.wanted()
 
@@ -79,9 +81,9 @@ async def test_a_new_version_is_kept_and_wants_a_pass(parts: Parts, kind: str | 
 @pytest.mark.parametrize("version", [99, 100])
 async def test_p01_an_old_version_changes_nothing(parts: Parts, version: int) -> None:
     """Our own write was faster than the watch."""
-    parts.intake.on_event("ADDED", an_object(100))
+    parts.event_handler.on_event("ADDED", an_object(100))
     assert await parts.wanted()
-    parts.intake.on_event("MODIFIED", an_object(version))
+    parts.event_handler.on_event("MODIFIED", an_object(version))
     assert not await parts.wanted()
 
 
@@ -90,7 +92,7 @@ async def test_p05_an_object_that_is_gone_leaves_store_memory_gate_and_queue(
     parts: Parts, by_a_write_first: bool
 ) -> None:
     """Also when the answer to a write told so before the watch did."""
-    parts.intake.on_event("ADDED", an_object())
+    parts.event_handler.on_event("ADDED", an_object())
     job = parts.store.get(KEY)
     assert job is not None
     assert await parts.wanted()
@@ -101,7 +103,7 @@ async def test_p05_an_object_that_is_gone_leaves_store_memory_gate_and_queue(
     if by_a_write_first:
         parts.store.remove(KEY, UID)
 
-    parts.intake.on_event("DELETED", an_object(101))
+    parts.event_handler.on_event("DELETED", an_object(101))
 
     assert parts.store.get(KEY) is None
     assert parts.memory.of(job) is not facts
@@ -117,8 +119,8 @@ async def test_p05_an_object_that_is_gone_leaves_store_memory_gate_and_queue(
 async def test_p05_a_late_deletion_of_an_earlier_incarnation_takes_nothing_away(
     parts: Parts,
 ) -> None:
-    parts.intake.on_event("ADDED", an_object(102, uid=OTHER_UID))
-    parts.intake.on_event("DELETED", an_object(101, uid=UID))
+    parts.event_handler.on_event("ADDED", an_object(102, uid=OTHER_UID))
+    parts.event_handler.on_event("DELETED", an_object(101, uid=UID))
     job = parts.store.get(KEY)
     assert job is not None
     assert job.uid == OTHER_UID
@@ -129,7 +131,7 @@ async def test_an_object_that_does_not_fit_the_schema_is_told_so(parts: Parts) -
     """It must neither stop the watch nor, for ever, the start (P5); the log says where, not what."""
     secret = "s3cr3t-in-a-field"
     with capture_logs() as logged:
-        parts.intake.on_event("ADDED", an_object(model=f"../{secret}"))
+        parts.event_handler.on_event("ADDED", an_object(model=f"../{secret}"))
     assert parts.store.get(KEY) is None
     assert parts.store.unreadable(KEY) is not None
     assert await parts.wanted()
@@ -142,8 +144,8 @@ async def test_an_object_that_does_not_fit_the_schema_is_told_so(parts: Parts) -
 async def test_an_object_that_fits_again_or_goes_is_not_unreadable_any_more(
     parts: Parts, kind: str
 ) -> None:
-    parts.intake.on_event("ADDED", an_object(100, model="../x"))
-    parts.intake.on_event(kind, an_object(101))
+    parts.event_handler.on_event("ADDED", an_object(100, model="../x"))
+    parts.event_handler.on_event(kind, an_object(101))
     assert parts.store.unreadable(KEY) is None
 
 
@@ -185,7 +187,7 @@ async def test_whatever_objects_contain_all_are_known_after_a_list_and_a_watch(
     for bodies in (listed, watched):
         parts = Parts()
         for body in bodies:
-            parts.intake.on_event("ADDED", body)
+            parts.event_handler.on_event("ADDED", body)
         wanted = {KEY, *(Key("team-a", f"odd-{number}") for number in range(len(objects)))}
         assert {key for key, _ in parts.store.incarnations()} == wanted
         job = parts.store.get(KEY)

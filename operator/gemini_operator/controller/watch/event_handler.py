@@ -14,7 +14,7 @@ from gemini_operator.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 
-class Intake:
+class EventHandler:
     """
     Keeps what is new and asks for a pass over it; forgets what is gone.
 
