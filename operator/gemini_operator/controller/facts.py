@@ -22,7 +22,7 @@ CANCEL_READS_LATER = 60.0
 
 
 @dataclass(frozen=True)
-class Sighting:
+class ListSnapshot:
     """
     What one listing of the key's batches showed of a job.
 
@@ -53,14 +53,14 @@ class Search:
     incomplete_in_a_row: int = 0
     last_complete_begun: float = float("-inf")
 
-    def note(self, sighting: Sighting) -> None:
+    def note(self, snapshot: ListSnapshot) -> None:
         """Count a listing that was made; one begun before the search cannot tell."""
-        if sighting.begun < self.begun:
+        if snapshot.begun < self.begun:
             return
-        if sighting.complete:
+        if snapshot.complete:
             self.complete += 1
             self.incomplete_in_a_row = 0
-            self.last_complete_begun = sighting.begun
+            self.last_complete_begun = snapshot.begun
         else:
             self.incomplete_in_a_row += 1
 
@@ -133,8 +133,8 @@ class Facts:
 
     uid: str
     search: Search | None = None
-    sighting: Sighting | None = None
-    absent: int = 0
+    snapshot: ListSnapshot | None = None
+    missed_lists: int = 0
     event: EventReads | None = None
     cancel: Cancellation | None = None
     not_ours: frozenset[str] = field(default_factory=frozenset)
@@ -163,20 +163,20 @@ class Facts:
             self.search = Search(attempt.id, monotonic, ends)
         return self.search
 
-    def note_sighting(self, sighting: Sighting, named: bool) -> None:
+    def note_snapshot(self, snapshot: ListSnapshot, named: bool) -> None:
         """Remember the newest listing; count complete ones that lacked the named batch."""
-        self.sighting = sighting
+        self.snapshot = snapshot
         if self.search is not None:
-            self.search.note(sighting)
-        if sighting.current is not None:
-            self.absent = 0
-        elif sighting.complete and named:
-            self.absent += 1
+            self.search.note(snapshot)
+        if snapshot.current is not None:
+            self.missed_lists = 0
+        elif snapshot.complete and named:
+            self.missed_lists += 1
 
     def note_read(self, summary: Summary) -> None:
         """The batch was read: what an earlier listing showed of it must not come back."""
-        if self.sighting is not None and self.sighting.current is not None:
-            self.sighting = replace(self.sighting, current=summary)
+        if self.snapshot is not None and self.snapshot.current is not None:
+            self.snapshot = replace(self.snapshot, current=summary)
 
     def note_rivals(self, any_: bool, monotonic: float) -> None:
         """Remember since when others claim the batch that the job wants to adopt."""

@@ -25,10 +25,10 @@ from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.quota.quota import Quota
 from gemini_operator.controller.quota.usage import QuotaUsage
 from gemini_operator.controller.quota.warmup import QuotaWarmup
-from gemini_operator.controller.reading.call_limit import CallLimit
-from gemini_operator.controller.reading.credentials import Credentials
-from gemini_operator.controller.reading.listing import Lister
-from gemini_operator.controller.reading.reads import ReadBudget
+from gemini_operator.controller.remote.api_keys import ApiKeys
+from gemini_operator.controller.remote.call_limit import CallLimit
+from gemini_operator.controller.remote.read_budget import ReadBudget
+from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.controller.store import Store
@@ -77,7 +77,7 @@ class Controller:
         self._reads = ReadBudget(self._clock)
         self._calls = CallLimit(max(1, settings.workers // SHARES), self._queue)
         self._notices = Notices(self._kube, self._clock)
-        credentials = Credentials(
+        api_keys = ApiKeys(
             self._kube,
             self._clients,
             self._clock,
@@ -86,10 +86,10 @@ class Controller:
         )
         self._schema = ServedSchema(self._kube, renew=self._restart_watch, resume=self._look_at_all)
         self._quota_warmup = QuotaWarmup(
-            self._store, self._quota, resolve=credentials.resolve, api_key=self._api_key
+            self._store, self._quota, resolve=api_keys.resolve, api_key=self._api_key
         )
-        self._lister = Lister(
-            credentials,
+        self._sweeper = Sweeper(
+            api_keys,
             self._store,
             self._memory,
             self._clock,
@@ -97,7 +97,7 @@ class Controller:
             wake=self._queue.add,
             sweep=settings.sweep_seconds,
         )
-        self._workers = Workers(self._queue, self._reconciler(credentials), settings.workers)
+        self._workers = Workers(self._queue, self._reconciler(api_keys), settings.workers)
         namespaces = settings.namespaces or None
         self._event_handler = EventHandler(
             self._store, self._queue, self._memory, self._quota, self._reads
@@ -115,9 +115,9 @@ class Controller:
         metrics.JOBS_QUEUED.set_function(lambda: self._quota.waiting)
         metrics.OPEN_BATCHES.set_function(lambda: len(self._usage))
 
-    def _reconciler(self, credentials: Credentials) -> Reconciler:
+    def _reconciler(self, api_keys: ApiKeys) -> Reconciler:
         writer = Writer(self._batch_jobs, self._store)
-        claims = Claims(credentials, self._store, self._api_key)
+        claims = Claims(api_keys, self._store, self._api_key)
         disposer = Disposer(claims)
         return Reconciler(
             Collaborators(
@@ -126,11 +126,11 @@ class Controller:
                 memory=self._memory,
                 clock=self._clock,
                 kube=self._kube,
-                credentials=credentials,
+                api_keys=api_keys,
                 calls=self._calls,
                 heavy=CallLimit(1, self._queue),
                 quota=self._quota,
-                lister=self._lister,
+                sweeper=self._sweeper,
                 submitter=Submitter(
                     self._kube,
                     writer,
@@ -139,13 +139,13 @@ class Controller:
                     self._clock,
                     refused_retry=self._settings.credentials_ttl,
                 ),
-                cleanup=Cleanup(credentials, self._calls, disposer, writer, self._notices),
+                cleanup=Cleanup(api_keys, self._calls, disposer, writer, self._notices),
                 claims=claims,
                 disposer=disposer,
                 adopter=Adopter(
                     self._kube, self._batch_jobs, claims, self._settings.namespaces or None
                 ),
-                observer=Observer(credentials, self._reads, self._calls),
+                observer=Observer(api_keys, self._reads, self._calls),
                 writer=writer,
                 notices=self._notices,
                 schema=self._schema,
@@ -196,7 +196,7 @@ class Controller:
             await self._cache_sync.resync()
             await self._quota_warmup.run()
             tasks.create_task(self._workers.run())
-            tasks.create_task(self._lister.run())
+            tasks.create_task(self._sweeper.run())
 
     async def _relist(self) -> None:
         """Standbys do so too: whoever takes over goes by what it has seen."""
@@ -211,7 +211,7 @@ class Controller:
         await self._workers.drain(DRAIN)
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
-        await self._lister.close()
+        await self._sweeper.close()
         # Nothing acts any more: whoever stands by need not wait for the rest.
         await self._leadership.release()
         await self._watch.stop()

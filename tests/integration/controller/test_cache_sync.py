@@ -8,7 +8,7 @@ import pytest
 from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Key
 from gemini_operator.controller.queue import KeyedQueue
-from gemini_operator.controller.reading.reads import ReadBudget
+from gemini_operator.controller.remote.read_budget import ReadBudget
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.watch.cache_sync import CacheSync
 from gemini_operator.controller.watch.event_handler import EventHandler

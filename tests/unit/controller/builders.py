@@ -7,7 +7,7 @@ from typing import Any
 from gemini_operator.api import group
 from gemini_operator.api.conditions import find
 from gemini_operator.api.status import Status
-from gemini_operator.controller.facts import Facts, Sighting
+from gemini_operator.controller.facts import Facts, ListSnapshot
 from gemini_operator.controller.job import Job, from_object
 from gemini_operator.controller.lifecycle.view import Rules, Seen, View, Write
 from gemini_operator.gemini import batch_resource
@@ -208,19 +208,19 @@ def seen(state: str = "BATCH_STATE_RUNNING", **members: Any) -> Seen:
     return Seen(an_observation(state, **members))
 
 
-def a_sighting(
+def a_snapshot(
     *batches: Summary,
     begun: float = MONOTONIC,
     complete: bool = True,
     current: Summary | None = None,
-) -> Sighting:
+) -> ListSnapshot:
     """What a listing with these batches of the job showed; `current` is the named one."""
     matches: dict[str, tuple[Summary, ...]] = {}
     for batch in batches:
         assert batch.token is not None
         an_id = batch.token.attempt_id
         matches[an_id] = (*matches.get(an_id, ()), batch)
-    return Sighting(begun=begun, complete=complete, current=current, matches=matches)
+    return ListSnapshot(begun=begun, complete=complete, current=current, matches=matches)
 
 
 def a_view(
@@ -246,10 +246,10 @@ def a_view(
     return View(job, facts, now, monotonic, RULES)
 
 
-def note(view: View, sighting: Sighting) -> None:
-    """A listing of the job's key has ended, as the lister tells it."""
+def note(view: View, snapshot: ListSnapshot) -> None:
+    """A listing of the job's key has ended, as the sweeper tells it."""
     attempt = view.status.attempt
-    view.facts.note_sighting(sighting, bool(attempt and attempt.batch_name))
+    view.facts.note_snapshot(snapshot, bool(attempt and attempt.batch_name))
     view.facts.note_listed(view.monotonic)
 
 

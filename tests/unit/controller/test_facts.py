@@ -14,7 +14,7 @@ from tests.unit.controller.builders import (
     UID,
     a_batch,
     a_job,
-    a_sighting,
+    a_snapshot,
     unnamed,
 )
 
@@ -51,7 +51,7 @@ def test_p11_the_grace_of_an_attempt_is_set_once() -> None:
 
 def test_p11_another_attempt_is_another_search() -> None:
     facts = Facts(UID)
-    begun(facts).note(a_sighting())
+    begun(facts).note(a_snapshot())
     attempt = a_job(status=unnamed()).status.attempt
     assert attempt is not None
     other = attempt.model_copy(update={"id": EARLIER})
@@ -93,7 +93,7 @@ def test_p11_complete_and_incomplete_listings_are_counted() -> None:
     facts = Facts(UID)
     search = begun(facts)
     for complete in (False, False, True, False):
-        facts.note_sighting(a_sighting(complete=complete), named=False)
+        facts.note_snapshot(a_snapshot(complete=complete), named=False)
     assert (search.complete, search.incomplete_in_a_row) == (1, 1)
     assert search.last_complete_begun == MONOTONIC
 
@@ -101,14 +101,14 @@ def test_p11_complete_and_incomplete_listings_are_counted() -> None:
 def test_p11_a_listing_that_was_begun_before_the_search_is_seen_but_not_counted() -> None:
     facts = Facts(UID)
     search = begun(facts)
-    early = a_sighting(a_batch(), begun=MONOTONIC - 1)
-    facts.note_sighting(early, named=False)
+    early = a_snapshot(a_batch(), begun=MONOTONIC - 1)
+    facts.note_snapshot(early, named=False)
     assert search.complete == 0
-    assert facts.sighting is early
+    assert facts.snapshot is early
 
 
 @pytest.mark.parametrize(
-    ("there", "complete", "named", "absent"),
+    ("there", "complete", "named", "missed_lists"),
     [
         (False, True, True, 2),
         (True, True, True, 0),
@@ -119,12 +119,12 @@ def test_p11_a_listing_that_was_begun_before_the_search_is_seen_but_not_counted(
     ids=["missing", "there", "there in a part", "not seen in a part", "has no name yet"],
 )
 def test_p20_only_a_complete_listing_shows_that_a_named_batch_is_missing(
-    there: bool, complete: bool, named: bool, absent: int
+    there: bool, complete: bool, named: bool, missed_lists: int
 ) -> None:
-    facts = Facts(UID, absent=1)
+    facts = Facts(UID, missed_lists=1)
     current = a_batch() if there else None
-    facts.note_sighting(a_sighting(current=current, complete=complete), named)
-    assert facts.absent == absent
+    facts.note_snapshot(a_snapshot(current=current, complete=complete), named)
+    assert facts.missed_lists == missed_lists
 
 
 # Reads
@@ -152,17 +152,17 @@ def test_p18_another_event_is_counted_anew() -> None:
 
 
 def test_a_read_is_newer_than_the_listing_before_it() -> None:
-    facts = Facts(UID, sighting=a_sighting(current=a_batch(state="BATCH_STATE_PENDING")))
+    facts = Facts(UID, snapshot=a_snapshot(current=a_batch(state="BATCH_STATE_PENDING")))
     facts.note_read(a_batch())
-    assert facts.sighting is not None
-    assert facts.sighting.current == a_batch()
+    assert facts.snapshot is not None
+    assert facts.snapshot.current == a_batch()
 
 
-@pytest.mark.parametrize("sighting", [None, a_sighting()], ids=["no listing", "not listed"])
-def test_a_read_does_not_make_up_a_listing(sighting: object) -> None:
-    facts = Facts(UID, sighting=sighting)  # type: ignore[arg-type]
+@pytest.mark.parametrize("snapshot", [None, a_snapshot()], ids=["no listing", "not listed"])
+def test_a_read_does_not_make_up_a_listing(snapshot: object) -> None:
+    facts = Facts(UID, snapshot=snapshot)  # type: ignore[arg-type]
     facts.note_read(a_batch())
-    assert facts.sighting == sighting
+    assert facts.snapshot == snapshot
 
 
 # Memory

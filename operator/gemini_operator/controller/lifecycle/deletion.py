@@ -6,7 +6,7 @@ from datetime import timedelta
 from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.facts import Sighting
+from gemini_operator.controller.facts import ListSnapshot
 from gemini_operator.controller.lifecycle import search
 from gemini_operator.controller.lifecycle.duplicates import open_attempts
 from gemini_operator.controller.lifecycle.view import (
@@ -148,10 +148,10 @@ def _settle_superseded(view: View) -> Decision | None:
     return _list_again(view, view.facts.listed + PAUSE)
 
 
-def _listed(view: View) -> Sighting | None:
+def _listed(view: View) -> ListSnapshot | None:
     """The last listing, if it was begun after the deletion."""
-    sighting, since = view.facts.sighting, view.facts.deleting_since
-    return sighting if sighting and since is not None and sighting.begun >= since else None
+    snapshot, since = view.facts.snapshot, view.facts.deleting_since
+    return snapshot if snapshot and since is not None and snapshot.begun >= since else None
 
 
 def _list_again(view: View, due: float) -> Decision:
@@ -179,5 +179,5 @@ def _batches(view: View) -> tuple[str, ...]:
 
 
 def _matches(view: View, attempt_id: str) -> tuple[str, ...]:
-    sighting = view.facts.sighting
-    return tuple(m.name for m in sighting.matches.get(attempt_id, ())) if sighting else ()
+    snapshot = view.facts.snapshot
+    return tuple(m.name for m in snapshot.matches.get(attempt_id, ())) if snapshot else ()

@@ -39,8 +39,8 @@ def decide(view: View) -> Decision | None:
 
 def _surfaced(view: View, attempt: SupersededAttempt) -> tuple[Summary, ...]:
     """The batches of `attempt` in the last listing; the one that the job keeps is none of them."""
-    sighting = view.facts.sighting
-    matches = sighting.matches.get(attempt.id, ()) if sighting else ()
+    snapshot = view.facts.snapshot
+    matches = snapshot.matches.get(attempt.id, ()) if snapshot else ()
     return tuple(match for match in matches if match.name != view.status.batch_name)
 
 

@@ -7,7 +7,7 @@ from gemini_operator.api.conditions import FAILED, STALLED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import LastEvent, Status
-from gemini_operator.controller.facts import EVENT_REREADS, Sighting
+from gemini_operator.controller.facts import EVENT_REREADS, ListSnapshot
 from gemini_operator.controller.lifecycle import (
     cancellation,
     completion,
@@ -59,11 +59,11 @@ def wanted(view: View) -> str | None:
 
 
 def _has_reason(view: View) -> bool:
-    sighting = view.facts.sighting
-    listed = sighting is not None and sighting.current is not None and sighting.current.terminal
+    snapshot = view.facts.snapshot
+    listed = snapshot is not None and snapshot.current is not None and snapshot.current.terminal
     ended = listed or outcome_of(view.status.gemini_state or "") in ENDS
     asked = refresh.pending(view) is not None or cancellation.read_due(view)
-    unlisted = view.facts.absent >= ABSENT_SWEEPS or view.facts.no_list
+    unlisted = view.facts.missed_lists >= ABSENT_SWEEPS or view.facts.no_list
     return ended or unlisted or asked or _wait_for_event(view) == 0.0
 
 
@@ -130,10 +130,10 @@ def _decide(view: View, remote: Remote | None) -> Decision | None:
 
 def _too_large(view: View) -> Decision:
     """Results that are too big to read: the listing, which carries none, tells the rest."""
-    sighting = view.facts.sighting
-    if sighting is None or sighting.current is None or not sighting.current.terminal:
+    snapshot = view.facts.snapshot
+    if snapshot is None or snapshot.current is None or not snapshot.current.terminal:
         return Search(max(0.0, view.facts.listed + LISTING_PAUSE - view.monotonic))
-    return completion.decide(view, Observation(sighting.current, too_large=True))
+    return completion.decide(view, Observation(snapshot.current, too_large=True))
 
 
 def _seen(view: View, remote: Seen) -> Decision:
@@ -167,19 +167,19 @@ def _tells_of_an_end(view: View, event: LastEvent) -> bool:
 
 
 def _by_listing(view: View) -> Decision:
-    sighting = view.facts.sighting
-    if sighting is None or sighting.current is None:
+    snapshot = view.facts.snapshot
+    if snapshot is None or snapshot.current is None:
         return Wait(_wait_for_event(view))
-    status = _looked_at(view, sighting.current, is_news=_is_news(view, sighting))
+    status = _looked_at(view, snapshot.current, is_news=_is_news(view, snapshot))
     return _write_or_wait(view, status, _wait_for_event(view))
 
 
-def _is_news(view: View, sighting: Sighting) -> bool:
+def _is_news(view: View, snapshot: ListSnapshot) -> bool:
     """Whether the listing began after the last trouble: an older one neither ends nor hides it."""
     trouble = find(view.status.conditions, STALLED)
     if trouble is None:
         return True
-    begun = view.now - timedelta(seconds=view.monotonic - sighting.begun)
+    begun = view.now - timedelta(seconds=view.monotonic - snapshot.begun)
     return begun >= trouble.last_transition_time + WHOLE_SECOND
 
 

@@ -58,8 +58,8 @@ Verdict = Found | Nowhere | Doubtful | NotYet
 
 def verdict(view: View, attempt: Attempt, search: facts.Search) -> Verdict:
     """What the listings so far say about `attempt`."""
-    sighting = view.facts.sighting
-    matches = sighting.matches.get(attempt.id, ()) if sighting else ()
+    snapshot = view.facts.snapshot
+    matches = snapshot.matches.get(attempt.id, ()) if snapshot else ()
     if len(matches) > 1:
         names = ", ".join(sorted(match.name for match in matches))
         return Doubtful(f"Several batches carry attempt {attempt.id}: {names}.")

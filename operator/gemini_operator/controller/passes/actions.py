@@ -37,13 +37,13 @@ from gemini_operator.controller.passes.unreadable import UnreadableJobs
 from gemini_operator.controller.passes.writer import Stale, Writer
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.quota.quota import Quota
-from gemini_operator.controller.reading.call_limit import Busy, CallLimit
-from gemini_operator.controller.reading.credentials import (
-    Credential,
-    Credentials,
+from gemini_operator.controller.remote.api_keys import (
+    ApiKey,
+    ApiKeys,
     CredentialsProblem,
 )
-from gemini_operator.controller.reading.listing import Lister
+from gemini_operator.controller.remote.call_limit import Busy, CallLimit
+from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini import errors
@@ -69,11 +69,11 @@ class Collaborators:
     memory: Memory
     clock: Clock
     kube: KubeClient
-    credentials: Credentials
+    api_keys: ApiKeys
     calls: CallLimit
     heavy: CallLimit
     quota: Quota
-    lister: Lister
+    sweeper: Sweeper
     submitter: Submitter
     cleanup: Cleanup
     claims: Claims
@@ -160,8 +160,8 @@ class Actions:
 
     async def _submit(self, view: View, number: int) -> None:
         with self._with.submitter.place(view.job, kept_on=(Busy,)):
-            credential = await self._credential(view)
-        outcome = await self._with.submitter.submit(view, number, credential)
+            api_key = await self._api_key(view)
+        outcome = await self._with.submitter.submit(view, number, api_key)
         if isinstance(outcome, Write):
             await self.write(view, outcome)
             return
@@ -175,10 +175,10 @@ class Actions:
         if seconds > 0:
             self.come_back(view.job, seconds)
             return
-        credential = await self._credential(view)
+        api_key = await self._api_key(view)
         if view.facts.search is not None:
             view.facts.search.under_way = True
-        self._with.lister.search(credential, view.job.key)
+        self._with.sweeper.search(api_key, view.job.key)
         self.come_back(view.job, SEARCH_OVERDUE)
 
     async def _name(self, view: View, found: Name) -> None:
@@ -207,15 +207,15 @@ class Actions:
             await self.write(view, decision.then)
 
     async def _deliver(self, view: View, seen: Observation) -> Write:
-        credential = await self._credential(view)
-        if await self._with.claims.held_by_another(view.job, seen.summary, credential):
+        api_key = await self._api_key(view)
+        if await self._with.claims.held_by_another(view.job, seen.summary, api_key):
             return completion.somebody_elses(view, seen)
-        return await delivery.deliver(self._with.kube, credential.client, view, seen)
+        return await delivery.deliver(self._with.kube, api_key.client, view, seen)
 
     async def _cancel(self, view: View, batch: str) -> None:
-        credential = await self._credential(view)
+        api_key = await self._api_key(view)
         try:
-            await self._with.disposer.cancel(credential, view.job, batch)
+            await self._with.disposer.cancel(api_key, view.job, batch)
         except errors.CredentialsRejected as error:
             raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
         view.facts.note_cancel(batch, self._with.clock.monotonic())
@@ -223,12 +223,12 @@ class Actions:
         self._with.queue.add(view.job.key)
 
     async def _adopt(self, view: View) -> None:
-        credential, terms = await self._credential(view), view.job.spec.adopt
+        api_key, terms = await self._api_key(view), view.job.spec.adopt
         if terms is None:
             raise AssertionError("a job without spec.adopt was to adopt a batch")
         try:
             await self._with.adopter.adopt(
-                view, terms, credential, lambda write: self.write(view, write)
+                view, terms, api_key, lambda write: self.write(view, write)
             )
         except errors.CredentialsRejected as error:
             raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
@@ -260,13 +260,13 @@ class Actions:
         """The Secret with the job's API key."""
         return view.job.api_key(self._with.default_api_key)
 
-    async def _credential(self, view: View) -> Credential:
+    async def _api_key(self, view: View) -> ApiKey:
         """The job's key, once the job may call Google with it; raises `Busy` until then."""
-        known = self._with.credentials
+        known = self._with.api_keys
         find = known.last_good if view.job.deleting else known.resolve
-        credential = await find(self.ref(view))
-        self._with.calls.enter(view.job.key, credential.group)
-        return credential
+        api_key = await find(self.ref(view))
+        self._with.calls.enter(view.job.key, api_key.key_id)
+        return api_key
 
 
 def _names(job: Job) -> dict[str, str]:

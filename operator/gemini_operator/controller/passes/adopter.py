@@ -13,7 +13,7 @@ from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.view import View, Write
 from gemini_operator.controller.passes.claims import Claims
 from gemini_operator.controller.passes.looking import look
-from gemini_operator.controller.reading.credentials import Credential
+from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini.remote import Summary
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
@@ -50,7 +50,7 @@ class Adopter:
         self,
         view: View,
         terms: Terms,
-        credential: Credential,
+        api_key: ApiKey,
         write: Callable[[Write], Awaitable[None]],
     ) -> None:
         """
@@ -59,7 +59,7 @@ class Adopter:
         Raises:
             KubeError, GeminiError: no answer for now; asking again is safe.
         """
-        batch = await look(credential.client, terms.batch_name)
+        batch = await look(api_key.client, terms.batch_name)
         if batch is None:
             await write(adoption.not_found(view, terms))
             return
@@ -68,25 +68,23 @@ class Adopter:
         if early is not None:
             await write(early)
             return
-        await self._settle(view, terms, credential, batch, write)
+        await self._settle(view, terms, api_key, batch, write)
 
     async def _settle(
         self,
         view: View,
         terms: Terms,
-        credential: Credential,
+        api_key: ApiKey,
         batch: Summary,
         write: Callable[[Write], Awaitable[None]],
     ) -> None:
         rivals = await self._rivals(view, terms)
         view.facts.note_rivals(bool(rivals), view.monotonic)
-        proven = await self._claims.proven(rivals, batch, credential)
+        proven = await self._claims.proven(rivals, batch, api_key)
         async with self._turn:
             rivals = await self._rivals(view, terms)
             contested = adoption.contested(view, terms, _holders(rivals, terms, proven))
-            await write(
-                contested or adoption.settled(view, batch, _record(view, batch, credential))
-            )
+            await write(contested or adoption.settled(view, batch, _record(view, batch, api_key)))
 
     async def _rivals(self, view: View, terms: Terms) -> list[Job]:
         listed = await self._batch_jobs.list_by_batch(self._namespaces, terms.batch_name)
@@ -111,13 +109,13 @@ class Adopter:
         return None
 
 
-def _record(view: View, batch: Summary, credential: Credential) -> Attempt:
+def _record(view: View, batch: Summary, api_key: ApiKey) -> Attempt:
     return Attempt(
         id=secrets.token_hex(8),
         number=1,
         start_time=view.now,
         batch_name=batch.name,
-        api_key_fingerprint=credential.fingerprint(view.job.uid),
+        api_key_fingerprint=api_key.fingerprint(view.job.uid),
     )
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from gemini_operator.controller.job import Job, KeyRef
 from gemini_operator.controller.lifecycle import ownership
 from gemini_operator.controller.passes.looking import look
-from gemini_operator.controller.reading.credentials import (
-    Credential,
-    Credentials,
+from gemini_operator.controller.remote.api_keys import (
+    ApiKey,
+    ApiKeys,
     CredentialsProblem,
 )
 from gemini_operator.controller.store import Store
@@ -23,15 +23,13 @@ class Claims:
     Compares what other jobs say of a batch with what Google says.
 
     Args:
-        credentials: the keys of those jobs.
+        api_keys: the keys of those jobs.
         store: the jobs.
         api_key: the Secret that a job uses.
     """
 
-    def __init__(
-        self, credentials: Credentials, store: Store, api_key: Callable[[Job], KeyRef]
-    ) -> None:
-        self._credentials = credentials
+    def __init__(self, api_keys: ApiKeys, store: Store, api_key: Callable[[Job], KeyRef]) -> None:
+        self._api_keys = api_keys
         self._store = store
         self._api_key = api_key
 
@@ -40,7 +38,7 @@ class Claims:
         wanted = job.spec.adopt.previous_uid if job.spec.adopt else None
         return next((one for one in self._store if wanted and one.uid == wanted), None)
 
-    async def held_by_another(self, job: Job, batch: Summary, credential: Credential) -> bool:
+    async def held_by_another(self, job: Job, batch: Summary, api_key: ApiKey) -> bool:
         """
         Whether another job comes before `job` at the batch, whatever `job` says of itself (S7, P25).
 
@@ -50,11 +48,9 @@ class Claims:
         # Only heirs come before a job that submitted its batch: ten thousand ends must not be slow.
         others = self._store if job.spec.adopt is not None else self._store.adopting
         rivals = [one for one in others if ownership.comes_before(one, job, batch)]
-        return bool(await self.proven(rivals, batch, credential))
+        return bool(await self.proven(rivals, batch, api_key))
 
-    async def proven(
-        self, rivals: Iterable[Job], batch: Summary, credential: Credential
-    ) -> set[str]:
+    async def proven(self, rivals: Iterable[Job], batch: Summary, api_key: ApiKey) -> set[str]:
         """
         The uids of those of the oldest `rivals` whose own key reads the batch, or who submitted it.
 
@@ -62,14 +58,14 @@ class Claims:
             GeminiError, KubeError: no answer for now.
         """
         oldest = sorted(rivals, key=lambda one: (one.created, one.uid))[:LOOKED_INTO]
-        return {one.uid for one in oldest if await self._is_proven(one, batch, credential)}
+        return {one.uid for one in oldest if await self._is_proven(one, batch, api_key)}
 
-    async def _is_proven(self, rival: Job, batch: Summary, credential: Credential) -> bool:
+    async def _is_proven(self, rival: Job, batch: Summary, api_key: ApiKey) -> bool:
         if ownership.carries_token(rival, batch):
             return True
         try:
-            key = await self._credentials.resolve(self._api_key(rival))
-            if key.group == credential.group:
+            key = await self._api_keys.resolve(self._api_key(rival))
+            if key.key_id == api_key.key_id:
                 return True
             return await look(key.client, batch.name) is not None
         except (CredentialsProblem, CredentialsRejected):

@@ -6,8 +6,8 @@ from gemini_operator.controller.lifecycle.view import Notice, View
 from gemini_operator.controller.passes.disposer import Disposer
 from gemini_operator.controller.passes.notices import Notices
 from gemini_operator.controller.passes.writer import Stale, Writer
-from gemini_operator.controller.reading.call_limit import CallLimit
-from gemini_operator.controller.reading.credentials import Credentials, CredentialsProblem
+from gemini_operator.controller.remote.api_keys import ApiKeys, CredentialsProblem
+from gemini_operator.controller.remote.call_limit import CallLimit
 from gemini_operator.gemini import errors
 from gemini_operator.telemetry import metrics
 from gemini_operator.telemetry.logs import get_logger
@@ -20,7 +20,7 @@ class Cleanup:
     Cancels, deletes and releases.
 
     Args:
-        credentials: a key that this process has used before will do (rule P22).
+        api_keys: a key that this process has used before will do (rule P22).
         calls: lets the job call Google.
         disposer: ends batches.
         writer: releases objects.
@@ -29,7 +29,7 @@ class Cleanup:
 
     def __init__(
         self,
-        credentials: Credentials,
+        api_keys: ApiKeys,
         calls: CallLimit,
         disposer: Disposer,
         writer: Writer,
@@ -37,7 +37,7 @@ class Cleanup:
     ) -> None:
         self._calls = calls
         self._disposer = disposer
-        self._credentials = credentials
+        self._api_keys = api_keys
         self._writer = writer
         self._notices = notices
 
@@ -53,14 +53,14 @@ class Cleanup:
         """
         if not batches:
             return
-        credential = await self._credentials.last_good(ref)
-        self._calls.enter(view.job.key, credential.group)
+        api_key = await self._api_keys.last_good(ref)
+        self._calls.enter(view.job.key, api_key.key_id)
         attempt = view.status.attempt
         recorded = attempt.api_key_fingerprint if attempt else None
-        changed = recorded not in (None, credential.fingerprint(view.job.uid))
+        changed = recorded not in (None, api_key.fingerprint(view.job.uid))
         for name in batches:
             try:
-                there = await self._disposer.dispose(credential, view.job, name)
+                there = await self._disposer.dispose(api_key, view.job, name)
             except errors.CredentialsRejected as error:
                 raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
             own = attempt is not None and name == attempt.batch_name
@@ -93,6 +93,6 @@ class Cleanup:
         except Stale:
             policy = view.job.spec.deletion_policy
             if policy != "Orphan":
-                credential = await self._credentials.last_good(ref)
-                await self._disposer.dispose(credential, view.job, batch)
+                api_key = await self._api_keys.last_good(ref)
+                await self._disposer.dispose(api_key, view.job, batch)
             log.warning("a batch outlived its job", batch=batch, policy=policy)

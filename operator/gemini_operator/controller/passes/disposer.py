@@ -4,7 +4,7 @@ from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.ownership import owns
 from gemini_operator.controller.passes.claims import Claims
 from gemini_operator.controller.passes.looking import look
-from gemini_operator.controller.reading.credentials import Credential
+from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Summary
@@ -24,7 +24,7 @@ class Disposer:
     def __init__(self, claims: Claims) -> None:
         self._claims = claims
 
-    async def dispose(self, credential: Credential, job: Job, name: str) -> bool:
+    async def dispose(self, api_key: ApiKey, job: Job, name: str) -> bool:
         """
         Cancel and delete the batch `name`; gone already is done.
 
@@ -34,9 +34,9 @@ class Disposer:
         Raises:
             GeminiError, KubeError: Google did not do it; disposing again is safe.
         """
-        client = credential.client
+        client = api_key.client
         summary = await look(client, name)
-        if summary is None or not await self._may_touch(job, summary, credential):
+        if summary is None or not await self._may_touch(job, summary, api_key):
             return False
         if not summary.terminal:
             await _cancel(client, name)
@@ -46,21 +46,21 @@ class Disposer:
             log.debug("the batch is deleted already", batch=name)
         return True
 
-    async def cancel(self, credential: Credential, job: Job, name: str) -> None:
+    async def cancel(self, api_key: ApiKey, job: Job, name: str) -> None:
         """
         Cancel the batch `name`; one that has ended or is gone needs none.
 
         Raises:
             GeminiError, KubeError: Google did not do it; cancelling again is safe.
         """
-        summary = await look(credential.client, name)
+        summary = await look(api_key.client, name)
         if summary is None or summary.terminal:
             return
-        if await self._may_touch(job, summary, credential):
-            await _cancel(credential.client, name)
+        if await self._may_touch(job, summary, api_key):
+            await _cancel(api_key.client, name)
 
-    async def _may_touch(self, job: Job, summary: Summary, credential: Credential) -> bool:
-        if owns(job, summary) and not await self._claims.held_by_another(job, summary, credential):
+    async def _may_touch(self, job: Job, summary: Summary, api_key: ApiKey) -> bool:
+        if owns(job, summary) and not await self._claims.held_by_another(job, summary, api_key):
             return True
         log.error(
             "a batch is not this job's and is left alone", **job.key._asdict(), batch=summary.name

@@ -3,18 +3,18 @@
 from gemini_operator.controller.job import KeyRef
 from gemini_operator.controller.lifecycle import observation
 from gemini_operator.controller.lifecycle.view import Gone, Remote, Seen, Unreadable, View
-from gemini_operator.controller.reading.call_limit import CallLimit
-from gemini_operator.controller.reading.credentials import Credential, Credentials
-from gemini_operator.controller.reading.reads import ReadBudget
+from gemini_operator.controller.remote.api_keys import ApiKey, ApiKeys
+from gemini_operator.controller.remote.call_limit import CallLimit
+from gemini_operator.controller.remote.read_budget import ReadBudget
 from gemini_operator.gemini import errors
 
 
 class Observer:
     """Reads batches within the budget and remembers that it did."""
 
-    def __init__(self, credentials: Credentials, budget: ReadBudget, calls: CallLimit) -> None:
+    def __init__(self, api_keys: ApiKeys, budget: ReadBudget, calls: CallLimit) -> None:
         self._calls = calls
-        self._credentials = credentials
+        self._api_keys = api_keys
         self._budget = budget
 
     async def observe(self, view: View, ref: KeyRef) -> Remote | None:
@@ -30,21 +30,21 @@ class Observer:
         name = observation.wanted(view)
         if name is None:
             return None
-        credential = await self._credentials.resolve(ref)
-        self._calls.enter(view.job.key, credential.group)
-        self._budget.take(credential.group, view.job.key)
-        remote = await _read(view, credential, name)
+        api_key = await self._api_keys.resolve(ref)
+        self._calls.enter(view.job.key, api_key.key_id)
+        self._budget.take(api_key.key_id, view.job.key)
+        remote = await _read(view, api_key, name)
         _remember(view, remote, name)
         return remote
 
 
-async def _read(view: View, credential: Credential, name: str) -> Remote:
+async def _read(view: View, api_key: ApiKey, name: str) -> Remote:
     try:
-        return Seen(await credential.client.batches.observe(name))
+        return Seen(await api_key.client.batches.observe(name))
     except errors.NotFound:
         attempt = view.status.attempt
         recorded = attempt.api_key_fingerprint if attempt else None
-        return Gone(same_key=recorded in (None, credential.fingerprint(view.job.uid)))
+        return Gone(same_key=recorded in (None, api_key.fingerprint(view.job.uid)))
     except (errors.CredentialsRejected, errors.TooLarge) as error:
         return Unreadable(error)
 
@@ -54,7 +54,7 @@ def _remember(view: View, remote: Remote, name: str) -> None:
     event = observation.pending_event(view)
     if event is not None:
         facts.note_event_read(event.id, view.monotonic)
-    facts.absent, facts.no_list = 0, False
+    facts.missed_lists, facts.no_list = 0, False
     if facts.cancel is not None and facts.cancel.due <= view.monotonic:
         facts.cancel.note_read(view.monotonic)
     if isinstance(remote, Seen):

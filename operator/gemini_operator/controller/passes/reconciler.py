@@ -20,9 +20,9 @@ from gemini_operator.controller.lifecycle.view import (
 )
 from gemini_operator.controller.passes.actions import Actions, Collaborators
 from gemini_operator.controller.passes.writer import NotKept, Stale
-from gemini_operator.controller.reading.call_limit import Busy
-from gemini_operator.controller.reading.credentials import CredentialsProblem
-from gemini_operator.controller.reading.reads import Delayed
+from gemini_operator.controller.remote.api_keys import CredentialsProblem
+from gemini_operator.controller.remote.call_limit import Busy
+from gemini_operator.controller.remote.read_budget import Delayed
 from gemini_operator.gemini import errors
 from gemini_operator.kube.errors import Invalid
 

@@ -21,7 +21,7 @@ from gemini_operator.controller.passes.callback import CallbackAddresses
 from gemini_operator.controller.passes.writer import Stale, Writer
 from gemini_operator.controller.quota.backoff import Backoff
 from gemini_operator.controller.quota.quota import Admission, Quota
-from gemini_operator.controller.reading.credentials import Credential
+from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors, tokens
 from gemini_operator.gemini.remote import Submission, Summary
 from gemini_operator.kube.client import KubeClient
@@ -109,7 +109,7 @@ class Submitter:
         self._refused_retry = refused_retry
         self._own = Backoff()
 
-    async def submit(self, view: View, number: int, credential: Credential) -> Write | Created:
+    async def submit(self, view: View, number: int, api_key: ApiKey) -> Write | Created:
         """
         Create the batch of a new attempt; a `Write` says why none was tried.
 
@@ -121,11 +121,11 @@ class Submitter:
         # It may have gone while its key was read: nobody would take it from the quota again.
         self._writer.check(job)
         refusal = view.facts.refusal
-        left = refusal.left(credential.group, view.monotonic) if refusal else 0.0
+        left = refusal.left(api_key.key_id, view.monotonic) if refusal else 0.0
         if left > 0:
             self._quota.release(job.key)
             return Write(view.status, seconds=left)
-        answer = self._quota.reserve(job, credential.group, credential.fingerprint)
+        answer = self._quota.reserve(job, api_key.key_id, api_key.fingerprint)
         if answer is Admission.REFUSED:
             # The quota calls it for its turn; the time is for another key in the Secret.
             return credentials.inherited(view, self._refused_retry)
@@ -137,7 +137,7 @@ class Submitter:
         if isinstance(batch_input, Write):
             self._quota.release(job.key)
             return batch_input
-        return await self._create(view, number, credential, batch_input)
+        return await self._create(view, number, api_key, batch_input)
 
     @contextmanager
     def place(self, job: Job, *, kept_on: tuple[type[Exception], ...] = ()) -> Iterator[None]:
@@ -171,13 +171,13 @@ class Submitter:
         return await requests.load(self._kube, namespace, job.spec, stored)
 
     async def _create(
-        self, view: View, number: int, credential: Credential, batch_input: BatchInput
+        self, view: View, number: int, api_key: ApiKey, batch_input: BatchInput
     ) -> Write | Created:
         attempt = Attempt(
             id=secrets.token_hex(8),
             number=number,
             start_time=view.now,
-            api_key_fingerprint=credential.fingerprint(view.job.uid),
+            api_key_fingerprint=api_key.fingerprint(view.job.uid),
         )
         # A write-ahead without an answer may have landed.
         with self.place(view.job, kept_on=(Stale, Unavailable)):
@@ -190,23 +190,23 @@ class Submitter:
             return self._clock.monotonic() - answered <= SEND_WITHIN
 
         try:
-            summary = await credential.client.batches.submit(request, may_send=in_time)
+            summary = await api_key.client.batches.submit(request, may_send=in_time)
         except errors.GeminiError as raised:
             error = of_input(raised, batch_input)
             self._log(job, error)
             if isinstance(error, DEFINITE):
                 in_a_row = view.facts.refusal.in_a_row + 1 if view.facts.refusal else 1
-                seconds = self._back_off(job, credential, error, in_a_row)
+                seconds = self._back_off(job, api_key, error, in_a_row)
                 own = isinstance(error, errors.PermissionDenied | errors.FileMissing)
                 until = self._clock.monotonic() + seconds if own else -math.inf
                 view.facts.refusal = Refusal(
-                    attempt.id, error, seconds, in_a_row, credential.group, until
+                    attempt.id, error, seconds, in_a_row, api_key.key_id, until
                 )
             else:
                 self._quota.release(job.key)
             return Created(job, None)
         view.facts.refusal = None
-        self._quota.passed(credential.group, job)
+        self._quota.passed(api_key.key_id, job)
         return Created(job, summary)
 
     def _submission(self, view: View, attempt: Attempt, batch_input: BatchInput) -> Submission:
@@ -225,23 +225,23 @@ class Submitter:
         )
 
     def _back_off(
-        self, job: Job, credential: Credential, error: errors.GeminiError, in_a_row: int
+        self, job: Job, api_key: ApiKey, error: errors.GeminiError, in_a_row: int
     ) -> float:
         """Let wait whom the answer concerns; returns seconds until the job asks again."""
         match error:
             case errors.Throttled():
-                return self._quota.throttled(credential.group, job, error.retry_after)
+                return self._quota.throttled(api_key.key_id, job, error.retry_after)
             case errors.PermissionDenied() | errors.FileMissing():
                 # That is the job's own affair: neither good nor bad news for others of the key.
                 self._quota.release(job.key)
                 return min(OWN_RETRY, self._own.seconds(in_a_row))
             case errors.CredentialsRejected():
-                self._quota.refused(credential.group, job)
+                self._quota.refused(api_key.key_id, job)
                 return self._refused_retry
             case errors.NotSent():
                 self._quota.release(job.key)
             case _:
-                self._quota.passed(credential.group, job)
+                self._quota.passed(api_key.key_id, job)
         return UNSENT_RETRY
 
     def _log(self, job: Job, error: errors.GeminiError) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from gemini_operator.controller.job import Job, KeyRef
 from gemini_operator.controller.quota.quota import Quota
 from gemini_operator.controller.quota.usage import uses_quota
-from gemini_operator.controller.reading.credentials import Credential, CredentialsProblem
+from gemini_operator.controller.remote.api_keys import ApiKey, CredentialsProblem
 from gemini_operator.controller.store import Store
 from gemini_operator.kube.errors import KubeError
 from gemini_operator.telemetry.logs import get_logger
@@ -48,7 +48,7 @@ class QuotaWarmup:
         store: Store,
         quota: Quota,
         *,
-        resolve: Callable[[KeyRef], Awaitable[Credential]],
+        resolve: Callable[[KeyRef], Awaitable[ApiKey]],
         api_key: Callable[[Job], KeyRef],
         delays: Sequence[float] = DELAYS,
     ) -> None:

@@ -7,7 +7,7 @@ from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Key, UnreadableJob, read
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.quota.quota import Quota
-from gemini_operator.controller.reading.reads import ReadBudget
+from gemini_operator.controller.remote.read_budget import ReadBudget
 from gemini_operator.controller.store import Store
 from gemini_operator.telemetry.logs import get_logger
 

@@ -27,7 +27,7 @@ from tests.unit.controller.builders import (
     UID,
     a_batch,
     a_condition,
-    a_sighting,
+    a_snapshot,
     a_view,
     an_observation,
     note,
@@ -107,7 +107,7 @@ def unclear() -> Status:
 @situation("It cannot be told whether there is a batch, or which one")
 def ambiguous() -> Status:
     view = a_view(status=unnamed())
-    note(view, a_sighting(a_batch("batches/one"), a_batch("batches/two")))
+    note(view, a_snapshot(a_batch("batches/one"), a_batch("batches/two")))
     return decided(view)
 
 

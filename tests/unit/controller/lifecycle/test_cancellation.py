@@ -29,7 +29,7 @@ from tests.unit.controller.builders import (
     UID,
     a_batch,
     a_condition,
-    a_sighting,
+    a_snapshot,
     a_view,
     ago,
     an_event,
@@ -198,7 +198,7 @@ def test_p15_the_cancel_of_an_earlier_batch_says_nothing_about_this_one() -> Non
 
 def test_what_google_shows_meanwhile_does_not_hide_that_it_is_being_cancelled() -> None:
     view = at(1.0, sent())
-    note(view, a_sighting(current=a_batch(stats=(3, 1, 0, 2))))
+    note(view, a_snapshot(current=a_batch(stats=(3, 1, 0, 2))))
     status = written(policies.decide(view, None))
     assert status.state == State.CANCELLING
     assert status.requests is not None

@@ -3,13 +3,13 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.facts import Sighting
+from gemini_operator.controller.facts import ListSnapshot
 from gemini_operator.controller.lifecycle import credentials, policies
 from gemini_operator.controller.lifecycle.view import Wait, Write
 from tests.unit.controller.builders import (
     a_batch,
     a_condition,
-    a_sighting,
+    a_snapshot,
     a_view,
     finished,
     note,
@@ -116,15 +116,15 @@ def test_it_does_not_hide_what_only_a_person_can_end(reason: str) -> None:
     ("status", "listings", "reason"),
     [
         pytest.param(
-            submitted(), [a_sighting(current=a_batch())], "CredentialsRejected", id="running"
+            submitted(), [a_snapshot(current=a_batch())], "CredentialsRejected", id="running"
         ),
         pytest.param(
-            unnamed(), [a_sighting(complete=False)] * 3, "AmbiguousSubmission", id="ambiguous"
+            unnamed(), [a_snapshot(complete=False)] * 3, "AmbiguousSubmission", id="ambiguous"
         ),
     ],
 )
 def test_a_refused_listing_is_said_and_then_it_is_quiet(
-    status: dict[str, Any], listings: list[Sighting], reason: str
+    status: dict[str, Any], listings: list[ListSnapshot], reason: str
 ) -> None:
     """What an earlier listing showed is neither taken back nor said in turn with it."""
     view = a_view(status=status)

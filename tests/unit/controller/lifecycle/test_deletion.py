@@ -4,7 +4,7 @@ import pytest
 
 from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.facts import Facts, Sighting
+from gemini_operator.controller.facts import Facts, ListSnapshot
 from gemini_operator.controller.lifecycle import deletion, policies
 from gemini_operator.controller.lifecycle.view import (
     Dispose,
@@ -25,7 +25,7 @@ from tests.unit.controller.builders import (
     RULES,
     UID,
     a_batch,
-    a_sighting,
+    a_snapshot,
     a_view,
     ago,
     an_attempt,
@@ -52,7 +52,7 @@ def since(hours: float) -> dict[str, Any]:
 
 
 def deleted(
-    *listings: Sighting,
+    *listings: ListSnapshot,
     monotonic: float = MONOTONIC,
     facts: Facts | None = None,
     **of_job: Any,
@@ -135,7 +135,7 @@ def test_p21_an_unsettled_attempt_is_searched_for_first() -> None:
 
 
 def test_p21_the_search_of_a_deletion_keeps_its_pace() -> None:
-    assert deletion.decide(deleted(a_sighting(), status=unnamed())) == Search(1.0)
+    assert deletion.decide(deleted(a_snapshot(), status=unnamed())) == Search(1.0)
 
 
 def test_p21_a_listing_under_way_is_waited_for() -> None:
@@ -154,17 +154,17 @@ def test_p21_a_listing_under_way_is_waited_for() -> None:
     ],
 )
 def test_p21_whatever_carries_the_attempts_token_goes(batches: list[Any]) -> None:
-    view = deleted(a_sighting(*batches), status=unnamed())
+    view = deleted(a_snapshot(*batches), status=unnamed())
     assert deletion.decide(view) == Dispose(tuple(batch.name for batch in batches))
 
 
 def test_p21_an_attempt_found_nowhere_is_settled() -> None:
-    view = deleted(a_sighting(), a_sighting(begun=GRACE_ENDS), status=unnamed())
+    view = deleted(a_snapshot(), a_snapshot(begun=GRACE_ENDS), status=unnamed())
     assert deletion.decide(view) == Dispose(())
 
 
 def test_p21_lists_that_cannot_be_read_whole_are_read_again() -> None:
-    view = deleted(*[a_sighting(complete=False)] * 3, status=unnamed())
+    view = deleted(*[a_snapshot(complete=False)] * 3, status=unnamed())
     decision = deletion.decide(view)
     assert isinstance(decision, Search)
     assert view.facts.search is not None
@@ -173,7 +173,7 @@ def test_p21_lists_that_cannot_be_read_whole_are_read_again() -> None:
 
 
 def test_p22_lists_that_never_can_be_read_hold_no_object_for_ever() -> None:
-    view = deleted(*[a_sighting(complete=False)] * 3, monotonic=LATE, status=unnamed())
+    view = deleted(*[a_snapshot(complete=False)] * 3, monotonic=LATE, status=unnamed())
     decision = deletion.decide(view)
     assert isinstance(decision, Dispose)
     assert decision.batches == ()
@@ -202,11 +202,11 @@ def test_p12_a_deletion_settles_superseded_attempts_by_a_listing_of_its_own() ->
 @pytest.mark.parametrize(
     "listing",
     [
-        pytest.param(a_sighting(begun=MONOTONIC - 1), id="begun before the deletion"),
-        pytest.param(a_sighting(complete=False), id="incomplete"),
+        pytest.param(a_snapshot(begun=MONOTONIC - 1), id="begun before the deletion"),
+        pytest.param(a_snapshot(complete=False), id="incomplete"),
     ],
 )
-def test_p12_a_listing_that_may_have_missed_it_is_made_again(listing: Sighting) -> None:
+def test_p12_a_listing_that_may_have_missed_it_is_made_again(listing: ListSnapshot) -> None:
     status = submitted(supersededAttempts=GIVEN_UP)
     view = deleted(listing, status=status)
     assert deletion.decide(view) == Search(deletion.PAUSE)
@@ -218,7 +218,7 @@ def test_p12_a_listing_that_may_have_missed_it_is_made_again(listing: Sighting) 
 def test_p12_superseded_batches_go_with_the_current_one(complete: bool) -> None:
     """And where more may come, the object says so when it goes."""
     late = a_batch("batches/late", attempt=EARLIER)
-    listing = a_sighting(late, complete=complete)
+    listing = a_snapshot(late, complete=complete)
     view = deleted(listing, monotonic=LATE, status=submitted(supersededAttempts=GIVEN_UP))
     decision = deletion.decide(view)
     assert isinstance(decision, Dispose)
@@ -358,7 +358,7 @@ def test_p22_nor_do_they_hold_the_object_for_ever(status: dict[str, Any]) -> Non
 
 def test_p22_a_list_that_was_had_does_not_block() -> None:
     """However long the grace takes."""
-    view = deleted(a_sighting(begun=MONOTONIC + 1), monotonic=LATE, status=unnamed())
+    view = deleted(a_snapshot(begun=MONOTONIC + 1), monotonic=LATE, status=unnamed())
     assert isinstance(deletion.decide(view), Search)
 
 

@@ -14,7 +14,7 @@ from tests.unit.controller.builders import (
     NOW,
     a_batch,
     a_job,
-    a_sighting,
+    a_snapshot,
     a_view,
     an_attempt,
     finished,
@@ -33,7 +33,7 @@ GIVEN_UP = [an_attempt(EARLIER)]
 def surfaced(*batches: Any, **of_job: Any) -> View:
     """A job after a listing that shows these batches."""
     view = a_view(**of_job)
-    note(view, a_sighting(*batches))
+    note(view, a_snapshot(*batches))
     return view
 
 

@@ -10,7 +10,7 @@ from gemini_operator.controller.facts import Facts, Memory
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import deletion, observation, search
 from gemini_operator.controller.lifecycle.view import Dispose, Search, Wait, Write
-from gemini_operator.controller.reading.listing import Lister
+from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.remote import CANNOT_TELL, CannotTell
 from tests.unit.controller.builders import (
@@ -42,9 +42,9 @@ async def listed(job: Job) -> Facts:
         return CANNOT_TELL
 
     unused: Any = None
-    lister = Lister(unused, store, memory, clock, api_key=unused, wake=woken.append, sweep=900.0)
+    sweeper = Sweeper(unused, store, memory, clock, api_key=unused, wake=woken.append, sweep=900.0)
     client: Any = SimpleNamespace(batches=SimpleNamespace(search=no_list))
-    await lister._list(client, {job.key})
+    await sweeper._list(client, {job.key})
     assert woken == [job.key], "a pass decides what that means"
     return memory.of(job)
 

@@ -30,7 +30,7 @@ from tests.unit.controller.builders import (
     UID,
     a_batch,
     a_condition,
-    a_sighting,
+    a_snapshot,
     a_view,
     an_attempt,
     an_event,
@@ -53,7 +53,7 @@ def read(view: View, remote: Remote) -> Decision | None:
     event = observation.pending_event(view)
     if event is not None:
         view.facts.note_event_read(event.id, view.monotonic)
-    view.facts.absent = 0
+    view.facts.missed_lists = 0
     return observation.decide(view, remote)
 
 
@@ -109,7 +109,7 @@ def test_p17_whatever_the_event_says_it_only_causes_a_look(kind: str | None) -> 
 )
 def test_p20_a_sweep_that_shows_the_end_causes_a_read(current: Any, name: str | None) -> None:
     view = a_view(status=submitted())
-    note(view, a_sighting(current=current))
+    note(view, a_snapshot(current=current))
     assert observation.wanted(view) == name
 
 
@@ -141,7 +141,7 @@ def test_p20_a_batch_missing_from_two_complete_sweeps_is_read(
 ) -> None:
     view = a_view(status=submitted())
     for there, complete in listings:
-        note(view, a_sighting(current=a_batch() if there else None, complete=complete))
+        note(view, a_snapshot(current=a_batch() if there else None, complete=complete))
     assert observation.wanted(view) == name
 
 
@@ -260,7 +260,7 @@ def test_p18_progress_seen_on_the_way_is_written_with_the_next_look() -> None:
 def test_p20_a_sweep_writes_the_state_and_the_counts_when_they_changed() -> None:
     view = a_view(status=submitted(geminiState="BATCH_STATE_PENDING", state="Pending"))
     current = a_batch(stats=(3, 1, 0, 2))
-    note(view, a_sighting(current=current))
+    note(view, a_snapshot(current=current))
     status = written(observation.decide(view, None))
     assert (status.state, status.gemini_state) == ("Running", RUNNING)
     assert status.requests is not None
@@ -271,7 +271,7 @@ def test_p20_a_sweep_writes_the_state_and_the_counts_when_they_changed() -> None
 
 def test_a_listing_does_not_undo_what_a_later_read_has_seen() -> None:
     view = a_view(status=submitted(**EVENT, geminiState="BATCH_STATE_PENDING"))
-    note(view, a_sighting(current=a_batch(state="BATCH_STATE_PENDING")))
+    note(view, a_snapshot(current=a_batch(state="BATCH_STATE_PENDING")))
     remote = seen()
     decision = read(view, remote)
     view.facts.note_read(remote.summary)
@@ -284,13 +284,13 @@ def test_a_listing_does_not_undo_what_a_later_read_has_seen() -> None:
 def test_counts_that_google_leaves_out_once_stay() -> None:
     counts = {"total": 3, "succeeded": 1, "failed": 0, "pending": 2}
     view = a_view(status=submitted(requests=counts))
-    note(view, a_sighting(current=a_batch()))
+    note(view, a_snapshot(current=a_batch()))
     assert observation.decide(view, None) == Wait(None)
 
 
 def test_a_word_that_nobody_knows_is_shown_and_changes_nothing_else() -> None:
     view = a_view(status=submitted())
-    note(view, a_sighting(current=a_batch(state="BATCH_STATE_DREAMING")))
+    note(view, a_snapshot(current=a_batch(state="BATCH_STATE_DREAMING")))
     status = written(observation.decide(view, None))
     assert (status.state, status.gemini_state) == ("Running", "BATCH_STATE_DREAMING")
     assert status.completion_time is None
@@ -302,7 +302,7 @@ def test_a_word_that_nobody_knows_is_shown_and_changes_nothing_else() -> None:
 def test_a_good_look_heals_what_was_wrong_with_the_key(reason: str) -> None:
     stalled = a_condition("Stalled", "True", reason)
     view = a_view(status=submitted(conditions=[stalled]))
-    note(view, a_sighting(current=a_batch()))
+    note(view, a_snapshot(current=a_batch()))
     assert reason_of(written(observation.decide(view, None)), "Stalled") is None
 
 
@@ -319,7 +319,7 @@ def test_a_listing_heals_only_what_went_wrong_before_it_began(age: float, heals:
     """An older one would take back what is said, again and again."""
     stalled = a_condition("Stalled", "True", "CredentialsMissing")
     view = a_view(status=submitted(conditions=[stalled]))
-    note(view, a_sighting(current=a_batch(), begun=MONOTONIC - age))
+    note(view, a_snapshot(current=a_batch(), begun=MONOTONIC - age))
     decision = observation.decide(view, None)
     assert isinstance(decision, Write if heals else Wait)
 
@@ -327,7 +327,7 @@ def test_a_listing_heals_only_what_went_wrong_before_it_began(age: float, heals:
 def test_a_read_heals_whatever_the_last_listing_was() -> None:
     stalled = a_condition("Stalled", "True", "CredentialsMissing")
     view = a_view(status=submitted(**EVENT, conditions=[stalled]))
-    note(view, a_sighting(current=a_batch(), begun=MONOTONIC - 600))
+    note(view, a_snapshot(current=a_batch(), begun=MONOTONIC - 600))
     decision = read(view, seen())
     assert reason_of(written(decision), "Stalled") is None
 
@@ -361,7 +361,7 @@ def test_p12_a_batch_of_a_superseded_attempt_is_the_jobs_own() -> None:
 
 def test_p20_a_batch_that_is_gone_ends_the_job_and_is_never_submitted_again() -> None:
     view = a_view(status=submitted())
-    view.facts.absent = 2
+    view.facts.missed_lists = 2
     decision = read(view, Gone(same_key=True))
     status = written(decision)
     assert reason_of(status, "Failed") == ("True", Reason.REMOTE_NOT_FOUND)
@@ -374,7 +374,7 @@ def test_p20_a_batch_that_is_gone_ends_the_job_and_is_never_submitted_again() ->
 
 def test_p20_with_another_key_gone_means_nothing() -> None:
     view = a_view(status=submitted())
-    view.facts.absent = 2
+    view.facts.missed_lists = 2
     decision = read(view, Gone(same_key=False))
     status = written(decision)
     assert reason_of(status, "Stalled") == ("True", Reason.KEY_CHANGED)
@@ -402,7 +402,7 @@ TOO_LARGE = Unreadable(errors.TooLarge("too large"))
 @pytest.mark.parametrize("current", [None, a_batch()], ids=["no listing", "it was running"])
 def test_s22_a_batch_too_large_to_read_is_looked_for_in_a_listing(current: Any) -> None:
     view = a_view(status=submitted(**EVENT))
-    view.facts.sighting = a_sighting(current=current) if current else None
+    view.facts.snapshot = a_snapshot(current=current) if current else None
     assert read(view, TOO_LARGE) == Search(0.0)
     view.facts.note_listed(MONOTONIC)
     later = at(view, MONOTONIC + 10, EVENT)
@@ -413,7 +413,7 @@ def test_s22_a_batch_too_large_to_read_is_looked_for_in_a_listing(current: Any) 
 def test_s22_its_end_is_the_one_that_the_listing_tells(output: Any) -> None:
     view = a_view(spec={"output": output} if output else {}, status=submitted())
     current = a_batch(state=SUCCEEDED, stats=(2, 2, 0, 0))
-    note(view, a_sighting(current=current))
+    note(view, a_snapshot(current=current))
     decision = read(view, TOO_LARGE)
     if output:
         assert isinstance(decision, Deliver)
@@ -433,7 +433,7 @@ def test_facts_of_another_event_do_not_delay_this_one() -> None:
 
 def test_results_that_are_too_large_to_be_read_are_told_from_none() -> None:
     ended = a_batch(state="BATCH_STATE_SUCCEEDED")
-    facts = Facts(UID, sighting=a_sighting(current=ended), listed=MONOTONIC)
+    facts = Facts(UID, snapshot=a_snapshot(current=ended), listed=MONOTONIC)
     view = a_view(spec={"output": TO_CONFIG_MAP}, status=submitted(), facts=facts)
     decision = observation.decide(view, Unreadable(errors.TooLarge("too large")))
     assert isinstance(decision, Deliver)

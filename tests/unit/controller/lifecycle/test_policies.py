@@ -26,7 +26,7 @@ from tests.unit.controller.builders import (
     NOW,
     UID,
     a_batch,
-    a_sighting,
+    a_snapshot,
     a_view,
     ago,
     an_attempt,
@@ -182,7 +182,7 @@ def test_p24_a_ttl_that_has_come_is_acted_on_at_once() -> None:
 
 def test_p12_duplicates_of_a_finished_job_are_still_dealt_with() -> None:
     view = a_view(status=finished(supersededAttempts=[an_attempt(EARLIER)]))
-    note(view, a_sighting(a_batch("batches/late", attempt=EARLIER)))
+    note(view, a_snapshot(a_batch("batches/late", attempt=EARLIER)))
     assert isinstance(policies.decide(view, None), Dispose)
 
 

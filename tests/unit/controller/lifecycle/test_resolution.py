@@ -12,7 +12,7 @@ from tests.unit.controller.builders import (
     OTHER_UID,
     a_batch,
     a_condition,
-    a_sighting,
+    a_snapshot,
     a_view,
     an_attempt,
     note,
@@ -40,7 +40,7 @@ def test_p13_a_person_names_the_batch_and_it_is_read_and_taken() -> None:
 
 def test_p13_also_one_of_several() -> None:
     view = told("batches/two")
-    note(view, a_sighting(a_batch("batches/one"), a_batch("batches/two")))
+    note(view, a_snapshot(a_batch("batches/one"), a_batch("batches/two")))
     assert policies.decide(view, seen(name="batches/two")) == Name(a_batch("batches/two"))
 
 

@@ -13,7 +13,7 @@ from tests.unit.controller.builders import (
     NOW,
     RULES,
     a_batch,
-    a_sighting,
+    a_snapshot,
     a_view,
     an_attempt,
     note,
@@ -31,14 +31,14 @@ def searched(*listings: tuple[bool, float], view: View | None = None) -> View:
     """A view of an unnamed job after listings (complete?, begun at) that showed nothing."""
     view = view or a_view(status=unnamed())
     for complete, begun in listings:
-        note(view, a_sighting(complete=complete, begun=begun))
+        note(view, a_snapshot(complete=complete, begun=begun))
     return view
 
 
 def showing(*batches: object, complete: bool = True, **status: object) -> View:
     """A view of an unnamed job after one listing with these batches."""
     view = a_view(status=unnamed(**status))
-    note(view, a_sighting(*batches, complete=complete))  # type: ignore[arg-type]
+    note(view, a_snapshot(*batches, complete=complete))  # type: ignore[arg-type]
     return view
 
 
@@ -134,7 +134,7 @@ def test_p11_an_attempt_found_nowhere_is_superseded_and_a_new_one_may_start() ->
 def test_p11_three_incomplete_listings_in_a_row_are_ambiguous() -> None:
     two = searched((False, AFTER), (False, AFTER))
     assert isinstance(search.decide(two), Search)
-    note(two, a_sighting(complete=False))
+    note(two, a_snapshot(complete=False))
     status = written(search.decide(two))
     assert reason_of(status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
     assert status.attempt is not None
@@ -152,7 +152,7 @@ def test_p11_a_match_counts_more_than_listings_without_one(
     listings: list[tuple[bool, float]],
 ) -> None:
     view = searched(*listings)
-    note(view, a_sighting(a_batch(), begun=AFTER))
+    note(view, a_snapshot(a_batch(), begun=AFTER))
     assert search.decide(view) == Name(a_batch())
 
 
@@ -169,7 +169,7 @@ def test_p11_a_match_counts_more_than_listings_without_one(
 def test_p11_a_token_on_a_batch_that_does_not_fit_is_ambiguous_never_none(batch: object) -> None:
     """Also long after the grace, when it would otherwise be sent again."""
     view = searched((True, AFTER), (True, AFTER))
-    note(view, a_sighting(batch, begun=AFTER))  # type: ignore[arg-type]
+    note(view, a_snapshot(batch, begun=AFTER))  # type: ignore[arg-type]
     decision = search.decide(view)
     assert isinstance(decision, Write)
     assert reason_of(decision.status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
@@ -189,7 +189,7 @@ def test_p11_a_create_time_up_to_ten_minutes_before_the_attempt_fits(created: ob
 @pytest.mark.parametrize("asked", [MODEL, f"models/{MODEL}"])
 def test_p11_models_are_compared_in_googles_spelling(asked: str) -> None:
     view = a_view(spec={"model": asked}, status=unnamed())
-    note(view, a_sighting(a_batch(model=f"models/{MODEL}")))
+    note(view, a_snapshot(a_batch(model=f"models/{MODEL}")))
     assert isinstance(search.decide(view), Name)
 
 
@@ -220,7 +220,7 @@ def test_p13_an_ambiguous_submission_is_said_once() -> None:
 def test_p13_ambiguity_ends_by_itself_when_a_later_listing_is_clear() -> None:
     status = written(search.decide(searched(*[(False, BEFORE)] * 3))).dump()
     view = a_view(status=status)
-    note(view, a_sighting(a_batch()))
+    note(view, a_snapshot(a_batch()))
     assert search.decide(view) == Name(a_batch())
 
 

@@ -18,7 +18,7 @@ from tests.unit.controller.builders import (
     UID,
     a_batch,
     a_condition,
-    a_sighting,
+    a_snapshot,
     a_view,
     an_attempt,
     cancelling,
@@ -48,7 +48,7 @@ def later(hours: float, status: dict[str, Any] | None = None, *, facts: Any = No
 
 def swept(view: View, current: Summary | None = None) -> Status:
     """A pass after a listing that shows the batch."""
-    note(view, a_sighting(current=current or a_batch(), begun=view.monotonic))
+    note(view, a_snapshot(current=current or a_batch(), begun=view.monotonic))
     return written(policies.decide(view, None))
 
 
@@ -90,13 +90,13 @@ def test_p20_the_sweep_notices_a_batch_that_google_never_moves() -> None:
     assert f"submitted at {time()}" in message(status, "Stalled")
     assert status.completion_time is None
     view = later(DUE + 1, status.dump())
-    note(view, a_sighting(current=a_batch(), begun=view.monotonic))
+    note(view, a_snapshot(current=a_batch(), begun=view.monotonic))
     assert policies.decide(view, None) == Wait()
 
 
 def test_before_that_nobody_is_called() -> None:
     view = later(DUE - 0.1)
-    note(view, a_sighting(current=a_batch(), begun=view.monotonic))
+    note(view, a_snapshot(current=a_batch(), begun=view.monotonic))
     assert policies.decide(view, None) == Wait()
 
 
@@ -171,7 +171,7 @@ def test_it_follows_trouble_that_a_look_has_ended_and_hides_no_other(
     """And the condition was True all the time."""
     stalled = a_condition("Stalled", "True", reason)
     view = later(DUE, submitted(conditions=[SAID, stalled]))
-    note(view, a_sighting(current=a_batch(), begun=view.monotonic))
+    note(view, a_snapshot(current=a_batch(), begun=view.monotonic))
     status = stuck.shown(view, view.status, a_batch())
     assert reason_of(status, "Stalled") == ("True", shown)
     assert status.conditions[-1].last_transition_time < NOW
@@ -180,7 +180,7 @@ def test_it_follows_trouble_that_a_look_has_ended_and_hides_no_other(
 def test_it_does_not_take_turns_with_a_key_that_is_refused() -> None:
     facts = Facts(UID)
     view = later(DUE, facts=facts)
-    note(view, a_sighting(current=a_batch(), begun=view.monotonic))
+    note(view, a_snapshot(current=a_batch(), begun=view.monotonic))
     facts.refused = "API key not valid"
     status, writes = view.status, 0
     while isinstance(

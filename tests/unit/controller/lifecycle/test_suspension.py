@@ -22,7 +22,7 @@ from tests.unit.controller.builders import (
     NOW,
     a_batch,
     a_condition,
-    a_sighting,
+    a_snapshot,
     a_view,
     ago,
     an_attempt,
@@ -173,7 +173,7 @@ def test_p12_a_batch_that_surfaces_after_a_resume_starts_the_clock_and_lifts_the
     None
 ):
     view = a_view(status=waiting(supersededAttempts=[an_attempt(EARLIER)]))
-    note(view, a_sighting(a_batch(attempt=EARLIER)))
+    note(view, a_snapshot(a_batch(attempt=EARLIER)))
     status = pass_over(view)
     assert status.batch_name == BATCH
     assert status.start_time == NOW
@@ -182,7 +182,7 @@ def test_p12_a_batch_that_surfaces_after_a_resume_starts_the_clock_and_lifts_the
 
 def test_p12_a_batch_that_surfaces_while_suspended_is_taken_and_cancelled() -> None:
     view = suspended(waiting(supersededAttempts=[an_attempt(EARLIER)]))
-    note(view, a_sighting(a_batch(attempt=EARLIER)))
+    note(view, a_snapshot(a_batch(attempt=EARLIER)))
     taken = pass_over(view)
     assert reason_of(taken, "Suspended") == ("False", Reason.SUSPENDING)
     marked = pass_over(suspended(taken.dump()))

@@ -9,7 +9,7 @@ from tests.unit.controller.builders import (
     EARLIER,
     TO_CONFIG_MAP,
     a_batch,
-    a_sighting,
+    a_snapshot,
     a_view,
     ago,
     an_attempt,
@@ -76,5 +76,5 @@ def test_p16_deletion_goes_before_the_ttl() -> None:
 
 def test_p12_a_duplicate_that_has_surfaced_goes_before_the_ttl() -> None:
     view = lasting(0, ended(10) | {"supersededAttempts": [an_attempt(EARLIER)]})
-    note(view, a_sighting(a_batch("batches/late", attempt=EARLIER)))
+    note(view, a_snapshot(a_batch("batches/late", attempt=EARLIER)))
     assert isinstance(policies.decide(view, None), Dispose)

@@ -48,8 +48,8 @@ from gemini_operator.controller.lifecycle.view import (
     Write,
 )
 from gemini_operator.controller.passes.observer import _remember
-from gemini_operator.controller.reading.credentials import CredentialsProblem
-from gemini_operator.controller.reading.listing import Index, _listed_for
+from gemini_operator.controller.remote.api_keys import CredentialsProblem
+from gemini_operator.controller.remote.sweep import Index, _listed_for
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.remote import Summary
 from tests.unit.controller.builders import (
@@ -218,14 +218,14 @@ class World:
     # Listings
 
     def show(self, *, complete: bool = True) -> None:
-        """A listing of the job's key, begun and ended now, as the lister tells it."""
+        """A listing of the job's key, begun and ended now, as the sweeper tells it."""
         self.listing = False
         self.view()
         if self.key == "good" and not self.down:
             job, attempt = self.job(), self.status.get("attempt")
             listing = self.google.listing(self.monotonic, complete=complete)
-            sighting = Index(listing).sighting(job, self.monotonic)
-            self.facts.note_sighting(sighting, bool(attempt and attempt.get("batchName")))
+            snapshot = Index(listing).snapshot(job, self.monotonic)
+            self.facts.note_snapshot(snapshot, bool(attempt and attempt.get("batchName")))
         self.facts.refused = REFUSED if self.key == "refused" else None
         self.facts.note_listed(self.monotonic)
         self.wake()

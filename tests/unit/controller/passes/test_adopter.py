@@ -10,7 +10,7 @@ from gemini_operator.api import names
 from gemini_operator.api.spec import Adopt
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.passes.adopter import _holders, _record
-from gemini_operator.controller.reading.credentials import Credential
+from gemini_operator.controller.remote.api_keys import ApiKey
 from tests.unit.controller.builders import (
     BATCH,
     NOW,
@@ -28,7 +28,7 @@ from tests.unit.controller.builders import (
 TERMS = Adopt(batch_name=BATCH)
 FOUND = a_batch()
 KEYS = [
-    Credential(SecretStr(f"emulator-of-project-{name}"), name, None)  # type: ignore[arg-type]
+    ApiKey(SecretStr(f"emulator-of-project-{name}"), name, None)  # type: ignore[arg-type]
     for name in "ab"
 ]
 

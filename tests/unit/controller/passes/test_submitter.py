@@ -21,7 +21,7 @@ from gemini_operator.controller.passes.submitter import (
 from gemini_operator.controller.passes.writer import Stale, Writer
 from gemini_operator.controller.quota.backoff import CAP
 from gemini_operator.controller.quota.quota import Admission
-from gemini_operator.controller.reading.credentials import Credential
+from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.gemini.remote import Submission
@@ -125,7 +125,7 @@ class WithQuota:
 
     async def submit(self, job: Job) -> Write:
         key, clients = SecretStr("emulator-demo-0000000001"), GeminiClients(GeminiSettings())
-        written = await self._submitter.submit(a_view(job), 1, Credential(key, GROUP, clients))
+        written = await self._submitter.submit(a_view(job), 1, ApiKey(key, GROUP, clients))
         assert isinstance(written, Write)
         return written
 

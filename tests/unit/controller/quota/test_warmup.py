@@ -12,7 +12,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import KeyRef
 from gemini_operator.controller.quota.quota import Admission
 from gemini_operator.controller.quota.warmup import AT_A_TIME, QuotaWarmup, may_wait
-from gemini_operator.controller.reading.credentials import Credential, CredentialsProblem
+from gemini_operator.controller.remote.api_keys import ApiKey, CredentialsProblem
 from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.kube.errors import KubeError, Unavailable
@@ -34,7 +34,7 @@ class Secrets:
         self._entrance = harness
         self._clients = GeminiClients(GeminiSettings())
 
-    async def resolve(self, ref: KeyRef) -> Credential:
+    async def resolve(self, ref: KeyRef) -> ApiKey:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(0)
@@ -43,7 +43,7 @@ class Secrets:
         if errors := self.fails.get(ref.namespace):
             raise errors.pop(0)
         self._entrance.quota.bind_key(ref, GROUP, partial(named, GROUP))
-        return Credential(SecretStr("emulator-demo-0000000001"), GROUP, self._clients)
+        return ApiKey(SecretStr("emulator-demo-0000000001"), GROUP, self._clients)
 
 
 class Start:

@@ -13,7 +13,7 @@ from gemini_operator.controller.job import Key
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.quota.quota import Admission
 from gemini_operator.controller.quota.usage import QuotaUsage
-from gemini_operator.controller.reading.reads import Delayed, Rate, ReadBudget
+from gemini_operator.controller.remote.read_budget import Delayed, Rate, ReadBudget
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.watch.event_handler import EventHandler
 from gemini_operator.kube import decoding

@@ -12,8 +12,8 @@ from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.passes.claims import Claims
 from gemini_operator.controller.passes.disposer import Disposer
-from gemini_operator.controller.reading.credentials import Credential
-from gemini_operator.controller.reading.listing import Lister
+from gemini_operator.controller.remote.api_keys import ApiKey
+from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.gemini.remote import Submission
@@ -36,7 +36,7 @@ from tests.waiting import eventually_async
 
 @dataclass
 class Parts:
-    """A lister and what it works with, for the jobs of one API key."""
+    """A sweeper and what it works with, for the jobs of one API key."""
 
     clients: GeminiClients
     clock: ManualClock = field(default_factory=ManualClock)
@@ -45,7 +45,7 @@ class Parts:
     woken: list[Key] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.lister = Lister(
+        self.sweeper = Sweeper(
             None,  # type: ignore[arg-type]
             self.store,
             self.memory,
@@ -55,9 +55,9 @@ class Parts:
             sweep=900.0,
         )
 
-    def credential(self, key: str = API_KEY) -> Credential:
+    def credential(self, key: str = API_KEY) -> ApiKey:
         secret = SecretStr(key)
-        return Credential(secret, self.clients.for_key(secret).fingerprint_group, self.clients)
+        return ApiKey(secret, self.clients.for_key(secret).fingerprint_group, self.clients)
 
     def add(self, name: str = "job", **of_job: Any) -> Job:
         """A job that searches for the batch of its attempt."""
@@ -78,7 +78,7 @@ class Parts:
         """Ask for a listing for each of the jobs, and wait until all were woken."""
         self.woken.clear()
         for job in jobs:
-            self.lister.search(self.credential(key), job.key)
+            self.sweeper.search(self.credential(key), job.key)
         await eventually_async(lambda: len(set(self.woken)) == len(jobs), what="all to be woken")
 
     async def create(self, uid: str = UID, attempt: str = ATTEMPT, texts: int = 1) -> str:
@@ -98,7 +98,7 @@ async def parts(emulator: EmulatorProcess) -> AsyncIterator[Parts]:
     clients = GeminiClients(GeminiSettings(base_url=emulator.url, allow_insecure=True))
     parts = Parts(clients)
     yield parts
-    await parts.lister.close()
+    await parts.sweeper.close()
     await clients.aclose()
 
 
@@ -113,9 +113,9 @@ async def test_p11_one_listing_serves_all_searches_of_a_key(
     await parts.search(*jobs)
     assert emulator.requests("batches.list") <= 2, "one, and one for those who came during it"
     for job in jobs:
-        sighting = parts.memory.of(job).sighting
-        assert sighting is not None
-        assert [match.name for match in sighting.matches[ATTEMPT]] == [name]
+        snapshot = parts.memory.of(job).snapshot
+        assert snapshot is not None
+        assert [match.name for match in snapshot.matches[ATTEMPT]] == [name]
 
 
 async def test_p11_a_listing_that_ended_sets_the_time_of_the_next(parts: Parts) -> None:
@@ -135,7 +135,7 @@ async def test_a_listing_that_fails_tells_nothing_and_is_over(
     emulator.fault("batches.list", "status", status=503)
     await parts.search(job)
     facts = parts.memory.of(job)
-    assert facts.sighting is None
+    assert facts.snapshot is None
     assert facts.refused is None
     assert facts.search is not None
     assert (facts.search.complete, facts.search.incomplete_in_a_row) == (0, 0)
@@ -159,8 +159,8 @@ async def test_a_job_that_has_gone_meanwhile_is_not_woken(
 ) -> None:
     gone, stays = parts.add("gone"), parts.add("stays")
     emulator.fault("batches.list", "delay", delaySeconds=0.2)
-    parts.lister.search(parts.credential(), gone.key)
-    parts.lister.search(parts.credential(), stays.key)
+    parts.sweeper.search(parts.credential(), gone.key)
+    parts.sweeper.search(parts.credential(), stays.key)
     await asyncio.sleep(0)
     parts.store.remove(gone.key)
     await eventually_async(lambda: parts.woken, what="a listing")
@@ -171,9 +171,9 @@ async def test_s07_a_forged_batch_name_is_not_seen_as_the_jobs_batch(parts: Part
     name = await parts.create(uid=OTHER_UID)
     job = parts.add(status=submitted(batchName=name))
     await parts.search(job)
-    sighting = parts.memory.of(job).sighting
-    assert sighting is not None
-    assert sighting.current is None
+    snapshot = parts.memory.of(job).snapshot
+    assert snapshot is not None
+    assert snapshot.current is None
 
 
 # Clean-up

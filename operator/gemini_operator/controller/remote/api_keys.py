@@ -29,11 +29,11 @@ class CredentialsProblem(Exception):
 
 
 @dataclass(frozen=True)
-class Credential:
+class ApiKey:
     """A usable key; its client is looked up at each use, since unused clients are dropped."""
 
     key: SecretStr
-    group: str
+    key_id: str
     """Equal for equal keys, in this process only; says nothing about the key."""
     clients: GeminiClients
 
@@ -49,12 +49,12 @@ class Credential:
 @dataclass
 class _Entry:
     expires: float
-    credential: Credential | None
+    api_key: ApiKey | None
     problem: CredentialsProblem | None
-    last_good: Credential | None
+    last_good: ApiKey | None
 
 
-class Credentials:
+class ApiKeys:
     """
     The keys of Secrets, each read again after at most `ttl` seconds.
 
@@ -63,7 +63,7 @@ class Credentials:
         clients: makes Gemini clients.
         clock: ages the answers.
         ttl: seconds.
-        resolved: is told which Secret holds the key of which group, and how statuses name that key,
+        resolved: is told which Secret holds the key of which key_id, and how statuses name that key,
             each time that one is used.
     """
 
@@ -79,13 +79,13 @@ class Credentials:
         self._clients = clients
         self._clock = clock
         self._ttl = ttl
-        self._resolved = resolved or (lambda _ref, _group, _fingerprint: None)
+        self._resolved = resolved or (lambda _ref, _key_id, _fingerprint: None)
         self._entries: OrderedDict[KeyRef, _Entry] = OrderedDict()
         self._reading: dict[KeyRef, asyncio.Lock] = {}
 
-    async def resolve(self, ref: KeyRef) -> Credential:
+    async def resolve(self, ref: KeyRef) -> ApiKey:
         """
-        The credential of `ref`.
+        The api_key of `ref`.
 
         Raises:
             CredentialsProblem: the Secret, its key or a usable value is missing.
@@ -94,12 +94,12 @@ class Credentials:
         entry = await self._entry(ref)
         if entry.problem is not None:
             raise CredentialsProblem(entry.problem.reason, str(entry.problem))
-        if entry.credential is None:
-            raise AssertionError("an entry holds a credential or a problem")
-        self._resolved(ref, entry.credential.group, entry.credential.fingerprint)
-        return entry.credential
+        if entry.api_key is None:
+            raise AssertionError("an entry holds a api_key or a problem")
+        self._resolved(ref, entry.api_key.key_id, entry.api_key.fingerprint)
+        return entry.api_key
 
-    async def last_good(self, ref: KeyRef) -> Credential:
+    async def last_good(self, ref: KeyRef) -> ApiKey:
         """As `resolve`, but a key that this process has used before will do (rule P22)."""
         try:
             return await self.resolve(ref)
@@ -120,9 +120,9 @@ class Credentials:
                 self._reading.pop(ref, None)
 
     def _remember(
-        self, ref: KeyRef, found: Credential | CredentialsProblem, known: _Entry | None
+        self, ref: KeyRef, found: ApiKey | CredentialsProblem, known: _Entry | None
     ) -> _Entry:
-        good = found if isinstance(found, Credential) else None
+        good = found if isinstance(found, ApiKey) else None
         problem = found if isinstance(found, CredentialsProblem) else None
         ttl = self._ttl if good else min(self._ttl, NEGATIVE_TTL)
         last = good or (known.last_good if known else None)
@@ -133,12 +133,12 @@ class Credentials:
             self._entries.popitem(last=False)
         return entry
 
-    async def _read(self, ref: KeyRef) -> Credential | CredentialsProblem:
+    async def _read(self, ref: KeyRef) -> ApiKey | CredentialsProblem:
         what = f"Secret {ref.secret}, key {ref.key}"
         try:
             key = await secrets.read_key(self._kube, ref.namespace, ref.secret, ref.key)
             client = self._clients.for_key(key)
-            return Credential(key, client.fingerprint_group, self._clients)
+            return ApiKey(key, client.fingerprint_group, self._clients)
         except (NotFound, secrets.KeyMissing, BadName) as error:
             return CredentialsProblem(Reason.CREDENTIALS_MISSING, f"{what}: {error.message}.")
         except Forbidden as error:

@@ -10,7 +10,7 @@ from gemini_operator.controller.job import Key
 from gemini_operator.controller.queue import Wakes
 
 Lane = tuple[str, str]
-"""A key's group and a namespace."""
+"""A key's key_id and a namespace."""
 
 
 class Busy(Exception):
@@ -30,7 +30,7 @@ class CallLimit:
         self._share = share
         self._queue = queue
         self._inside: dict[Key, str] = {}
-        self._by_group: Counter[str] = Counter()
+        self._by_key_id: Counter[str] = Counter()
         self._by_namespace: Counter[str] = Counter()
         self._waiting: OrderedDict[Lane, OrderedDict[Key, None]] = OrderedDict()
         self._lane_of: dict[Key, Lane] = {}
@@ -40,15 +40,15 @@ class CallLimit:
         """Jobs that wait to be let in."""
         return len(self._lane_of)
 
-    def enter(self, key: Key, group: str) -> None:
+    def enter(self, key: Key, key_id: str) -> None:
         """
-        Let the job call Google with a key of `group`, until it leaves; once inside it stays so.
+        Let the job call Google with a key of `key_id`, until it leaves; once inside it stays so.
 
         Raises:
             Busy: not now; the job is woken in its turn.
         """
-        lane = group, key.namespace
-        if self._inside.get(key) == group:
+        lane = key_id, key.namespace
+        if self._inside.get(key) == key_id:
             return
         if self._lane_of.get(key) == lane:
             raise Busy
@@ -66,21 +66,21 @@ class CallLimit:
 
         One that waits goes on waiting. If its object is gone, it has nothing to ask when it is called.
         """
-        group = self._inside.pop(key, None)
-        if group is None:
+        key_id = self._inside.pop(key, None)
+        if key_id is None:
             return
-        _count_down(self._by_group, group)
+        _count_down(self._by_key_id, key_id)
         _count_down(self._by_namespace, key.namespace)
         self._call_next()
 
     def _has_room(self, lane: Lane) -> bool:
-        group, namespace = lane
-        return self._by_group[group] < self._share and self._by_namespace[namespace] < self._share
+        key_id, namespace = lane
+        return self._by_key_id[key_id] < self._share and self._by_namespace[namespace] < self._share
 
     def _admit(self, key: Key, lane: Lane) -> None:
-        group, namespace = lane
-        self._inside[key] = group
-        self._by_group[group] += 1
+        key_id, namespace = lane
+        self._inside[key] = key_id
+        self._by_key_id[key_id] += 1
         self._by_namespace[namespace] += 1
 
     def _call_next(self) -> None:

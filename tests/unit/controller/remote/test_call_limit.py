@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_operator.controller.job import Key
-from gemini_operator.controller.reading.call_limit import Busy, CallLimit
+from gemini_operator.controller.remote.call_limit import Busy, CallLimit
 
 
 class Woken:

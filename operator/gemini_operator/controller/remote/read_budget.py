@@ -48,14 +48,14 @@ class ReadBudget:
         self._keys: dict[str, _Bucket] = {}
         self._jobs: dict[Key, _Bucket] = {}
 
-    def take(self, group: str, job: Key) -> None:
+    def take(self, key_id: str, job: Key) -> None:
         """
-        Count one read of `job` with the key `group`.
+        Count one read of `job` with the key `key_id`.
 
         Raises:
             Delayed: one of the two buckets is empty; nothing was counted.
         """
-        key_bucket = _filled(self._keys, group, self._per_key, self._clock.monotonic())
+        key_bucket = _filled(self._keys, key_id, self._per_key, self._clock.monotonic())
         job_bucket = _filled(self._jobs, job, self._per_job, self._clock.monotonic())
         wait = max(
             (1 - key_bucket.tokens) / self._per_key.per_second,

@@ -3,7 +3,7 @@
 import pytest
 
 from gemini_operator.controller.job import Key
-from gemini_operator.controller.reading.reads import Delayed, Rate, ReadBudget
+from gemini_operator.controller.remote.read_budget import Delayed, Rate, ReadBudget
 from tests.unit.controller.clocks import ManualClock
 
 JOB, OTHER = Key("team", "one"), Key("team", "two")

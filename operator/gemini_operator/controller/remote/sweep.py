@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from gemini_operator.controller.clock import Clock
-from gemini_operator.controller.facts import Memory, Sighting
+from gemini_operator.controller.facts import ListSnapshot, Memory
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.lifecycle import duplicates, ownership
-from gemini_operator.controller.reading.credentials import (
-    Credential,
-    Credentials,
+from gemini_operator.controller.remote.api_keys import (
+    ApiKey,
+    ApiKeys,
     CredentialsProblem,
 )
 from gemini_operator.controller.store import Store
@@ -33,14 +33,14 @@ JITTER = 0.1
 log = get_logger(__name__)
 
 
-class Lister:
+class Sweeper:
     """
     Lists batches, one listing per key at a time.
 
     Args:
-        credentials: from a Secret to a client.
+        api_keys: from a Secret to a client.
         store: the jobs.
-        memory: receives the sightings.
+        memory: receives the snapshots.
         clock: tells when a listing began.
         api_key: the Secret that a job uses.
         wake: asks for a pass over a job.
@@ -49,7 +49,7 @@ class Lister:
 
     def __init__(
         self,
-        credentials: Credentials,
+        api_keys: ApiKeys,
         store: Store,
         memory: Memory,
         clock: Clock,
@@ -59,7 +59,7 @@ class Lister:
         sweep: float,
         rng: random.Random | None = None,
     ) -> None:
-        self._credentials = credentials
+        self._api_keys = api_keys
         self._store = store
         self._memory = memory
         self._clock = clock
@@ -70,12 +70,12 @@ class Lister:
         self._wanted: dict[str, set[Key]] = defaultdict(set)
         self._running: dict[str, asyncio.Task[None]] = {}
 
-    def search(self, credential: Credential, key: Key) -> None:
+    def search(self, api_key: ApiKey, key: Key) -> None:
         """Want a listing, begun from now on, for the job `key`; a pass over it follows."""
-        self._wanted[credential.group].add(key)
-        if credential.group not in self._running:
-            task = asyncio.create_task(self._work(credential.client, credential.group))
-            self._running[credential.group] = task
+        self._wanted[api_key.key_id].add(key)
+        if api_key.key_id not in self._running:
+            task = asyncio.create_task(self._work(api_key.client, api_key.key_id))
+            self._running[api_key.key_id] = task
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -88,12 +88,12 @@ class Lister:
         """List once for every key of a job that has something at Google."""
         for ref, keys in self._open_jobs().items():
             try:
-                credential = await self._credentials.resolve(ref)
+                api_key = await self._api_keys.resolve(ref)
             except (CredentialsProblem, KubeError) as error:
                 log.warning("a key's batches cannot be swept", error=str(error))
                 continue
             for key in keys:
-                self.search(credential, key)
+                self.search(api_key, key)
 
     async def close(self) -> None:
         """Stop what is under way."""
@@ -109,12 +109,12 @@ class Lister:
                 refs[self._api_key(job)].append(job.key)
         return refs
 
-    async def _work(self, client: GeminiClient, group: str) -> None:
+    async def _work(self, client: GeminiClient, key_id: str) -> None:
         try:
-            while keys := self._wanted.pop(group, None):
+            while keys := self._wanted.pop(key_id, None):
                 await self._list(client, keys)
         finally:
-            self._running.pop(group, None)
+            self._running.pop(key_id, None)
 
     async def _list(self, client: GeminiClient, keys: set[Key]) -> None:
         begun = self._clock.monotonic()
@@ -147,7 +147,7 @@ class Lister:
         facts.refused = None
         facts.no_list = index is None
         if index is not None:
-            facts.note_sighting(index.sighting(job, begun), bool(attempt and attempt.batch_name))
+            facts.note_snapshot(index.snapshot(job, begun), bool(attempt and attempt.batch_name))
         facts.note_listed(self._clock.monotonic())
         self._wake(job.key)
 
@@ -166,12 +166,12 @@ class Index:
             if batch.token is not None:
                 self._by_token[batch.token].append(batch)
 
-    def sighting(self, job: Job, begun: float) -> Sighting:
+    def snapshot(self, job: Job, begun: float) -> ListSnapshot:
         """What the listing shows of `job`; a batch without the job's token is not its own."""
         current = self._by_name.get(job.status.batch_name or "")
         if current is not None and not ownership.owns(job, current):
             current = None
-        return Sighting(
+        return ListSnapshot(
             begun=begun,
             complete=self._complete,
             current=current,
