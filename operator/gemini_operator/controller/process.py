@@ -9,22 +9,22 @@ from gemini_operator.controller.election.leadership import leadership
 from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Job, KeyRef
 from gemini_operator.controller.lifecycle.view import Rules
-from gemini_operator.controller.passes.actions import Collaborators
-from gemini_operator.controller.passes.adopter import Adopter
-from gemini_operator.controller.passes.callback import CallbackAddresses
-from gemini_operator.controller.passes.claims import Claims
-from gemini_operator.controller.passes.cleanup import Cleanup
-from gemini_operator.controller.passes.disposer import Disposer
-from gemini_operator.controller.passes.notices import Notices
-from gemini_operator.controller.passes.observer import Observer
-from gemini_operator.controller.passes.reconciler import Reconciler
-from gemini_operator.controller.passes.submitter import Submitter
-from gemini_operator.controller.passes.unreadable import UnreadableJobs
-from gemini_operator.controller.passes.writer import Writer
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.quota.quota import Quota
 from gemini_operator.controller.quota.usage import QuotaUsage
 from gemini_operator.controller.quota.warmup import QuotaWarmup
+from gemini_operator.controller.reconcile.actions import Collaborators
+from gemini_operator.controller.reconcile.adopter import Adopter
+from gemini_operator.controller.reconcile.callback import CallbackAddresses
+from gemini_operator.controller.reconcile.claims import Claims
+from gemini_operator.controller.reconcile.cleanup import Cleanup
+from gemini_operator.controller.reconcile.disposer import Disposer
+from gemini_operator.controller.reconcile.events import EventRecorder
+from gemini_operator.controller.reconcile.observer import Observer
+from gemini_operator.controller.reconcile.reconciler import Reconciler
+from gemini_operator.controller.reconcile.submitter import Submitter
+from gemini_operator.controller.reconcile.unreadable import UnreadableJobs
+from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.controller.remote.api_keys import ApiKeys
 from gemini_operator.controller.remote.call_limit import CallLimit
 from gemini_operator.controller.remote.read_budget import ReadBudget
@@ -76,7 +76,7 @@ class Controller:
         )
         self._reads = ReadBudget(self._clock)
         self._calls = CallLimit(max(1, settings.workers // SHARES), self._queue)
-        self._notices = Notices(self._kube, self._clock)
+        self._events = EventRecorder(self._kube, self._clock)
         api_keys = ApiKeys(
             self._kube,
             self._clients,
@@ -110,7 +110,7 @@ class Controller:
 
     def _publish(self) -> None:
         """Let the gauges ask for their values."""
-        metrics.QUEUE_DEPTH.set_function(lambda: self._queue.depth)
+        metrics.WORKQUEUE_DEPTH.set_function(lambda: self._queue.depth)
         metrics.UNREADABLE_JOBS.set_function(lambda: self._store.unreadable_count)
         metrics.JOBS_QUEUED.set_function(lambda: self._quota.waiting)
         metrics.OPEN_BATCHES.set_function(lambda: len(self._usage))
@@ -139,7 +139,7 @@ class Controller:
                     self._clock,
                     refused_retry=self._settings.credentials_ttl,
                 ),
-                cleanup=Cleanup(api_keys, self._calls, disposer, writer, self._notices),
+                cleanup=Cleanup(api_keys, self._calls, disposer, writer, self._events),
                 claims=claims,
                 disposer=disposer,
                 adopter=Adopter(
@@ -147,9 +147,9 @@ class Controller:
                 ),
                 observer=Observer(api_keys, self._reads, self._calls),
                 writer=writer,
-                notices=self._notices,
+                events=self._events,
                 schema=self._schema,
-                unreadable=UnreadableJobs(writer, self._notices, self._clock),
+                unreadable=UnreadableJobs(writer, self._events, self._clock),
                 rules=Rules(
                     create_timeout=self._settings.gemini.create_timeout,
                     submit_grace=self._settings.submit_grace,
@@ -215,7 +215,7 @@ class Controller:
         # Nothing acts any more: whoever stands by need not wait for the rest.
         await self._leadership.release()
         await self._watch.stop()
-        await self._notices.drain()
+        await self._events.drain()
         await self._clients.aclose()
         await self._kube.close()
         await self._health.close()

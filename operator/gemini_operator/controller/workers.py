@@ -5,8 +5,8 @@ import time
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import Key
-from gemini_operator.controller.passes.reconciler import Reconciler
 from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.reconcile.reconciler import Reconciler
 from gemini_operator.gemini.errors import GeminiError
 from gemini_operator.kube.errors import KubeError
 from gemini_operator.telemetry import metrics
@@ -59,8 +59,8 @@ class Workers:
             log.exception("a pass failed", **key._asdict(), again_in=round(delay, 1))
             await self._stall(key, error)
         finally:
-            metrics.PASSES.labels(result).inc()
-            metrics.PASS_SECONDS.observe(time.perf_counter() - begun)
+            metrics.RECONCILES.labels(result).inc()
+            metrics.RECONCILE_SECONDS.observe(time.perf_counter() - begun)
 
     async def _stall(self, key: Key, error: Exception) -> None:
         """Say so on the job, and try again all the same: what is in the way may be taken away."""

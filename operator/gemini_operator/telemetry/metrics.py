@@ -21,19 +21,19 @@ LEADER = Gauge(
     "1 while this controller is the one that works, 0 while it stands by.",
     registry=REGISTRY,
 )
-PASSES = Counter(
-    "gemini_operator_passes_total",
+RECONCILES = Counter(
+    "gemini_operator_reconcile_total",
     "Passes over a job, by what they ended in.",
     ["result"],
     registry=REGISTRY,
 )
-PASS_SECONDS = Histogram(
-    "gemini_operator_pass_duration_seconds",
+RECONCILE_SECONDS = Histogram(
+    "gemini_operator_reconcile_duration_seconds",
     "Time of one pass over a job, outward calls included.",
     registry=REGISTRY,
 )
-QUEUE_DEPTH = Gauge(
-    "gemini_operator_queue_depth",
+WORKQUEUE_DEPTH = Gauge(
+    "gemini_operator_workqueue_depth",
     "Jobs waiting for a pass now.",
     registry=REGISTRY,
 )

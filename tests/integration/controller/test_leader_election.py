@@ -73,7 +73,7 @@ def two(candidate: Candidates, *args: str) -> tuple[Process, Process]:
 
 def worked(process: Process) -> bool:
     """Whether it has passed over any job."""
-    return "gemini_operator_passes_total{" in process.metrics()
+    return "gemini_operator_reconcile_total{" in process.metrics()
 
 
 def test_p06_a_killed_leader_is_replaced_within_20_seconds(

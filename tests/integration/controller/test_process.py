@@ -153,7 +153,7 @@ def test_metrics_name_no_job_and_no_key(operator: Operator) -> None:
     operator.apply(inline_job("job-with-a-name"))
     operator.wait_complete("job-with-a-name")
     text = operator.controller.metrics()
-    assert "gemini_operator_passes_total" in text
+    assert "gemini_operator_reconcile_total" in text
     assert "job-with-a-name" not in text
     assert operator.namespace not in text
     assert json.dumps(operator.batches()[0]["name"])[1:-1] not in text

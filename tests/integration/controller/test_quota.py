@@ -273,7 +273,7 @@ def test_p10_a_429_holds_up_its_key_and_model_for_as_long_as_google_says(
     assert operator.emulator.requests("batches.create") == 4
 
 
-PASSES = "gemini_operator_passes_total"
+PASSES = "gemini_operator_reconcile_total"
 
 
 def gauge(operator: Operator, metric: str) -> float:

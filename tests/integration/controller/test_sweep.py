@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Job, Key, KeyRef
-from gemini_operator.controller.passes.claims import Claims
-from gemini_operator.controller.passes.disposer import Disposer
+from gemini_operator.controller.reconcile.claims import Claims
+from gemini_operator.controller.reconcile.disposer import Disposer
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.store import Store

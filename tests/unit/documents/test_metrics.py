@@ -12,7 +12,7 @@ def test_names_are_those_that_prometheus_sees() -> None:
 
 
 def test_a_metric_that_nothing_sets_is_not_said_to_be_set() -> None:
-    assert metrics.set_by("PASSES") == "controller"
+    assert metrics.set_by("RECONCILES") == "controller"
     assert metrics.set_by("RECEIVER_REQUESTS") == "receiver"
     assert metrics.set_by("CALLBACK_KEYS") == "both"
     assert metrics.set_by("NEVER_HEARD_OF") == "not yet"

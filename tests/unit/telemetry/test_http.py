@@ -55,7 +55,7 @@ async def test_p05_readyz_is_503_until_the_process_is_ready(
 
 
 async def test_metrics_can_be_read_by_prometheus(server: HealthServer) -> None:
-    metrics.PASSES.labels("ok").inc()
+    metrics.RECONCILES.labels("ok").inc()
     status, text = await get(server, "/metrics")
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert status == 200

@@ -15,7 +15,7 @@ from gemini_operator.api.states import State
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.lifecycle import ownership, stuck, submission
 from gemini_operator.controller.lifecycle.credentials import healed
-from gemini_operator.controller.lifecycle.view import Adopt, Decision, Notice, View, Write
+from gemini_operator.controller.lifecycle.view import Adopt, Decision, Event, View, Write
 from gemini_operator.gemini.remote import Summary
 
 # Seconds for which a claim is waited for that its owner's key does not prove, and between two looks.
@@ -101,7 +101,7 @@ def settled(view: View, batch: Summary, attempt: Attempt) -> Write:
     message = stuck.since(view, Reason.ADOPTED, batch)
     status = healed(view.condition(status, SUBMITTED, True, Reason.ADOPTED, message))
     note = Reason.ADOPTED.explain(f"It is {batch.name}.")
-    return Write(status, (Notice(Reason.ADOPTED, note),))
+    return Write(status, (Event(Reason.ADOPTED, note),))
 
 
 def _is_ahead(view: View, terms: Terms, holder: Holder) -> bool:

@@ -11,8 +11,8 @@ from gemini_operator.controller.lifecycle import deadline, suspension
 from gemini_operator.controller.lifecycle.view import (
     Cancel,
     Decision,
+    Event,
     Gone,
-    Notice,
     Remote,
     Unreadable,
     View,
@@ -95,6 +95,6 @@ def _marked(view: View, why: Cause) -> Write | None:
     )
 
 
-def _notice(status: Status, why: Cause) -> Notice:
+def _notice(status: Status, why: Cause) -> Event:
     reason = Reason.CANCELLING
-    return Notice(reason, reason.explain(f"Why: {why.value.value}. It is {status.batch_name}."))
+    return Event(reason, reason.explain(f"Why: {why.value.value}. It is {status.batch_name}."))

@@ -10,7 +10,7 @@ from gemini_operator.controller.lifecycle import cancellation, refresh, retries,
 from gemini_operator.controller.lifecycle.cancellation import Cause
 from gemini_operator.controller.lifecycle.credentials import ended
 from gemini_operator.controller.lifecycle.submission import requests_of
-from gemini_operator.controller.lifecycle.view import Decision, Deliver, Notice, View, Write
+from gemini_operator.controller.lifecycle.view import Decision, Deliver, Event, View, Write
 from gemini_operator.gemini.remote import Observation, Outcome, Summary
 
 ENDS = {
@@ -49,7 +49,7 @@ def delivered(view: View, observation: Observation, output: OutputStatus) -> Wri
     )
     message = reason.explain(_tally(requests, output))
     status = ended(view.condition(status, COMPLETE, True, reason, message))
-    return Write(status, (Notice(reason, message, warning=bool(failed)),))
+    return Write(status, (Event(reason, message, warning=bool(failed)),))
 
 
 def somebody_elses(view: View, observation: Observation) -> Write:
@@ -107,7 +107,7 @@ def _counting(view: View, status: Status) -> Status:
 def _failed(view: View, status: Status, reason: Reason, detail: str) -> Write:
     message = reason.explain(detail)
     status = ended(view.condition(status, FAILED, True, reason, message))
-    return Write(status, (Notice(reason, message, warning=True),))
+    return Write(status, (Event(reason, message, warning=True),))
 
 
 def _last_look(view: View, summary: Summary) -> Status:

@@ -4,7 +4,7 @@ from gemini_operator.api.conditions import STALLED, SUSPENDED, find, without_con
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
-from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Write
+from gemini_operator.controller.lifecycle.view import Decision, Event, View, Write
 
 # What a good answer from Google proves to be over.
 HEALED_BY_AN_ANSWER = frozenset(
@@ -64,8 +64,8 @@ def stalled(
     status = view.condition(view.status, STALLED, True, reason, message)
     if status.state is None:
         status = view.revise(status, state=State.QUEUED)
-    notices = () if _said(view, reason) else (Notice(reason, message, warning=True),)
-    return Write(status, notices, seconds, seconds is None)
+    events = () if _said(view, reason) else (Event(reason, message, warning=True),)
+    return Write(status, events, seconds, seconds is None)
 
 
 def _said(view: View, reason: Reason) -> bool:

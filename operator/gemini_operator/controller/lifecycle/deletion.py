@@ -12,7 +12,7 @@ from gemini_operator.controller.lifecycle.duplicates import open_attempts
 from gemini_operator.controller.lifecycle.view import (
     Decision,
     Dispose,
-    Notice,
+    Event,
     Release,
     Search,
     View,
@@ -46,7 +46,7 @@ def decide(view: View) -> Decision | None:
 def left_behind(detail: str) -> Release:
     """Let the object go although something may still run at Google, and say so."""
     reason = Reason.BATCH_LEFT_BEHIND
-    return Release(Notice(reason, reason.explain(detail), warning=True))
+    return Release(Event(reason, reason.explain(detail), warning=True))
 
 
 def blocked(view: View, problem: str) -> Write | Release:
@@ -75,8 +75,8 @@ def _told(view: View, problem: str) -> Write:
     reason = Reason.DELETION_BLOCKED
     message = reason.explain(problem)
     status = view.condition(view.status, STALLED, True, reason, message)
-    notice = Notice(reason, message, warning=True)
-    return Write(status, () if _is_told(view) else (notice,), seconds=0.0)
+    event = Event(reason, message, warning=True)
+    return Write(status, () if _is_told(view) else (event,), seconds=0.0)
 
 
 def _is_told(view: View) -> bool:
@@ -99,17 +99,17 @@ def _what_is_left(view: View) -> str:
     return f"Its name is not known; it would carry attempt {', '.join(ids) or 'none'}."
 
 
-def _orphaned(view: View) -> Notice | None:
+def _orphaned(view: View) -> Event | None:
     attempt = view.status.attempt
     if attempt is None:
         return None
     what = attempt.batch_name or f"attempt {attempt.id}, whose batch is not known"
-    return Notice(Reason.ORPHANED, Reason.ORPHANED.explain(f"It was {what}."), warning=True)
+    return Event(Reason.ORPHANED, Reason.ORPHANED.explain(f"It was {what}."), warning=True)
 
 
 def _give_up(view: View, detail: str) -> Dispose:
     """Take away what is known, and say that there may be more."""
-    return Dispose(_batches(view), notice=left_behind(detail).notice)
+    return Dispose(_batches(view), event=left_behind(detail).event)
 
 
 def _settle_current(view: View) -> Decision | None:

@@ -8,7 +8,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, SupersededAttempt
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import resolution, search, submission, suspension
-from gemini_operator.controller.lifecycle.view import Decision, Dispose, Notice, View, Write
+from gemini_operator.controller.lifecycle.view import Decision, Dispose, Event, View, Write
 from gemini_operator.gemini.remote import Summary
 
 WATCHED_AFTER_END = timedelta(hours=72)
@@ -80,5 +80,5 @@ def _cancel(view: View, attempt: SupersededAttempt, matches: tuple[Summary, ...]
         settled if a.id == attempt.id else a for a in view.status.superseded_attempts
     )
     reason = Reason.DUPLICATE_CANCELLED
-    notice = Notice(reason, reason.explain(f"It was {', '.join(names)}."), warning=True)
-    return Dispose(names, Write(view.revise(superseded_attempts=all_attempts), (notice,)))
+    event = Event(reason, reason.explain(f"It was {', '.join(names)}."), warning=True)
+    return Dispose(names, Write(view.revise(superseded_attempts=all_attempts), (event,)))

@@ -22,9 +22,9 @@ from gemini_operator.controller.lifecycle.refresh import acknowledged
 from gemini_operator.controller.lifecycle.submission import STATES, requests_of
 from gemini_operator.controller.lifecycle.view import (
     Decision,
+    Event,
     Gone,
     Name,
-    Notice,
     Remote,
     Search,
     Seen,
@@ -201,10 +201,10 @@ def _write_or_wait(view: View, status: Status, seconds: float | None) -> Decisio
 def _gone(view: View, same_key: bool) -> Decision:
     reason = Reason.REMOTE_NOT_FOUND if same_key else Reason.KEY_CHANGED
     message = reason.explain(f"It was {view.status.batch_name}.")
-    notice = Notice(reason, message, warning=True)
+    event = Event(reason, message, warning=True)
     if not same_key:
         status = view.condition(view.status, STALLED, True, reason, message)
-        return Wait() if status == view.status else Write(status, (notice,))
+        return Wait() if status == view.status else Write(status, (event,))
     status = view.revise(state=State.FAILED, completion_time=view.now)
     status = ended(view.condition(status, FAILED, True, reason, message))
-    return Write(status, (notice,))
+    return Write(status, (event,))

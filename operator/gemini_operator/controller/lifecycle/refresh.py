@@ -16,8 +16,8 @@ def acknowledged(view: View, decision: Decision) -> Decision:
     if asked is None:
         return decision
     match decision:
-        case Write(status, notices, seconds, retry):
-            return Write(view.revise(status, observed_request=asked), notices, seconds, retry)
+        case Write(status, events, seconds, retry):
+            return Write(view.revise(status, observed_request=asked), events, seconds, retry)
         case Wait():
             return Write(view.revise(observed_request=asked))
         case _:

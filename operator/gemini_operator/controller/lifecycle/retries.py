@@ -4,7 +4,7 @@ from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.controller.lifecycle import retirement
-from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Wait, Write
+from gemini_operator.controller.lifecycle.view import Decision, Event, View, Wait, Write
 
 # Seconds before the first new batch, doubled for each that follows: the pace of a batch/v1 Job.
 BASE = 10.0
@@ -23,7 +23,7 @@ def again(view: View, reason: Reason, detail: str) -> Write:
     tally = f"Failure {status.failures} of at most {view.job.spec.backoff_limit}: {reason.value}."
     message = Reason.RETRYING.explain(f"{tally} {detail}".rstrip())
     status = view.condition(status, SUBMITTED, False, Reason.RETRYING, message)
-    return Write(status, (Notice(Reason.RETRYING, message, warning=True),), pause(status.failures))
+    return Write(status, (Event(Reason.RETRYING, message, warning=True),), pause(status.failures))
 
 
 def pause(failures: int) -> float:

@@ -13,8 +13,8 @@ from gemini_operator.controller.lifecycle import retirement
 from gemini_operator.controller.lifecycle.credentials import healed
 from gemini_operator.controller.lifecycle.view import (
     Decision,
+    Event,
     Name,
-    Notice,
     Search,
     View,
     Wait,
@@ -136,4 +136,4 @@ def ambiguous(view: View, detail: str) -> Decision:
     status = view.condition(view.status, STALLED, True, reason, reason.explain(detail))
     if status == view.status:
         return Wait()
-    return Write(status, (Notice(reason, detail, warning=True),))
+    return Write(status, (Event(reason, detail, warning=True),))

@@ -17,7 +17,7 @@ from gemini_operator.controller.lifecycle.credentials import (
     with_key,
 )
 from gemini_operator.controller.lifecycle.retirement import CLEARED
-from gemini_operator.controller.lifecycle.view import Decision, Notice, Submit, View, Write
+from gemini_operator.controller.lifecycle.view import Decision, Event, Submit, View, Write
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.remote import Outcome, Summary
 
@@ -63,12 +63,12 @@ def priority(view: View) -> int:
     return min(view.job.spec.priority, view.rules.max_priority)
 
 
-def submitted(view: View, summary: Summary) -> Notice:
+def submitted(view: View, summary: Summary) -> Event:
     """What `kubectl describe` says once the batch has its name."""
     detail = f"It is {summary.name}."
     if priority(view) < view.job.spec.priority:
         detail += f" Its priority is {priority(view)}, the most that --max-priority allows."
-    return Notice(Reason.SUBMITTED, Reason.SUBMITTED.explain(detail))
+    return Event(Reason.SUBMITTED, Reason.SUBMITTED.explain(detail))
 
 
 def named_fields(status: Status) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def queued(view: View, reason: Reason, detail: str, seconds: float) -> Write:
     message = reason.explain(detail)
     status = view.condition(status, SUBMITTED, False, reason, message)
     throttled = reason == Reason.QUOTA_EXCEEDED
-    return Write(status, (Notice(reason, message, warning=True),) if throttled else (), seconds)
+    return Write(status, (Event(reason, message, warning=True),) if throttled else (), seconds)
 
 
 def decide_refused(view: View) -> Decision | None:
@@ -154,4 +154,4 @@ def failed(
     message = message or reason.explain(detail)
     status = view.condition(status, SUBMITTED, False, reason, message)
     status = ended(view.condition(status, FAILED, True, reason, message))
-    return Write(status, (Notice(reason, message, warning=True),))
+    return Write(status, (Event(reason, message, warning=True),))

@@ -4,7 +4,7 @@ from gemini_operator.api.conditions import STALLED, find, without_condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Spec
 from gemini_operator.api.states import State
-from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Wait, Write
+from gemini_operator.controller.lifecycle.view import Decision, Event, View, Wait, Write
 
 
 def unsupported(spec: Spec) -> list[str]:
@@ -25,8 +25,8 @@ def decide(view: View) -> Decision | None:
         message = Reason.NOT_SUPPORTED_YET.explain(f"Not supported yet: {', '.join(fields)}.")
         status = view.condition(view.status, STALLED, True, Reason.NOT_SUPPORTED_YET, message)
         if status != view.status:
-            notice = Notice(Reason.NOT_SUPPORTED_YET, message, warning=True)
-            return Write(view.revise(status, state=status.state or State.QUEUED), (notice,))
+            event = Event(Reason.NOT_SUPPORTED_YET, message, warning=True)
+            return Write(view.revise(status, state=status.state or State.QUEUED), (event,))
         return Wait() if view.status.attempt is None else None
     if ours and stalled is not None and stalled.status == "True":
         return Write(

@@ -10,7 +10,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import retirement
-from gemini_operator.controller.lifecycle.view import Decision, Notice, View, Wait, Write
+from gemini_operator.controller.lifecycle.view import Decision, Event, View, Wait, Write
 
 
 def asked(view: View) -> bool:
@@ -72,5 +72,5 @@ def _resumed(view: View, status: Status) -> Status:
     return view.condition(status, SUSPENDED, False, Reason.RESUMED)
 
 
-def _notice(reason: Reason) -> Notice:
-    return Notice(reason, reason.message)
+def _notice(reason: Reason) -> Event:
+    return Event(reason, reason.message)

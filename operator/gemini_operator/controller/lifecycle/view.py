@@ -95,7 +95,7 @@ Remote = Seen | Gone | Unreadable
 
 
 @dataclass(frozen=True)
-class Notice:
+class Event:
     """A Kubernetes Event to post once the status is written."""
 
     reason: Reason
@@ -115,7 +115,7 @@ class Write:
     """Write this status; come back after `seconds`, or with the key's back-off if `retry`."""
 
     status: Status
-    notices: tuple[Notice, ...] = ()
+    events: tuple[Event, ...] = ()
     seconds: float | None = None
     retry: bool = False
 
@@ -158,12 +158,12 @@ class Dispose:
     """
     Cancel and delete these batches, then write `then` or, without it, release the object.
 
-    `notice` says what is left behind by the release.
+    `event` says what is left behind by the release.
     """
 
     batches: tuple[str, ...]
     then: Write | None = None
-    notice: Notice | None = None
+    event: Event | None = None
 
 
 @dataclass(frozen=True)
@@ -185,9 +185,9 @@ class Remove:
 
 @dataclass(frozen=True)
 class Release:
-    """Remove our finalizer; `notice` says what is left behind."""
+    """Remove our finalizer; `event` says what is left behind."""
 
-    notice: Notice | None = None
+    event: Event | None = None
 
 
 Decision = (

@@ -209,9 +209,9 @@ def test_p25_a_batch_of_nobody_else_is_the_jobs_from_then_on(batch: Summary) -> 
     assert (status.batch_name, status.gemini_state) == (BATCH, "BATCH_STATE_RUNNING")
     assert (status.state, status.start_time) == ("Running", RECORD.start_time)
     assert reason_of(status, "Submitted") == ("True", Reason.ADOPTED)
-    [notice] = write.notices
-    assert (notice.reason, notice.warning) == (Reason.ADOPTED, False)
-    assert BATCH in notice.note
+    [event] = write.events
+    assert (event.reason, event.warning) == (Reason.ADOPTED, False)
+    assert BATCH in event.note
 
 
 def test_p25_a_batch_that_google_does_not_know_with_this_key_is_a_clear_error() -> None:
@@ -219,10 +219,10 @@ def test_p25_a_batch_that_google_does_not_know_with_this_key_is_a_clear_error() 
     write = adoption.not_found(view, terms_of(view))
     assert reason_of(write.status, "Failed") == ("True", Reason.REMOTE_NOT_FOUND)
     assert write.status.batch_name is None
-    [notice] = write.notices
-    assert notice.warning
+    [event] = write.events
+    assert event.warning
     for word in (BATCH, "API key", "spec.adopt.batchName"):
-        assert word in notice.note
+        assert word in event.note
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_s06_a_batch_of_another_object_is_refused_without_naming_the_holder(
     write = settled(a_batch(uid=OTHER_UID), adopting(**previous))
     assert reason_of(write.status, "Failed") == ("True", Reason.ADOPTION_REFUSED)
     assert write.status.batch_name is None
-    said = f"{write.status.dump()} {write.notices}"
+    said = f"{write.status.dump()} {write.events}"
     assert OTHER_UID[:8] not in said
     assert ATTEMPT not in said
 

@@ -125,10 +125,10 @@ def test_p16_what_is_begun_is_written_down_first_and_said_once(
     status = written(decision)
     assert status.state == State.CANCELLING
     assert isinstance(decision, Write)
-    [notice] = decision.notices
-    assert notice.reason == Reason.CANCELLING
-    assert reason.value in notice.note
-    assert BATCH in notice.note
+    [event] = decision.events
+    assert event.reason == Reason.CANCELLING
+    assert reason.value in event.note
+    assert BATCH in event.note
     assert policies.decide(a_view(spec=spec, status=status.dump()), None) == Cancel(BATCH)
 
 
@@ -137,7 +137,7 @@ def test_another_reason_on_top_changes_nothing_and_is_not_said() -> None:
     assert policies.decide(view, None) == Cancel(BATCH)
     also = policies.decide(a_view(spec=SUSPEND, status=cancelling()), None)
     assert isinstance(also, Write)
-    assert also.notices == ()
+    assert also.events == ()
 
 
 def test_a_new_generation_is_acknowledged_on_the_way() -> None:

@@ -59,10 +59,10 @@ def test_googles_words_about_a_failure_reach_the_person() -> None:
         a_view(status=submitted()), an_observation("BATCH_STATE_FAILED", error=error)
     )
     assert isinstance(decision, Write)
-    [notice] = decision.notices
-    assert notice.warning
-    assert "The model was retired." in notice.note
-    assert notice.note == decision.status.conditions[-1].message
+    [event] = decision.events
+    assert event.warning
+    assert "The model was retired." in event.note
+    assert event.note == decision.status.conditions[-1].message
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_p24_failed_requests_are_data_not_a_failed_job(
     assert status.requests is not None
     assert tuple(status.requests.model_dump().values()) == stats
     assert isinstance(decision, Write)
-    assert decision.notices[0].warning is (stats[2] > 0)
-    assert f"{stats[1]} of 3 requests" in decision.notices[0].note
+    assert decision.events[0].warning is (stats[2] > 0)
+    assert f"{stats[1]} of 3 requests" in decision.events[0].note
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_without_an_output_the_reference_to_google_stays_in_the_status(
     decision = completion.decide(a_view(status=submitted()), observation)
     assert written(decision).output == output
     assert isinstance(decision, Write)
-    assert (output.file_name or BATCH) in decision.notices[0].note
+    assert (output.file_name or BATCH) in decision.events[0].note
 
 
 def test_p24_with_an_output_the_results_are_delivered_before_the_job_ends() -> None:
@@ -160,7 +160,7 @@ def test_there_is_nothing_to_deliver_of_a_batch_that_did_not_succeed(state: str)
 def test_a_delivered_job_says_where_its_results_are(output: OutputStatus, place: str) -> None:
     write = completion.delivered(a_view(status=submitted()), an_observation(), output)
     assert write.status.output == output
-    assert f"Results: {place}." in write.notices[0].note
+    assert f"Results: {place}." in write.events[0].note
 
 
 @pytest.mark.parametrize("reason", [Reason.OUTPUT_TOO_LARGE, Reason.DELIVERY_FAILED])
@@ -173,7 +173,7 @@ def test_p24_impossible_delivery_fails_the_job_and_keeps_the_reference(reason: R
     assert (write.status.state, write.status.completion_time) == ("Failed", NOW)
     assert write.status.output == OutputStatus(file_name="files/results")
     assert write.status.failures == 0
-    assert "Too many bytes." in write.notices[0].note
+    assert "Too many bytes." in write.events[0].note
 
 
 @pytest.mark.parametrize("reason", ["NotSupportedYet", "CredentialsRejected", "KeyChanged"])

@@ -33,10 +33,10 @@ def test_trouble_with_the_key_is_a_condition_that_a_person_can_act_on(
     write = credentials.stalled(a_view(status=known), REASON, "There is no Secret x.", 3.0)
     assert reason_of(write.status, "Stalled") == ("True", REASON)
     assert write.status.state == state
-    [notice] = write.notices
-    assert notice.warning
-    assert notice.note == f"{REASON.message} There is no Secret x."
-    assert write.status.conditions[-1].message == notice.note
+    [event] = write.events
+    assert event.warning
+    assert event.note == f"{REASON.message} There is no Secret x."
+    assert write.status.conditions[-1].message == event.note
 
 
 def test_it_is_looked_at_again_after_the_seconds_given_or_with_the_jobs_back_off() -> None:
@@ -49,12 +49,12 @@ def test_it_is_looked_at_again_after_the_seconds_given_or_with_the_jobs_back_off
 def test_an_event_is_posted_when_the_trouble_begins_or_changes_not_while_it_lasts() -> None:
     first = credentials.stalled(a_view(status={}), REASON, "one")
     same = credentials.stalled(a_view(status=first.status.dump()), REASON, "one")
-    assert same.notices == ()
+    assert same.events == ()
     assert same.status == first.status
     other = credentials.stalled(
         a_view(status=first.status.dump()), Reason.CREDENTIALS_REJECTED, "one"
     )
-    assert len(other.notices) == 1
+    assert len(other.events) == 1
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_p24_a_finished_job_is_not_changed_by_trouble_with_its_key() -> None:
     """A duplicate of it is to be cancelled, and its Secret is gone."""
     view = a_view(status=finished())
     write = credentials.stalled(view, REASON, "There is no Secret x.")
-    assert (write.status, write.notices, write.retry) == (view.status, (), True)
+    assert (write.status, write.events, write.retry) == (view.status, (), True)
 
 
 def test_a_refused_listing_is_shown_and_does_not_stand_in_the_way_of_the_next() -> None:
@@ -148,8 +148,8 @@ def test_p10_a_key_that_was_refused_to_another_job_is_told_in_our_own_words() ->
     write = credentials.inherited(a_view(status={}), 60.0)
     assert reason_of(write.status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
     assert (write.seconds, write.retry) == (60.0, False)
-    [notice] = write.notices
-    assert notice.note == Reason.CREDENTIALS_REJECTED.explain(credentials.INHERITED)
+    [event] = write.events
+    assert event.note == Reason.CREDENTIALS_REJECTED.explain(credentials.INHERITED)
 
 
 @pytest.mark.parametrize("reason", ["CredentialsRejected", "InputMissing"])

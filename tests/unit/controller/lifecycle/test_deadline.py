@@ -54,7 +54,7 @@ def test_p16_time_over_with_nothing_at_google_ends_the_job_at_once() -> None:
     assert (status.state, status.completion_time, status.attempt) == ("Failed", NOW, None)
     assert status.failures == 0, "only FAILED and EXPIRED count (P15)"
     assert isinstance(decision, Write)
-    assert [notice.reason for notice in decision.notices] == [Reason.DEADLINE_EXCEEDED]
+    assert [event.reason for event in decision.events] == [Reason.DEADLINE_EXCEEDED]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from gemini_operator.controller.facts import Facts, ListSnapshot
 from gemini_operator.controller.lifecycle import deletion, policies
 from gemini_operator.controller.lifecycle.view import (
     Dispose,
-    Notice,
+    Event,
     Release,
     Search,
     View,
@@ -66,8 +66,8 @@ def deleted(
     return view
 
 
-def warned(notice: Notice | None, reason: Reason) -> bool:
-    return notice is not None and notice.warning and notice.reason == reason
+def warned(event: Event | None, reason: Reason) -> bool:
+    return event is not None and event.warning and event.reason == reason
 
 
 def test_a_job_that_is_not_deleted_is_left_to_other_policies() -> None:
@@ -110,9 +110,9 @@ def test_p21_with_orphan_the_object_is_released_at_once_with_a_warning(
 ) -> None:
     decision = deletion.decide(deleted(spec=ORPHAN, status=status))
     assert isinstance(decision, Release)
-    assert warned(decision.notice, Reason.ORPHANED)
-    assert decision.notice is not None
-    assert what in decision.notice.note
+    assert warned(decision.event, Reason.ORPHANED)
+    assert decision.event is not None
+    assert what in decision.event.note
 
 
 def test_p21_with_orphan_and_nothing_at_google_there_is_nothing_to_say() -> None:
@@ -177,7 +177,7 @@ def test_p22_lists_that_never_can_be_read_hold_no_object_for_ever() -> None:
     decision = deletion.decide(view)
     assert isinstance(decision, Dispose)
     assert decision.batches == ()
-    assert warned(decision.notice, Reason.BATCH_LEFT_BEHIND)
+    assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
 
 
 def test_p22_a_key_that_google_refuses_holds_no_object_for_ever() -> None:
@@ -187,9 +187,9 @@ def test_p22_a_key_that_google_refuses_holds_no_object_for_ever() -> None:
         decision = deletion.decide(view)
         assert isinstance(decision, Dispose if gives_up else Search)
     assert isinstance(decision, Dispose)
-    assert warned(decision.notice, Reason.BATCH_LEFT_BEHIND)
-    assert decision.notice is not None
-    assert "API key not valid" in decision.notice.note
+    assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
+    assert decision.event is not None
+    assert "API key not valid" in decision.event.note
 
 
 # Attempts that were given up
@@ -223,7 +223,7 @@ def test_p12_superseded_batches_go_with_the_current_one(complete: bool) -> None:
     decision = deletion.decide(view)
     assert isinstance(decision, Dispose)
     assert decision.batches == (BATCH, "batches/late")
-    assert (decision.notice is not None) == (not complete)
+    assert (decision.event is not None) == (not complete)
 
 
 def test_p12_a_superseded_attempt_whose_batch_was_dealt_with_needs_no_listing() -> None:
@@ -237,7 +237,7 @@ def test_p22_superseded_attempts_of_a_refused_key_hold_no_object_for_ever() -> N
     view.facts.refused = "API key not valid"
     decision = deletion.decide(view)
     assert isinstance(decision, Dispose)
-    assert warned(decision.notice, Reason.BATCH_LEFT_BEHIND)
+    assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
 
 
 def test_p22_patience_is_counted_from_the_moment_the_deletion_was_seen() -> None:
@@ -263,9 +263,9 @@ def test_p22_force_delete_lets_the_object_go_at_once_and_says_what_is_left(
 ) -> None:
     decision = deletion.decide(deleted(status=status, annotations=FORCE))
     assert isinstance(decision, Release)
-    assert warned(decision.notice, Reason.BATCH_LEFT_BEHIND)
-    assert decision.notice is not None
-    assert what in decision.notice.note
+    assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
+    assert decision.event is not None
+    assert what in decision.event.note
 
 
 @pytest.mark.parametrize(
@@ -300,14 +300,14 @@ def test_p22_a_blocked_deletion_says_so_once_and_is_tried_again() -> None:
     view = deleted(status=submitted())
     first = deletion.blocked(view, "503.")
     assert isinstance(first, Write)
-    assert (first.retry, len(first.notices)) == (True, 1)
-    assert warned(first.notices[0], Reason.DELETION_BLOCKED)
-    assert "503." in first.notices[0].note
-    assert "force-delete" in first.notices[0].note
+    assert (first.retry, len(first.events)) == (True, 1)
+    assert warned(first.events[0], Reason.DELETION_BLOCKED)
+    assert "503." in first.events[0].note
+    assert "force-delete" in first.events[0].note
     assert reason_of(first.status, "Stalled") == ("True", Reason.DELETION_BLOCKED)
     again = deletion.blocked(deleted(status=first.status.dump()), "503.")
     assert isinstance(again, Write)
-    assert (again.status, again.notices, again.retry) == (first.status, (), True)
+    assert (again.status, again.events, again.retry) == (first.status, (), True)
 
 
 @pytest.mark.parametrize(
@@ -326,10 +326,10 @@ def test_p22_after_49_hours_nothing_runs_any_more_and_the_object_goes(
         decision = deletion.blocked(deleted(**since(hours), status=status), "503.")
         assert isinstance(decision, Release if goes else Write)
     assert isinstance(decision, Release)
-    assert warned(decision.notice, Reason.BATCH_LEFT_BEHIND)
-    assert decision.notice is not None
-    assert what in decision.notice.note
-    assert "503." in decision.notice.note
+    assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
+    assert decision.event is not None
+    assert what in decision.event.note
+    assert "503." in decision.event.note
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_p22_lists_that_are_not_had_block_the_deletion_visibly(status: dict[str,
     decision = deletion.decide(view)
     assert isinstance(decision, Write)
     assert reason_of(decision.status, "Stalled") == ("True", Reason.DELETION_BLOCKED)
-    assert (decision.seconds, len(decision.notices)) == (0.0, 1)
+    assert (decision.seconds, len(decision.events)) == (0.0, 1)
     again = deleted(monotonic=LATE, facts=view.facts, status=decision.status.dump())
     assert deletion.decide(again) == Search(0.0), "it goes on trying"
 
@@ -353,7 +353,7 @@ def test_p22_lists_that_are_not_had_block_the_deletion_visibly(status: dict[str,
 def test_p22_nor_do_they_hold_the_object_for_ever(status: dict[str, Any]) -> None:
     decision = deletion.decide(deleted(**since(49), monotonic=LATE, status=status))
     assert isinstance(decision, Dispose)
-    assert warned(decision.notice, Reason.BATCH_LEFT_BEHIND)
+    assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
 
 
 def test_p22_a_list_that_was_had_does_not_block() -> None:

@@ -71,10 +71,10 @@ def test_p12_otherwise_it_is_cancelled_deleted_and_reported(status: dict[str, An
     [settled] = decision.then.status.superseded_attempts
     assert (settled.id, settled.batch_name) == (EARLIER, LATE)
     assert settled.reason == Reason.DUPLICATE_CANCELLED
-    [notice] = decision.then.notices
-    assert notice.reason == Reason.DUPLICATE_CANCELLED
-    assert notice.warning
-    assert LATE in notice.note
+    [event] = decision.then.events
+    assert event.reason == Reason.DUPLICATE_CANCELLED
+    assert event.warning
+    assert LATE in event.note
     assert decision.then.status.attempt == view.status.attempt, "the kept one stays as it is"
     assert decision.then.status.completion_time == view.status.completion_time
 

@@ -94,5 +94,5 @@ async def test_p22_a_deleted_object_goes_when_patience_ends(
         assert isinstance(decision, Dispose) is goes
     assert isinstance(decision, Dispose)
     assert decision.batches == batches
-    assert decision.notice is not None
-    assert decision.notice.reason == Reason.BATCH_LEFT_BEHIND
+    assert decision.event is not None
+    assert decision.event.reason == Reason.BATCH_LEFT_BEHIND

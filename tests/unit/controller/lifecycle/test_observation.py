@@ -369,7 +369,7 @@ def test_p20_a_batch_that_is_gone_ends_the_job_and_is_never_submitted_again() ->
     assert status.attempt is not None
     assert status.failures == 0, "only FAILED and EXPIRED count (P15)"
     assert isinstance(decision, Write)
-    assert BATCH in decision.notices[0].note
+    assert BATCH in decision.events[0].note
 
 
 def test_p20_with_another_key_gone_means_nothing() -> None:
@@ -390,7 +390,7 @@ def test_p10_a_key_that_google_refuses_stalls_the_job_and_is_tried_again() -> No
     assert reason_of(status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
     assert isinstance(decision, Write)
     assert decision.seconds == 60.0
-    assert "API key expired" in decision.notices[0].note
+    assert "API key expired" in decision.events[0].note
 
 
 # Results that are too large to be read

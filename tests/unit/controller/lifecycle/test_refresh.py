@@ -134,5 +134,5 @@ def test_a_request_that_came_too_early_is_answered_by_the_first_read() -> None:
 def test_a_notice_is_not_lost() -> None:
     decision = policies.decide(asked(), seen("BATCH_STATE_FAILED"))
     assert isinstance(decision, Write)
-    assert [notice.reason for notice in decision.notices] == [Reason.REMOTE_FAILED]
+    assert [event.reason for event in decision.events] == [Reason.REMOTE_FAILED]
     assert reason_of(decision.status, "Failed") == ("True", Reason.REMOTE_FAILED)

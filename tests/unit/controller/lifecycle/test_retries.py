@@ -60,10 +60,10 @@ def test_p15_a_failure_that_may_be_retried_is_counted_by_the_write_that_lets_go_
     [old] = status.superseded_attempts
     assert (old.id, old.batch_name, old.reason) == (ATTEMPT, BATCH, reason)
     assert isinstance(decision, Write)
-    [notice] = decision.notices
-    assert notice.warning
-    assert "Failure 1 of at most 2" in notice.note
-    assert reason.value in notice.note
+    [event] = decision.events
+    assert event.warning
+    assert "Failure 1 of at most 2" in event.note
+    assert reason.value in event.note
 
 
 def test_what_google_said_of_the_failure_is_not_lost() -> None:
@@ -71,7 +71,7 @@ def test_what_google_said_of_the_failure_is_not_lost() -> None:
     view = limited(1, submitted())
     decision = policies.decide(view, seen(FAILED, error=error))
     assert isinstance(decision, Write)
-    assert "The model is overloaded." in decision.notices[0].note
+    assert "The model is overloaded." in decision.events[0].note
 
 
 @pytest.mark.parametrize(

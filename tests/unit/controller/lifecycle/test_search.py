@@ -174,7 +174,7 @@ def test_p11_a_token_on_a_batch_that_does_not_fit_is_ambiguous_never_none(batch:
     assert isinstance(decision, Write)
     assert reason_of(decision.status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
     assert decision.status.attempt is not None
-    assert "batches/one" in decision.notices[0].note
+    assert "batches/one" in decision.events[0].note
 
 
 @pytest.mark.parametrize(
@@ -197,8 +197,8 @@ def test_p13_several_batches_of_one_attempt_are_ambiguous() -> None:
     decision = search.decide(showing(a_batch("batches/two"), a_batch("batches/one")))
     assert isinstance(decision, Write)
     assert reason_of(decision.status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
-    assert decision.notices[0].warning
-    assert "batches/one, batches/two" in decision.notices[0].note
+    assert decision.events[0].warning
+    assert "batches/one, batches/two" in decision.events[0].note
 
 
 def test_p13_an_attempt_that_vanishes_after_three_others_is_ambiguous() -> None:

@@ -41,9 +41,9 @@ def test_p16_a_job_with_nothing_at_google_ends_at_once_and_sends_nothing(
     assert reason_of(status, "Failed") == ("True", Reason.CANCELLED)
     assert (status.state, status.completion_time) == ("Cancelled", NOW)
     assert isinstance(decision, Write)
-    [notice] = decision.notices
-    assert notice.reason == Reason.CANCELLED
-    assert notice.note == shutdown.MESSAGE == status.conditions[-1].message
+    [event] = decision.events
+    assert event.reason == Reason.CANCELLED
+    assert event.note == shutdown.MESSAGE == status.conditions[-1].message
 
 
 def test_p16_an_unsettled_attempt_is_settled_first_and_then_not_repeated() -> None:

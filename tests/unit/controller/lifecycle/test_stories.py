@@ -70,7 +70,7 @@ def test_p12_of_several_batches_one_is_kept_and_every_other_is_cancelled_and_rep
     kept = {world.status.get("batchName")}
     extra = {b.name for b in world.google.open()} - kept
     assert not extra or stalled_as(world, Reason.AMBIGUOUS_SUBMISSION)
-    told = [n.note for n in world.notices if n.reason == Reason.DUPLICATE_CANCELLED]
+    told = [n.note for n in world.events if n.reason == Reason.DUPLICATE_CANCELLED]
     past = world.status.get("supersededAttempts", ())
     known = kept | {attempt.get("batchName") for attempt in past}
     for batch in world.google.batches:
@@ -279,7 +279,7 @@ def test_p22_no_trouble_holds_a_deleted_job_for_ever(seed: int) -> None:
         world.turn()
     assert world.released
     unsettled = "attempt" in world.status or open_attempts(world.job())
-    assert not unsettled or Reason.BATCH_LEFT_BEHIND in {n.reason for n in world.notices}
+    assert not unsettled or Reason.BATCH_LEFT_BEHIND in {n.reason for n in world.events}
 
 
 @SEEDS

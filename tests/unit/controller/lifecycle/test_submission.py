@@ -168,9 +168,9 @@ def test_counts_that_google_does_not_give_are_not_written() -> None:
 
 
 def test_what_a_person_reads_when_the_batch_has_its_name() -> None:
-    notice = submission.submitted(a_view(), a_batch())
-    assert (notice.reason, notice.warning) == (Reason.SUBMITTED, False)
-    assert BATCH in notice.note
+    event = submission.submitted(a_view(), a_batch())
+    assert (event.reason, event.warning) == (Reason.SUBMITTED, False)
+    assert BATCH in event.note
 
 
 # Waiting
@@ -249,7 +249,7 @@ def test_p10_a_refused_key_clears_the_attempt_and_stalls_the_job() -> None:
     assert status.completion_time is None
     assert isinstance(decision, Write)
     assert decision.seconds == 7.0
-    assert "Not valid." in decision.notices[0].note
+    assert "Not valid." in decision.events[0].note
 
 
 @pytest.mark.parametrize("file_name", ["files/abc-123", None])
@@ -264,8 +264,8 @@ def test_p10_a_missing_file_is_missing_input(file_name: str | None) -> None:
     assert reason_of(status, "Submitted") == ("False", Reason.INPUT_MISSING)
     assert isinstance(decision, Write)
     assert (decision.seconds, decision.retry) == (7.0, False)
-    assert "no File abc-123" in decision.notices[0].note
-    assert ("The input is files/abc-123." in decision.notices[0].note) is (file_name is not None)
+    assert "no File abc-123" in decision.events[0].note
+    assert ("The input is files/abc-123." in decision.events[0].note) is (file_name is not None)
 
 
 def test_p10_a_job_without_input_may_be_told_of_a_missing_file() -> None:
@@ -288,7 +288,7 @@ def test_p10_what_the_key_may_not_do_is_no_trouble_of_the_key() -> None:
 
 def written_note(decision: object) -> str:
     assert isinstance(decision, Write)
-    return decision.notices[0].note
+    return decision.events[0].note
 
 
 def test_p08_a_create_that_was_not_sent_clears_the_attempt_and_is_tried_again() -> None:
@@ -296,7 +296,7 @@ def test_p08_a_create_that_was_not_sent_clears_the_attempt_and_is_tried_again() 
     assert written(decision).attempt is None
     assert isinstance(decision, Write)
     assert decision.retry
-    assert decision.notices == ()
+    assert decision.events == ()
 
 
 @pytest.mark.parametrize("error", [errors.Rejected("No such model."), errors.NotFound("None.")])
@@ -309,7 +309,7 @@ def test_p10_any_other_refusal_fails_the_job_for_good(error: errors.GeminiError)
     assert reason_of(status, "Submitted") == ("False", Reason.INVALID_REQUEST)
     assert status.failures == 0, "only FAILED and EXPIRED count (P15)"
     assert isinstance(decision, Write)
-    assert str(error) in decision.notices[0].note
+    assert str(error) in decision.events[0].note
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_a_job_that_ends_before_it_has_a_batch_is_not_stalled_any_more() -> None
 def test_words_of_the_caller_may_replace_those_of_the_reason() -> None:
     write = submission.failed(a_view(), Reason.DELIVERY_FAILED, "", "Nothing was submitted.")
     assert write.status.conditions[-1].message == "Nothing was submitted."
-    assert write.notices[0].note == "Nothing was submitted."
+    assert write.events[0].note == "Nothing was submitted."
 
 
 @pytest.mark.parametrize(

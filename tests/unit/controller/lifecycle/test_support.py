@@ -42,7 +42,7 @@ def test_a_field_that_is_not_honoured_yet_is_refused_in_plain_words(
     assert field in status.conditions[-1].message
     assert status.state == "Queued"
     assert isinstance(decision, Write)
-    assert decision.notices[0].warning
+    assert decision.events[0].warning
     assert support.decide(a_view(spec=spec, status=status.dump())) == Wait()
 
 

@@ -69,7 +69,7 @@ def test_p16_a_job_created_suspended_sends_nothing_and_says_so_once(held: bool) 
     assert reason_of(status, "Submitted") == ("False", Reason.SUSPENDED)
     assert (status.state, status.start_time) == ("Suspended", None)
     assert isinstance(decision, Write)
-    assert [notice.reason for notice in decision.notices] == [Reason.SUSPENDED]
+    assert [event.reason for event in decision.events] == [Reason.SUSPENDED]
     assert policies.decide(suspended(status.dump(), held=held), None) == Wait()
 
 
@@ -92,7 +92,7 @@ def test_p16_a_resumed_job_is_submitted() -> None:
     assert reason_of(status, "Submitted") == ("False", Reason.RESUMED)
     assert status.state == "Queued"
     assert isinstance(decision, Write)
-    assert [notice.reason for notice in decision.notices] == [Reason.RESUMED]
+    assert [event.reason for event in decision.events] == [Reason.RESUMED]
     assert policies.decide(a_view(status=status.dump(), held=False), None) == Hold()
     assert policies.decide(a_view(status=status.dump()), None) == Submit(1)
 

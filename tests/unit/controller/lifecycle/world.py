@@ -32,10 +32,10 @@ from gemini_operator.controller.lifecycle.view import (
     Decision,
     Deliver,
     Dispose,
+    Event,
     Gone,
     Hold,
     Name,
-    Notice,
     Release,
     Remote,
     Remove,
@@ -47,7 +47,7 @@ from gemini_operator.controller.lifecycle.view import (
     Wait,
     Write,
 )
-from gemini_operator.controller.passes.observer import _remember
+from gemini_operator.controller.reconcile.observer import _remember
 from gemini_operator.controller.remote.api_keys import CredentialsProblem
 from gemini_operator.controller.remote.sweep import Index, _listed_for
 from gemini_operator.gemini import errors
@@ -126,7 +126,7 @@ class World:
     """The last pass could not go on and is tried again later."""
     creates: int = 0
     history: list[Moment] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     holders: list[adoption.Holder] = field(default_factory=list)
     neglected: list[str] = field(default_factory=list)
@@ -344,8 +344,8 @@ class World:
             case Hold():
                 self.held = True
                 self.changed()
-            case Release(notice):
-                self._release(notice)
+            case Release(event):
+                self._release(event)
             case Remove():
                 self.delete()
             case _:
@@ -361,13 +361,13 @@ class World:
                 self._credential()
                 output = OutputStatus(config_map="results", bytes=1, records=0)
                 self._write(completion.delivered(view, seen, output))
-            case Dispose(names, then, notice):
+            case Dispose(names, then, event):
                 for name in names:
                     self._ask()
                     self.google.cancel(name, self.monotonic)
                     self.google.delete(name)
                 if then is None:
-                    self._release(notice)
+                    self._release(event)
                 else:
                     self._write(then)
             case Cancel(batch):
@@ -380,9 +380,9 @@ class World:
             case _:
                 raise AssertionError(decision)
 
-    def _release(self, notice: Notice | None) -> None:
+    def _release(self, event: Event | None) -> None:
         self.released = True
-        self.notices += [notice] if notice else []
+        self.events += [event] if event else []
 
     def _name(self, view: View, summary: Summary) -> None:
         self._store(submission.named(view, summary))
@@ -442,7 +442,7 @@ class World:
         if self.deleted is None:
             self._write(credentials.stalled(view, problem.reason, str(problem)))
         elif deletion.out_of_patience(view):
-            self._release(deletion.left_behind(str(problem)).notice)
+            self._release(deletion.left_behind(str(problem)).event)
         else:
             self._come_back(5.0)
 
@@ -456,7 +456,7 @@ class World:
 
     def _write(self, write: Write) -> None:
         if self._store(write.status):
-            self.notices += write.notices
+            self.events += write.events
         if write.retry:
             self._come_back(BACK_OFF)
         else:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from gemini_operator.api import names
 from gemini_operator.api.spec import Adopt
 from gemini_operator.controller.job import Job
-from gemini_operator.controller.passes.adopter import _holders, _record
+from gemini_operator.controller.reconcile.adopter import _holders, _record
 from gemini_operator.controller.remote.api_keys import ApiKey
 from tests.unit.controller.builders import (
     BATCH,

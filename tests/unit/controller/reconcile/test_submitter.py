@@ -11,16 +11,16 @@ from gemini_operator.api.status import Attempt
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.view import Write
-from gemini_operator.controller.passes.callback import CallbackAddresses
-from gemini_operator.controller.passes.submitter import (
+from gemini_operator.controller.quota.backoff import CAP
+from gemini_operator.controller.quota.quota import Admission
+from gemini_operator.controller.reconcile.callback import CallbackAddresses
+from gemini_operator.controller.reconcile.submitter import (
     DEFINITE,
     DISPLAY_LIMIT,
     Submitter,
     of_input,
 )
-from gemini_operator.controller.passes.writer import Stale, Writer
-from gemini_operator.controller.quota.backoff import CAP
-from gemini_operator.controller.quota.quota import Admission
+from gemini_operator.controller.reconcile.writer import Stale, Writer
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClients

@@ -2,10 +2,10 @@
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import KeyRef
-from gemini_operator.controller.lifecycle.view import Notice, View
-from gemini_operator.controller.passes.disposer import Disposer
-from gemini_operator.controller.passes.notices import Notices
-from gemini_operator.controller.passes.writer import Stale, Writer
+from gemini_operator.controller.lifecycle.view import Event, View
+from gemini_operator.controller.reconcile.disposer import Disposer
+from gemini_operator.controller.reconcile.events import EventRecorder
+from gemini_operator.controller.reconcile.writer import Stale, Writer
 from gemini_operator.controller.remote.api_keys import ApiKeys, CredentialsProblem
 from gemini_operator.controller.remote.call_limit import CallLimit
 from gemini_operator.gemini import errors
@@ -24,7 +24,7 @@ class Cleanup:
         calls: lets the job call Google.
         disposer: ends batches.
         writer: releases objects.
-        notices: says what was left behind.
+        events: says what was left behind.
     """
 
     def __init__(
@@ -33,13 +33,13 @@ class Cleanup:
         calls: CallLimit,
         disposer: Disposer,
         writer: Writer,
-        notices: Notices,
+        events: EventRecorder,
     ) -> None:
         self._calls = calls
         self._disposer = disposer
         self._api_keys = api_keys
         self._writer = writer
-        self._notices = notices
+        self._events = events
 
     async def dispose(self, view: View, ref: KeyRef, batches: tuple[str, ...]) -> None:
         """
@@ -69,7 +69,7 @@ class Cleanup:
                     Reason.CREDENTIALS_CHANGED, f"{name} was not found with it."
                 )
 
-    async def release(self, view: View, notice: Notice | None) -> None:
+    async def release(self, view: View, event: Event | None) -> None:
         """
         Let the object go, and say what is left behind.
 
@@ -78,13 +78,13 @@ class Cleanup:
             KubeError: the API server did not answer.
         """
         await self._writer.release(view.job)
-        if notice is None:
+        if event is None:
             return
-        self._notices.post(view.job, [notice])
-        if notice.reason == Reason.BATCH_LEFT_BEHIND:
+        self._events.post(view.job, [event])
+        if event.reason == Reason.BATCH_LEFT_BEHIND:
             metrics.BATCHES_LEFT_BEHIND.inc()
             namespace, name = view.job.key
-            log.error("a batch is left behind", namespace=namespace, name=name, detail=notice.note)
+            log.error("a batch is left behind", namespace=namespace, name=name, detail=event.note)
 
     async def unnamed(self, view: View, ref: KeyRef, batch: str) -> None:
         """A batch was created for an object that has no such attempt any more (rule P14)."""

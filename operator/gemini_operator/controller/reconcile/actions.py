@@ -25,18 +25,18 @@ from gemini_operator.controller.lifecycle.view import (
     Wait,
     Write,
 )
-from gemini_operator.controller.passes import delivery
-from gemini_operator.controller.passes.adopter import Adopter
-from gemini_operator.controller.passes.claims import Claims
-from gemini_operator.controller.passes.cleanup import Cleanup
-from gemini_operator.controller.passes.disposer import Disposer
-from gemini_operator.controller.passes.notices import Notices
-from gemini_operator.controller.passes.observer import Observer
-from gemini_operator.controller.passes.submitter import Submitter
-from gemini_operator.controller.passes.unreadable import UnreadableJobs
-from gemini_operator.controller.passes.writer import Stale, Writer
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.quota.quota import Quota
+from gemini_operator.controller.reconcile import delivery
+from gemini_operator.controller.reconcile.adopter import Adopter
+from gemini_operator.controller.reconcile.claims import Claims
+from gemini_operator.controller.reconcile.cleanup import Cleanup
+from gemini_operator.controller.reconcile.disposer import Disposer
+from gemini_operator.controller.reconcile.events import EventRecorder
+from gemini_operator.controller.reconcile.observer import Observer
+from gemini_operator.controller.reconcile.submitter import Submitter
+from gemini_operator.controller.reconcile.unreadable import UnreadableJobs
+from gemini_operator.controller.reconcile.writer import Stale, Writer
 from gemini_operator.controller.remote.api_keys import (
     ApiKey,
     ApiKeys,
@@ -81,7 +81,7 @@ class Collaborators:
     adopter: Adopter
     observer: Observer
     writer: Writer
-    notices: Notices
+    events: EventRecorder
     schema: ServedSchema
     unreadable: UnreadableJobs
     rules: Rules
@@ -136,8 +136,8 @@ class Actions:
                 await self._search(view, seconds)
             case Remove():
                 await self._with.writer.remove(view.job)
-            case Release(notice):
-                await self._with.cleanup.release(view, notice)
+            case Release(event):
+                await self._with.cleanup.release(view, event)
             case _:
                 await self._at_google(view, decision)
 
@@ -195,13 +195,13 @@ class Actions:
                 await self._with.cleanup.unnamed(view, self.ref(view), found.summary.name)
             raise
         log.info("a job has its batch", **_names(view.job), batch=found.summary.name)
-        self._with.notices.post(view.job, [submission.submitted(view, found.summary)])
+        self._with.events.post(view.job, [submission.submitted(view, found.summary)])
         self._with.queue.add(view.job.key)
 
     async def _dispose(self, view: View, decision: Dispose) -> None:
         await self._with.cleanup.dispose(view, self.ref(view), decision.batches)
         if decision.then is None:
-            await self._with.cleanup.release(view, decision.notice)
+            await self._with.cleanup.release(view, decision.event)
         else:
             metrics.DUPLICATES_CANCELLED.inc(len(decision.batches))
             await self.write(view, decision.then)
@@ -237,7 +237,7 @@ class Actions:
         """Write a status, post its Events once it is there, and come back when it says."""
         written = await self._with.writer.status(view, write.status)
         if written is not view.job:
-            self._with.notices.post(written, write.notices)
+            self._with.events.post(written, write.events)
             self._log_end(written)
         view.facts.retrying = write.retry
         if write.retry:

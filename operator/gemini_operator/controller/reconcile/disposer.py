@@ -2,8 +2,8 @@
 
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.ownership import owns
-from gemini_operator.controller.passes.claims import Claims
-from gemini_operator.controller.passes.looking import look
+from gemini_operator.controller.reconcile.claims import Claims
+from gemini_operator.controller.reconcile.looking import look
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from gemini_operator.controller.job import Job, KeyRef
 from gemini_operator.controller.lifecycle import ownership
-from gemini_operator.controller.passes.looking import look
+from gemini_operator.controller.reconcile.looking import look
 from gemini_operator.controller.remote.api_keys import (
     ApiKey,
     ApiKeys,

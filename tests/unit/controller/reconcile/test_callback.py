@@ -5,7 +5,7 @@ import pytest
 from gemini_operator.api.status import Attempt
 from gemini_operator.callbacks import address
 from gemini_operator.callbacks.keys import KeyDirectory
-from gemini_operator.controller.passes.callback import CallbackAddresses
+from gemini_operator.controller.reconcile.callback import CallbackAddresses
 from tests.callback_keys import KEY
 from tests.unit.controller.builders import ATTEMPT, UID, a_job, an_attempt
 

@@ -2,11 +2,11 @@ import pytest
 
 from gemini_operator.api import names
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.lifecycle.view import Notice
-from gemini_operator.controller.passes.notices import _name, regarding
+from gemini_operator.controller.lifecycle.view import Event
+from gemini_operator.controller.reconcile.events import _name, regarding
 from tests.unit.controller.builders import OTHER_UID, UID, a_job, submitted
 
-NOTICE = Notice(Reason.SUBMITTED, "Google accepted the batch. It is batches/one.")
+NOTICE = Event(Reason.SUBMITTED, "Google accepted the batch. It is batches/one.")
 
 
 def test_an_event_speaks_of_this_incarnation_of_the_job() -> None:
@@ -34,8 +34,8 @@ def test_the_same_event_has_the_same_name_so_that_it_is_posted_once() -> None:
 def test_another_event_has_another_name() -> None:
     job = a_job()
     others = [
-        _name(job, Notice(Reason.SUBMITTED, "It is batches/two.")),
-        _name(job, Notice(Reason.ADOPTED, NOTICE.note)),
+        _name(job, Event(Reason.SUBMITTED, "It is batches/two.")),
+        _name(job, Event(Reason.ADOPTED, NOTICE.note)),
         _name(a_job(uid=OTHER_UID), NOTICE),
         _name(a_job(status=submitted()), NOTICE),
         _name(a_job(name="other"), NOTICE),

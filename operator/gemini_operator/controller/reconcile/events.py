@@ -10,8 +10,8 @@ from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import Job, UnreadableJob
-from gemini_operator.controller.lifecycle.view import Notice
-from gemini_operator.kube import events
+from gemini_operator.controller.lifecycle.view import Event
+from gemini_operator.kube import events as kube_events
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import AlreadyExists, Forbidden, KubeError
 from gemini_operator.telemetry import sanitize
@@ -26,7 +26,7 @@ AGAIN = 60.0
 log = get_logger(__name__)
 
 
-class Notices:
+class EventRecorder:
     """
     Posts Events beside the work: one that cannot be posted delays nothing and is only logged.
 
@@ -40,12 +40,12 @@ class Notices:
         self._series: OrderedDict[str, _Series] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def post(self, job: Job | UnreadableJob, notices: Iterable[Notice]) -> None:
-        for notice in notices:
+    def post(self, job: Job | UnreadableJob, events: Iterable[Event]) -> None:
+        for event in events:
             if len(self._tasks) >= IN_FLIGHT:
-                log.warning("too many Events at once; one is dropped", reason=notice.reason)
+                log.warning("too many Events at once; one is dropped", reason=event.reason)
                 continue
-            task = asyncio.create_task(self._post(job, notice))
+            task = asyncio.create_task(self._post(job, event))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -53,51 +53,51 @@ class Notices:
         """Wait for the Events under way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _post(self, job: Job | UnreadableJob, notice: Notice) -> None:
+    async def _post(self, job: Job | UnreadableJob, event: Event) -> None:
         try:
-            await self._say(regarding(job), _name(job, notice), notice)
+            await self._say(regarding(job), _name(job, event), event)
         except Forbidden as error:
-            if error.namespace_terminating and notice.reason == Reason.BATCH_LEFT_BEHIND:
-                await self._say_elsewhere(job, notice)
+            if error.namespace_terminating and event.reason == Reason.BATCH_LEFT_BEHIND:
+                await self._say_elsewhere(job, event)
         except KubeError as error:
-            log.warning("an Event was not posted", reason=notice.reason.value, error=str(error))
+            log.warning("an Event was not posted", reason=event.reason.value, error=str(error))
 
-    async def _say(self, regarding: dict[str, str], name: str, notice: Notice) -> None:
+    async def _say(self, regarding: dict[str, str], name: str, event: Event) -> None:
         series = self._remember(f"{regarding.get('namespace')}/{name}")
         if series.count and self._clock.monotonic() - series.said < AGAIN:
             return
         series.said = self._clock.monotonic()
         series.count += 1
         try:
-            await self._create(regarding, name, notice)
+            await self._create(regarding, name, event)
         except AlreadyExists:
             series.count = max(2, series.count)
             namespace, now = regarding.get("namespace", "default"), self._clock.now()
-            await events.repeat(
+            await kube_events.repeat(
                 self._kube, namespace=namespace, name=name, count=series.count, now=now
             )
 
-    async def _create(self, regarding: dict[str, str], name: str, notice: Notice) -> None:
-        await events.post(
+    async def _create(self, regarding: dict[str, str], name: str, event: Event) -> None:
+        await kube_events.post(
             self._kube,
             regarding=regarding,
-            reason=notice.reason.value,
-            type="Warning" if notice.warning else "Normal",
-            note=sanitize.text(notice.note),
-            action=notice.reason.value,
+            reason=event.reason.value,
+            type="Warning" if event.warning else "Normal",
+            note=sanitize.text(event.note),
+            action=event.reason.value,
             now=self._clock.now(),
             name=name,
         )
 
-    async def _say_elsewhere(self, job: Job | UnreadableJob, notice: Notice) -> None:
+    async def _say_elsewhere(self, job: Job | UnreadableJob, event: Event) -> None:
         """In `default`: a namespace that is being deleted takes no Events (rule P22)."""
         namespace, name = job.key
         about = {"apiVersion": "v1", "kind": "Namespace", "name": namespace}
-        note = f"{group.KIND} {namespace}/{name}: {notice.note}"
+        note = f"{group.KIND} {namespace}/{name}: {event.note}"
         try:
-            await self._say(about, _name(job, notice), replace(notice, note=note))
+            await self._say(about, _name(job, event), replace(event, note=note))
         except KubeError as error:
-            log.warning("an Event was not posted", reason=notice.reason.value, error=str(error))
+            log.warning("an Event was not posted", reason=event.reason.value, error=str(error))
 
     def _remember(self, name: str) -> "_Series":
         series = self._series.setdefault(name, _Series())
@@ -124,10 +124,10 @@ def regarding(job: Job | UnreadableJob) -> dict[str, str]:
     }
 
 
-def _name(job: Job | UnreadableJob, notice: Notice) -> str:
+def _name(job: Job | UnreadableJob, event: Event) -> str:
     known = job.status.attempt if isinstance(job, Job) else None
     attempt = known.id if known else ""
-    parts = (job.uid, notice.reason.value, attempt, notice.note)
+    parts = (job.uid, event.reason.value, attempt, event.note)
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     # A name that is cut may end in what no name may end in.
     return f"{job.key.name[:200].rstrip('-.')}.{digest}"

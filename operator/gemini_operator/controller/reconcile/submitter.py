@@ -17,10 +17,10 @@ from gemini_operator.controller.facts import Refusal
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import credentials, submission
 from gemini_operator.controller.lifecycle.view import View, Write
-from gemini_operator.controller.passes.callback import CallbackAddresses
-from gemini_operator.controller.passes.writer import Stale, Writer
 from gemini_operator.controller.quota.backoff import Backoff
 from gemini_operator.controller.quota.quota import Admission, Quota
+from gemini_operator.controller.reconcile.callback import CallbackAddresses
+from gemini_operator.controller.reconcile.writer import Stale, Writer
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors, tokens
 from gemini_operator.gemini.remote import Submission, Summary

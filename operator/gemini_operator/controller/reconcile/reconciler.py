@@ -14,12 +14,12 @@ from gemini_operator.controller.lifecycle import (
     policies,
 )
 from gemini_operator.controller.lifecycle.view import (
-    Notice,
+    Event,
     Submit,
     View,
 )
-from gemini_operator.controller.passes.actions import Actions, Collaborators
-from gemini_operator.controller.passes.writer import NotKept, Stale
+from gemini_operator.controller.reconcile.actions import Actions, Collaborators
+from gemini_operator.controller.reconcile.writer import NotKept, Stale
 from gemini_operator.controller.remote.api_keys import CredentialsProblem
 from gemini_operator.controller.remote.call_limit import Busy
 from gemini_operator.controller.remote.read_budget import Delayed
@@ -147,8 +147,8 @@ class Reconciler:
     def _tell_of_refusal(self, view: View, error: Invalid) -> None:
         """In an Event: an object whose spec breaks the rules of the CRD takes no status."""
         reason = Reason.INTERNAL
-        notice = Notice(reason, reason.explain(error.message), warning=True)
-        self._with.notices.post(view.job, [notice])
+        event = Event(reason, reason.explain(error.message), warning=True)
+        self._with.events.post(view.job, [event])
 
     async def _not_kept(self, view: View, lost: NotKept) -> None:
         """The promise rests on what is written: without it nothing is sent."""
@@ -170,10 +170,10 @@ class Reconciler:
         if deletion.out_of_patience(view):
             batch = view.status.batch_name or "unknown"
             release = deletion.left_behind(f"Batch: {batch}. {problem.reason}: {problem}")
-            await self._with.cleanup.release(view, release.notice)
+            await self._with.cleanup.release(view, release.event)
             return
-        notice = Notice(problem.reason, problem.reason.explain(str(problem)), warning=True)
-        self._with.notices.post(view.job, [notice])
+        event = Event(problem.reason, problem.reason.explain(str(problem)), warning=True)
+        self._with.events.post(view.job, [event])
         self._actions.come_back(view.job, 5.0)
 
     async def _deletion_blocked(self, view: View, error: errors.GeminiError) -> None:

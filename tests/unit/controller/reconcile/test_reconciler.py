@@ -7,8 +7,8 @@ import pytest
 
 from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Job
-from gemini_operator.controller.passes.reconciler import Reconciler
 from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.reconcile.reconciler import Reconciler
 from gemini_operator.controller.remote.call_limit import CallLimit
 from gemini_operator.controller.store import Store
 from tests.unit.controller.builders import RULES, TO_CONFIG_MAP, a_job, ago, finished, submitted

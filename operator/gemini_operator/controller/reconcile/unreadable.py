@@ -9,9 +9,9 @@ from gemini_operator.api.conditions import STALLED, Condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import UnreadableJob
-from gemini_operator.controller.lifecycle.view import Notice
-from gemini_operator.controller.passes.notices import Notices
-from gemini_operator.controller.passes.writer import Writer
+from gemini_operator.controller.lifecycle.view import Event
+from gemini_operator.controller.reconcile.events import EventRecorder
+from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.kube.errors import Invalid
 from gemini_operator.telemetry import metrics
 from gemini_operator.telemetry.logs import get_logger
@@ -25,13 +25,13 @@ class UnreadableJobs:
 
     Args:
         writer: writes conditions and releases.
-        notices: posts Events.
+        events: posts Events.
         clock: dates the condition.
     """
 
-    def __init__(self, writer: Writer, notices: Notices, clock: Clock) -> None:
+    def __init__(self, writer: Writer, events: EventRecorder, clock: Clock) -> None:
         self._writer = writer
-        self._notices = notices
+        self._events = events
         self._clock = clock
 
     async def reconcile(self, job: UnreadableJob) -> None:
@@ -48,7 +48,7 @@ class UnreadableJobs:
             await self._release(job)
         elif await self._stall(job):
             reason = Reason.INTERNAL
-            self._notices.post(job, [Notice(reason, reason.explain(job.problem), warning=True)])
+            self._events.post(job, [Event(reason, reason.explain(job.problem), warning=True)])
 
     async def _stall(self, job: UnreadableJob) -> bool:
         """Whether there is news for an Event, which is all that some objects can have."""
@@ -70,7 +70,7 @@ class UnreadableJobs:
         log.error("a batch may be left behind", **job.key._asdict(), detail=job.problem)
         reason = Reason.BATCH_LEFT_BEHIND
         detail = "The object could not be read, so its batch is not known."
-        self._notices.post(job, [Notice(reason, reason.explain(detail), warning=True)])
+        self._events.post(job, [Event(reason, reason.explain(detail), warning=True)])
 
 
 def _with_stalled(job: UnreadableJob, now: datetime) -> list[Mapping[str, Any]] | None:

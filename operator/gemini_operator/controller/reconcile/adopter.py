@@ -11,8 +11,8 @@ from gemini_operator.controller.job import Job, read
 from gemini_operator.controller.lifecycle import adoption, ownership, submission
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.view import View, Write
-from gemini_operator.controller.passes.claims import Claims
-from gemini_operator.controller.passes.looking import look
+from gemini_operator.controller.reconcile.claims import Claims
+from gemini_operator.controller.reconcile.looking import look
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini.remote import Summary
 from gemini_operator.kube.batch_jobs import BatchJobs
