@@ -53,14 +53,14 @@ class Search:
     incomplete_in_a_row: int = 0
     last_complete_begun: float = float("-inf")
 
-    def note(self, snapshot: ListSnapshot) -> None:
+    def note(self, list_snapshot: ListSnapshot) -> None:
         """Count a listing that was made; one begun before the search cannot tell."""
-        if snapshot.begun < self.begun:
+        if list_snapshot.begun < self.begun:
             return
-        if snapshot.complete:
+        if list_snapshot.complete:
             self.complete += 1
             self.incomplete_in_a_row = 0
-            self.last_complete_begun = snapshot.begun
+            self.last_complete_begun = list_snapshot.begun
         else:
             self.incomplete_in_a_row += 1
 
@@ -133,7 +133,7 @@ class Facts:
 
     uid: str
     search: Search | None = None
-    snapshot: ListSnapshot | None = None
+    list_snapshot: ListSnapshot | None = None
     missed_lists: int = 0
     event: EventReads | None = None
     cancel: Cancellation | None = None
@@ -163,20 +163,20 @@ class Facts:
             self.search = Search(attempt.id, monotonic, ends)
         return self.search
 
-    def note_snapshot(self, snapshot: ListSnapshot, named: bool) -> None:
+    def note_list_snapshot(self, list_snapshot: ListSnapshot, named: bool) -> None:
         """Remember the newest listing; count complete ones that lacked the named batch."""
-        self.snapshot = snapshot
+        self.list_snapshot = list_snapshot
         if self.search is not None:
-            self.search.note(snapshot)
-        if snapshot.current is not None:
+            self.search.note(list_snapshot)
+        if list_snapshot.current is not None:
             self.missed_lists = 0
-        elif snapshot.complete and named:
+        elif list_snapshot.complete and named:
             self.missed_lists += 1
 
     def note_read(self, summary: Summary) -> None:
         """The batch was read: what an earlier listing showed of it must not come back."""
-        if self.snapshot is not None and self.snapshot.current is not None:
-            self.snapshot = replace(self.snapshot, current=summary)
+        if self.list_snapshot is not None and self.list_snapshot.current is not None:
+            self.list_snapshot = replace(self.list_snapshot, current=summary)
 
     def note_rivals(self, any_: bool, monotonic: float) -> None:
         """Remember since when others claim the batch that the job wants to adopt."""

@@ -61,7 +61,7 @@ class Job:
         return self.status.completion_time is not None
 
     @property
-    def held(self) -> bool:
+    def has_finalizer(self) -> bool:
         """Whether the object waits for us before it may go."""
         return group.FINALIZER in self.finalizers
 

@@ -8,7 +8,7 @@ from gemini_operator.controller.clock import Clock, SystemClock
 from gemini_operator.controller.election.leadership import leadership
 from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Job, KeyRef
-from gemini_operator.controller.lifecycle.view import Rules
+from gemini_operator.controller.lifecycle.snapshot import Rules
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.quota.quota import Quota
 from gemini_operator.controller.quota.usage import QuotaUsage

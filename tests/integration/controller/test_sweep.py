@@ -113,9 +113,9 @@ async def test_p11_one_listing_serves_all_searches_of_a_key(
     await parts.search(*jobs)
     assert emulator.requests("batches.list") <= 2, "one, and one for those who came during it"
     for job in jobs:
-        snapshot = parts.memory.of(job).snapshot
-        assert snapshot is not None
-        assert [match.name for match in snapshot.matches[ATTEMPT]] == [name]
+        list_snapshot = parts.memory.of(job).list_snapshot
+        assert list_snapshot is not None
+        assert [match.name for match in list_snapshot.matches[ATTEMPT]] == [name]
 
 
 async def test_p11_a_listing_that_ended_sets_the_time_of_the_next(parts: Parts) -> None:
@@ -135,7 +135,7 @@ async def test_a_listing_that_fails_tells_nothing_and_is_over(
     emulator.fault("batches.list", "status", status=503)
     await parts.search(job)
     facts = parts.memory.of(job)
-    assert facts.snapshot is None
+    assert facts.list_snapshot is None
     assert facts.refused is None
     assert facts.search is not None
     assert (facts.search.complete, facts.search.incomplete_in_a_row) == (0, 0)
@@ -171,9 +171,9 @@ async def test_s07_a_forged_batch_name_is_not_seen_as_the_jobs_batch(parts: Part
     name = await parts.create(uid=OTHER_UID)
     job = parts.add(status=submitted(batchName=name))
     await parts.search(job)
-    snapshot = parts.memory.of(job).snapshot
-    assert snapshot is not None
-    assert snapshot.current is None
+    list_snapshot = parts.memory.of(job).list_snapshot
+    assert list_snapshot is not None
+    assert list_snapshot.current is None
 
 
 # Clean-up

@@ -9,7 +9,7 @@ from gemini_operator.api.conditions import find
 from gemini_operator.api.status import Status
 from gemini_operator.controller.facts import Facts, ListSnapshot
 from gemini_operator.controller.job import Job, from_object
-from gemini_operator.controller.lifecycle.view import Rules, Seen, View, Write
+from gemini_operator.controller.lifecycle.snapshot import PatchStatus, Rules, Seen, Snapshot
 from gemini_operator.gemini import batch_resource
 from gemini_operator.gemini.remote import Observation, Summary
 from gemini_operator.gemini.tokens import display_name
@@ -45,7 +45,7 @@ def a_job(
     spec: Mapping[str, Any] | None = None,
     status: Mapping[str, Any] | None = None,
     deleting: bool = False,
-    held: bool = True,
+    has_finalizer: bool = True,
     **metadata: Any,
 ) -> Job:
     """A job as the API server stores it; `metadata` overrides members of `metadata`."""
@@ -57,7 +57,7 @@ def a_job(
             "resourceVersion": "100",
             "generation": 1,
             "creationTimestamp": time(NOW - timedelta(minutes=5)),
-            "finalizers": ["example.com/other", *([group.FINALIZER] if held else [])],
+            "finalizers": ["example.com/other", *([group.FINALIZER] if has_finalizer else [])],
             **({"deletionTimestamp": time()} if deleting else {}),
             **metadata,
         },
@@ -208,7 +208,7 @@ def seen(state: str = "BATCH_STATE_RUNNING", **members: Any) -> Seen:
     return Seen(an_observation(state, **members))
 
 
-def a_snapshot(
+def a_list_snapshot(
     *batches: Summary,
     begun: float = MONOTONIC,
     complete: bool = True,
@@ -223,14 +223,14 @@ def a_snapshot(
     return ListSnapshot(begun=begun, complete=complete, current=current, matches=matches)
 
 
-def a_view(
+def a_snapshot(
     job: Job | None = None,
     *,
     facts: Facts | None = None,
     now: datetime = NOW,
     monotonic: float = MONOTONIC,
     **of_job: Any,
-) -> View:
+) -> Snapshot:
     """A view of `job`, or of `a_job(**of_job)`, with the facts that a new process would have."""
     job = job or a_job(**of_job)
     facts = facts or Facts(job.uid)
@@ -243,19 +243,19 @@ def a_view(
             timeout=RULES.create_timeout,
             grace=RULES.submit_grace,
         )
-    return View(job, facts, now, monotonic, RULES)
+    return Snapshot(job, facts, now, monotonic, RULES)
 
 
-def note(view: View, snapshot: ListSnapshot) -> None:
+def note(snapshot: Snapshot, list_snapshot: ListSnapshot) -> None:
     """A listing of the job's key has ended, as the sweeper tells it."""
-    attempt = view.status.attempt
-    view.facts.note_snapshot(snapshot, bool(attempt and attempt.batch_name))
-    view.facts.note_listed(view.monotonic)
+    attempt = snapshot.status.attempt
+    snapshot.facts.note_list_snapshot(list_snapshot, bool(attempt and attempt.batch_name))
+    snapshot.facts.note_listed(snapshot.monotonic)
 
 
 def written(decision: object) -> Status:
     """The status of a decision that must be a `Write`."""
-    assert isinstance(decision, Write), decision
+    assert isinstance(decision, PatchStatus), decision
     return decision.status
 
 

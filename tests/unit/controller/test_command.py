@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from gemini_operator.controller.command import _settings, controller
-from gemini_operator.controller.lifecycle.view import MAX_PRIORITY
+from gemini_operator.controller.lifecycle.snapshot import MAX_PRIORITY
 from gemini_operator.telemetry import logs
 
 REQUIRED: dict[str, Any] = {

@@ -14,7 +14,7 @@ from tests.unit.controller.builders import (
     UID,
     a_batch,
     a_job,
-    a_snapshot,
+    a_list_snapshot,
     unnamed,
 )
 
@@ -51,7 +51,7 @@ def test_p11_the_grace_of_an_attempt_is_set_once() -> None:
 
 def test_p11_another_attempt_is_another_search() -> None:
     facts = Facts(UID)
-    begun(facts).note(a_snapshot())
+    begun(facts).note(a_list_snapshot())
     attempt = a_job(status=unnamed()).status.attempt
     assert attempt is not None
     other = attempt.model_copy(update={"id": EARLIER})
@@ -93,7 +93,7 @@ def test_p11_complete_and_incomplete_listings_are_counted() -> None:
     facts = Facts(UID)
     search = begun(facts)
     for complete in (False, False, True, False):
-        facts.note_snapshot(a_snapshot(complete=complete), named=False)
+        facts.note_list_snapshot(a_list_snapshot(complete=complete), named=False)
     assert (search.complete, search.incomplete_in_a_row) == (1, 1)
     assert search.last_complete_begun == MONOTONIC
 
@@ -101,10 +101,10 @@ def test_p11_complete_and_incomplete_listings_are_counted() -> None:
 def test_p11_a_listing_that_was_begun_before_the_search_is_seen_but_not_counted() -> None:
     facts = Facts(UID)
     search = begun(facts)
-    early = a_snapshot(a_batch(), begun=MONOTONIC - 1)
-    facts.note_snapshot(early, named=False)
+    early = a_list_snapshot(a_batch(), begun=MONOTONIC - 1)
+    facts.note_list_snapshot(early, named=False)
     assert search.complete == 0
-    assert facts.snapshot is early
+    assert facts.list_snapshot is early
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_p20_only_a_complete_listing_shows_that_a_named_batch_is_missing(
 ) -> None:
     facts = Facts(UID, missed_lists=1)
     current = a_batch() if there else None
-    facts.note_snapshot(a_snapshot(current=current, complete=complete), named)
+    facts.note_list_snapshot(a_list_snapshot(current=current, complete=complete), named)
     assert facts.missed_lists == missed_lists
 
 
@@ -152,17 +152,17 @@ def test_p18_another_event_is_counted_anew() -> None:
 
 
 def test_a_read_is_newer_than_the_listing_before_it() -> None:
-    facts = Facts(UID, snapshot=a_snapshot(current=a_batch(state="BATCH_STATE_PENDING")))
+    facts = Facts(UID, list_snapshot=a_list_snapshot(current=a_batch(state="BATCH_STATE_PENDING")))
     facts.note_read(a_batch())
-    assert facts.snapshot is not None
-    assert facts.snapshot.current == a_batch()
+    assert facts.list_snapshot is not None
+    assert facts.list_snapshot.current == a_batch()
 
 
-@pytest.mark.parametrize("snapshot", [None, a_snapshot()], ids=["no listing", "not listed"])
-def test_a_read_does_not_make_up_a_listing(snapshot: object) -> None:
-    facts = Facts(UID, snapshot=snapshot)  # type: ignore[arg-type]
+@pytest.mark.parametrize("list_snapshot", [None, a_list_snapshot()], ids=["no listing", "not listed"])
+def test_a_read_does_not_make_up_a_listing(list_snapshot: object) -> None:
+    facts = Facts(UID, list_snapshot=list_snapshot)  # type: ignore[arg-type]
     facts.note_read(a_batch())
-    assert facts.snapshot == snapshot
+    assert facts.list_snapshot == list_snapshot
 
 
 # Memory

@@ -39,7 +39,7 @@ def test_a_new_object_needs_nothing_but_what_the_api_server_sets() -> None:
     assert job.key == Key("team-a", "job")
     assert job.created == datetime(2026, 1, 1, 11, 55, tzinfo=UTC)
     assert (job.generation, job.finalizers, job.annotations) == (0, (), {})
-    assert (job.deleting, job.held, job.finished) == (False, False, False)
+    assert (job.deleting, job.has_finalizer, job.finished) == (False, False, False)
     assert job.status.attempt is None
 
 
@@ -126,16 +126,18 @@ def test_the_stored_status_is_kept_as_it_is_for_the_next_patch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("job", "deleting", "held", "is_finished"),
+    ("job", "deleting", "has_finalizer", "is_finished"),
     [
         (a_job(), False, True, False),
-        (a_job(held=False), False, False, False),
+        (a_job(has_finalizer=False), False, False, False),
         (a_job(deleting=True), True, True, False),
         (a_job(status=finished()), False, True, True),
     ],
 )
-def test_what_a_job_says_of_itself(job: Any, deleting: bool, held: bool, is_finished: bool) -> None:
-    assert (job.deleting, job.held, job.finished) == (deleting, held, is_finished)
+def test_what_a_job_says_of_itself(
+    job: Any, deleting: bool, has_finalizer: bool, is_finished: bool
+) -> None:
+    assert (job.deleting, job.has_finalizer, job.finished) == (deleting, has_finalizer, is_finished)
 
 
 @pytest.mark.parametrize(

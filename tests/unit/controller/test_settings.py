@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.controller.lifecycle.view import MAX_PRIORITY
+from gemini_operator.controller.lifecycle.snapshot import MAX_PRIORITY
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.gemini.settings import GeminiSettings
 from tests.unit.controller.election.test_election_settings import election

@@ -15,7 +15,13 @@ from gemini_operator.api.states import State
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.lifecycle import ownership, stuck, submission
 from gemini_operator.controller.lifecycle.credentials import healed
-from gemini_operator.controller.lifecycle.view import Adopt, Decision, Event, View, Write
+from gemini_operator.controller.lifecycle.snapshot import (
+    Adopt,
+    Decision,
+    Event,
+    PatchStatus,
+    Snapshot,
+)
 from gemini_operator.gemini.remote import Summary
 
 # Seconds for which a claim is waited for that its owner's key does not prove, and between two looks.
@@ -43,54 +49,54 @@ class Holder:
     """Its key reads the batch, or the batch carries its token; what is not proven may be forged."""
 
 
-def decide(view: View) -> Decision | None:
+def decide(snapshot: Snapshot) -> Decision | None:
     """Take the batch of `spec.adopt`, unless the job has it."""
-    if view.job.spec.adopt is None or view.status.attempt is not None:
+    if snapshot.job.spec.adopt is None or snapshot.status.attempt is not None:
         return None
     return Adopt()
 
 
-def not_found(view: View, terms: Terms) -> Write:
+def not_found(snapshot: Snapshot, terms: Terms) -> PatchStatus:
     """End the job whose key does not show the batch."""
     message = (
         f"{terms.batch_name} is not found with this job's API key: correct spec.adopt.batchName "
         "or use the key of the project that submitted it."
     )
-    return submission.failed(view, Reason.REMOTE_NOT_FOUND, "", message)
+    return submission.failed(snapshot, Reason.REMOTE_NOT_FOUND, "", message)
 
 
-def refused(view: View, batch: Summary) -> Write | None:
+def refused(snapshot: Snapshot, batch: Summary) -> PatchStatus | None:
     """End the job if the batch was submitted for another object than the spec says."""
-    if not ownership.belongs_to_another(view.job, batch):
+    if not ownership.belongs_to_another(snapshot.job, batch):
         return None
-    return submission.failed(view, Reason.ADOPTION_REFUSED, "")
+    return submission.failed(snapshot, Reason.ADOPTION_REFUSED, "")
 
 
-def claimed(view: View, terms: Terms) -> Write | None:
+def claimed(snapshot: Snapshot, terms: Terms) -> PatchStatus | None:
     """Claim the batch, which the job's key has read; `None` if that is done."""
-    if view.status.batch_name == terms.batch_name:
+    if snapshot.status.batch_name == terms.batch_name:
         return None
-    status = view.revise(batch_name=terms.batch_name, state=State.PENDING)
-    return Write(view.condition(status, SUBMITTED, False, Reason.ADOPTING))
+    status = snapshot.revise(batch_name=terms.batch_name, state=State.PENDING)
+    return PatchStatus(snapshot.condition(status, SUBMITTED, False, Reason.ADOPTING))
 
 
-def contested(view: View, terms: Terms, holders: Iterable[Holder]) -> Write | None:
+def contested(snapshot: Snapshot, terms: Terms, holders: Iterable[Holder]) -> PatchStatus | None:
     """End the job if another one has the batch or the older claim; wait for what is not proven."""
-    ahead = [one for one in holders if _is_ahead(view, terms, one)]
+    ahead = [one for one in holders if _is_ahead(snapshot, terms, one)]
     if any(one.uid == terms.previous_uid for one in ahead):
-        return submission.failed(view, Reason.ADOPTION_REFUSED, STILL_THERE)
+        return submission.failed(snapshot, Reason.ADOPTION_REFUSED, STILL_THERE)
     if any(one.proven for one in ahead):
-        return submission.failed(view, Reason.ALREADY_ADOPTED, "")
-    since = view.facts.contested_since
-    if not ahead or (since is not None and view.monotonic - since >= PATIENCE):
+        return submission.failed(snapshot, Reason.ALREADY_ADOPTED, "")
+    since = snapshot.facts.contested_since
+    if not ahead or (since is not None and snapshot.monotonic - since >= PATIENCE):
         return None
-    status = view.condition(view.status, SUBMITTED, False, Reason.ADOPTING, CONTESTED)
-    return Write(status, seconds=PAUSE)
+    status = snapshot.condition(snapshot.status, SUBMITTED, False, Reason.ADOPTING, CONTESTED)
+    return PatchStatus(status, seconds=PAUSE)
 
 
-def settled(view: View, batch: Summary, attempt: Attempt) -> Write:
+def settled(snapshot: Snapshot, batch: Summary, attempt: Attempt) -> PatchStatus:
     """The job has the batch; `attempt` is its record."""
-    status = view.revise(
+    status = snapshot.revise(
         attempt=attempt,
         batch_name=batch.name,
         gemini_state=batch.state,
@@ -98,15 +104,15 @@ def settled(view: View, batch: Summary, attempt: Attempt) -> Write:
         start_time=attempt.start_time,
         state=submission.STATES.get(batch.outcome, State.RUNNING),
     )
-    message = stuck.since(view, Reason.ADOPTED, batch)
-    status = healed(view.condition(status, SUBMITTED, True, Reason.ADOPTED, message))
+    message = stuck.since(snapshot, Reason.ADOPTED, batch)
+    status = healed(snapshot.condition(status, SUBMITTED, True, Reason.ADOPTED, message))
     note = Reason.ADOPTED.explain(f"It is {batch.name}.")
-    return Write(status, (Event(Reason.ADOPTED, note),))
+    return PatchStatus(status, (Event(Reason.ADOPTED, note),))
 
 
-def _is_ahead(view: View, terms: Terms, holder: Holder) -> bool:
+def _is_ahead(snapshot: Snapshot, terms: Terms, holder: Holder) -> bool:
     if holder.uid == terms.previous_uid:
         # Only once it is done with the batch may that be taken over from it.
         return not holder.over
-    mine = (view.job.created, view.job.uid)
+    mine = (snapshot.job.created, snapshot.job.uid)
     return holder.has_it or (not holder.over and (holder.created, holder.uid) < mine)

@@ -8,16 +8,16 @@ from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
 from gemini_operator.controller.facts import Cancellation
 from gemini_operator.controller.lifecycle import deadline, suspension
-from gemini_operator.controller.lifecycle.view import (
+from gemini_operator.controller.lifecycle.snapshot import (
     Cancel,
     Decision,
     Event,
     Gone,
+    PatchStatus,
     Remote,
+    RequeueAfter,
+    Snapshot,
     Unreadable,
-    View,
-    Wait,
-    Write,
 )
 
 # Seconds after which a cancel that shows no effect is sent again.
@@ -32,66 +32,67 @@ class Cause(Enum):
     SUSPENSION = Reason.SUSPENDING
 
 
-def cause(view: View) -> Cause | None:
+def cause(snapshot: Snapshot) -> Cause | None:
     """
     The strongest cause: shutdown before deadline before suspend (rule P16).
 
     What was begun is seen through; of the causes only a deadline can be taken back meanwhile.
     """
-    if view.job.spec.shutdown is not None:
+    if snapshot.job.spec.shutdown is not None:
         return Cause.SHUTDOWN
-    if deadline.exceeded(view):
+    if deadline.exceeded(snapshot):
         return Cause.DEADLINE
-    if suspension.asked(view):
+    if suspension.asked(snapshot):
         return Cause.SUSPENSION
-    return Cause.DEADLINE if view.status.state == State.CANCELLING else None
+    return Cause.DEADLINE if snapshot.status.state == State.CANCELLING else None
 
 
-def shown(view: View, state: str | None) -> str | None:
+def shown(snapshot: Snapshot, state: str | None) -> str | None:
     """The state of a job whose open batch was looked at: `state`, or that it is being cancelled."""
-    return State.CANCELLING if view.status.state == State.CANCELLING else state
+    return State.CANCELLING if snapshot.status.state == State.CANCELLING else state
 
 
-def read_due(view: View) -> bool:
+def read_due(snapshot: Snapshot) -> bool:
     """Whether a batch that we have cancelled is to be looked at now; no callback may come."""
-    cancel = _under_way(view)
-    return cancel is not None and cancel.due <= view.monotonic
+    cancel = _under_way(snapshot)
+    return cancel is not None and cancel.due <= snapshot.monotonic
 
 
-def decide(view: View, remote: Remote | None) -> Decision | None:
+def decide(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
     """Write down that the open batch is being cancelled, cancel it, then wait for its end."""
-    attempt, why = view.status.attempt, cause(view)
+    attempt, why = snapshot.status.attempt, cause(snapshot)
     if attempt is None or attempt.batch_name is None or why is None:
         return None
     if isinstance(remote, Gone | Unreadable):
         return None
-    return _marked(view, why) or _sent(view, attempt.batch_name)
+    return _marked(snapshot, why) or _sent(snapshot, attempt.batch_name)
 
 
-def _sent(view: View, batch: str) -> Decision:
-    cancel = _under_way(view)
-    if cancel is None or view.monotonic - cancel.sent >= AGAIN:
+def _sent(snapshot: Snapshot, batch: str) -> Decision:
+    cancel = _under_way(snapshot)
+    if cancel is None or snapshot.monotonic - cancel.sent >= AGAIN:
         return Cancel(batch)
-    return Wait(max(0.0, cancel.due - view.monotonic))
+    return RequeueAfter(max(0.0, cancel.due - snapshot.monotonic))
 
 
-def _under_way(view: View) -> Cancellation | None:
+def _under_way(snapshot: Snapshot) -> Cancellation | None:
     """The cancel that this process has sent for the current batch."""
-    cancel, attempt = view.facts.cancel, view.status.attempt
+    cancel, attempt = snapshot.facts.cancel, snapshot.status.attempt
     if cancel is None or attempt is None or cancel.batch != attempt.batch_name:
         return None
     return cancel
 
 
-def _marked(view: View, why: Cause) -> Write | None:
+def _marked(snapshot: Snapshot, why: Cause) -> PatchStatus | None:
     """Before the cancel: a restart must know why a batch was found cancelled."""
-    status = view.revise(state=State.CANCELLING)
+    status = snapshot.revise(state=State.CANCELLING)
     if why is Cause.SUSPENSION:
-        status = view.condition(status, SUSPENDED, False, Reason.SUSPENDING)
-    if status == view.revise():
+        status = snapshot.condition(status, SUSPENDED, False, Reason.SUSPENDING)
+    if status == snapshot.revise():
         return None
-    return Write(
-        status, (_notice(view.status, why),) if view.status.state != State.CANCELLING else ()
+    return PatchStatus(
+        status,
+        (_notice(snapshot.status, why),) if snapshot.status.state != State.CANCELLING else (),
     )
 
 

@@ -9,8 +9,14 @@ from gemini_operator.api.status import OutputStatus, Requests, Status
 from gemini_operator.controller.lifecycle import cancellation, refresh, retries, stuck, suspension
 from gemini_operator.controller.lifecycle.cancellation import Cause
 from gemini_operator.controller.lifecycle.credentials import ended
+from gemini_operator.controller.lifecycle.snapshot import (
+    Decision,
+    Deliver,
+    Event,
+    PatchStatus,
+    Snapshot,
+)
 from gemini_operator.controller.lifecycle.submission import requests_of
-from gemini_operator.controller.lifecycle.view import Decision, Deliver, Event, View, Write
 from gemini_operator.gemini.remote import Observation, Outcome, Summary
 
 ENDS = {
@@ -20,13 +26,13 @@ ENDS = {
 }
 
 
-def decide(view: View, observation: Observation) -> Decision:
+def decide(snapshot: Snapshot, observation: Observation) -> Decision:
     """End a job whose batch has ended; results that have to go somewhere are delivered first."""
     if observation.summary.outcome != Outcome.SUCCEEDED:
-        return _ended_badly(view, observation.summary)
-    if view.job.spec.output is not None:
+        return _ended_badly(snapshot, observation.summary)
+    if snapshot.job.spec.output is not None:
         return Deliver(observation)
-    return delivered(view, observation, at_google(observation))
+    return delivered(snapshot, observation, at_google(observation))
 
 
 def at_google(observation: Observation) -> OutputStatus:
@@ -36,98 +42,100 @@ def at_google(observation: Observation) -> OutputStatus:
     return OutputStatus(batch_name=observation.summary.name)
 
 
-def delivered(view: View, observation: Observation, output: OutputStatus) -> Write:
+def delivered(snapshot: Snapshot, observation: Observation, output: OutputStatus) -> PatchStatus:
     """Complete: the results are in their place. One write ends the job."""
-    requests = _counted(view, observation)
+    requests = _counted(snapshot, observation)
     failed = requests.failed if requests else 0
     reason = Reason.COMPLETED_WITH_FAILURES if failed else Reason.SUCCEEDED
-    status = view.revise(
-        _last_look(view, observation.summary),
+    status = snapshot.revise(
+        _last_look(snapshot, observation.summary),
         state=State.PARTIALLY_SUCCEEDED if failed else State.SUCCEEDED,
         requests=requests,
         output=output,
     )
     message = reason.explain(_tally(requests, output))
-    status = ended(view.condition(status, COMPLETE, True, reason, message))
-    return Write(status, (Event(reason, message, warning=bool(failed)),))
+    status = ended(snapshot.condition(status, COMPLETE, True, reason, message))
+    return PatchStatus(status, (Event(reason, message, warning=bool(failed)),))
 
 
-def somebody_elses(view: View, observation: Observation) -> Write:
+def somebody_elses(snapshot: Snapshot, observation: Observation) -> PatchStatus:
     """Failed: another job has the batch, whatever this job's status says."""
-    status = view.revise(_last_look(view, observation.summary), state=State.FAILED)
-    return _failed(view, status, Reason.ALREADY_ADOPTED, "")
+    status = snapshot.revise(_last_look(snapshot, observation.summary), state=State.FAILED)
+    return _failed(snapshot, status, Reason.ALREADY_ADOPTED, "")
 
 
-def undeliverable(view: View, observation: Observation, reason: Reason, detail: str) -> Write:
+def undeliverable(
+    snapshot: Snapshot, observation: Observation, reason: Reason, detail: str
+) -> PatchStatus:
     """Failed: the batch succeeded, but its results cannot be put where they should go."""
-    status = view.revise(
-        _last_look(view, observation.summary), state=State.FAILED, output=at_google(observation)
+    status = snapshot.revise(
+        _last_look(snapshot, observation.summary), state=State.FAILED, output=at_google(observation)
     )
-    return _failed(view, status, reason, detail)
+    return _failed(snapshot, status, reason, detail)
 
 
-def _ended_badly(view: View, summary: Summary) -> Write:
+def _ended_badly(snapshot: Snapshot, summary: Summary) -> PatchStatus:
     """Suspended, or tried again, where that was asked for; failed otherwise."""
-    why = cancellation.cause(view)
+    why = cancellation.cause(snapshot)
     if summary.outcome is Outcome.CANCELLED:
-        return _cancelled(view, summary, why)
-    if why is Cause.SUSPENSION and retries.allowed(view):
+        return _cancelled(snapshot, summary, why)
+    if why is Cause.SUSPENSION and retries.allowed(snapshot):
         _, reason = ENDS[summary.outcome]
-        write = suspension.ended(view, reason)
-        return replace(write, status=_counting(view, write.status))
-    return _broken(view, summary, again=why is None and retries.allowed(view))
+        write = suspension.ended(snapshot, reason)
+        return replace(write, status=_counting(snapshot, write.status))
+    return _broken(snapshot, summary, again=why is None and retries.allowed(snapshot))
 
 
-def _cancelled(view: View, summary: Summary, why: Cause | None) -> Write:
+def _cancelled(snapshot: Snapshot, summary: Summary, why: Cause | None) -> PatchStatus:
     if why is Cause.SUSPENSION:
-        return suspension.ended(view, Reason.SUSPENDED)
+        return suspension.ended(snapshot, Reason.SUSPENDED)
     state, reason = ENDS[summary.outcome]
     if why is Cause.DEADLINE:
         state, reason = State.FAILED, Reason.DEADLINE_EXCEEDED
-    status = view.revise(_last_look(view, summary), state=state)
-    return _failed(view, status, reason, summary.error or "")
+    status = snapshot.revise(_last_look(snapshot, summary), state=state)
+    return _failed(snapshot, status, reason, summary.error or "")
 
 
-def _broken(view: View, summary: Summary, *, again: bool) -> Write:
+def _broken(snapshot: Snapshot, summary: Summary, *, again: bool) -> PatchStatus:
     (state, reason), detail = ENDS[summary.outcome], summary.error or ""
     if again:
-        return retries.again(view, reason, detail)
-    if view.job.spec.backoff_limit > 0 and not retries.allowed(view):
+        return retries.again(snapshot, reason, detail)
+    if snapshot.job.spec.backoff_limit > 0 and not retries.allowed(snapshot):
         detail = f"The last end: {reason.explain(detail)}"
         reason = Reason.BACKOFF_LIMIT_EXCEEDED
-    status = _counting(view, view.revise(_last_look(view, summary), state=state))
-    return _failed(view, status, reason, detail)
+    status = _counting(snapshot, snapshot.revise(_last_look(snapshot, summary), state=state))
+    return _failed(snapshot, status, reason, detail)
 
 
-def _counting(view: View, status: Status) -> Status:
+def _counting(snapshot: Snapshot, status: Status) -> Status:
     """`status` with one more failure, counted in the write that records it (rule P15)."""
-    return view.revise(status, failures=view.status.failures + 1)
+    return snapshot.revise(status, failures=snapshot.status.failures + 1)
 
 
-def _failed(view: View, status: Status, reason: Reason, detail: str) -> Write:
+def _failed(snapshot: Snapshot, status: Status, reason: Reason, detail: str) -> PatchStatus:
     message = reason.explain(detail)
-    status = ended(view.condition(status, FAILED, True, reason, message))
-    return Write(status, (Event(reason, message, warning=True),))
+    status = ended(snapshot.condition(status, FAILED, True, reason, message))
+    return PatchStatus(status, (Event(reason, message, warning=True),))
 
 
-def _last_look(view: View, summary: Summary) -> Status:
-    event = view.status.last_event
-    return view.revise(
-        stuck.told(view, view.status, summary),
+def _last_look(snapshot: Snapshot, summary: Summary) -> Status:
+    event = snapshot.status.last_event
+    return snapshot.revise(
+        stuck.told(snapshot, snapshot.status, summary),
         gemini_state=summary.state,
-        requests=requests_of(summary) or view.status.requests,
-        completion_time=view.now,
-        observed_event_id=event.id if event else view.status.observed_event_id,
-        observed_request=refresh.pending(view) or view.status.observed_request,
+        requests=requests_of(summary) or snapshot.status.requests,
+        completion_time=snapshot.now,
+        observed_event_id=event.id if event else snapshot.status.observed_event_id,
+        observed_request=refresh.pending(snapshot) or snapshot.status.observed_request,
     )
 
 
-def _counted(view: View, observation: Observation) -> Requests | None:
+def _counted(snapshot: Snapshot, observation: Observation) -> Requests | None:
     """Google's counts, or our own count of inline results where Google gives none."""
     counts = requests_of(observation.summary)
     results = observation.inline_results
     if counts is not None or results is None:
-        return counts or view.status.requests
+        return counts or snapshot.status.requests
     failed = sum("error" in result for result in results)
     return Requests(total=len(results), succeeded=len(results) - failed, failed=failed, pending=0)
 

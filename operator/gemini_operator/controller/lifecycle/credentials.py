@@ -4,7 +4,7 @@ from gemini_operator.api.conditions import STALLED, SUSPENDED, find, without_con
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
-from gemini_operator.controller.lifecycle.view import Decision, Event, View, Write
+from gemini_operator.controller.lifecycle.snapshot import Decision, Event, PatchStatus, Snapshot
 
 # What a good answer from Google proves to be over.
 HEALED_BY_AN_ANSWER = frozenset(
@@ -45,39 +45,39 @@ FILE_MISSING = (
 
 
 def stalled(
-    view: View,
+    snapshot: Snapshot,
     reason: Reason,
     detail: str,
     seconds: float | None = None,
     *,
     message: str | None = None,
-) -> Write:
+) -> PatchStatus:
     """
     Say what is missing or refused; look again in `seconds`, or with the job's back-off.
 
     `message` replaces the reason's own. A job that has ended is never stalled: what is left to do for
     it is only tried again.
     """
-    if view.job.finished:
-        return Write(view.status, (), seconds, seconds is None)
+    if snapshot.job.finished:
+        return PatchStatus(snapshot.status, (), seconds, seconds is None)
     message = message or reason.explain(detail)
-    status = view.condition(view.status, STALLED, True, reason, message)
+    status = snapshot.condition(snapshot.status, STALLED, True, reason, message)
     if status.state is None:
-        status = view.revise(status, state=State.QUEUED)
-    events = () if _said(view, reason) else (Event(reason, message, warning=True),)
-    return Write(status, events, seconds, seconds is None)
+        status = snapshot.revise(status, state=State.QUEUED)
+    events = () if _said(snapshot, reason) else (Event(reason, message, warning=True),)
+    return PatchStatus(status, events, seconds, seconds is None)
 
 
-def _said(view: View, reason: Reason) -> bool:
-    known = find(view.status.conditions, STALLED)
+def _said(snapshot: Snapshot, reason: Reason) -> bool:
+    known = find(snapshot.status.conditions, STALLED)
     return known is not None and known.status == "True" and known.reason == reason
 
 
-def inherited(view: View, seconds: float) -> Write:
+def inherited(snapshot: Snapshot, seconds: float) -> PatchStatus:
     """Say that the key was refused to another job; what Google has said to this one stays."""
-    if _said(view, Reason.CREDENTIALS_REJECTED):
-        return Write(view.status, seconds=seconds)
-    return stalled(view, Reason.CREDENTIALS_REJECTED, INHERITED, seconds)
+    if _said(snapshot, Reason.CREDENTIALS_REJECTED):
+        return PatchStatus(snapshot.status, seconds=seconds)
+    return stalled(snapshot, Reason.CREDENTIALS_REJECTED, INHERITED, seconds)
 
 
 def healed(status: Status) -> Status:
@@ -119,10 +119,10 @@ def ended(status: Status) -> Status:
     return status.model_copy(update={"conditions": tuple(conditions)})
 
 
-def decide(view: View) -> Decision | None:
+def decide(snapshot: Snapshot) -> Decision | None:
     """Show that a listing was refused; it is tried again all the same."""
-    said = find(view.status.conditions, STALLED)
-    if view.facts.refused is None or (said is not None and said.reason in ENDED_BY_A_PERSON):
+    said = find(snapshot.status.conditions, STALLED)
+    if snapshot.facts.refused is None or (said is not None and said.reason in ENDED_BY_A_PERSON):
         return None
-    write = stalled(view, Reason.CREDENTIALS_REJECTED, view.facts.refused, 0.0)
-    return write if write.status != view.status else None
+    write = stalled(snapshot, Reason.CREDENTIALS_REJECTED, snapshot.facts.refused, 0.0)
+    return write if write.status != snapshot.status else None

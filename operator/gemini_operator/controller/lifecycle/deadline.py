@@ -2,23 +2,23 @@
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import submission
-from gemini_operator.controller.lifecycle.view import Decision, View
+from gemini_operator.controller.lifecycle.snapshot import Decision, Snapshot
 
 
-def remaining(view: View) -> float | None:
+def remaining(snapshot: Snapshot) -> float | None:
     """Seconds until the deadline, at least 0; `None` without one or before the first attempt."""
-    seconds, start = view.job.spec.active_deadline_seconds, view.status.start_time
-    if seconds is None or start is None or view.job.finished:
+    seconds, start = snapshot.job.spec.active_deadline_seconds, snapshot.status.start_time
+    if seconds is None or start is None or snapshot.job.finished:
         return None
-    return max(0.0, seconds - (view.now - start).total_seconds())
+    return max(0.0, seconds - (snapshot.now - start).total_seconds())
 
 
-def exceeded(view: View) -> bool:
-    return remaining(view) == 0.0
+def exceeded(snapshot: Snapshot) -> bool:
+    return remaining(snapshot) == 0.0
 
 
-def decide(view: View) -> Decision | None:
+def decide(snapshot: Snapshot) -> Decision | None:
     """End a job whose time is over while nothing of it is at Google."""
-    if view.status.attempt is not None or not exceeded(view):
+    if snapshot.status.attempt is not None or not exceeded(snapshot):
         return None
-    return submission.failed(view, Reason.DEADLINE_EXCEEDED, "")
+    return submission.failed(snapshot, Reason.DEADLINE_EXCEEDED, "")

@@ -8,7 +8,13 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, SupersededAttempt
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import resolution, search, submission, suspension
-from gemini_operator.controller.lifecycle.view import Decision, Dispose, Event, View, Write
+from gemini_operator.controller.lifecycle.snapshot import (
+    Decision,
+    DeleteRemote,
+    Event,
+    PatchStatus,
+    Snapshot,
+)
 from gemini_operator.gemini.remote import Summary
 
 WATCHED_AFTER_END = timedelta(hours=72)
@@ -25,60 +31,66 @@ def watched(job: Job, now: datetime) -> bool:
     return bool(open_attempts(job)) and (end is None or now - end < WATCHED_AFTER_END)
 
 
-def decide(view: View) -> Decision | None:
+def decide(snapshot: Snapshot) -> Decision | None:
     """Adopt a surfaced batch if nothing else was sent; cancel, delete and report it otherwise."""
-    for attempt in open_attempts(view.job):
-        matches = _surfaced(view, attempt)
+    for attempt in open_attempts(snapshot.job):
+        matches = _surfaced(snapshot, attempt)
         if not matches:
             continue
-        if view.status.attempt is None and not view.job.finished:
-            return _adopt(view, attempt, matches)
-        return _cancel(view, attempt, matches)
+        if snapshot.status.attempt is None and not snapshot.job.finished:
+            return _adopt(snapshot, attempt, matches)
+        return _cancel(snapshot, attempt, matches)
     return None
 
 
-def _surfaced(view: View, attempt: SupersededAttempt) -> tuple[Summary, ...]:
+def _surfaced(snapshot: Snapshot, attempt: SupersededAttempt) -> tuple[Summary, ...]:
     """The batches of `attempt` in the last listing; the one that the job keeps is none of them."""
-    snapshot = view.facts.snapshot
-    matches = snapshot.matches.get(attempt.id, ()) if snapshot else ()
-    return tuple(match for match in matches if match.name != view.status.batch_name)
+    list_snapshot = snapshot.facts.list_snapshot
+    matches = list_snapshot.matches.get(attempt.id, ()) if list_snapshot else ()
+    return tuple(match for match in matches if match.name != snapshot.status.batch_name)
 
 
-def _adopt(view: View, attempt: SupersededAttempt, matches: tuple[Summary, ...]) -> Decision | None:
-    choice = view.job.annotations.get(group.RESOLVE_SUBMISSION)
+def _adopt(
+    snapshot: Snapshot, attempt: SupersededAttempt, matches: tuple[Summary, ...]
+) -> Decision | None:
+    choice = snapshot.job.annotations.get(group.RESOLVE_SUBMISSION)
     if choice == f"{resolution.RESUBMIT}{attempt.id}":
         return None
     chosen = next((match for match in matches if match.name == choice), None)
     if chosen is not None:
-        return _moved_back(view, attempt, chosen)
+        return _moved_back(snapshot, attempt, chosen)
     if len(matches) > 1:
-        return search.ambiguous(view, f"Several batches carry attempt {attempt.id}.")
-    if doubt := search.mismatch(view, attempt, matches[0]):
-        return search.ambiguous(view, doubt)
-    return _moved_back(view, attempt, matches[0])
+        return search.ambiguous(snapshot, f"Several batches carry attempt {attempt.id}.")
+    if doubt := search.mismatch(snapshot, attempt, matches[0]):
+        return search.ambiguous(snapshot, doubt)
+    return _moved_back(snapshot, attempt, matches[0])
 
 
-def _moved_back(view: View, attempt: SupersededAttempt, match: Summary) -> Write:
-    others = tuple(a for a in view.status.superseded_attempts if a.id != attempt.id)
+def _moved_back(snapshot: Snapshot, attempt: SupersededAttempt, match: Summary) -> PatchStatus:
+    others = tuple(a for a in snapshot.status.superseded_attempts if a.id != attempt.id)
     again = Attempt.model_validate(attempt.model_dump(exclude={"reason"}))
-    status = view.revise(
-        suspension.lifted(view, view.status),
+    status = snapshot.revise(
+        suspension.lifted(snapshot, snapshot.status),
         attempt=again,
         superseded_attempts=others,
-        start_time=view.status.start_time or view.now,
+        start_time=snapshot.status.start_time or snapshot.now,
     )
-    status = submission.named(replace(view, job=replace(view.job, status=status)), match)
-    return Write(status, (submission.submitted(view, match),))
+    status = submission.named(replace(snapshot, job=replace(snapshot.job, status=status)), match)
+    return PatchStatus(status, (submission.submitted(snapshot, match),))
 
 
-def _cancel(view: View, attempt: SupersededAttempt, matches: tuple[Summary, ...]) -> Dispose:
+def _cancel(
+    snapshot: Snapshot, attempt: SupersededAttempt, matches: tuple[Summary, ...]
+) -> DeleteRemote:
     names = tuple(match.name for match in matches)
     settled = attempt.model_copy(
         update={"batch_name": names[0], "reason": Reason.DUPLICATE_CANCELLED}
     )
     all_attempts = tuple(
-        settled if a.id == attempt.id else a for a in view.status.superseded_attempts
+        settled if a.id == attempt.id else a for a in snapshot.status.superseded_attempts
     )
     reason = Reason.DUPLICATE_CANCELLED
     event = Event(reason, reason.explain(f"It was {', '.join(names)}."), warning=True)
-    return Dispose(names, Write(view.revise(superseded_attempts=all_attempts), (event,)))
+    return DeleteRemote(
+        names, PatchStatus(snapshot.revise(superseded_attempts=all_attempts), (event,))
+    )

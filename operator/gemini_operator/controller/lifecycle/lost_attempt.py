@@ -8,22 +8,22 @@ from gemini_operator.api.conditions import SUBMITTED, is_true
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import search
-from gemini_operator.controller.lifecycle.view import Decision, View
+from gemini_operator.controller.lifecycle.snapshot import Decision, Snapshot
 
 
-def decide(view: View) -> Decision | None:
+def decide(snapshot: Snapshot) -> Decision | None:
     """Stop and ask a person where the rest of the status speaks of a batch."""
-    status = view.status
-    if status.attempt is not None or view.job.spec.adopt is not None:
+    status = snapshot.status
+    if status.attempt is not None or snapshot.job.spec.adopt is not None:
         return None
     if not _speaks_of_a_batch(status):
         return None
     name = status.batch_name or "a batch whose name is lost"
     return search.ambiguous(
-        view,
+        snapshot,
         f"The status speaks of {name}, but status.attempt is gone: an older CRD or another writer "
         "removed it. Nothing is submitted again. To have the results, create a job whose spec.adopt "
-        f"names that batch and previousUID {view.job.uid}.",
+        f"names that batch and previousUID {snapshot.job.uid}.",
     )
 
 

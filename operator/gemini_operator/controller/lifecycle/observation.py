@@ -19,20 +19,20 @@ from gemini_operator.controller.lifecycle import (
 from gemini_operator.controller.lifecycle.credentials import ended, healed, stalled
 from gemini_operator.controller.lifecycle.ownership import carries_token, owns
 from gemini_operator.controller.lifecycle.refresh import acknowledged
-from gemini_operator.controller.lifecycle.submission import STATES, requests_of
-from gemini_operator.controller.lifecycle.view import (
+from gemini_operator.controller.lifecycle.snapshot import (
     Decision,
     Event,
     Gone,
-    Name,
+    ListRemote,
+    PatchStatus,
+    RecordBatchName,
     Remote,
-    Search,
+    RequeueAfter,
     Seen,
+    Snapshot,
     Unreadable,
-    View,
-    Wait,
-    Write,
 )
+from gemini_operator.controller.lifecycle.submission import STATES, requests_of
 from gemini_operator.gemini.errors import CredentialsRejected, TooLarge
 from gemini_operator.gemini.remote import ENDS, Observation, Summary, outcome_of
 
@@ -48,163 +48,168 @@ TERMINAL_EVENTS = frozenset(
 )
 
 
-def wanted(view: View) -> str | None:
+def wanted(snapshot: Snapshot) -> str | None:
     """The batch that this pass has a reason to read."""
-    if view.job.deleting or view.job.finished or view.status.attempt is None:
+    if snapshot.job.deleting or snapshot.job.finished or snapshot.status.attempt is None:
         return None
-    name = view.status.attempt.batch_name
+    name = snapshot.status.attempt.batch_name
     if name is None:
-        return resolution.chosen_batch(view) or _named_by_event(view)
-    return name if _has_reason(view) else None
+        return resolution.chosen_batch(snapshot) or _named_by_event(snapshot)
+    return name if _has_reason(snapshot) else None
 
 
-def _has_reason(view: View) -> bool:
-    snapshot = view.facts.snapshot
-    listed = snapshot is not None and snapshot.current is not None and snapshot.current.terminal
-    ended = listed or outcome_of(view.status.gemini_state or "") in ENDS
-    asked = refresh.pending(view) is not None or cancellation.read_due(view)
-    unlisted = view.facts.missed_lists >= ABSENT_SWEEPS or view.facts.no_list
-    return ended or unlisted or asked or _wait_for_event(view) == 0.0
+def _has_reason(snapshot: Snapshot) -> bool:
+    list_snapshot = snapshot.facts.list_snapshot
+    listed = (
+        list_snapshot is not None
+        and list_snapshot.current is not None
+        and list_snapshot.current.terminal
+    )
+    ended = listed or outcome_of(snapshot.status.gemini_state or "") in ENDS
+    asked = refresh.pending(snapshot) is not None or cancellation.read_due(snapshot)
+    unlisted = snapshot.facts.missed_lists >= ABSENT_SWEEPS or snapshot.facts.no_list
+    return ended or unlisted or asked or _wait_for_event(snapshot) == 0.0
 
 
-def _named_by_event(view: View) -> str | None:
+def _named_by_event(snapshot: Snapshot) -> str | None:
     """A callback may supply a lost name, which the read then confirms (rule P17)."""
-    attempt, event = view.status.attempt, view.status.last_event
+    attempt, event = snapshot.status.attempt, snapshot.status.last_event
     if attempt is None or event is None or event.attempt != attempt.id:
         return None
     if not names.matches(names.BATCH_NAME, event.remote_name):
         return None
-    return None if event.remote_name in view.facts.not_ours else event.remote_name
+    return None if event.remote_name in snapshot.facts.not_ours else event.remote_name
 
 
-def confirmed(view: View, summary: Summary) -> bool:
+def confirmed(snapshot: Snapshot, summary: Summary) -> bool:
     """Whether a batch that was read is the current attempt's, by token, model and time (S6)."""
-    attempt = view.status.attempt
-    if attempt is None or not carries_token(view.job, summary, attempt.id):
+    attempt = snapshot.status.attempt
+    if attempt is None or not carries_token(snapshot.job, summary, attempt.id):
         return False
-    return search.mismatch(view, attempt, summary) is None
+    return search.mismatch(snapshot, attempt, summary) is None
 
 
-def pending_event(view: View) -> LastEvent | None:
+def pending_event(snapshot: Snapshot) -> LastEvent | None:
     """The event that has not been acted on, if there is one."""
-    event = view.status.last_event
-    return event if event and event.id != view.status.observed_event_id else None
+    event = snapshot.status.last_event
+    return event if event and event.id != snapshot.status.observed_event_id else None
 
 
-def _wait_for_event(view: View) -> float | None:
+def _wait_for_event(snapshot: Snapshot) -> float | None:
     """Seconds until the pending event wants a read; 0 for now, `None` without one."""
-    event, reads = pending_event(view), view.facts.event
+    event, reads = pending_event(snapshot), snapshot.facts.event
     if event is None:
         return None
     if reads is None or reads.event_id != event.id:
         return 0.0
-    return max(0.0, reads.due - view.monotonic)
+    return max(0.0, reads.due - snapshot.monotonic)
 
 
-def decide(view: View, remote: Remote | None) -> Decision | None:
+def decide(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
     """What the batch, or the last listing of it, says about the job."""
-    decision = _decide(view, remote)
-    return decision if remote is None or decision is None else acknowledged(view, decision)
+    decision = _decide(snapshot, remote)
+    return decision if remote is None or decision is None else acknowledged(snapshot, decision)
 
 
-def _decide(view: View, remote: Remote | None) -> Decision | None:
-    attempt = view.status.attempt
+def _decide(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
+    attempt = snapshot.status.attempt
     if attempt is None:
         return None
     if attempt.batch_name is None:
-        if isinstance(remote, Seen) and confirmed(view, remote.summary):
-            return Name(remote.summary)
+        if isinstance(remote, Seen) and confirmed(snapshot, remote.summary):
+            return RecordBatchName(remote.summary)
         return None
     match remote:
         case Seen():
-            return _seen(view, remote)
+            return _seen(snapshot, remote)
         case Gone(same_key):
-            return _gone(view, same_key)
+            return _gone(snapshot, same_key)
         case Unreadable(CredentialsRejected() as error):
-            return stalled(view, Reason.CREDENTIALS_REJECTED, str(error), 60.0)
+            return stalled(snapshot, Reason.CREDENTIALS_REJECTED, str(error), 60.0)
         case Unreadable(TooLarge()):
-            return _too_large(view)
+            return _too_large(snapshot)
         case _:
-            return _by_listing(view)
+            return _by_listing(snapshot)
 
 
-def _too_large(view: View) -> Decision:
+def _too_large(snapshot: Snapshot) -> Decision:
     """Results that are too big to read: the listing, which carries none, tells the rest."""
-    snapshot = view.facts.snapshot
-    if snapshot is None or snapshot.current is None or not snapshot.current.terminal:
-        return Search(max(0.0, view.facts.listed + LISTING_PAUSE - view.monotonic))
-    return completion.decide(view, Observation(snapshot.current, too_large=True))
+    list_snapshot = snapshot.facts.list_snapshot
+    if list_snapshot is None or list_snapshot.current is None or not list_snapshot.current.terminal:
+        return ListRemote(max(0.0, snapshot.facts.listed + LISTING_PAUSE - snapshot.monotonic))
+    return completion.decide(snapshot, Observation(list_snapshot.current, too_large=True))
 
 
-def _seen(view: View, remote: Seen) -> Decision:
-    if not owns(view.job, remote.summary):
+def _seen(snapshot: Snapshot, remote: Seen) -> Decision:
+    if not owns(snapshot.job, remote.summary):
         return search.ambiguous(
-            view, f"status.batchName names {remote.summary.name}, which is not this job's batch."
+            snapshot,
+            f"status.batchName names {remote.summary.name}, which is not this job's batch.",
         )
     if remote.summary.terminal:
-        return completion.decide(view, remote.observation)
-    status = _looked_at(view, remote.summary, is_news=True)
-    if not _event_done(view):
-        return _write_or_wait(view, status, _wait_for_event(view))
-    event = pending_event(view)
+        return completion.decide(snapshot, remote.observation)
+    status = _looked_at(snapshot, remote.summary, is_news=True)
+    if not _event_done(snapshot):
+        return _write_or_wait(snapshot, status, _wait_for_event(snapshot))
+    event = pending_event(snapshot)
     if event is not None:
-        status = view.revise(status, observed_event_id=event.id)
-    return _write_or_wait(view, status, None)
+        status = snapshot.revise(status, observed_event_id=event.id)
+    return _write_or_wait(snapshot, status, None)
 
 
-def _event_done(view: View) -> bool:
+def _event_done(snapshot: Snapshot) -> bool:
     """Whether the pending event has had all its reads, this one included."""
-    event, reads = pending_event(view), view.facts.event
-    if event is None or reads is None or not _tells_of_an_end(view, event):
+    event, reads = pending_event(snapshot), snapshot.facts.event
+    if event is None or reads is None or not _tells_of_an_end(snapshot, event):
         return True
     return reads.reads > len(EVENT_REREADS)
 
 
-def _tells_of_an_end(view: View, event: LastEvent) -> bool:
+def _tells_of_an_end(snapshot: Snapshot, event: LastEvent) -> bool:
     """Whether the job's batch is about to end, by what the event says or leaves open."""
-    mine = event.remote_name in (None, view.status.batch_name)
+    mine = event.remote_name in (None, snapshot.status.batch_name)
     return mine and event.type in TERMINAL_EVENTS
 
 
-def _by_listing(view: View) -> Decision:
-    snapshot = view.facts.snapshot
-    if snapshot is None or snapshot.current is None:
-        return Wait(_wait_for_event(view))
-    status = _looked_at(view, snapshot.current, is_news=_is_news(view, snapshot))
-    return _write_or_wait(view, status, _wait_for_event(view))
+def _by_listing(snapshot: Snapshot) -> Decision:
+    list_snapshot = snapshot.facts.list_snapshot
+    if list_snapshot is None or list_snapshot.current is None:
+        return RequeueAfter(_wait_for_event(snapshot))
+    status = _looked_at(snapshot, list_snapshot.current, is_news=_is_news(snapshot, list_snapshot))
+    return _write_or_wait(snapshot, status, _wait_for_event(snapshot))
 
 
-def _is_news(view: View, snapshot: ListSnapshot) -> bool:
+def _is_news(snapshot: Snapshot, list_snapshot: ListSnapshot) -> bool:
     """Whether the listing began after the last trouble: an older one neither ends nor hides it."""
-    trouble = find(view.status.conditions, STALLED)
+    trouble = find(snapshot.status.conditions, STALLED)
     if trouble is None:
         return True
-    begun = view.now - timedelta(seconds=view.monotonic - snapshot.begun)
+    begun = snapshot.now - timedelta(seconds=snapshot.monotonic - list_snapshot.begun)
     return begun >= trouble.last_transition_time + WHOLE_SECOND
 
 
-def _looked_at(view: View, summary: Summary, *, is_news: bool) -> Status:
-    status = view.revise(
+def _looked_at(snapshot: Snapshot, summary: Summary, *, is_news: bool) -> Status:
+    status = snapshot.revise(
         gemini_state=summary.state,
-        requests=requests_of(summary) or view.status.requests,
-        state=cancellation.shown(view, STATES.get(summary.outcome, view.status.state)),
+        requests=requests_of(summary) or snapshot.status.requests,
+        state=cancellation.shown(snapshot, STATES.get(summary.outcome, snapshot.status.state)),
     )
-    status = stuck.told(view, status, summary)
-    return healed(stuck.shown(view, status, summary)) if is_news else status
+    status = stuck.told(snapshot, status, summary)
+    return healed(stuck.shown(snapshot, status, summary)) if is_news else status
 
 
-def _write_or_wait(view: View, status: Status, seconds: float | None) -> Decision:
+def _write_or_wait(snapshot: Snapshot, status: Status, seconds: float | None) -> Decision:
     """After a write the job is looked at again: there may be more to do than to wait."""
-    return Wait(seconds) if status == view.status else Write(status)
+    return RequeueAfter(seconds) if status == snapshot.status else PatchStatus(status)
 
 
-def _gone(view: View, same_key: bool) -> Decision:
+def _gone(snapshot: Snapshot, same_key: bool) -> Decision:
     reason = Reason.REMOTE_NOT_FOUND if same_key else Reason.KEY_CHANGED
-    message = reason.explain(f"It was {view.status.batch_name}.")
+    message = reason.explain(f"It was {snapshot.status.batch_name}.")
     event = Event(reason, message, warning=True)
     if not same_key:
-        status = view.condition(view.status, STALLED, True, reason, message)
-        return Wait() if status == view.status else Write(status, (event,))
-    status = view.revise(state=State.FAILED, completion_time=view.now)
-    status = ended(view.condition(status, FAILED, True, reason, message))
-    return Write(status, (event,))
+        status = snapshot.condition(snapshot.status, STALLED, True, reason, message)
+        return RequeueAfter() if status == snapshot.status else PatchStatus(status, (event,))
+    status = snapshot.revise(state=State.FAILED, completion_time=snapshot.now)
+    status = ended(snapshot.condition(status, FAILED, True, reason, message))
+    return PatchStatus(status, (event,))

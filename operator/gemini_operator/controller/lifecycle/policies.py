@@ -20,80 +20,85 @@ from gemini_operator.controller.lifecycle import (
     ttl,
     unsendable,
 )
-from gemini_operator.controller.lifecycle.view import (
+from gemini_operator.controller.lifecycle.snapshot import (
+    AddFinalizer,
     Decision,
-    Hold,
+    ListRemote,
+    PatchStatus,
     Remote,
-    Search,
-    View,
-    Wait,
-    Write,
+    RequeueAfter,
+    Snapshot,
 )
 
 
-def decide(view: View, remote: Remote | None) -> Decision:
+def decide(snapshot: Snapshot, remote: Remote | None) -> Decision:
     """What this pass over the job has to do; a new generation is always acknowledged."""
-    decision = _first(view, remote)
-    observed = view.status.observed_generation
-    if isinstance(decision, Search | Wait) and observed not in (None, view.job.generation):
-        return Write(view.revise())
+    decision = _first(snapshot, remote)
+    observed = snapshot.status.observed_generation
+    if isinstance(decision, ListRemote | RequeueAfter) and observed not in (
+        None,
+        snapshot.job.generation,
+    ):
+        return PatchStatus(snapshot.revise())
     return decision
 
 
-def alarm(view: View) -> float | None:
+def alarm(snapshot: Snapshot) -> float | None:
     """Seconds until time alone gives the job something to do; `None` if it never does."""
-    times = (deadline.remaining(view), ttl.remaining(view), stuck.remaining(view))
+    times = (deadline.remaining(snapshot), ttl.remaining(snapshot), stuck.remaining(snapshot))
     return min((seconds for seconds in times if seconds), default=None)
 
 
-def _first(view: View, remote: Remote | None) -> Decision:
+def _first(snapshot: Snapshot, remote: Remote | None) -> Decision:
     return (
-        deletion.decide(view)
-        or duplicates.decide(view)
-        or _finished(view)
-        or support.decide(view)
-        or credentials.decide(view)
-        or submission.decide_refused(view)
-        or resolution.decide(view, remote)
-        or _followed(view, remote)
-        or search.decide(view)
-        or _unsubmitted(view)
-        or Wait()
+        deletion.decide(snapshot)
+        or duplicates.decide(snapshot)
+        or _finished(snapshot)
+        or support.decide(snapshot)
+        or credentials.decide(snapshot)
+        or submission.decide_refused(snapshot)
+        or resolution.decide(snapshot, remote)
+        or _followed(snapshot, remote)
+        or search.decide(snapshot)
+        or _unsubmitted(snapshot)
+        or RequeueAfter()
     )
 
 
-def _finished(view: View) -> Decision | None:
-    if not view.job.finished:
+def _finished(snapshot: Snapshot) -> Decision | None:
+    if not snapshot.job.finished:
         return None
-    return ttl.decide(view) or Wait()
+    return ttl.decide(snapshot) or RequeueAfter()
 
 
-def _followed(view: View, remote: Remote | None) -> Decision | None:
+def _followed(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
     """What a look at the batch says comes first: Google's end wins over our wish to end it."""
-    seen = observation.decide(view, remote)
-    if seen is not None and not isinstance(seen, Wait):
+    seen = observation.decide(snapshot, remote)
+    if seen is not None and not isinstance(seen, RequeueAfter):
         return seen
-    wanted = cancellation.decide(view, remote)
-    if isinstance(wanted, Wait) and isinstance(seen, Wait):
+    wanted = cancellation.decide(snapshot, remote)
+    if isinstance(wanted, RequeueAfter) and isinstance(seen, RequeueAfter):
         times = (seen.seconds, wanted.seconds)
-        return Wait(min((seconds for seconds in times if seconds is not None), default=None))
+        return RequeueAfter(
+            min((seconds for seconds in times if seconds is not None), default=None)
+        )
     return wanted or seen
 
 
-def _unsubmitted(view: View) -> Decision | None:
+def _unsubmitted(snapshot: Snapshot) -> Decision | None:
     """A job of which nothing is at Google: what keeps it from getting there, then the way."""
     return (
-        lost_attempt.decide(view)
-        or unsendable.decide(view)
-        or shutdown.decide(view)
-        or deadline.decide(view)
-        or suspension.decide(view)
-        or retries.decide(view)
-        or _hold(view)
-        or adoption.decide(view)
-        or submission.decide(view)
+        lost_attempt.decide(snapshot)
+        or unsendable.decide(snapshot)
+        or shutdown.decide(snapshot)
+        or deadline.decide(snapshot)
+        or suspension.decide(snapshot)
+        or retries.decide(snapshot)
+        or _hold(snapshot)
+        or adoption.decide(snapshot)
+        or submission.decide(snapshot)
     )
 
 
-def _hold(view: View) -> Decision | None:
-    return None if view.job.held else Hold()
+def _hold(snapshot: Snapshot) -> Decision | None:
+    return None if snapshot.job.has_finalizer else AddFinalizer()

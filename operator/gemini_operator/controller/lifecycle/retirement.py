@@ -8,7 +8,7 @@ from typing import Any, Final
 from gemini_operator.api.conditions import STALLED, without_condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, Status, SupersededAttempt
-from gemini_operator.controller.lifecycle.view import View
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 # What the schema holds. An id of an unknown outcome is the last to be forgotten.
 KEPT = 8
@@ -22,16 +22,16 @@ CLEARED: Final[dict[str, Any]] = {
 """What the current attempt leaves in the status; the next one begins without it."""
 
 
-def retired(view: View, reason: Reason) -> Status:
+def retired(snapshot: Snapshot, reason: Reason) -> Status:
     """
     The status without its current attempt, which is kept on record with `reason`.
 
     Its event and its troubles are over with it: neither is the next attempt's.
     """
-    status, attempt, event = view.status, view.status.attempt, view.status.last_event
+    status, attempt, event = snapshot.status, snapshot.status.attempt, snapshot.status.last_event
     if attempt is None:
         raise ValueError("there is no attempt to retire")
-    return view.revise(
+    return snapshot.revise(
         **CLEARED,
         superseded_attempts=recorded(status, attempt, reason),
         observed_event_id=event.id if event else status.observed_event_id,

@@ -4,26 +4,36 @@ from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.controller.lifecycle import retirement
-from gemini_operator.controller.lifecycle.view import Decision, Event, View, Wait, Write
+from gemini_operator.controller.lifecycle.snapshot import (
+    Decision,
+    Event,
+    PatchStatus,
+    RequeueAfter,
+    Snapshot,
+)
 
 # Seconds before the first new batch, doubled for each that follows: the pace of a batch/v1 Job.
 BASE = 10.0
 CAP = 360.0
 
 
-def allowed(view: View) -> bool:
+def allowed(snapshot: Snapshot) -> bool:
     """Whether one more failure may be answered with a new batch."""
-    return view.status.failures < view.job.spec.backoff_limit
+    return snapshot.status.failures < snapshot.job.spec.backoff_limit
 
 
-def again(view: View, reason: Reason, detail: str) -> Write:
+def again(snapshot: Snapshot, reason: Reason, detail: str) -> PatchStatus:
     """Count the failure, let go of the batch and queue the job for a new one, in one write."""
-    status = retirement.retired(view, reason)
-    status = view.revise(status, state=State.QUEUED, failures=view.status.failures + 1)
-    tally = f"Failure {status.failures} of at most {view.job.spec.backoff_limit}: {reason.value}."
+    status = retirement.retired(snapshot, reason)
+    status = snapshot.revise(status, state=State.QUEUED, failures=snapshot.status.failures + 1)
+    tally = (
+        f"Failure {status.failures} of at most {snapshot.job.spec.backoff_limit}: {reason.value}."
+    )
     message = Reason.RETRYING.explain(f"{tally} {detail}".rstrip())
-    status = view.condition(status, SUBMITTED, False, Reason.RETRYING, message)
-    return Write(status, (Event(Reason.RETRYING, message, warning=True),), pause(status.failures))
+    status = snapshot.condition(status, SUBMITTED, False, Reason.RETRYING, message)
+    return PatchStatus(
+        status, (Event(Reason.RETRYING, message, warning=True),), pause(status.failures)
+    )
 
 
 def pause(failures: int) -> float:
@@ -31,11 +41,11 @@ def pause(failures: int) -> float:
     return min(CAP, BASE * 2.0 ** min(failures - 1, 10))
 
 
-def decide(view: View) -> Decision | None:
+def decide(snapshot: Snapshot) -> Decision | None:
     """Wait a while before the next attempt."""
-    said = find(view.status.conditions, SUBMITTED)
-    if view.status.attempt is not None or said is None or said.reason != Reason.RETRYING:
+    said = find(snapshot.status.conditions, SUBMITTED)
+    if snapshot.status.attempt is not None or said is None or said.reason != Reason.RETRYING:
         return None
-    passed = (view.now - said.last_transition_time).total_seconds()
-    left = pause(view.status.failures) - passed
-    return Wait(left) if left > 0 else None
+    passed = (snapshot.now - said.last_transition_time).total_seconds()
+    left = pause(snapshot.status.failures) - passed
+    return RequeueAfter(left) if left > 0 else None

@@ -11,14 +11,14 @@ from gemini_operator.api.status import Attempt, Status, SupersededAttempt
 from gemini_operator.controller import facts
 from gemini_operator.controller.lifecycle import retirement
 from gemini_operator.controller.lifecycle.credentials import healed
-from gemini_operator.controller.lifecycle.view import (
+from gemini_operator.controller.lifecycle.snapshot import (
     Decision,
     Event,
-    Name,
-    Search,
-    View,
-    Wait,
-    Write,
+    ListRemote,
+    PatchStatus,
+    RecordBatchName,
+    RequeueAfter,
+    Snapshot,
 )
 from gemini_operator.gemini.remote import Summary
 
@@ -56,15 +56,15 @@ class NotYet:
 Verdict = Found | Nowhere | Doubtful | NotYet
 
 
-def verdict(view: View, attempt: Attempt, search: facts.Search) -> Verdict:
+def verdict(snapshot: Snapshot, attempt: Attempt, search: facts.Search) -> Verdict:
     """What the listings so far say about `attempt`."""
-    snapshot = view.facts.snapshot
-    matches = snapshot.matches.get(attempt.id, ()) if snapshot else ()
+    list_snapshot = snapshot.facts.list_snapshot
+    matches = list_snapshot.matches.get(attempt.id, ()) if list_snapshot else ()
     if len(matches) > 1:
         names = ", ".join(sorted(match.name for match in matches))
         return Doubtful(f"Several batches carry attempt {attempt.id}: {names}.")
     if matches:
-        doubt = mismatch(view, attempt, matches[0])
+        doubt = mismatch(snapshot, attempt, matches[0])
         return Doubtful(doubt) if doubt else Found(matches[0])
     if search.complete >= 2 and search.last_complete_begun >= search.grace_ends:
         return Nowhere()
@@ -73,18 +73,18 @@ def verdict(view: View, attempt: Attempt, search: facts.Search) -> Verdict:
             f"Google's list was too long to be read whole {MAX_INCOMPLETE} times in a row, so "
             f"attempt {attempt.id} may or may not have a batch."
         )
-    if view.facts.no_list and view.monotonic >= search.grace_ends:
+    if snapshot.facts.no_list and snapshot.monotonic >= search.grace_ends:
         return Doubtful(
             f"Google has no list of such jobs, so attempt {attempt.id} may or may not have one."
         )
     if search.under_way:
         return NotYet(None)
-    return NotYet(max(0.0, search.due - view.monotonic))
+    return NotYet(max(0.0, search.due - snapshot.monotonic))
 
 
-def mismatch(view: View, attempt: Attempt, match: Summary) -> str | None:
+def mismatch(snapshot: Snapshot, attempt: Attempt, match: Summary) -> str | None:
     """Why `match` cannot be the batch of `attempt` although it carries its token; else `None`."""
-    asked = normalise_model(view.job.spec.model)
+    asked = normalise_model(snapshot.job.spec.model)
     if normalise_model(match.model) != asked:
         return (
             f"{match.name} carries attempt {attempt.id} but runs {match.model} instead of {asked}."
@@ -94,24 +94,24 @@ def mismatch(view: View, attempt: Attempt, match: Summary) -> str | None:
     return None
 
 
-def decide(view: View) -> Decision | None:
+def decide(snapshot: Snapshot) -> Decision | None:
     """Settle the current attempt if it has no batch yet."""
-    attempt, search = view.status.attempt, view.facts.search
+    attempt, search = snapshot.status.attempt, snapshot.facts.search
     if attempt is None or attempt.batch_name is not None or search is None:
         return None
-    match verdict(view, attempt, search):
+    match verdict(snapshot, attempt, search):
         case Found(summary):
-            return Name(summary)
+            return RecordBatchName(summary)
         case Doubtful(detail):
-            return ambiguous(view, detail)
+            return ambiguous(snapshot, detail)
         case NotYet(seconds):
-            return Wait() if seconds is None else Search(seconds)
-        case _ if len(unanswered(view.status)) >= MAX_SUPERSEDED:
+            return RequeueAfter() if seconds is None else ListRemote(seconds)
+        case _ if len(unanswered(snapshot.status)) >= MAX_SUPERSEDED:
             return ambiguous(
-                view, f"{MAX_SUPERSEDED} attempts got no answer and show no batch at Google."
+                snapshot, f"{MAX_SUPERSEDED} attempts got no answer and show no batch at Google."
             )
         case _:
-            return supersede(view, attempt)
+            return supersede(snapshot, attempt)
 
 
 def unanswered(status: Status) -> tuple[SupersededAttempt, ...]:
@@ -123,17 +123,19 @@ def unanswered(status: Status) -> tuple[SupersededAttempt, ...]:
     )
 
 
-def supersede(view: View, attempt: Attempt) -> Write:
+def supersede(snapshot: Snapshot, attempt: Attempt) -> PatchStatus:
     """Give `attempt` up but keep its id: its batch may yet surface (rule P12)."""
-    superseded = retirement.recorded(view.status, attempt, None)
-    status = view.revise(**retirement.CLEARED, state=State.QUEUED, superseded_attempts=superseded)
-    return Write(healed(status))
+    superseded = retirement.recorded(snapshot.status, attempt, None)
+    status = snapshot.revise(
+        **retirement.CLEARED, state=State.QUEUED, superseded_attempts=superseded
+    )
+    return PatchStatus(healed(status))
 
 
-def ambiguous(view: View, detail: str) -> Decision:
+def ambiguous(snapshot: Snapshot, detail: str) -> Decision:
     """Stop and ask a person; `detail` says what is doubtful."""
     reason = Reason.AMBIGUOUS_SUBMISSION
-    status = view.condition(view.status, STALLED, True, reason, reason.explain(detail))
-    if status == view.status:
-        return Wait()
-    return Write(status, (Event(reason, detail, warning=True),))
+    status = snapshot.condition(snapshot.status, STALLED, True, reason, reason.explain(detail))
+    if status == snapshot.status:
+        return RequeueAfter()
+    return PatchStatus(status, (Event(reason, detail, warning=True),))

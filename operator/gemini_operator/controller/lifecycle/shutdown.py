@@ -3,15 +3,15 @@
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.controller.lifecycle import submission
-from gemini_operator.controller.lifecycle.view import Decision, View
+from gemini_operator.controller.lifecycle.snapshot import Decision, Snapshot
 
 MESSAGE = (
     "spec.shutdown ended the job while nothing of it ran at Google. Create the job anew to run it."
 )
 
 
-def decide(view: View) -> Decision | None:
+def decide(snapshot: Snapshot) -> Decision | None:
     """End a job of which nothing is at Google; `cancellation` ends the others."""
-    if view.status.attempt is not None or view.job.spec.shutdown is None:
+    if snapshot.status.attempt is not None or snapshot.job.spec.shutdown is None:
         return None
-    return submission.failed(view, Reason.CANCELLED, "", MESSAGE, state=State.CANCELLED)
+    return submission.failed(snapshot, Reason.CANCELLED, "", MESSAGE, state=State.CANCELLED)

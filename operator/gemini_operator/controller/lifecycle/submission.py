@@ -17,57 +17,63 @@ from gemini_operator.controller.lifecycle.credentials import (
     with_key,
 )
 from gemini_operator.controller.lifecycle.retirement import CLEARED
-from gemini_operator.controller.lifecycle.view import Decision, Event, Submit, View, Write
+from gemini_operator.controller.lifecycle.snapshot import (
+    Decision,
+    Event,
+    PatchStatus,
+    Snapshot,
+    Submit,
+)
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.remote import Outcome, Summary
 
 STATES = {Outcome.PENDING: State.PENDING, Outcome.RUNNING: State.RUNNING}
 
 
-def decide(view: View) -> Decision | None:
+def decide(snapshot: Snapshot) -> Decision | None:
     """Submit a job that has no attempt."""
-    if view.status.attempt is not None:
+    if snapshot.status.attempt is not None:
         return None
-    earlier = (attempt.number for attempt in view.status.superseded_attempts)
-    return Submit(number=max((view.status.failures, *earlier)) + 1)
+    earlier = (attempt.number for attempt in snapshot.status.superseded_attempts)
+    return Submit(number=max((snapshot.status.failures, *earlier)) + 1)
 
 
-def written_ahead(view: View, attempt: Attempt) -> Status:
+def written_ahead(snapshot: Snapshot, attempt: Attempt) -> Status:
     """The status before the create is sent: the new attempt, and nothing left of the last one."""
-    status = view.revise(
+    status = snapshot.revise(
         **{**CLEARED, "attempt": attempt},
         state=State.SUBMITTING,
-        start_time=view.status.start_time or attempt.start_time,
+        start_time=snapshot.status.start_time or attempt.start_time,
     )
-    return view.condition(status, SUBMITTED, False, Reason.SUBMITTING)
+    return snapshot.condition(status, SUBMITTED, False, Reason.SUBMITTING)
 
 
-def named(view: View, summary: Summary) -> Status:
+def named(snapshot: Snapshot, summary: Summary) -> Status:
     """The status once the attempt's batch is known."""
-    attempt = view.status.attempt
+    attempt = snapshot.status.attempt
     if attempt is None:
         raise ValueError("a batch was found for a job without an attempt")
-    status = view.revise(
+    status = snapshot.revise(
         attempt=attempt.model_copy(update={"batch_name": summary.name}),
         batch_name=summary.name,
         gemini_state=summary.state,
         requests=requests_of(summary),
         state=STATES.get(summary.outcome, State.RUNNING),
     )
-    message = stuck.since(view, Reason.SUBMITTED, summary)
-    return healed(view.condition(status, SUBMITTED, True, Reason.SUBMITTED, message))
+    message = stuck.since(snapshot, Reason.SUBMITTED, summary)
+    return healed(snapshot.condition(status, SUBMITTED, True, Reason.SUBMITTED, message))
 
 
-def priority(view: View) -> int:
+def priority(snapshot: Snapshot) -> int:
     """The priority that the batch gets: the spec's, or the administrator's limit below it."""
-    return min(view.job.spec.priority, view.rules.max_priority)
+    return min(snapshot.job.spec.priority, snapshot.rules.max_priority)
 
 
-def submitted(view: View, summary: Summary) -> Event:
+def submitted(snapshot: Snapshot, summary: Summary) -> Event:
     """What `kubectl describe` says once the batch has its name."""
     detail = f"It is {summary.name}."
-    if priority(view) < view.job.spec.priority:
-        detail += f" Its priority is {priority(view)}, the most that --max-priority allows."
+    if priority(snapshot) < snapshot.job.spec.priority:
+        detail += f" Its priority is {priority(snapshot)}, the most that --max-priority allows."
     return Event(Reason.SUBMITTED, Reason.SUBMITTED.explain(detail))
 
 
@@ -92,66 +98,74 @@ def requests_of(summary: Summary) -> Requests | None:
     )
 
 
-def without_attempt(view: View) -> Status:
+def without_attempt(snapshot: Snapshot) -> Status:
     """A definite refusal clears the attempt: nothing of it can be at Google, nor is a claim kept."""
-    return view.revise(attempt=None, batch_name=None, state=State.QUEUED)
+    return snapshot.revise(attempt=None, batch_name=None, state=State.QUEUED)
 
 
-def queued(view: View, reason: Reason, detail: str, seconds: float) -> Write:
+def queued(snapshot: Snapshot, reason: Reason, detail: str, seconds: float) -> PatchStatus:
     """Say once that the job waits for its turn, and come back in `seconds`."""
-    said = find(view.status.conditions, SUBMITTED)
-    status = with_key(without_attempt(view))
-    if view.status.state == State.QUEUED and said is not None and said.reason == reason:
-        return Write(status, seconds=seconds)
+    said = find(snapshot.status.conditions, SUBMITTED)
+    status = with_key(without_attempt(snapshot))
+    if snapshot.status.state == State.QUEUED and said is not None and said.reason == reason:
+        return PatchStatus(status, seconds=seconds)
     message = reason.explain(detail)
-    status = view.condition(status, SUBMITTED, False, reason, message)
+    status = snapshot.condition(status, SUBMITTED, False, reason, message)
     throttled = reason == Reason.QUOTA_EXCEEDED
-    return Write(status, (Event(reason, message, warning=True),) if throttled else (), seconds)
+    return PatchStatus(
+        status, (Event(reason, message, warning=True),) if throttled else (), seconds
+    )
 
 
-def decide_refused(view: View) -> Decision | None:
+def decide_refused(snapshot: Snapshot) -> Decision | None:
     """A refused create clears its attempt, whatever came between the answer and this pass."""
-    refusal, attempt = view.facts.refusal, view.status.attempt
+    refusal, attempt = snapshot.facts.refusal, snapshot.status.attempt
     if refusal is None or attempt is None or refusal.attempt_id != attempt.id:
         return None
     error, seconds = refusal.error, refusal.seconds
     match error:
         case errors.Throttled():
-            write = queued(view, Reason.QUOTA_EXCEEDED, str(error), seconds)
+            write = queued(snapshot, Reason.QUOTA_EXCEEDED, str(error), seconds)
             return replace(write, status=healed(write.status))
         case errors.FileMissing():
             return _stalled(
-                view, Reason.INPUT_MISSING, f"{FILE_MISSING} {_file(view)}{error}", seconds
+                snapshot, Reason.INPUT_MISSING, f"{FILE_MISSING} {_file(snapshot)}{error}", seconds
             )
         case errors.PermissionDenied():
-            return _stalled(view, Reason.CREDENTIALS_REJECTED, f"{NOT_PERMITTED} {error}", seconds)
+            return _stalled(
+                snapshot, Reason.CREDENTIALS_REJECTED, f"{NOT_PERMITTED} {error}", seconds
+            )
         case errors.CredentialsRejected():
             reason = Reason.CREDENTIALS_REJECTED
-            return _stalled(view, reason, reason.explain(error), seconds)
+            return _stalled(snapshot, reason, reason.explain(error), seconds)
         case errors.NotSent():
-            return Write(without_attempt(view), retry=True)
+            return PatchStatus(without_attempt(snapshot), retry=True)
         case _:
-            return failed(view, Reason.INVALID_REQUEST, str(error))
+            return failed(snapshot, Reason.INVALID_REQUEST, str(error))
 
 
-def _file(view: View) -> str:
-    named = view.job.spec.input.file_name if view.job.spec.input else None
+def _file(snapshot: Snapshot) -> str:
+    named = snapshot.job.spec.input.file_name if snapshot.job.spec.input else None
     return f"The input is {named}. " if named else ""
 
 
-def _stalled(view: View, reason: Reason, message: str, seconds: float) -> Write:
+def _stalled(snapshot: Snapshot, reason: Reason, message: str, seconds: float) -> PatchStatus:
     """The job has no attempt any more, and waits until what was refused is put right."""
-    status = view.condition(without_attempt(view), SUBMITTED, False, reason, message)
-    cleared = replace(view, job=replace(view.job, status=status))
+    status = snapshot.condition(without_attempt(snapshot), SUBMITTED, False, reason, message)
+    cleared = replace(snapshot, job=replace(snapshot.job, status=status))
     return stalled(cleared, reason, "", seconds, message=message)
 
 
 def failed(
-    view: View, reason: Reason, detail: str, message: str | None = None, state: State = State.FAILED
-) -> Write:
+    snapshot: Snapshot,
+    reason: Reason,
+    detail: str,
+    message: str | None = None,
+    state: State = State.FAILED,
+) -> PatchStatus:
     """End a job that has no batch; `message` replaces what the reason says by itself."""
-    status = view.revise(without_attempt(view), state=state, completion_time=view.now)
+    status = snapshot.revise(without_attempt(snapshot), state=state, completion_time=snapshot.now)
     message = message or reason.explain(detail)
-    status = view.condition(status, SUBMITTED, False, reason, message)
-    status = ended(view.condition(status, FAILED, True, reason, message))
-    return Write(status, (Event(reason, message, warning=True),))
+    status = snapshot.condition(status, SUBMITTED, False, reason, message)
+    status = ended(snapshot.condition(status, FAILED, True, reason, message))
+    return PatchStatus(status, (Event(reason, message, warning=True),))

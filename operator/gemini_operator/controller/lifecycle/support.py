@@ -4,7 +4,13 @@ from gemini_operator.api.conditions import STALLED, find, without_condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Spec
 from gemini_operator.api.states import State
-from gemini_operator.controller.lifecycle.view import Decision, Event, View, Wait, Write
+from gemini_operator.controller.lifecycle.snapshot import (
+    Decision,
+    Event,
+    PatchStatus,
+    RequeueAfter,
+    Snapshot,
+)
 
 
 def unsupported(spec: Spec) -> list[str]:
@@ -16,20 +22,26 @@ def unsupported(spec: Spec) -> list[str]:
     return [name for name, used in fields.items() if used]
 
 
-def decide(view: View) -> Decision | None:
+def decide(snapshot: Snapshot) -> Decision | None:
     """Stall a job that asks for more than we do; a batch that is already open is still followed."""
-    fields = unsupported(view.job.spec)
-    stalled = find(view.status.conditions, STALLED)
+    fields = unsupported(snapshot.job.spec)
+    stalled = find(snapshot.status.conditions, STALLED)
     ours = stalled is not None and stalled.reason == Reason.NOT_SUPPORTED_YET
     if fields:
         message = Reason.NOT_SUPPORTED_YET.explain(f"Not supported yet: {', '.join(fields)}.")
-        status = view.condition(view.status, STALLED, True, Reason.NOT_SUPPORTED_YET, message)
-        if status != view.status:
+        status = snapshot.condition(
+            snapshot.status, STALLED, True, Reason.NOT_SUPPORTED_YET, message
+        )
+        if status != snapshot.status:
             event = Event(Reason.NOT_SUPPORTED_YET, message, warning=True)
-            return Write(view.revise(status, state=status.state or State.QUEUED), (event,))
-        return Wait() if view.status.attempt is None else None
+            return PatchStatus(
+                snapshot.revise(status, state=status.state or State.QUEUED), (event,)
+            )
+        return RequeueAfter() if snapshot.status.attempt is None else None
     if ours and stalled is not None and stalled.status == "True":
-        return Write(
-            view.revise(conditions=tuple(without_condition(view.status.conditions, STALLED)))
+        return PatchStatus(
+            snapshot.revise(
+                conditions=tuple(without_condition(snapshot.status.conditions, STALLED))
+            )
         )
     return None

@@ -10,66 +10,72 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import retirement
-from gemini_operator.controller.lifecycle.view import Decision, Event, View, Wait, Write
+from gemini_operator.controller.lifecycle.snapshot import (
+    Decision,
+    Event,
+    PatchStatus,
+    RequeueAfter,
+    Snapshot,
+)
 
 
-def asked(view: View) -> bool:
+def asked(snapshot: Snapshot) -> bool:
     """Whether the open batch has to go: suspended now, or when its cancel was begun."""
-    return view.job.spec.suspend or begun(view)
+    return snapshot.job.spec.suspend or begun(snapshot)
 
 
-def begun(view: View) -> bool:
+def begun(snapshot: Snapshot) -> bool:
     """Whether the batch is being cancelled because the job was suspended."""
-    condition = find(view.status.conditions, SUSPENDED)
+    condition = find(snapshot.status.conditions, SUSPENDED)
     return condition is not None and condition.reason == Reason.SUSPENDING
 
 
-def decide(view: View) -> Decision | None:
+def decide(snapshot: Snapshot) -> Decision | None:
     """Hold a job without an attempt back, or let it go on."""
-    if view.status.attempt is not None:
+    if snapshot.status.attempt is not None:
         return None
-    if view.job.spec.suspend:
-        return _suspend(view)
-    if is_true(view.status.conditions, SUSPENDED):
-        return Write(_resumed(view, view.status), (_notice(Reason.RESUMED),))
+    if snapshot.job.spec.suspend:
+        return _suspend(snapshot)
+    if is_true(snapshot.status.conditions, SUSPENDED):
+        return PatchStatus(_resumed(snapshot, snapshot.status), (_notice(Reason.RESUMED),))
     return None
 
 
-def lifted(view: View, status: Status) -> Status:
+def lifted(snapshot: Snapshot, status: Status) -> Status:
     """`status` of a job that has a batch again: it is not suspended, or not any more."""
     if not is_true(status.conditions, SUSPENDED):
         return status
-    reason = Reason.SUSPENDING if view.job.spec.suspend else Reason.RESUMED
-    return view.condition(status, SUSPENDED, False, reason)
+    reason = Reason.SUSPENDING if snapshot.job.spec.suspend else Reason.RESUMED
+    return snapshot.condition(status, SUSPENDED, False, reason)
 
 
-def ended(view: View, retired_for: Reason) -> Write:
+def ended(snapshot: Snapshot, retired_for: Reason) -> PatchStatus:
     """The batch of a suspended job has ended without results: nothing of it is left."""
-    status = retirement.retired(view, retired_for)
-    status = view.revise(status, start_time=None)
-    if view.job.spec.suspend:
-        return Write(_suspended(view, status), (_notice(Reason.SUSPENDED),))
-    return Write(_resumed(view, status), (_notice(Reason.RESUMED),))
+    status = retirement.retired(snapshot, retired_for)
+    status = snapshot.revise(status, start_time=None)
+    if snapshot.job.spec.suspend:
+        return PatchStatus(_suspended(snapshot, status), (_notice(Reason.SUSPENDED),))
+    return PatchStatus(_resumed(snapshot, status), (_notice(Reason.RESUMED),))
 
 
-def _suspend(view: View) -> Decision:
-    status = _suspended(view, view.revise(start_time=None))
-    if status == view.status:
-        return Wait()
-    known = is_true(view.status.conditions, SUSPENDED)
-    return Write(status, () if known else (_notice(Reason.SUSPENDED),))
+def _suspend(snapshot: Snapshot) -> Decision:
+    status = _suspended(snapshot, snapshot.revise(start_time=None))
+    if status == snapshot.status:
+        return RequeueAfter()
+    known = is_true(snapshot.status.conditions, SUSPENDED)
+    return PatchStatus(status, () if known else (_notice(Reason.SUSPENDED),))
 
 
-def _suspended(view: View, status: Status) -> Status:
-    status = view.revise(status, state=State.SUSPENDED)
-    status = view.condition(status, SUBMITTED, False, Reason.SUSPENDED)
-    return view.condition(status, SUSPENDED, True, Reason.SUSPENDED)
+def _suspended(snapshot: Snapshot, status: Status) -> Status:
+    status = snapshot.revise(status, state=State.SUSPENDED)
+    status = snapshot.condition(status, SUBMITTED, False, Reason.SUSPENDED)
+    return snapshot.condition(status, SUSPENDED, True, Reason.SUSPENDED)
 
 
-def _resumed(view: View, status: Status) -> Status:
-    status = view.revise(status, state=State.QUEUED)
-    status = view.condition(status, SUBMITTED, False, Reason.RESUMED)
-    return view.condition(status, SUSPENDED, False, Reason.RESUMED)
+def _resumed(snapshot: Snapshot, status: Status) -> Status:
+    status = snapshot.revise(status, state=State.QUEUED)
+    status = snapshot.condition(status, SUBMITTED, False, Reason.RESUMED)
+    return snapshot.condition(status, SUSPENDED, False, Reason.RESUMED)
 
 
 def _notice(reason: Reason) -> Event:

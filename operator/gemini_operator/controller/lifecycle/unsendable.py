@@ -2,12 +2,12 @@
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import submission
-from gemini_operator.controller.lifecycle.view import Decision, View
+from gemini_operator.controller.lifecycle.snapshot import Decision, Snapshot
 
 
-def decide(view: View) -> Decision | None:
+def decide(snapshot: Snapshot) -> Decision | None:
     """End a job of which nothing is at Google, and never will be."""
-    problem = view.job.input_problem
-    if problem is None or view.status.attempt is not None:
+    problem = snapshot.job.input_problem
+    if problem is None or snapshot.status.attempt is not None:
         return None
-    return submission.failed(view, Reason.INVALID_INPUT, f"{problem}.")
+    return submission.failed(snapshot, Reason.INVALID_INPUT, f"{problem}.")

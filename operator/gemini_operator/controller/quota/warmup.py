@@ -28,7 +28,7 @@ log = get_logger(__name__)
 def may_wait(job: Job) -> bool:
     """Whether the job may want to submit at its next reconcile."""
     wants = not (job.spec.suspend or job.spec.shutdown or job.spec.adopt)
-    return wants and job.held and not (job.finished or job.deleting or uses_quota(job))
+    return wants and job.has_finalizer and not (job.finished or job.deleting or uses_quota(job))
 
 
 class QuotaWarmup:

@@ -8,22 +8,22 @@ from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Job, KeyRef
 from gemini_operator.controller.lifecycle import completion, policies, submission
-from gemini_operator.controller.lifecycle.view import (
+from gemini_operator.controller.lifecycle.snapshot import (
+    AddFinalizer,
     Adopt,
     Cancel,
     Decision,
+    DeleteObject,
+    DeleteRemote,
     Deliver,
-    Dispose,
-    Hold,
-    Name,
-    Release,
-    Remove,
+    ListRemote,
+    PatchStatus,
+    RecordBatchName,
+    RemoveFinalizer,
+    RequeueAfter,
     Rules,
-    Search,
+    Snapshot,
     Submit,
-    View,
-    Wait,
-    Write,
 )
 from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.quota.quota import Quota
@@ -55,7 +55,7 @@ from gemini_operator.telemetry.logs import get_logger
 # A listing wakes the jobs it was made for; this is for a wake-up that was lost.
 SEARCH_OVERDUE = 120.0
 
-AtGoogle = Submit | Name | Deliver | Dispose | Cancel | Adopt
+AtGoogle = Submit | RecordBatchName | Deliver | DeleteRemote | Cancel | Adopt
 
 log = get_logger(__name__)
 
@@ -94,27 +94,27 @@ class Actions:
     def __init__(self, with_: Collaborators) -> None:
         self._with = with_
 
-    def view(self, job: Job) -> View:
+    def snapshot(self, job: Job) -> Snapshot:
         """The job at this moment, with what this process remembers of it."""
         w = self._with
         facts = w.memory.of(job)
-        view = View(job, facts, w.clock.now(), w.clock.monotonic(), w.rules)
+        snapshot = Snapshot(job, facts, w.clock.now(), w.clock.monotonic(), w.rules)
         attempt = job.status.attempt
         if job.deleting and facts.deleting_since is None:
-            facts.deleting_since = view.monotonic
+            facts.deleting_since = snapshot.monotonic
         if attempt is None or attempt.batch_name is not None:
             facts.search = None
         else:
             facts.begin_search(
                 attempt,
-                now=view.now,
-                monotonic=view.monotonic,
+                now=snapshot.now,
+                monotonic=snapshot.monotonic,
                 timeout=w.rules.create_timeout,
                 grace=w.rules.submit_grace,
             )
-        return view
+        return snapshot
 
-    async def carry_out(self, view: View, decision: Decision) -> None:
+    async def carry_out(self, snapshot: Snapshot, decision: Decision) -> None:
         """
         Do what was decided.
 
@@ -125,127 +125,127 @@ class Actions:
             KubeError, GeminiError: no answer for now.
         """
         match decision:
-            case Wait(seconds):
-                self.come_back(view.job, seconds)
-            case Write():
-                await self.write(view, decision)
-            case Hold():
-                await self._with.writer.hold(view.job)
-                self._with.queue.add(view.job.key)
-            case Search(seconds):
-                await self._search(view, seconds)
-            case Remove():
-                await self._with.writer.remove(view.job)
-            case Release(event):
-                await self._with.cleanup.release(view, event)
+            case RequeueAfter(seconds):
+                self.come_back(snapshot.job, seconds)
+            case PatchStatus():
+                await self.write(snapshot, decision)
+            case AddFinalizer():
+                await self._with.writer.add_finalizer(snapshot.job)
+                self._with.queue.add(snapshot.job.key)
+            case ListRemote(seconds):
+                await self._search(snapshot, seconds)
+            case DeleteObject():
+                await self._with.writer.delete_object(snapshot.job)
+            case RemoveFinalizer(event):
+                await self._with.cleanup.release(snapshot, event)
             case _:
-                await self._at_google(view, decision)
+                await self._at_google(snapshot, decision)
 
-    async def _at_google(self, view: View, decision: AtGoogle) -> None:
+    async def _at_google(self, snapshot: Snapshot, decision: AtGoogle) -> None:
         match decision:
             case Submit(number):
-                await self._submit(view, number)
-            case Name(summary):
-                await self._name(view, Name(summary))
+                await self._submit(snapshot, number)
+            case RecordBatchName(summary):
+                await self._name(snapshot, RecordBatchName(summary))
             case Deliver(seen):
-                await self.write(view, await self._deliver(view, seen))
-            case Dispose():
-                await self._dispose(view, decision)
+                await self.write(snapshot, await self._deliver(snapshot, seen))
+            case DeleteRemote():
+                await self._dispose(snapshot, decision)
             case Cancel(batch):
-                await self._cancel(view, batch)
+                await self._cancel(snapshot, batch)
             case Adopt():
-                await self._adopt(view)
+                await self._adopt(snapshot)
             case _:
                 assert_never(decision)
 
-    async def _submit(self, view: View, number: int) -> None:
-        with self._with.submitter.place(view.job, kept_on=(Busy,)):
-            api_key = await self._api_key(view)
-        outcome = await self._with.submitter.submit(view, number, api_key)
-        if isinstance(outcome, Write):
-            await self.write(view, outcome)
+    async def _submit(self, snapshot: Snapshot, number: int) -> None:
+        with self._with.submitter.place(snapshot.job, kept_on=(Busy,)):
+            api_key = await self._api_key(snapshot)
+        outcome = await self._with.submitter.submit(snapshot, number, api_key)
+        if isinstance(outcome, PatchStatus):
+            await self.write(snapshot, outcome)
             return
-        after = self.view(outcome.job)
+        after = self.snapshot(outcome.job)
         if outcome.batch is not None:
-            await self._name(after, Name(outcome.batch))
+            await self._name(after, RecordBatchName(outcome.batch))
         else:
             await self.carry_out(after, policies.decide(after, None))
 
-    async def _search(self, view: View, seconds: float) -> None:
+    async def _search(self, snapshot: Snapshot, seconds: float) -> None:
         if seconds > 0:
-            self.come_back(view.job, seconds)
+            self.come_back(snapshot.job, seconds)
             return
-        api_key = await self._api_key(view)
-        if view.facts.search is not None:
-            view.facts.search.under_way = True
-        self._with.sweeper.search(api_key, view.job.key)
-        self.come_back(view.job, SEARCH_OVERDUE)
+        api_key = await self._api_key(snapshot)
+        if snapshot.facts.search is not None:
+            snapshot.facts.search.under_way = True
+        self._with.sweeper.search(api_key, snapshot.job.key)
+        self.come_back(snapshot.job, SEARCH_OVERDUE)
 
-    async def _name(self, view: View, found: Name) -> None:
-        attempt = view.status.attempt
+    async def _name(self, snapshot: Snapshot, found: RecordBatchName) -> None:
+        attempt = snapshot.status.attempt
         if attempt is None:
             raise Stale
-        status = submission.named(view, found.summary)
+        status = submission.named(snapshot, found.summary)
         fields = submission.named_fields(status)
         try:
-            await self._with.writer.name(view.job, attempt.id, fields)
+            await self._with.writer.name(snapshot.job, attempt.id, fields)
         except Stale:
             # What cannot be read may well have the name.
-            if self._with.store.unreadable(view.job.key) is None:
-                await self._with.cleanup.unnamed(view, self.ref(view), found.summary.name)
+            if self._with.store.unreadable(snapshot.job.key) is None:
+                await self._with.cleanup.unnamed(snapshot, self.ref(snapshot), found.summary.name)
             raise
-        log.info("a job has its batch", **_names(view.job), batch=found.summary.name)
-        self._with.events.post(view.job, [submission.submitted(view, found.summary)])
-        self._with.queue.add(view.job.key)
+        log.info("a job has its batch", **_names(snapshot.job), batch=found.summary.name)
+        self._with.events.post(snapshot.job, [submission.submitted(snapshot, found.summary)])
+        self._with.queue.add(snapshot.job.key)
 
-    async def _dispose(self, view: View, decision: Dispose) -> None:
-        await self._with.cleanup.dispose(view, self.ref(view), decision.batches)
+    async def _dispose(self, snapshot: Snapshot, decision: DeleteRemote) -> None:
+        await self._with.cleanup.dispose(snapshot, self.ref(snapshot), decision.batches)
         if decision.then is None:
-            await self._with.cleanup.release(view, decision.event)
+            await self._with.cleanup.release(snapshot, decision.event)
         else:
             metrics.DUPLICATES_CANCELLED.inc(len(decision.batches))
-            await self.write(view, decision.then)
+            await self.write(snapshot, decision.then)
 
-    async def _deliver(self, view: View, seen: Observation) -> Write:
-        api_key = await self._api_key(view)
-        if await self._with.claims.held_by_another(view.job, seen.summary, api_key):
-            return completion.somebody_elses(view, seen)
-        return await delivery.deliver(self._with.kube, api_key.client, view, seen)
+    async def _deliver(self, snapshot: Snapshot, seen: Observation) -> PatchStatus:
+        api_key = await self._api_key(snapshot)
+        if await self._with.claims.held_by_another(snapshot.job, seen.summary, api_key):
+            return completion.somebody_elses(snapshot, seen)
+        return await delivery.deliver(self._with.kube, api_key.client, snapshot, seen)
 
-    async def _cancel(self, view: View, batch: str) -> None:
-        api_key = await self._api_key(view)
+    async def _cancel(self, snapshot: Snapshot, batch: str) -> None:
+        api_key = await self._api_key(snapshot)
         try:
-            await self._with.disposer.cancel(api_key, view.job, batch)
+            await self._with.disposer.cancel(api_key, snapshot.job, batch)
         except errors.CredentialsRejected as error:
             raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
-        view.facts.note_cancel(batch, self._with.clock.monotonic())
-        log.info("a batch is being cancelled", **_names(view.job), batch=batch)
-        self._with.queue.add(view.job.key)
+        snapshot.facts.note_cancel(batch, self._with.clock.monotonic())
+        log.info("a batch is being cancelled", **_names(snapshot.job), batch=batch)
+        self._with.queue.add(snapshot.job.key)
 
-    async def _adopt(self, view: View) -> None:
-        api_key, terms = await self._api_key(view), view.job.spec.adopt
+    async def _adopt(self, snapshot: Snapshot) -> None:
+        api_key, terms = await self._api_key(snapshot), snapshot.job.spec.adopt
         if terms is None:
             raise AssertionError("a job without spec.adopt was to adopt a batch")
         try:
             await self._with.adopter.adopt(
-                view, terms, api_key, lambda write: self.write(view, write)
+                snapshot, terms, api_key, lambda write: self.write(snapshot, write)
             )
         except errors.CredentialsRejected as error:
             raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
 
-    async def write(self, view: View, write: Write) -> None:
+    async def write(self, snapshot: Snapshot, write: PatchStatus) -> None:
         """Write a status, post its Events once it is there, and come back when it says."""
-        written = await self._with.writer.status(view, write.status)
-        if written is not view.job:
+        written = await self._with.writer.status(snapshot, write.status)
+        if written is not snapshot.job:
             self._with.events.post(written, write.events)
             self._log_end(written)
-        view.facts.retrying = write.retry
+        snapshot.facts.retrying = write.retry
         if write.retry:
-            self._with.queue.back_off(view.job.key)
+            self._with.queue.back_off(snapshot.job.key)
         elif write.seconds is not None:
-            self.come_back(view.job, write.seconds)
+            self.come_back(snapshot.job, write.seconds)
         else:
-            self._with.queue.add(view.job.key)
+            self._with.queue.add(snapshot.job.key)
 
     def _log_end(self, job: Job) -> None:
         if job.finished:
@@ -256,16 +256,16 @@ class Actions:
         if seconds is not None:
             self._with.queue.add_after(job.key, seconds)
 
-    def ref(self, view: View) -> KeyRef:
+    def ref(self, snapshot: Snapshot) -> KeyRef:
         """The Secret with the job's API key."""
-        return view.job.api_key(self._with.default_api_key)
+        return snapshot.job.api_key(self._with.default_api_key)
 
-    async def _api_key(self, view: View) -> ApiKey:
+    async def _api_key(self, snapshot: Snapshot) -> ApiKey:
         """The job's key, once the job may call Google with it; raises `Busy` until then."""
         known = self._with.api_keys
-        find = known.last_good if view.job.deleting else known.resolve
-        api_key = await find(self.ref(view))
-        self._with.calls.enter(view.job.key, api_key.key_id)
+        find = known.last_good if snapshot.job.deleting else known.resolve
+        api_key = await find(self.ref(snapshot))
+        self._with.calls.enter(snapshot.job.key, api_key.key_id)
         return api_key
 
 

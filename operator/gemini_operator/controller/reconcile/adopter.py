@@ -10,7 +10,7 @@ from gemini_operator.api.status import Attempt
 from gemini_operator.controller.job import Job, read
 from gemini_operator.controller.lifecycle import adoption, ownership, submission
 from gemini_operator.controller.lifecycle.adoption import Holder
-from gemini_operator.controller.lifecycle.view import View, Write
+from gemini_operator.controller.lifecycle.snapshot import PatchStatus, Snapshot
 from gemini_operator.controller.reconcile.claims import Claims
 from gemini_operator.controller.reconcile.looking import look
 from gemini_operator.controller.remote.api_keys import ApiKey
@@ -48,10 +48,10 @@ class Adopter:
 
     async def adopt(
         self,
-        view: View,
+        snapshot: Snapshot,
         terms: Terms,
         api_key: ApiKey,
-        write: Callable[[Write], Awaitable[None]],
+        write: Callable[[PatchStatus], Awaitable[None]],
     ) -> None:
         """
         Write what becomes of the job that wants the batch of `terms`.
@@ -61,61 +61,63 @@ class Adopter:
         """
         batch = await look(api_key.client, terms.batch_name)
         if batch is None:
-            await write(adoption.not_found(view, terms))
+            await write(adoption.not_found(snapshot, terms))
             return
-        early = adoption.refused(view, batch) or await self._without_place(view)
-        early = early or adoption.claimed(view, terms)
+        early = adoption.refused(snapshot, batch) or await self._without_place(snapshot)
+        early = early or adoption.claimed(snapshot, terms)
         if early is not None:
             await write(early)
             return
-        await self._settle(view, terms, api_key, batch, write)
+        await self._settle(snapshot, terms, api_key, batch, write)
 
     async def _settle(
         self,
-        view: View,
+        snapshot: Snapshot,
         terms: Terms,
         api_key: ApiKey,
         batch: Summary,
-        write: Callable[[Write], Awaitable[None]],
+        write: Callable[[PatchStatus], Awaitable[None]],
     ) -> None:
-        rivals = await self._rivals(view, terms)
-        view.facts.note_rivals(bool(rivals), view.monotonic)
+        rivals = await self._rivals(snapshot, terms)
+        snapshot.facts.note_rivals(bool(rivals), snapshot.monotonic)
         proven = await self._claims.proven(rivals, batch, api_key)
         async with self._turn:
-            rivals = await self._rivals(view, terms)
-            contested = adoption.contested(view, terms, _holders(rivals, terms, proven))
-            await write(contested or adoption.settled(view, batch, _record(view, batch, api_key)))
+            rivals = await self._rivals(snapshot, terms)
+            contested = adoption.contested(snapshot, terms, _holders(rivals, terms, proven))
+            await write(
+                contested or adoption.settled(snapshot, batch, _record(snapshot, batch, api_key))
+            )
 
-    async def _rivals(self, view: View, terms: Terms) -> list[Job]:
+    async def _rivals(self, snapshot: Snapshot, terms: Terms) -> list[Job]:
         listed = await self._batch_jobs.list_by_batch(self._namespaces, terms.batch_name)
         # What cannot be read never acts, so it holds nothing.
         jobs = [one for one in map(read, listed) if isinstance(one, Job)]
-        previous = self._claims.previous(view.job)
+        previous = self._claims.previous(snapshot.job)
         if previous is not None and previous.uid not in {one.uid for one in jobs}:
             jobs.append(previous)
-        return [one for one in jobs if one.uid != view.job.uid]
+        return [one for one in jobs if one.uid != snapshot.job.uid]
 
-    async def _without_place(self, view: View) -> Write | None:
+    async def _without_place(self, snapshot: Snapshot) -> PatchStatus | None:
         """The end of a job whose results would have no place; `None` where they have one."""
-        output = view.job.spec.output
+        output = snapshot.job.spec.output
         if output is None or output.config_map is None:
             return None
-        namespace, name = view.job.key.namespace, output.config_map.name
+        namespace, name = snapshot.job.key.namespace, output.config_map.name
         try:
-            await config_map.check(self._kube, namespace, name, view.job.uid)
+            await config_map.check(self._kube, namespace, name, snapshot.job.uid)
         except config_map.DeliveryRefused as error:
             message = f"Nothing was adopted, for the results would have no place: {error}."
-            return submission.failed(view, Reason.DELIVERY_FAILED, "", message)
+            return submission.failed(snapshot, Reason.DELIVERY_FAILED, "", message)
         return None
 
 
-def _record(view: View, batch: Summary, api_key: ApiKey) -> Attempt:
+def _record(snapshot: Snapshot, batch: Summary, api_key: ApiKey) -> Attempt:
     return Attempt(
         id=secrets.token_hex(8),
         number=1,
-        start_time=view.now,
+        start_time=snapshot.now,
         batch_name=batch.name,
-        api_key_fingerprint=api_key.fingerprint(view.job.uid),
+        api_key_fingerprint=api_key.fingerprint(snapshot.job.uid),
     )
 
 

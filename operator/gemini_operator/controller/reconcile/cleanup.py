@@ -2,7 +2,7 @@
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import KeyRef
-from gemini_operator.controller.lifecycle.view import Event, View
+from gemini_operator.controller.lifecycle.snapshot import Event, Snapshot
 from gemini_operator.controller.reconcile.disposer import Disposer
 from gemini_operator.controller.reconcile.events import EventRecorder
 from gemini_operator.controller.reconcile.writer import Stale, Writer
@@ -41,7 +41,7 @@ class Cleanup:
         self._writer = writer
         self._events = events
 
-    async def dispose(self, view: View, ref: KeyRef, batches: tuple[str, ...]) -> None:
+    async def dispose(self, snapshot: Snapshot, ref: KeyRef, batches: tuple[str, ...]) -> None:
         """
         Cancel and delete batches of the job, but none that another job has.
 
@@ -54,13 +54,13 @@ class Cleanup:
         if not batches:
             return
         api_key = await self._api_keys.last_good(ref)
-        self._calls.enter(view.job.key, api_key.key_id)
-        attempt = view.status.attempt
+        self._calls.enter(snapshot.job.key, api_key.key_id)
+        attempt = snapshot.status.attempt
         recorded = attempt.api_key_fingerprint if attempt else None
-        changed = recorded not in (None, api_key.fingerprint(view.job.uid))
+        changed = recorded not in (None, api_key.fingerprint(snapshot.job.uid))
         for name in batches:
             try:
-                there = await self._disposer.dispose(api_key, view.job, name)
+                there = await self._disposer.dispose(api_key, snapshot.job, name)
             except errors.CredentialsRejected as error:
                 raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, str(error)) from None
             own = attempt is not None and name == attempt.batch_name
@@ -69,7 +69,7 @@ class Cleanup:
                     Reason.CREDENTIALS_CHANGED, f"{name} was not found with it."
                 )
 
-    async def release(self, view: View, event: Event | None) -> None:
+    async def release(self, snapshot: Snapshot, event: Event | None) -> None:
         """
         Let the object go, and say what is left behind.
 
@@ -77,22 +77,22 @@ class Cleanup:
             Stale: it has changed.
             KubeError: the API server did not answer.
         """
-        await self._writer.release(view.job)
+        await self._writer.remove_finalizer(snapshot.job)
         if event is None:
             return
-        self._events.post(view.job, [event])
+        self._events.post(snapshot.job, [event])
         if event.reason == Reason.BATCH_LEFT_BEHIND:
             metrics.BATCHES_LEFT_BEHIND.inc()
-            namespace, name = view.job.key
+            namespace, name = snapshot.job.key
             log.error("a batch is left behind", namespace=namespace, name=name, detail=event.note)
 
-    async def unnamed(self, view: View, ref: KeyRef, batch: str) -> None:
+    async def unnamed(self, snapshot: Snapshot, ref: KeyRef, batch: str) -> None:
         """A batch was created for an object that has no such attempt any more (rule P14)."""
         try:
-            await self._writer.refresh(view.job)
+            await self._writer.refresh(snapshot.job)
         except Stale:
-            policy = view.job.spec.deletion_policy
+            policy = snapshot.job.spec.deletion_policy
             if policy != "Orphan":
                 api_key = await self._api_keys.last_good(ref)
-                await self._disposer.dispose(api_key, view.job, batch)
+                await self._disposer.dispose(api_key, snapshot.job, batch)
             log.warning("a batch outlived its job", batch=batch, policy=policy)

@@ -4,7 +4,7 @@ from contextlib import aclosing
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import completion
-from gemini_operator.controller.lifecycle.view import View, Write
+from gemini_operator.controller.lifecycle.snapshot import PatchStatus, Snapshot
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Observation
@@ -16,25 +16,25 @@ RAW_LIMIT = 2 * config_map.LIMIT
 
 
 async def deliver(
-    kube: KubeClient, client: GeminiClient, view: View, observation: Observation
-) -> Write:
+    kube: KubeClient, client: GeminiClient, snapshot: Snapshot, observation: Observation
+) -> PatchStatus:
     """
     Put the results of a succeeded batch into the output and end the job.
 
     Raises:
         GeminiError, KubeError: no answer for now; delivering again is safe.
     """
-    job = view.job
+    job = snapshot.job
     output = job.spec.output
     if output is None or output.config_map is None:
-        return completion.delivered(view, observation, completion.at_google(observation))
+        return completion.delivered(snapshot, observation, completion.at_google(observation))
     try:
         rendered = await _results(client, observation)
         delivered = await config_map.deliver(
             kube, job.key.namespace, output.config_map.name, job.uid, rendered
         )
     except (results.ResultsTooLarge, errors.TooLarge) as error:
-        return completion.undeliverable(view, observation, Reason.OUTPUT_TOO_LARGE, f"{error}.")
+        return completion.undeliverable(snapshot, observation, Reason.OUTPUT_TOO_LARGE, f"{error}.")
     except (
         config_map.DeliveryRefused,
         results.MalformedResults,
@@ -42,8 +42,8 @@ async def deliver(
         errors.NotFound,
         errors.Rejected,
     ) as error:
-        return completion.undeliverable(view, observation, Reason.DELIVERY_FAILED, f"{error}.")
-    return completion.delivered(view, observation, delivered)
+        return completion.undeliverable(snapshot, observation, Reason.DELIVERY_FAILED, f"{error}.")
+    return completion.delivered(snapshot, observation, delivered)
 
 
 async def _results(client: GeminiClient, observation: Observation) -> results.Results:

@@ -13,10 +13,10 @@ from gemini_operator.controller.lifecycle import (
     deletion,
     policies,
 )
-from gemini_operator.controller.lifecycle.view import (
+from gemini_operator.controller.lifecycle.snapshot import (
     Event,
+    Snapshot,
     Submit,
-    View,
 )
 from gemini_operator.controller.reconcile.actions import Actions, Collaborators
 from gemini_operator.controller.reconcile.writer import NotKept, Stale
@@ -62,7 +62,7 @@ class Reconciler:
                 self._with.quota.release(key)
                 await self._with.unreadable.reconcile(job)
             else:
-                await self._try(self._actions.view(job))
+                await self._try(self._actions.snapshot(job))
         except Stale:
             await self._read_again(job)
 
@@ -77,108 +77,112 @@ class Reconciler:
         if job is None or job.finished:
             return
         try:
-            await self._with.writer.stall(self._actions.view(job), reason, detail)
+            await self._with.writer.stall(self._actions.snapshot(job), reason, detail)
         except Stale:
             await self._read_again(job)
 
-    async def _try(self, view: View) -> None:
+    async def _try(self, snapshot: Snapshot) -> None:
         """A pass, and what is said where it cannot go on."""
         try:
-            await self._pass(view)
-            self._set_alarm(view)
+            await self._pass(snapshot)
+            self._set_alarm(snapshot)
         except Busy:
             return
         except Delayed as delayed:
-            self._actions.come_back(view.job, delayed.seconds)
+            self._actions.come_back(snapshot.job, delayed.seconds)
         except CredentialsProblem as problem:
-            await self._without_credentials(view, problem)
+            await self._without_credentials(snapshot, problem)
         except NotKept as lost:
-            await self._not_kept(view, lost)
+            await self._not_kept(snapshot, lost)
         except Invalid as error:
-            self._tell_of_refusal(view, error)
+            self._tell_of_refusal(snapshot, error)
             raise
         except errors.GeminiError as error:
-            if not view.job.deleting or isinstance(error, errors.NotSent):
+            if not snapshot.job.deleting or isinstance(error, errors.NotSent):
                 raise
-            await self._deletion_blocked(view, error)
+            await self._deletion_blocked(snapshot, error)
 
-    def _set_alarm(self, view: View) -> None:
+    def _set_alarm(self, snapshot: Snapshot) -> None:
         """
         Time alone may give the job something to do; what was written may have changed when.
 
         It runs from the moment that the pass decided for: what has come due since wakes the job.
         """
-        newest = self._with.store.get(view.job.key)
+        newest = self._with.store.get(snapshot.job.key)
         if newest is not None:
-            self._actions.come_back(newest, policies.alarm(replace(view, job=newest)))
+            self._actions.come_back(newest, policies.alarm(replace(snapshot, job=newest)))
 
-    async def _pass(self, view: View) -> None:
-        view.facts.retrying = False
-        if view.monotonic < view.facts.unkept_until and not view.job.deleting:
-            self._actions.come_back(view.job, view.facts.unkept_until - view.monotonic)
+    async def _pass(self, snapshot: Snapshot) -> None:
+        snapshot.facts.retrying = False
+        if snapshot.monotonic < snapshot.facts.unkept_until and not snapshot.job.deleting:
+            self._actions.come_back(snapshot.job, snapshot.facts.unkept_until - snapshot.monotonic)
             return
-        if view.job.input_problem is not None:
+        if snapshot.job.input_problem is not None:
             # Of 1.4 MB a write costs the API server a second: one of them at a time.
-            self._with.heavy.enter(view.job.key, HEAVY)
+            self._with.heavy.enter(snapshot.job.key, HEAVY)
         if self._with.schema.missing:
-            await self._wait_for_the_schema(view)
+            await self._wait_for_the_schema(snapshot)
             return
-        remote = await self._with.observer.observe(view, self._actions.ref(view))
-        decision = policies.decide(view, remote)
+        remote = await self._with.observer.observe(snapshot, self._actions.ref(snapshot))
+        decision = policies.decide(snapshot, remote)
         if not isinstance(decision, Submit):
-            self._with.quota.release(view.job.key)
-        await self._actions.carry_out(view, decision)
-        if not view.facts.retrying:
-            self._with.queue.forget(view.job.key)
+            self._with.quota.release(snapshot.job.key)
+        await self._actions.carry_out(snapshot, decision)
+        if not snapshot.facts.retrying:
+            self._with.queue.forget(snapshot.job.key)
 
-    async def _wait_for_the_schema(self, view: View) -> None:
+    async def _wait_for_the_schema(self, snapshot: Snapshot) -> None:
         """
         Do nothing, and say so where nothing has been done yet.
 
         A write to a job that has more than that would take away for good what the CRD of the moment
         does not show.
         """
-        status = view.status
-        if status.attempt is None and status.batch_name is None and not view.job.held:
+        status = snapshot.status
+        if status.attempt is None and status.batch_name is None and not snapshot.job.has_finalizer:
             raise NotKept(self._with.schema.missing)
-        self._with.quota.release(view.job.key)
-        self._with.queue.back_off(view.job.key)
+        self._with.quota.release(snapshot.job.key)
+        self._with.queue.back_off(snapshot.job.key)
 
-    def _tell_of_refusal(self, view: View, error: Invalid) -> None:
+    def _tell_of_refusal(self, snapshot: Snapshot, error: Invalid) -> None:
         """In an Event: an object whose spec breaks the rules of the CRD takes no status."""
         reason = Reason.INTERNAL
         event = Event(reason, reason.explain(error.message), warning=True)
-        self._with.events.post(view.job, [event])
+        self._with.events.post(snapshot.job, [event])
 
-    async def _not_kept(self, view: View, lost: NotKept) -> None:
+    async def _not_kept(self, snapshot: Snapshot, lost: NotKept) -> None:
         """The promise rests on what is written: without it nothing is sent."""
-        key = view.job.key
+        key = snapshot.job.key
         self._with.quota.release(key)
         self._with.schema.suspect()
         await self.stall(key, Reason.SCHEMA_OUTDATED, str(lost))
-        view.facts.unkept_until = self._with.clock.monotonic() + LEFT_ALONE
+        snapshot.facts.unkept_until = self._with.clock.monotonic() + LEFT_ALONE
         self._with.queue.back_off(key)
 
-    async def _without_credentials(self, view: View, problem: CredentialsProblem) -> None:
-        self._with.quota.release(view.job.key)
-        if view.job.deleting:
-            await self._delete_without_credentials(view, problem)
+    async def _without_credentials(self, snapshot: Snapshot, problem: CredentialsProblem) -> None:
+        self._with.quota.release(snapshot.job.key)
+        if snapshot.job.deleting:
+            await self._delete_without_credentials(snapshot, problem)
             return
-        await self._actions.write(view, credentials.stalled(view, problem.reason, str(problem)))
+        await self._actions.write(
+            snapshot, credentials.stalled(snapshot, problem.reason, str(problem))
+        )
 
-    async def _delete_without_credentials(self, view: View, problem: CredentialsProblem) -> None:
-        if deletion.out_of_patience(view):
-            batch = view.status.batch_name or "unknown"
+    async def _delete_without_credentials(
+        self, snapshot: Snapshot, problem: CredentialsProblem
+    ) -> None:
+        if deletion.out_of_patience(snapshot):
+            batch = snapshot.status.batch_name or "unknown"
             release = deletion.left_behind(f"Batch: {batch}. {problem.reason}: {problem}")
-            await self._with.cleanup.release(view, release.event)
+            await self._with.cleanup.release(snapshot, release.event)
             return
         event = Event(problem.reason, problem.reason.explain(str(problem)), warning=True)
-        self._with.events.post(view.job, [event])
-        self._actions.come_back(view.job, 5.0)
+        self._with.events.post(snapshot.job, [event])
+        self._actions.come_back(snapshot.job, 5.0)
 
-    async def _deletion_blocked(self, view: View, error: errors.GeminiError) -> None:
-        decision = deletion.blocked(view, f"{error}.")
-        await self._actions.carry_out(view, decision)
+    async def _deletion_blocked(self, snapshot: Snapshot, error: errors.GeminiError) -> None:
+        decision = deletion.blocked(snapshot, f"{error}.")
+        await self._actions.carry_out(snapshot, decision)
 
     async def _read_again(self, job: Job | UnreadableJob) -> None:
         try:

@@ -16,7 +16,7 @@ from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.facts import Refusal
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import credentials, submission
-from gemini_operator.controller.lifecycle.view import View, Write
+from gemini_operator.controller.lifecycle.snapshot import PatchStatus, Snapshot
 from gemini_operator.controller.quota.backoff import Backoff
 from gemini_operator.controller.quota.quota import Admission, Quota
 from gemini_operator.controller.reconcile.callback import CallbackAddresses
@@ -109,7 +109,9 @@ class Submitter:
         self._refused_retry = refused_retry
         self._own = Backoff()
 
-    async def submit(self, view: View, number: int, api_key: ApiKey) -> Write | Created:
+    async def submit(
+        self, snapshot: Snapshot, number: int, api_key: ApiKey
+    ) -> PatchStatus | Created:
         """
         Create the batch of a new attempt; a `Write` says why none was tried.
 
@@ -117,27 +119,27 @@ class Submitter:
             Stale: somebody else has written; nothing was sent.
             KubeError: the API server did not answer; nothing was sent.
         """
-        job = view.job
+        job = snapshot.job
         # It may have gone while its key was read: nobody would take it from the quota again.
         self._writer.check(job)
-        refusal = view.facts.refusal
-        left = refusal.left(api_key.key_id, view.monotonic) if refusal else 0.0
+        refusal = snapshot.facts.refusal
+        left = refusal.left(api_key.key_id, snapshot.monotonic) if refusal else 0.0
         if left > 0:
             self._quota.release(job.key)
-            return Write(view.status, seconds=left)
+            return PatchStatus(snapshot.status, seconds=left)
         answer = self._quota.reserve(job, api_key.key_id, api_key.fingerprint)
         if answer is Admission.REFUSED:
             # The quota calls it for its turn; the time is for another key in the Secret.
-            return credentials.inherited(view, self._refused_retry)
+            return credentials.inherited(snapshot, self._refused_retry)
         if answer is not Admission.ADMITTED:
-            return submission.queued(view, WAITS_FOR[answer], "", UNTIL_CALLED)
+            return submission.queued(snapshot, WAITS_FOR[answer], "", UNTIL_CALLED)
         # After `Stale` the next pass comes at once.
         with self.place(job, kept_on=(Stale,)):
-            batch_input = await self._input(view)
-        if isinstance(batch_input, Write):
+            batch_input = await self._input(snapshot)
+        if isinstance(batch_input, PatchStatus):
             self._quota.release(job.key)
             return batch_input
-        return await self._create(view, number, api_key, batch_input)
+        return await self._create(snapshot, number, api_key, batch_input)
 
     @contextmanager
     def place(self, job: Job, *, kept_on: tuple[type[Exception], ...] = ()) -> Iterator[None]:
@@ -150,19 +152,19 @@ class Submitter:
             self._quota.release(job.key)
             raise
 
-    async def _input(self, view: View) -> BatchInput | Write:
+    async def _input(self, snapshot: Snapshot) -> BatchInput | PatchStatus:
         try:
-            return await self._load(view)
+            return await self._load(snapshot)
         except requests.InputMissing as error:
-            return credentials.stalled(view, Reason.INPUT_MISSING, f"{error}.")
+            return credentials.stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
         except requests.InvalidInput as error:
-            return submission.failed(view, Reason.INVALID_INPUT, f"{error}.")
+            return submission.failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
         except config_map.DeliveryRefused as error:
             message = f"Nothing was submitted, for the results would have no place: {error}."
-            return submission.failed(view, Reason.DELIVERY_FAILED, "", message)
+            return submission.failed(snapshot, Reason.DELIVERY_FAILED, "", message)
 
-    async def _load(self, view: View) -> BatchInput:
-        job = view.job
+    async def _load(self, snapshot: Snapshot) -> BatchInput:
+        job = snapshot.job
         namespace, _ = job.key
         output = job.spec.output.config_map if job.spec.output else None
         if output is not None:
@@ -171,19 +173,19 @@ class Submitter:
         return await requests.load(self._kube, namespace, job.spec, stored)
 
     async def _create(
-        self, view: View, number: int, api_key: ApiKey, batch_input: BatchInput
-    ) -> Write | Created:
+        self, snapshot: Snapshot, number: int, api_key: ApiKey, batch_input: BatchInput
+    ) -> PatchStatus | Created:
         attempt = Attempt(
             id=secrets.token_hex(8),
             number=number,
-            start_time=view.now,
-            api_key_fingerprint=api_key.fingerprint(view.job.uid),
+            start_time=snapshot.now,
+            api_key_fingerprint=api_key.fingerprint(snapshot.job.uid),
         )
         # A write-ahead without an answer may have landed.
-        with self.place(view.job, kept_on=(Stale, Unavailable)):
+        with self.place(snapshot.job, kept_on=(Stale, Unavailable)):
             # First, as it may fail: from the write-ahead on an attempt counts as sent.
-            request = self._submission(view, attempt, batch_input)
-            job = await self._writer.status(view, submission.written_ahead(view, attempt))
+            request = self._submission(snapshot, attempt, batch_input)
+            job = await self._writer.status(snapshot, submission.written_ahead(snapshot, attempt))
         answered = self._clock.monotonic()
 
         def in_time() -> bool:
@@ -195,22 +197,24 @@ class Submitter:
             error = of_input(raised, batch_input)
             self._log(job, error)
             if isinstance(error, DEFINITE):
-                in_a_row = view.facts.refusal.in_a_row + 1 if view.facts.refusal else 1
+                in_a_row = snapshot.facts.refusal.in_a_row + 1 if snapshot.facts.refusal else 1
                 seconds = self._back_off(job, api_key, error, in_a_row)
                 own = isinstance(error, errors.PermissionDenied | errors.FileMissing)
                 until = self._clock.monotonic() + seconds if own else -math.inf
-                view.facts.refusal = Refusal(
+                snapshot.facts.refusal = Refusal(
                     attempt.id, error, seconds, in_a_row, api_key.key_id, until
                 )
             else:
                 self._quota.release(job.key)
             return Created(job, None)
-        view.facts.refusal = None
+        snapshot.facts.refusal = None
         self._quota.passed(api_key.key_id, job)
         return Created(job, summary)
 
-    def _submission(self, view: View, attempt: Attempt, batch_input: BatchInput) -> Submission:
-        job = view.job
+    def _submission(
+        self, snapshot: Snapshot, attempt: Attempt, batch_input: BatchInput
+    ) -> Submission:
+        job = snapshot.job
         display = job.spec.display_name or f"{job.key.namespace}/{job.key.name}"
         own = {UID_KEY: job.uid, ATTEMPT_KEY: attempt.id}
         return Submission(
@@ -219,7 +223,7 @@ class Submitter:
             display_name=tokens.display_name(display[:DISPLAY_LIMIT], job.uid, attempt.id),
             inline=batch_input.inline,
             file_name=batch_input.file_name,
-            priority=submission.priority(view),
+            priority=submission.priority(snapshot),
             callback_url=self._addresses.of(job, attempt),
             user_metadata={**(job.spec.user_metadata or {}), **own},
         )

@@ -9,7 +9,7 @@ from gemini_operator.api.conditions import STALLED, Condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import UnreadableJob
-from gemini_operator.controller.lifecycle.view import Event
+from gemini_operator.controller.lifecycle.snapshot import Event
 from gemini_operator.controller.reconcile.events import EventRecorder
 from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.kube.errors import Invalid
@@ -65,7 +65,7 @@ class UnreadableJobs:
         return True
 
     async def _release(self, job: UnreadableJob) -> None:
-        await self._writer.release(job)
+        await self._writer.remove_finalizer(job)
         metrics.BATCHES_LEFT_BEHIND.inc()
         log.error("a batch may be left behind", **job.key._asdict(), detail=job.problem)
         reason = Reason.BATCH_LEFT_BEHIND

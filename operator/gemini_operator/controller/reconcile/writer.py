@@ -10,7 +10,7 @@ from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
 from gemini_operator.controller.job import Job, UnreadableJob, read
-from gemini_operator.controller.lifecycle.view import View
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.store import Store
 from gemini_operator.kube import errors, patches
 from gemini_operator.kube.batch_jobs import BatchJobs
@@ -88,7 +88,7 @@ class Writer:
             raise Stale
         return body
 
-    async def status(self, view: View, status: Status) -> Job:
+    async def status(self, snapshot: Snapshot, status: Status) -> Job:
         """
         Write `status` over the version that the view saw; an equal one is not sent.
 
@@ -98,7 +98,7 @@ class Writer:
             Invalid: the API server refused `status`; the job now says so, and nothing else.
             KubeError: the API server did not answer.
         """
-        job = view.job
+        job = snapshot.job
         patch = patches.status_patch(job.stored_status, status.dump(), job.resource_version)
         if patch is None:
             return job
@@ -106,7 +106,7 @@ class Writer:
             body = await self._send_status(job, patch)
         except errors.Invalid as error:
             log.error("the API server refused a status", **job.key._asdict(), error=str(error))
-            await self.stall(view, Reason.INTERNAL, error.message)
+            await self.stall(snapshot, Reason.INTERNAL, error.message)
             # Whoever asked must not go on as if it were written: a create needs its write-ahead.
             raise
         if lost := patches.not_kept({"status": patch["status"]}, body):
@@ -114,7 +114,7 @@ class Writer:
             raise NotKept(lost)
         return self._keep(body)
 
-    async def stall(self, view: View, reason: Reason, detail: str) -> None:
+    async def stall(self, snapshot: Snapshot, reason: Reason, detail: str) -> None:
         """
         Say in a status that fits any schema that the job cannot go on (rule S22).
 
@@ -122,10 +122,10 @@ class Writer:
             Stale: the object has changed since.
             KubeError: the API server did not take even that.
         """
-        known = Status(conditions=view.status.conditions)
-        stalled = view.condition(known, STALLED, True, reason, reason.explain(detail))
+        known = Status(conditions=snapshot.status.conditions)
+        stalled = snapshot.condition(known, STALLED, True, reason, reason.explain(detail))
         if stalled.conditions != known.conditions:
-            await self.conditions(view.job, stalled.dump()["conditions"])
+            await self.conditions(snapshot.job, stalled.dump()["conditions"])
 
     async def conditions(
         self, job: Job | UnreadableJob, conditions: Sequence[Mapping[str, Any]]
@@ -142,7 +142,7 @@ class Writer:
         body = await self._send_status(job, patch)
         self._store.put(read(body), answered=True)
 
-    async def hold(self, job: Job) -> None:
+    async def add_finalizer(self, job: Job) -> None:
         """
         Add our finalizer.
 
@@ -157,7 +157,7 @@ class Writer:
             body = await self._batch_jobs.patch(*job.key, patch, merge=True)
         self._kept(body, {"metadata": {"finalizers": patch["metadata"]["finalizers"]}})
 
-    async def release(self, job: Job | UnreadableJob) -> None:
+    async def remove_finalizer(self, job: Job | UnreadableJob) -> None:
         """Remove our finalizer; an object that is gone is released already."""
         metadata = {"finalizers": list(job.finalizers), "uid": job.uid}
         patch = patches.remove_finalizer(metadata, group.FINALIZER)
@@ -173,7 +173,7 @@ class Writer:
             await self.refresh(job)
             raise Stale from None
 
-    async def remove(self, job: Job) -> None:
+    async def delete_object(self, job: Job) -> None:
         """
         Delete the object, and no other incarnation of its name.
 

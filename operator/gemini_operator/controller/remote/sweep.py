@@ -147,7 +147,9 @@ class Sweeper:
         facts.refused = None
         facts.no_list = index is None
         if index is not None:
-            facts.note_snapshot(index.snapshot(job, begun), bool(attempt and attempt.batch_name))
+            facts.note_list_snapshot(
+                index.list_snapshot(job, begun), bool(attempt and attempt.batch_name)
+            )
         facts.note_listed(self._clock.monotonic())
         self._wake(job.key)
 
@@ -166,7 +168,7 @@ class Index:
             if batch.token is not None:
                 self._by_token[batch.token].append(batch)
 
-    def snapshot(self, job: Job, begun: float) -> ListSnapshot:
+    def list_snapshot(self, job: Job, begun: float) -> ListSnapshot:
         """What the listing shows of `job`; a batch without the job's token is not its own."""
         current = self._by_name.get(job.status.batch_name or "")
         if current is not None and not ownership.owns(job, current):

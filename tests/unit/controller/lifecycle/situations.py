@@ -16,7 +16,7 @@ from gemini_operator.controller.lifecycle import (
     submission,
 )
 from gemini_operator.controller.lifecycle.adoption import Holder
-from gemini_operator.controller.lifecycle.view import Gone, Remote, View
+from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (
     ATTEMPT,
@@ -27,8 +27,8 @@ from tests.unit.controller.builders import (
     UID,
     a_batch,
     a_condition,
+    a_list_snapshot,
     a_snapshot,
-    a_view,
     an_observation,
     note,
     seen,
@@ -55,15 +55,15 @@ def situation(title: str) -> Callable[[Callable[[], Status]], Callable[[], Statu
     return note_down
 
 
-def decided(view: View, remote: Remote | None = None) -> Status:
+def decided(snapshot: Snapshot, remote: Remote | None = None) -> Status:
     """The status that a pass writes."""
-    return written(policies.decide(view, remote))
+    return written(policies.decide(snapshot, remote))
 
 
 def after(status: dict[str, Any], google: str = "", **spec: Any) -> Status:
     """What a pass makes of a job whose batch Google shows in that state."""
-    view = a_view(spec=spec, status=status)
-    return decided(view, seen(f"BATCH_STATE_{google}") if google else None)
+    snapshot = a_snapshot(spec=spec, status=status)
+    return decided(snapshot, seen(f"BATCH_STATE_{google}") if google else None)
 
 
 # On the way to Google
@@ -71,24 +71,24 @@ def after(status: dict[str, Any], google: str = "", **spec: Any) -> Status:
 
 @situation("The batch is being created")
 def creating() -> Status:
-    return submission.written_ahead(a_view(), RECORD)
+    return submission.written_ahead(a_snapshot(), RECORD)
 
 
 @situation("As many batches as allowed are open for the API key")
 def full() -> Status:
-    return submission.queued(a_view(), Reason.QUEUED, "", 1.0).status
+    return submission.queued(a_snapshot(), Reason.QUEUED, "", 1.0).status
 
 
 @situation("Google throttles the API key and model")
 def throttled() -> Status:
-    view = a_view(status=unnamed())
-    view.facts.refusal = Refusal(ATTEMPT, errors.Throttled("429"), 5.0)
-    return decided(view)
+    snapshot = a_snapshot(status=unnamed())
+    snapshot.facts.refusal = Refusal(ATTEMPT, errors.Throttled("429"), 5.0)
+    return decided(snapshot)
 
 
 @situation("Google has the batch and has not begun")
 def pending() -> Status:
-    return submission.named(a_view(status=unnamed()), a_batch(state="BATCH_STATE_PENDING"))
+    return submission.named(a_snapshot(status=unnamed()), a_batch(state="BATCH_STATE_PENDING"))
 
 
 @situation("Google works on the batch")
@@ -98,17 +98,17 @@ def running() -> Status:
 
 @situation("Google did not say whether it created the batch")
 def unclear() -> Status:
-    view = a_view(status=submission.written_ahead(a_view(), RECORD).dump())
-    assert view.facts.search is not None
-    policies.decide(view, None)
-    return view.status
+    snapshot = a_snapshot(status=submission.written_ahead(a_snapshot(), RECORD).dump())
+    assert snapshot.facts.search is not None
+    policies.decide(snapshot, None)
+    return snapshot.status
 
 
 @situation("It cannot be told whether there is a batch, or which one")
 def ambiguous() -> Status:
-    view = a_view(status=unnamed())
-    note(view, a_snapshot(a_batch("batches/one"), a_batch("batches/two")))
-    return decided(view)
+    snapshot = a_snapshot(status=unnamed())
+    note(snapshot, a_list_snapshot(a_batch("batches/one"), a_batch("batches/two")))
+    return decided(snapshot)
 
 
 # Waiting for a person, or for something to be put right
@@ -116,40 +116,40 @@ def ambiguous() -> Status:
 
 @situation("The Secret with the API key is missing or unusable")
 def no_key() -> Status:
-    return credentials.stalled(a_view(), Reason.CREDENTIALS_MISSING, "").status
+    return credentials.stalled(a_snapshot(), Reason.CREDENTIALS_MISSING, "").status
 
 
 @situation("Google refuses the API key")
 def refused_key() -> Status:
-    view = a_view(status=unnamed())
-    view.facts.refusal = Refusal(ATTEMPT, errors.CredentialsRejected("401"), 5.0)
-    return decided(view)
+    snapshot = a_snapshot(status=unnamed())
+    snapshot.facts.refusal = Refusal(ATTEMPT, errors.CredentialsRejected("401"), 5.0)
+    return decided(snapshot)
 
 
 @situation("The ConfigMap with the input is missing")
 def no_input() -> Status:
-    return credentials.stalled(a_view(), Reason.INPUT_MISSING, "").status
+    return credentials.stalled(a_snapshot(), Reason.INPUT_MISSING, "").status
 
 
 @situation("The batch is not found, and the Secret holds another API key")
 def other_key() -> Status:
-    return decided(a_view(status=submitted()), Gone(same_key=False))
+    return decided(a_snapshot(status=submitted()), Gone(same_key=False))
 
 
 @situation("Google has not ended the batch after 49 hours")
 def stuck() -> Status:
-    view = a_view(status=submitted(), now=NOW + timedelta(hours=49))
-    return decided(view, seen())
+    snapshot = a_snapshot(status=submitted(), now=NOW + timedelta(hours=49))
+    return decided(snapshot, seen())
 
 
 @situation("The job uses a field of a later version")
 def unsupported() -> Status:
-    return decided(a_view(spec={"output": {"object": {"uri": "s3://bucket"}}}))
+    return decided(a_snapshot(spec={"output": {"object": {"uri": "s3://bucket"}}}))
 
 
 @situation("The job is deleted and Google does not answer")
 def blocked() -> Status:
-    return written(deletion.blocked(a_view(status=submitted(), deleting=True), "503."))
+    return written(deletion.blocked(a_snapshot(status=submitted(), deleting=True), "503."))
 
 
 # Suspended
@@ -217,7 +217,9 @@ def succeeded() -> Status:
 
 @situation("Single requests failed, few or all")
 def partly() -> Status:
-    return decided(a_view(status=submitted()), seen("BATCH_STATE_SUCCEEDED", stats=(3, 2, 1, 0)))
+    return decided(
+        a_snapshot(status=submitted()), seen("BATCH_STATE_SUCCEEDED", stats=(3, 2, 1, 0))
+    )
 
 
 @situation("Google ended the batch as failed")
@@ -247,7 +249,7 @@ def cancelled() -> Status:
 
 @situation("Somebody deleted the batch at Google")
 def gone() -> Status:
-    return decided(a_view(status=submitted()), Gone(same_key=True))
+    return decided(a_snapshot(status=submitted()), Gone(same_key=True))
 
 
 # Refused
@@ -255,48 +257,48 @@ def gone() -> Status:
 
 @situation("The input cannot be used")
 def bad_input() -> Status:
-    return submission.failed(a_view(), Reason.INVALID_INPUT, "").status
+    return submission.failed(a_snapshot(), Reason.INVALID_INPUT, "").status
 
 
 @situation("Google refuses the request")
 def bad_request() -> Status:
-    view = a_view(status=unnamed())
-    view.facts.refusal = Refusal(ATTEMPT, errors.Rejected("400"), 5.0)
-    return decided(view)
+    snapshot = a_snapshot(status=unnamed())
+    snapshot.facts.refusal = Refusal(ATTEMPT, errors.Rejected("400"), 5.0)
+    return decided(snapshot)
 
 
 @situation("The results do not fit into the ConfigMap")
 def too_large() -> Status:
-    view = a_view(status=submitted())
+    snapshot = a_snapshot(status=submitted())
     end = an_observation("BATCH_STATE_SUCCEEDED")
-    return completion.undeliverable(view, end, Reason.OUTPUT_TOO_LARGE, "").status
+    return completion.undeliverable(snapshot, end, Reason.OUTPUT_TOO_LARGE, "").status
 
 
 @situation("The ConfigMap for the results is somebody else's")
 def undeliverable() -> Status:
-    view = a_view(status=submitted())
+    snapshot = a_snapshot(status=submitted())
     end = an_observation("BATCH_STATE_SUCCEEDED")
-    return completion.undeliverable(view, end, Reason.DELIVERY_FAILED, "").status
+    return completion.undeliverable(snapshot, end, Reason.DELIVERY_FAILED, "").status
 
 
 # Adopted
 
 
 def adopting(*holders: Holder, batch: Any = None, facts: Facts | None = None) -> Status:
-    view = a_view(spec=ADOPT, status=CLAIMED, facts=facts)
-    terms = view.job.spec.adopt
+    snapshot = a_snapshot(spec=ADOPT, status=CLAIMED, facts=facts)
+    terms = snapshot.job.spec.adopt
     assert terms is not None
     if batch is None:
-        return written(adoption.not_found(view, terms))
-    contested = adoption.refused(view, batch) or adoption.contested(view, terms, holders)
-    return written(contested or adoption.settled(view, batch, RECORD))
+        return written(adoption.not_found(snapshot, terms))
+    contested = adoption.refused(snapshot, batch) or adoption.contested(snapshot, terms, holders)
+    return written(contested or adoption.settled(snapshot, batch, RECORD))
 
 
 @situation("The batch to adopt is claimed")
 def claimed() -> Status:
-    view = a_view(spec=ADOPT)
-    assert view.job.spec.adopt is not None
-    return written(adoption.claimed(view, view.job.spec.adopt))
+    snapshot = a_snapshot(spec=ADOPT)
+    assert snapshot.job.spec.adopt is not None
+    return written(adoption.claimed(snapshot, snapshot.job.spec.adopt))
 
 
 @situation("The batch is adopted")

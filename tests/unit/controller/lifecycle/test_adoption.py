@@ -10,7 +10,14 @@ from gemini_operator.api.status import Attempt
 from gemini_operator.controller.facts import Facts
 from gemini_operator.controller.lifecycle import adoption, observation, policies
 from gemini_operator.controller.lifecycle.adoption import Holder
-from gemini_operator.controller.lifecycle.view import Adopt, Hold, Submit, View, Wait, Write
+from gemini_operator.controller.lifecycle.snapshot import (
+    AddFinalizer,
+    Adopt,
+    PatchStatus,
+    RequeueAfter,
+    Snapshot,
+    Submit,
+)
 from gemini_operator.gemini.remote import Summary
 from tests.unit.controller.builders import (
     ADOPTS,
@@ -22,7 +29,7 @@ from tests.unit.controller.builders import (
     UID,
     a_batch,
     a_condition,
-    a_view,
+    a_snapshot,
     an_attempt,
     finished,
     reason_of,
@@ -43,15 +50,15 @@ RECORD = Attempt.model_validate(an_attempt(batchName=BATCH))
 SOMEBODYS = a_batch(attempt=None)
 
 
-def adopting(status: dict[str, Any] | None = None, **terms: str) -> View:
+def adopting(status: dict[str, Any] | None = None, **terms: str) -> Snapshot:
     """A job that has claimed the batch, or has `status`."""
     spec = ADOPTS | {"adopt": {"batchName": BATCH, **terms}}
-    return a_view(spec=spec, status=CLAIMED if status is None else status)
+    return a_snapshot(spec=spec, status=CLAIMED if status is None else status)
 
 
-def terms_of(view: View) -> Terms:
-    assert view.job.spec.adopt is not None
-    return view.job.spec.adopt
+def terms_of(snapshot: Snapshot) -> Terms:
+    assert snapshot.job.spec.adopt is not None
+    return snapshot.job.spec.adopt
 
 
 def another(
@@ -65,26 +72,26 @@ def another(
     return Holder(uid=uid, created=created, has_it=has_it, over=over, proven=proven)
 
 
-def settled(batch: Summary, view: View | None = None) -> Write:
-    view = view or adopting()
-    return adoption.refused(view, batch) or adoption.settled(view, batch, RECORD)
+def settled(batch: Summary, snapshot: Snapshot | None = None) -> PatchStatus:
+    snapshot = snapshot or adopting()
+    return adoption.refused(snapshot, batch) or adoption.settled(snapshot, batch, RECORD)
 
 
 # The claim
 
 
 def test_p25_the_batch_is_claimed_once() -> None:
-    view = adopting({})
-    status = written(adoption.claimed(view, terms_of(view)))
+    snapshot = adopting({})
+    status = written(adoption.claimed(snapshot, terms_of(snapshot)))
     assert (status.batch_name, status.attempt, status.state) == (BATCH, None, "Pending")
     assert reason_of(status, "Submitted") == ("False", Reason.ADOPTING)
-    assert adoption.claimed(adopting(status.dump()), terms_of(view)) is None
+    assert adoption.claimed(adopting(status.dump()), terms_of(snapshot)) is None
     assert adoption.decide(adopting(status.dump())) == Adopt()
 
 
 def test_p25_no_claim_without_our_finalizer_or_a_look_at_the_batch_and_never_a_create() -> None:
-    assert policies.decide(a_view(spec=ADOPTS, held=False), None) == Hold()
-    assert policies.decide(a_view(spec=ADOPTS), None) == Adopt()
+    assert policies.decide(a_snapshot(spec=ADOPTS, has_finalizer=False), None) == AddFinalizer()
+    assert policies.decide(a_snapshot(spec=ADOPTS), None) == Adopt()
     assert policies.decide(adopting(), None) == Adopt()
 
 
@@ -94,18 +101,18 @@ def test_p25_a_claimed_batch_is_not_read_nor_followed() -> None:
 
 
 @pytest.mark.parametrize(
-    "view",
+    "snapshot",
     [
-        pytest.param(a_view(), id="nothing to adopt"),
-        pytest.param(a_view(spec=ADOPTS, status=submitted()), id="adopted already"),
+        pytest.param(a_snapshot(), id="nothing to adopt"),
+        pytest.param(a_snapshot(spec=ADOPTS, status=submitted()), id="adopted already"),
     ],
 )
-def test_there_is_nothing_to_claim(view: View) -> None:
-    assert adoption.decide(view) is None
+def test_there_is_nothing_to_claim(snapshot: Snapshot) -> None:
+    assert adoption.decide(snapshot) is None
 
 
 def test_what_is_not_to_be_adopted_is_submitted() -> None:
-    assert policies.decide(a_view(), None) == Submit(1)
+    assert policies.decide(a_snapshot(), None) == Submit(1)
 
 
 # Who else has it
@@ -130,8 +137,8 @@ def test_what_is_not_to_be_adopted_is_submitted() -> None:
 def test_p25_who_has_the_batch_or_the_oldest_claim_keeps_it(
     holders: list[Holder], refused: bool
 ) -> None:
-    view = adopting()
-    write = adoption.contested(view, terms_of(view), holders)
+    snapshot = adopting()
+    write = adoption.contested(snapshot, terms_of(snapshot), holders)
     assert (write is not None) is refused
     if write is not None:
         assert reason_of(write.status, "Failed") == ("True", Reason.ALREADY_ADOPTED)
@@ -151,13 +158,13 @@ def test_p25_who_has_the_batch_or_the_oldest_claim_keeps_it(
 def test_p25_the_job_named_in_previous_uid_gives_way_once_it_is_done_with_the_batch(
     holder: Holder, refused: bool
 ) -> None:
-    view = adopting(previousUID=OTHER_UID)
-    assert (adoption.contested(view, terms_of(view), [holder]) is not None) is refused
+    snapshot = adopting(previousUID=OTHER_UID)
+    assert (adoption.contested(snapshot, terms_of(snapshot), [holder]) is not None) is refused
 
 
 def test_p25_a_job_named_in_previous_uid_that_is_still_there_is_refused_without_any_proof() -> None:
-    view = adopting(previousUID=OTHER_UID)
-    write = adoption.contested(view, terms_of(view), [another(YOUNGER, proven=False)])
+    snapshot = adopting(previousUID=OTHER_UID)
+    write = adoption.contested(snapshot, terms_of(snapshot), [another(YOUNGER, proven=False)])
     assert write is not None
     assert reason_of(write.status, "Failed") == ("True", Reason.ADOPTION_REFUSED)
 
@@ -172,15 +179,18 @@ def test_p25_what_no_key_proves_is_waited_for_a_minute_and_then_gives_way(has_it
     facts = Facts(UID)
     for passed in (0.0, 59.9):
         facts.note_rivals(True, MONOTONIC + passed)
-        view = replace(adopting(), facts=facts, monotonic=MONOTONIC + passed)
-        write = adoption.contested(view, terms_of(view), forged)
+        snapshot = replace(adopting(), facts=facts, monotonic=MONOTONIC + passed)
+        write = adoption.contested(snapshot, terms_of(snapshot), forged)
         assert write is not None
         assert write.seconds is not None
         assert write.status.completion_time is None
         assert reason_of(write.status, "Submitted") == ("False", Reason.ADOPTING)
-    view = replace(view, monotonic=MONOTONIC + 60)
-    assert adoption.contested(view, terms_of(view), forged) is None
-    assert adoption.contested(view, terms_of(view), [*forged, another(OLDER, "0" * 36)]) is not None
+    snapshot = replace(snapshot, monotonic=MONOTONIC + 60)
+    assert adoption.contested(snapshot, terms_of(snapshot), forged) is None
+    assert (
+        adoption.contested(snapshot, terms_of(snapshot), [*forged, another(OLDER, "0" * 36)])
+        is not None
+    )
 
 
 def test_p25_the_wait_begins_anew_when_nobody_else_claims_it_any_more() -> None:
@@ -215,8 +225,8 @@ def test_p25_a_batch_of_nobody_else_is_the_jobs_from_then_on(batch: Summary) -> 
 
 
 def test_p25_a_batch_that_google_does_not_know_with_this_key_is_a_clear_error() -> None:
-    view = adopting()
-    write = adoption.not_found(view, terms_of(view))
+    snapshot = adopting()
+    write = adoption.not_found(snapshot, terms_of(snapshot))
     assert reason_of(write.status, "Failed") == ("True", Reason.REMOTE_NOT_FOUND)
     assert write.status.batch_name is None
     [event] = write.events
@@ -254,9 +264,9 @@ def test_p25_what_stood_in_the_way_is_gone() -> None:
 
 
 def test_p25_no_token_is_asked_for_afterwards() -> None:
-    view = adopting(settled(SOMEBODYS).status.dump())
-    assert policies.decide(view, None) == Wait()
-    status = written(policies.decide(view, seen("BATCH_STATE_SUCCEEDED", attempt=None)))
+    snapshot = adopting(settled(SOMEBODYS).status.dump())
+    assert policies.decide(snapshot, None) == RequeueAfter()
+    status = written(policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED", attempt=None)))
     assert reason_of(status, "Complete") == ("True", Reason.SUCCEEDED)
 
 
@@ -270,19 +280,19 @@ def test_p25_a_batch_that_has_ended_is_read_at_once(state: str) -> None:
 @pytest.mark.parametrize("state", ["FAILED", "EXPIRED"])
 def test_p25_an_adopted_batch_is_never_replaced_by_a_new_one(state: str) -> None:
     """With `adopt` there is no `backoffLimit`."""
-    view = adopting(settled(SOMEBODYS).status.dump())
-    status = written(policies.decide(view, seen(f"BATCH_STATE_{state}", attempt=None)))
+    snapshot = adopting(settled(SOMEBODYS).status.dump())
+    status = written(policies.decide(snapshot, seen(f"BATCH_STATE_{state}", attempt=None)))
     assert reason_of(status, "Failed") is not None
-    assert policies.decide(adopting(status.dump()), None) == Wait()
+    assert policies.decide(adopting(status.dump()), None) == RequeueAfter()
 
 
 def test_s07_only_the_batch_that_the_spec_names_is_followed() -> None:
     """Somebody has forged status.batchName."""
-    view = adopting(submitted(batchName="batches/x", attempt=an_attempt(batchName="batches/x")))
-    status = written(policies.decide(view, seen("BATCH_STATE_SUCCEEDED", name="batches/x")))
+    snapshot = adopting(submitted(batchName="batches/x", attempt=an_attempt(batchName="batches/x")))
+    status = written(policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED", name="batches/x")))
     assert reason_of(status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
 
 
 def test_an_adopted_job_that_has_ended_stays_so() -> None:
     assert adoption.decide(adopting(finished())) is None
-    assert policies.decide(adopting(finished()), None) == Wait()
+    assert policies.decide(adopting(finished()), None) == RequeueAfter()

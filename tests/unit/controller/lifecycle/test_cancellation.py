@@ -9,16 +9,16 @@ from gemini_operator.api.states import State
 from gemini_operator.controller.facts import CANCEL_READS, CANCEL_READS_LATER, Facts
 from gemini_operator.controller.lifecycle import cancellation, observation, policies
 from gemini_operator.controller.lifecycle.cancellation import AGAIN, Cause
-from gemini_operator.controller.lifecycle.view import (
+from gemini_operator.controller.lifecycle.snapshot import (
     Cancel,
     Decision,
     Gone,
+    ListRemote,
+    PatchStatus,
     Remote,
-    Search,
+    RequeueAfter,
+    Snapshot,
     Unreadable,
-    View,
-    Wait,
-    Write,
 )
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (
@@ -29,8 +29,8 @@ from tests.unit.controller.builders import (
     UID,
     a_batch,
     a_condition,
+    a_list_snapshot,
     a_snapshot,
-    a_view,
     ago,
     an_event,
     cancelling,
@@ -51,9 +51,9 @@ LATE = {"startTime": ago(60)}
 CANCELLED, SUCCEEDED = "BATCH_STATE_CANCELLED", "BATCH_STATE_SUCCEEDED"
 
 
-def at(seconds: float, facts: Facts, *, spec: dict[str, Any] = SHUTDOWN) -> View:
+def at(seconds: float, facts: Facts, *, spec: dict[str, Any] = SHUTDOWN) -> Snapshot:
     """A job that is being cancelled, `seconds` after MONOTONIC."""
-    return a_view(
+    return a_snapshot(
         spec=spec,
         status=cancelling(**LATE),
         facts=facts,
@@ -92,19 +92,19 @@ def sent(seconds: float = 0.0) -> Facts:
 def test_p16_shutdown_goes_before_deadline_and_deadline_before_suspend(
     spec: dict[str, Any], status: dict[str, Any], cause: Cause | None
 ) -> None:
-    assert cancellation.cause(a_view(spec=spec, status=status)) is cause
+    assert cancellation.cause(a_snapshot(spec=spec, status=status)) is cause
 
 
 @pytest.mark.parametrize("status", [{}, unnamed(), finished()])
 def test_there_is_nothing_to_cancel_without_an_open_batch(status: dict[str, Any]) -> None:
-    decision = policies.decide(a_view(spec=SHUTDOWN, status=status), None)
+    decision = policies.decide(a_snapshot(spec=SHUTDOWN, status=status), None)
     assert not isinstance(decision, Cancel)
     if status != finished():
-        assert cancellation.decide(a_view(spec=SHUTDOWN, status=status), None) is None
+        assert cancellation.decide(a_snapshot(spec=SHUTDOWN, status=status), None) is None
 
 
 def test_a_batch_that_nobody_wants_to_end_is_left_alone() -> None:
-    assert cancellation.decide(a_view(status=submitted()), None) is None
+    assert cancellation.decide(a_snapshot(status=submitted()), None) is None
 
 
 # How
@@ -121,30 +121,30 @@ def test_a_batch_that_nobody_wants_to_end_is_left_alone() -> None:
 def test_p16_what_is_begun_is_written_down_first_and_said_once(
     spec: dict[str, Any], reason: Reason
 ) -> None:
-    decision = policies.decide(a_view(spec=spec, status=submitted(**LATE)), None)
+    decision = policies.decide(a_snapshot(spec=spec, status=submitted(**LATE)), None)
     status = written(decision)
     assert status.state == State.CANCELLING
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     [event] = decision.events
     assert event.reason == Reason.CANCELLING
     assert reason.value in event.note
     assert BATCH in event.note
-    assert policies.decide(a_view(spec=spec, status=status.dump()), None) == Cancel(BATCH)
+    assert policies.decide(a_snapshot(spec=spec, status=status.dump()), None) == Cancel(BATCH)
 
 
 def test_another_reason_on_top_changes_nothing_and_is_not_said() -> None:
-    view = a_view(spec=SHUTDOWN, status=cancelling(SUSPENDING))
-    assert policies.decide(view, None) == Cancel(BATCH)
-    also = policies.decide(a_view(spec=SUSPEND, status=cancelling()), None)
-    assert isinstance(also, Write)
+    snapshot = a_snapshot(spec=SHUTDOWN, status=cancelling(SUSPENDING))
+    assert policies.decide(snapshot, None) == Cancel(BATCH)
+    also = policies.decide(a_snapshot(spec=SUSPEND, status=cancelling()), None)
+    assert isinstance(also, PatchStatus)
     assert also.events == ()
 
 
 def test_a_new_generation_is_acknowledged_on_the_way() -> None:
-    view = a_view(spec=SUSPEND, status=cancelling(SUSPENDING), generation=2)
-    status = written(policies.decide(view, None))
+    snapshot = a_snapshot(spec=SUSPEND, status=cancelling(SUSPENDING), generation=2)
+    status = written(policies.decide(snapshot, None))
     assert status.observed_generation == 2
-    again = a_view(spec=SUSPEND, status=status.dump(), generation=2)
+    again = a_snapshot(spec=SUSPEND, status=status.dump(), generation=2)
     assert policies.decide(again, None) == Cancel(BATCH)
 
 
@@ -153,15 +153,15 @@ def test_p21_the_batch_is_looked_at_2_5_15_30_and_then_every_60_seconds() -> Non
     facts, looks = sent(), []
     wait: Decision | None = policies.decide(at(0.0, facts), None)
     seconds = 0.0
-    while isinstance(wait, Wait) and wait.seconds is not None:
+    while isinstance(wait, RequeueAfter) and wait.seconds is not None:
         assert observation.wanted(at(seconds + wait.seconds - 0.1, facts)) is None
         seconds += wait.seconds
-        view = at(seconds, facts)
-        assert observation.wanted(view) == BATCH
+        snapshot = at(seconds, facts)
+        assert observation.wanted(snapshot) == BATCH
         assert facts.cancel is not None
-        facts.cancel.note_read(view.monotonic)
+        facts.cancel.note_read(snapshot.monotonic)
         looks.append(seconds)
-        wait = policies.decide(view, seen())
+        wait = policies.decide(snapshot, seen())
     assert tuple(looks[:4]) == CANCEL_READS == (2.0, 5.0, 15.0, 30.0)
     assert {later - look for look, later in pairwise(looks[3:])} == {CANCEL_READS_LATER}
     assert looks[-1] >= AGAIN
@@ -175,13 +175,13 @@ def test_p21_a_cancel_without_effect_is_sent_again_after_ten_minutes(
     seconds: float, again: bool
 ) -> None:
     decision = policies.decide(at(seconds, sent()), None)
-    assert isinstance(decision, Cancel if again else Wait)
+    assert isinstance(decision, Cancel if again else RequeueAfter)
 
 
 def test_p21_the_looks_begin_anew_then() -> None:
     facts = sent()
     facts.note_cancel(BATCH, MONOTONIC + AGAIN)
-    assert policies.decide(at(AGAIN, facts), None) == Wait(2.0)
+    assert policies.decide(at(AGAIN, facts), None) == RequeueAfter(2.0)
 
 
 def test_p16_another_process_cancels_again_for_it_cannot_know() -> None:
@@ -191,15 +191,15 @@ def test_p16_another_process_cancels_again_for_it_cannot_know() -> None:
 def test_p15_the_cancel_of_an_earlier_batch_says_nothing_about_this_one() -> None:
     facts = Facts(UID)
     facts.note_cancel("batches/earlier", MONOTONIC - 5)
-    view = at(0.0, facts)
-    assert not cancellation.read_due(view)
-    assert policies.decide(view, None) == Cancel(BATCH)
+    snapshot = at(0.0, facts)
+    assert not cancellation.read_due(snapshot)
+    assert policies.decide(snapshot, None) == Cancel(BATCH)
 
 
 def test_what_google_shows_meanwhile_does_not_hide_that_it_is_being_cancelled() -> None:
-    view = at(1.0, sent())
-    note(view, a_snapshot(current=a_batch(stats=(3, 1, 0, 2))))
-    status = written(policies.decide(view, None))
+    snapshot = at(1.0, sent())
+    note(snapshot, a_list_snapshot(current=a_batch(stats=(3, 1, 0, 2))))
+    status = written(policies.decide(snapshot, None))
     assert status.state == State.CANCELLING
     assert status.requests is not None
 
@@ -209,11 +209,15 @@ def test_p18_of_an_event_and_a_cancel_the_sooner_look_counts() -> None:
     facts.note_event_read("event-1", MONOTONIC)
     status = cancelling(lastEvent=an_event())
     for seconds, wait in ((0.0, 2.0), (1.0, 1.0)):
-        view = a_view(spec=SHUTDOWN, status=status, facts=facts, monotonic=MONOTONIC + seconds)
-        assert policies.decide(view, None) == Wait(wait)
+        snapshot = a_snapshot(
+            spec=SHUTDOWN, status=status, facts=facts, monotonic=MONOTONIC + seconds
+        )
+        assert policies.decide(snapshot, None) == RequeueAfter(wait)
     assert facts.cancel is not None
     facts.cancel.due = MONOTONIC + 50
-    assert policies.decide(a_view(spec=SHUTDOWN, status=status, facts=facts), None) == Wait(2.0)
+    assert policies.decide(
+        a_snapshot(spec=SHUTDOWN, status=status, facts=facts), None
+    ) == RequeueAfter(2.0)
 
 
 @pytest.mark.parametrize(
@@ -225,11 +229,13 @@ def test_p18_of_an_event_and_a_cancel_the_sooner_look_counts() -> None:
     ],
 )
 def test_p20_what_cannot_be_read_is_not_cancelled(remote: Remote) -> None:
-    view = a_view(spec=SHUTDOWN, status=submitted())
-    assert cancellation.decide(view, remote) is None
-    decision = policies.decide(view, remote)
-    assert isinstance(decision, Write | Search)
-    assert not isinstance(decision, Write) or reason_of(decision.status, "Stalled") is not None
+    snapshot = a_snapshot(spec=SHUTDOWN, status=submitted())
+    assert cancellation.decide(snapshot, remote) is None
+    decision = policies.decide(snapshot, remote)
+    assert isinstance(decision, PatchStatus | ListRemote)
+    assert (
+        not isinstance(decision, PatchStatus) or reason_of(decision.status, "Stalled") is not None
+    )
 
 
 # Google's end wins
@@ -251,10 +257,10 @@ def test_p20_what_cannot_be_read_is_not_cancelled(remote: Remote) -> None:
 def test_p16_googles_end_wins(
     spec: dict[str, Any], end: str, kind: str, reason: Reason, state: str
 ) -> None:
-    view = at(5.0, sent(), spec=spec)
-    status = written(policies.decide(view, seen(f"BATCH_STATE_{end}")))
+    snapshot = at(5.0, sent(), spec=spec)
+    status = written(policies.decide(snapshot, seen(f"BATCH_STATE_{end}")))
     assert reason_of(status, kind) == ("True", reason)
-    assert (status.state, status.completion_time) == (state, view.now)
+    assert (status.state, status.completion_time) == (state, snapshot.now)
     assert status.failures == int(end in ("FAILED", "EXPIRED"))
 
 
@@ -262,19 +268,19 @@ def test_p16_googles_end_wins(
 def test_p16_results_of_a_batch_that_succeeded_after_our_cancel_are_delivered(
     spec: dict[str, Any],
 ) -> None:
-    view = at(5.0, sent(), spec=spec | {"output": TO_CONFIG_MAP})
+    snapshot = at(5.0, sent(), spec=spec | {"output": TO_CONFIG_MAP})
     remote = seen(SUCCEEDED, results=[])
-    assert policies.decide(view, remote).observation == remote.observation  # type: ignore[union-attr]
+    assert policies.decide(snapshot, remote).observation == remote.observation  # type: ignore[union-attr]
 
 
 def test_p16_a_cancel_before_ours_by_somebody_at_google_is_the_end() -> None:
-    status = written(policies.decide(a_view(status=submitted()), seen(CANCELLED)))
+    status = written(policies.decide(a_snapshot(status=submitted()), seen(CANCELLED)))
     assert reason_of(status, "Failed") == ("True", Reason.CANCELLED)
 
 
 def test_p16_a_deadline_extended_too_late_is_still_what_ended_the_job() -> None:
     """The cancel was on its way; nobody at Google caused this end."""
-    view = at(5.0, sent(), spec={"activeDeadlineSeconds": 9999})
-    assert policies.decide(view, seen()) == Wait(0.0), "the looks go on"
-    status = written(policies.decide(view, seen(CANCELLED)))
+    snapshot = at(5.0, sent(), spec={"activeDeadlineSeconds": 9999})
+    assert policies.decide(snapshot, seen()) == RequeueAfter(0.0), "the looks go on"
+    status = written(policies.decide(snapshot, seen(CANCELLED)))
     assert reason_of(status, "Failed") == ("True", Reason.DEADLINE_EXCEEDED)

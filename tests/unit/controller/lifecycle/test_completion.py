@@ -5,13 +5,13 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import OutputStatus
 from gemini_operator.controller.lifecycle import completion
-from gemini_operator.controller.lifecycle.view import Deliver, Write
+from gemini_operator.controller.lifecycle.snapshot import Deliver, PatchStatus
 from tests.unit.controller.builders import (
     BATCH,
     NOW,
     TO_CONFIG_MAP,
     a_condition,
-    a_view,
+    a_snapshot,
     an_event,
     an_observation,
     reason_of,
@@ -36,8 +36,8 @@ BAD = {"metadata": {"key": "b"}, "error": {"code": 3}}
 def test_p24_each_end_has_its_condition_and_one_write_carries_it_all(
     google: str, kind: str, reason: Reason, state: str, failures: int
 ) -> None:
-    view = a_view(status=submitted(lastEvent=an_event()))
-    status = written(completion.decide(view, an_observation(google)))
+    snapshot = a_snapshot(status=submitted(lastEvent=an_event()))
+    status = written(completion.decide(snapshot, an_observation(google)))
     assert reason_of(status, kind) == ("True", reason)
     assert (status.state, status.gemini_state) == (state, google)
     assert status.completion_time == NOW
@@ -48,17 +48,17 @@ def test_p24_each_end_has_its_condition_and_one_write_carries_it_all(
 
 
 def test_p15_failures_add_up() -> None:
-    view = a_view(status=submitted(failures=2))
-    status = written(completion.decide(view, an_observation("BATCH_STATE_FAILED")))
+    snapshot = a_snapshot(status=submitted(failures=2))
+    status = written(completion.decide(snapshot, an_observation("BATCH_STATE_FAILED")))
     assert status.failures == 3
 
 
 def test_googles_words_about_a_failure_reach_the_person() -> None:
     error = {"code": 3, "message": "The model was retired."}
     decision = completion.decide(
-        a_view(status=submitted()), an_observation("BATCH_STATE_FAILED", error=error)
+        a_snapshot(status=submitted()), an_observation("BATCH_STATE_FAILED", error=error)
     )
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     [event] = decision.events
     assert event.warning
     assert "The model was retired." in event.note
@@ -77,13 +77,13 @@ def test_googles_words_about_a_failure_reach_the_person() -> None:
 def test_p24_failed_requests_are_data_not_a_failed_job(
     stats: tuple[int, int, int, int], reason: Reason, state: str
 ) -> None:
-    decision = completion.decide(a_view(status=submitted()), an_observation(stats=stats))
+    decision = completion.decide(a_snapshot(status=submitted()), an_observation(stats=stats))
     status = written(decision)
     assert reason_of(status, "Complete") == ("True", reason)
     assert status.state == state
     assert status.requests is not None
     assert tuple(status.requests.model_dump().values()) == stats
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     assert decision.events[0].warning is (stats[2] > 0)
     assert f"{stats[1]} of 3 requests" in decision.events[0].note
 
@@ -95,8 +95,8 @@ def test_p24_failed_requests_are_data_not_a_failed_job(
 def test_inline_results_are_counted_where_google_gives_no_counts(
     results: list[Any], counts: tuple[int, ...]
 ) -> None:
-    view = a_view(status=submitted())
-    status = written(completion.decide(view, an_observation(results=results)))
+    snapshot = a_snapshot(status=submitted())
+    status = written(completion.decide(snapshot, an_observation(results=results)))
     assert status.requests is not None
     assert tuple(status.requests.model_dump().values()) == counts
     assert (status.state == "Succeeded") is (counts[2] == 0)
@@ -104,14 +104,14 @@ def test_inline_results_are_counted_where_google_gives_no_counts(
 
 def test_googles_own_counts_go_before_ours() -> None:
     observation = an_observation(results=[OK, BAD], stats=(2, 2, 0, 0))
-    status = written(completion.decide(a_view(status=submitted()), observation))
+    status = written(completion.decide(a_snapshot(status=submitted()), observation))
     assert reason_of(status, "Complete") == ("True", Reason.SUCCEEDED)
 
 
 def test_without_any_counts_the_last_known_stay() -> None:
     known = {"total": 5, "succeeded": 4, "failed": 1, "pending": 0}
-    view = a_view(status=submitted(requests=known))
-    status = written(completion.decide(view, an_observation(file="files/results")))
+    snapshot = a_snapshot(status=submitted(requests=known))
+    status = written(completion.decide(snapshot, an_observation(file="files/results")))
     assert status.requests is not None
     assert status.requests.model_dump() == known
     assert status.state == "PartiallySucceeded"
@@ -129,22 +129,22 @@ def test_without_any_counts_the_last_known_stay() -> None:
 def test_without_an_output_the_reference_to_google_stays_in_the_status(
     observation: Any, output: OutputStatus
 ) -> None:
-    decision = completion.decide(a_view(status=submitted()), observation)
+    decision = completion.decide(a_snapshot(status=submitted()), observation)
     assert written(decision).output == output
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     assert (output.file_name or BATCH) in decision.events[0].note
 
 
 def test_p24_with_an_output_the_results_are_delivered_before_the_job_ends() -> None:
-    view = a_view(spec={"output": TO_CONFIG_MAP}, status=submitted())
+    snapshot = a_snapshot(spec={"output": TO_CONFIG_MAP}, status=submitted())
     observation = an_observation(results=[OK])
-    assert completion.decide(view, observation) == Deliver(observation)
+    assert completion.decide(snapshot, observation) == Deliver(observation)
 
 
 @pytest.mark.parametrize("state", ["FAILED", "EXPIRED", "CANCELLED"])
 def test_there_is_nothing_to_deliver_of_a_batch_that_did_not_succeed(state: str) -> None:
-    view = a_view(spec={"output": TO_CONFIG_MAP}, status=submitted())
-    decision = completion.decide(view, an_observation(f"BATCH_STATE_{state}"))
+    snapshot = a_snapshot(spec={"output": TO_CONFIG_MAP}, status=submitted())
+    decision = completion.decide(snapshot, an_observation(f"BATCH_STATE_{state}"))
     assert written(decision).output is None
 
 
@@ -158,16 +158,16 @@ def test_there_is_nothing_to_deliver_of_a_batch_that_did_not_succeed(state: str)
     ],
 )
 def test_a_delivered_job_says_where_its_results_are(output: OutputStatus, place: str) -> None:
-    write = completion.delivered(a_view(status=submitted()), an_observation(), output)
+    write = completion.delivered(a_snapshot(status=submitted()), an_observation(), output)
     assert write.status.output == output
     assert f"Results: {place}." in write.events[0].note
 
 
 @pytest.mark.parametrize("reason", [Reason.OUTPUT_TOO_LARGE, Reason.DELIVERY_FAILED])
 def test_p24_impossible_delivery_fails_the_job_and_keeps_the_reference(reason: Reason) -> None:
-    view = a_view(spec={"output": TO_CONFIG_MAP}, status=submitted())
+    snapshot = a_snapshot(spec={"output": TO_CONFIG_MAP}, status=submitted())
     observation = an_observation(file="files/results", stats=(1, 1, 0, 0))
-    write = completion.undeliverable(view, observation, reason, "Too many bytes.")
+    write = completion.undeliverable(snapshot, observation, reason, "Too many bytes.")
     assert reason_of(write.status, "Failed") == ("True", reason)
     assert reason_of(write.status, "Complete") is None
     assert (write.status.state, write.status.completion_time) == ("Failed", NOW)
@@ -180,20 +180,20 @@ def test_p24_impossible_delivery_fails_the_job_and_keeps_the_reference(reason: R
 @pytest.mark.parametrize("google", ["SUCCEEDED", "FAILED"])
 def test_an_ended_job_needs_nobody(reason: str, google: str) -> None:
     stalled = a_condition("Stalled", "True", reason)
-    view = a_view(status=submitted(conditions=[stalled]))
-    status = written(completion.decide(view, an_observation(f"BATCH_STATE_{google}")))
+    snapshot = a_snapshot(status=submitted(conditions=[stalled]))
+    status = written(completion.decide(snapshot, an_observation(f"BATCH_STATE_{google}")))
     assert reason_of(status, "Stalled") is None
 
 
 def test_an_end_found_by_the_sweep_has_no_event_to_acknowledge() -> None:
-    view = a_view(status=submitted(observedEventID="event-0"))
-    status = written(completion.decide(view, an_observation()))
+    snapshot = a_snapshot(status=submitted(observedEventID="event-0"))
+    status = written(completion.decide(snapshot, an_observation()))
     assert status.observed_event_id == "event-0"
 
 
 def test_s07_results_of_a_batch_that_another_job_has_are_not_delivered() -> None:
     write = completion.somebody_elses(
-        a_view(status=submitted()), an_observation("BATCH_STATE_SUCCEEDED")
+        a_snapshot(status=submitted()), an_observation("BATCH_STATE_SUCCEEDED")
     )
     assert reason_of(write.status, "Failed") == ("True", Reason.ALREADY_ADOPTED)
     assert write.status.output is None

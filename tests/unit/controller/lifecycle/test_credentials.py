@@ -5,12 +5,12 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.facts import ListSnapshot
 from gemini_operator.controller.lifecycle import credentials, policies
-from gemini_operator.controller.lifecycle.view import Wait, Write
+from gemini_operator.controller.lifecycle.snapshot import PatchStatus, RequeueAfter
 from tests.unit.controller.builders import (
     a_batch,
     a_condition,
+    a_list_snapshot,
     a_snapshot,
-    a_view,
     finished,
     note,
     reason_of,
@@ -30,7 +30,7 @@ REASON = Reason.CREDENTIALS_MISSING
 def test_trouble_with_the_key_is_a_condition_that_a_person_can_act_on(
     known: dict[str, Any], state: str
 ) -> None:
-    write = credentials.stalled(a_view(status=known), REASON, "There is no Secret x.", 3.0)
+    write = credentials.stalled(a_snapshot(status=known), REASON, "There is no Secret x.", 3.0)
     assert reason_of(write.status, "Stalled") == ("True", REASON)
     assert write.status.state == state
     [event] = write.events
@@ -40,19 +40,19 @@ def test_trouble_with_the_key_is_a_condition_that_a_person_can_act_on(
 
 
 def test_it_is_looked_at_again_after_the_seconds_given_or_with_the_jobs_back_off() -> None:
-    timed = credentials.stalled(a_view(status={}), REASON, "", 3.0)
+    timed = credentials.stalled(a_snapshot(status={}), REASON, "", 3.0)
     assert (timed.seconds, timed.retry) == (3.0, False)
-    backing_off = credentials.stalled(a_view(status={}), REASON, "")
+    backing_off = credentials.stalled(a_snapshot(status={}), REASON, "")
     assert (backing_off.seconds, backing_off.retry) == (None, True)
 
 
 def test_an_event_is_posted_when_the_trouble_begins_or_changes_not_while_it_lasts() -> None:
-    first = credentials.stalled(a_view(status={}), REASON, "one")
-    same = credentials.stalled(a_view(status=first.status.dump()), REASON, "one")
+    first = credentials.stalled(a_snapshot(status={}), REASON, "one")
+    same = credentials.stalled(a_snapshot(status=first.status.dump()), REASON, "one")
     assert same.events == ()
     assert same.status == first.status
     other = credentials.stalled(
-        a_view(status=first.status.dump()), Reason.CREDENTIALS_REJECTED, "one"
+        a_snapshot(status=first.status.dump()), Reason.CREDENTIALS_REJECTED, "one"
     )
     assert len(other.events) == 1
 
@@ -70,7 +70,7 @@ def test_an_event_is_posted_when_the_trouble_begins_or_changes_not_while_it_last
     ],
 )
 def test_a_good_answer_heals_what_it_disproves(condition: dict[str, Any], heals: bool) -> None:
-    status = a_view(status=submitted(conditions=[condition])).status
+    status = a_snapshot(status=submitted(conditions=[condition])).status
     healed = credentials.healed(status)
     assert (reason_of(healed, "Stalled") != reason_of(status, "Stalled")) is heals
     assert heals or healed == status
@@ -81,45 +81,45 @@ def test_an_ended_job_is_not_stalled_whatever_the_reason() -> None:
         a_condition("Stalled", "True", "NotSupportedYet"),
         a_condition("Complete", "True", "Succeeded"),
     ]
-    status = credentials.ended(a_view(status=submitted(conditions=conditions)).status)
+    status = credentials.ended(a_snapshot(status=submitted(conditions=conditions)).status)
     assert [condition.type for condition in status.conditions] == ["Complete"]
 
 
 def test_p24_a_finished_job_is_not_changed_by_trouble_with_its_key() -> None:
     """A duplicate of it is to be cancelled, and its Secret is gone."""
-    view = a_view(status=finished())
-    write = credentials.stalled(view, REASON, "There is no Secret x.")
-    assert (write.status, write.events, write.retry) == (view.status, (), True)
+    snapshot = a_snapshot(status=finished())
+    write = credentials.stalled(snapshot, REASON, "There is no Secret x.")
+    assert (write.status, write.events, write.retry) == (snapshot.status, (), True)
 
 
 def test_a_refused_listing_is_shown_and_does_not_stand_in_the_way_of_the_next() -> None:
-    view = a_view(status=unnamed())
-    view.facts.refused = "API key not valid"
-    decision = credentials.decide(view)
+    snapshot = a_snapshot(status=unnamed())
+    snapshot.facts.refused = "API key not valid"
+    decision = credentials.decide(snapshot)
     status = written(decision)
     assert reason_of(status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     assert decision.seconds == 0.0
-    shown = a_view(status=status.dump(), facts=view.facts)
+    shown = a_snapshot(status=status.dump(), facts=snapshot.facts)
     assert credentials.decide(shown) is None
 
 
 @pytest.mark.parametrize("reason", ["AmbiguousSubmission", "NotSupportedYet"])
 def test_it_does_not_hide_what_only_a_person_can_end(reason: str) -> None:
     """Both would be said in turn, for ever."""
-    view = a_view(status=unnamed(conditions=[a_condition("Stalled", "True", reason)]))
-    view.facts.refused = "API key not valid"
-    assert credentials.decide(view) is None
+    snapshot = a_snapshot(status=unnamed(conditions=[a_condition("Stalled", "True", reason)]))
+    snapshot.facts.refused = "API key not valid"
+    assert credentials.decide(snapshot) is None
 
 
 @pytest.mark.parametrize(
     ("status", "listings", "reason"),
     [
         pytest.param(
-            submitted(), [a_snapshot(current=a_batch())], "CredentialsRejected", id="running"
+            submitted(), [a_list_snapshot(current=a_batch())], "CredentialsRejected", id="running"
         ),
         pytest.param(
-            unnamed(), [a_snapshot(complete=False)] * 3, "AmbiguousSubmission", id="ambiguous"
+            unnamed(), [a_list_snapshot(complete=False)] * 3, "AmbiguousSubmission", id="ambiguous"
         ),
     ],
 )
@@ -127,25 +127,25 @@ def test_a_refused_listing_is_said_and_then_it_is_quiet(
     status: dict[str, Any], listings: list[ListSnapshot], reason: str
 ) -> None:
     """What an earlier listing showed is neither taken back nor said in turn with it."""
-    view = a_view(status=status)
+    snapshot = a_snapshot(status=status)
     for listing in listings:
-        note(view, listing)
-    view.facts.refused = "API key not valid"
+        note(snapshot, listing)
+    snapshot.facts.refused = "API key not valid"
     for _ in range(3):
-        decision = policies.decide(view, None)
-        if not isinstance(decision, Write):
+        decision = policies.decide(snapshot, None)
+        if not isinstance(decision, PatchStatus):
             break
-        view = a_view(status=decision.status.dump(), facts=view.facts)
-    assert decision == Wait()
-    assert reason_of(view.status, "Stalled") == ("True", reason)
+        snapshot = a_snapshot(status=decision.status.dump(), facts=snapshot.facts)
+    assert decision == RequeueAfter()
+    assert reason_of(snapshot.status, "Stalled") == ("True", reason)
 
 
 def test_while_listings_succeed_there_is_nothing_to_say() -> None:
-    assert credentials.decide(a_view(status=unnamed())) is None
+    assert credentials.decide(a_snapshot(status=unnamed())) is None
 
 
 def test_p10_a_key_that_was_refused_to_another_job_is_told_in_our_own_words() -> None:
-    write = credentials.inherited(a_view(status={}), 60.0)
+    write = credentials.inherited(a_snapshot(status={}), 60.0)
     assert reason_of(write.status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
     assert (write.seconds, write.retry) == (60.0, False)
     [event] = write.events
@@ -155,6 +155,6 @@ def test_p10_a_key_that_was_refused_to_another_job_is_told_in_our_own_words() ->
 @pytest.mark.parametrize("reason", ["CredentialsRejected", "InputMissing"])
 def test_p10_what_google_has_said_to_the_job_itself_stays(reason: str) -> None:
     said = a_condition("Stalled", "True", reason)
-    view = a_view(status={"state": "Queued", "conditions": [said]})
-    write = credentials.inherited(view, 60.0)
-    assert (write.status == view.status) is (reason == "CredentialsRejected")
+    snapshot = a_snapshot(status={"state": "Queued", "conditions": [said]})
+    write = credentials.inherited(snapshot, 60.0)
+    assert (write.status == snapshot.status) is (reason == "CredentialsRejected")

@@ -4,11 +4,11 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import deadline, policies
-from gemini_operator.controller.lifecycle.view import View, Write
+from gemini_operator.controller.lifecycle.snapshot import PatchStatus, Snapshot
 from tests.unit.controller.builders import (
     NOW,
     a_condition,
-    a_view,
+    a_snapshot,
     ago,
     finished,
     reason_of,
@@ -20,10 +20,10 @@ from tests.unit.controller.builders import (
 QUEUED = {"state": "Queued", "startTime": ago(100)}
 
 
-def limited(seconds: int | None = 60, status: dict[str, Any] | None = None) -> View:
+def limited(seconds: int | None = 60, status: dict[str, Any] | None = None) -> Snapshot:
     """A job that may take `seconds`; by default it has waited for a 429 to pass for 100."""
     spec = {} if seconds is None else {"activeDeadlineSeconds": seconds}
-    return a_view(spec=spec, status=QUEUED if status is None else status)
+    return a_snapshot(spec=spec, status=QUEUED if status is None else status)
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def limited(seconds: int | None = 60, status: dict[str, Any] | None = None) -> V
 def test_the_time_of_a_job_runs_from_its_first_attempt_to_its_end(
     seconds: int | None, status: dict[str, Any], left: float | None
 ) -> None:
-    view = limited(seconds, status)
-    assert deadline.remaining(view) == left
-    assert deadline.exceeded(view) is (left == 0.0)
+    snapshot = limited(seconds, status)
+    assert deadline.remaining(snapshot) == left
+    assert deadline.exceeded(snapshot) is (left == 0.0)
 
 
 def test_p16_time_over_with_nothing_at_google_ends_the_job_at_once() -> None:
@@ -53,12 +53,12 @@ def test_p16_time_over_with_nothing_at_google_ends_the_job_at_once() -> None:
     assert reason_of(status, "Submitted") == ("False", Reason.DEADLINE_EXCEEDED)
     assert (status.state, status.completion_time, status.attempt) == ("Failed", NOW, None)
     assert status.failures == 0, "only FAILED and EXPIRED count (P15)"
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     assert [event.reason for event in decision.events] == [Reason.DEADLINE_EXCEEDED]
 
 
 @pytest.mark.parametrize(
-    "view",
+    "snapshot",
     [
         pytest.param(limited(None), id="no deadline"),
         pytest.param(limited(101), id="time left"),
@@ -67,8 +67,8 @@ def test_p16_time_over_with_nothing_at_google_ends_the_job_at_once() -> None:
         pytest.param(limited(status=unnamed(startTime=ago(100))), id="an attempt to settle first"),
     ],
 )
-def test_p16_otherwise_it_does_not(view: View) -> None:
-    assert deadline.decide(view) is None
+def test_p16_otherwise_it_does_not(snapshot: Snapshot) -> None:
+    assert deadline.decide(snapshot) is None
 
 
 def test_p16_suspended_time_does_not_count() -> None:

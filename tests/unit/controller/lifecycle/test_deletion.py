@@ -6,14 +6,14 @@ from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.facts import Facts, ListSnapshot
 from gemini_operator.controller.lifecycle import deletion, policies
-from gemini_operator.controller.lifecycle.view import (
-    Dispose,
+from gemini_operator.controller.lifecycle.snapshot import (
+    DeleteRemote,
     Event,
-    Release,
-    Search,
-    View,
-    Wait,
-    Write,
+    ListRemote,
+    PatchStatus,
+    RemoveFinalizer,
+    RequeueAfter,
+    Snapshot,
 )
 from tests.unit.controller.builders import (
     ADOPTS,
@@ -25,8 +25,8 @@ from tests.unit.controller.builders import (
     RULES,
     UID,
     a_batch,
+    a_list_snapshot,
     a_snapshot,
-    a_view,
     ago,
     an_attempt,
     finished,
@@ -56,14 +56,14 @@ def deleted(
     monotonic: float = MONOTONIC,
     facts: Facts | None = None,
     **of_job: Any,
-) -> View:
+) -> Snapshot:
     """A job whose deletion this process saw at MONOTONIC; now it is `monotonic`."""
     facts = facts or Facts(UID, deleting_since=MONOTONIC)
-    a_view(facts=facts, deleting=True, **of_job)
-    view = a_view(facts=facts, deleting=True, monotonic=monotonic, **of_job)
+    a_snapshot(facts=facts, deleting=True, **of_job)
+    snapshot = a_snapshot(facts=facts, deleting=True, monotonic=monotonic, **of_job)
     for listing in listings:
-        note(view, listing)
-    return view
+        note(snapshot, listing)
+    return snapshot
 
 
 def warned(event: Event | None, reason: Reason) -> bool:
@@ -71,11 +71,11 @@ def warned(event: Event | None, reason: Reason) -> bool:
 
 
 def test_a_job_that_is_not_deleted_is_left_to_other_policies() -> None:
-    assert deletion.decide(a_view(status=submitted())) is None
+    assert deletion.decide(a_snapshot(status=submitted())) is None
 
 
 def test_an_object_that_does_not_wait_for_us_is_none_of_our_business() -> None:
-    assert deletion.decide(deleted(held=False, status=submitted())) == Wait()
+    assert deletion.decide(deleted(has_finalizer=False, status=submitted())) == RequeueAfter()
 
 
 @pytest.mark.parametrize("policy", [{}, {"deletionPolicy": "Delete"}], ids=["absent", "Delete"])
@@ -83,7 +83,7 @@ def test_an_object_that_does_not_wait_for_us_is_none_of_our_business() -> None:
 def test_p21_on_delete_the_batch_is_disposed_of_and_the_object_released(
     policy: dict[str, str], status: dict[str, Any]
 ) -> None:
-    assert deletion.decide(deleted(spec=policy, status=status)) == Dispose((BATCH,))
+    assert deletion.decide(deleted(spec=policy, status=status)) == DeleteRemote((BATCH,))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_p21_on_delete_the_batch_is_disposed_of_and_the_object_released(
     ],
 )
 def test_p21_a_job_that_has_nothing_at_google_is_released_at_once(status: dict[str, Any]) -> None:
-    assert deletion.decide(deleted(status=status)) == Dispose(())
+    assert deletion.decide(deleted(status=status)) == DeleteRemote(())
 
 
 @pytest.mark.parametrize(
@@ -109,40 +109,40 @@ def test_p21_with_orphan_the_object_is_released_at_once_with_a_warning(
     status: dict[str, Any], what: str
 ) -> None:
     decision = deletion.decide(deleted(spec=ORPHAN, status=status))
-    assert isinstance(decision, Release)
+    assert isinstance(decision, RemoveFinalizer)
     assert warned(decision.event, Reason.ORPHANED)
     assert decision.event is not None
     assert what in decision.event.note
 
 
 def test_p21_with_orphan_and_nothing_at_google_there_is_nothing_to_say() -> None:
-    assert deletion.decide(deleted(spec=ORPHAN)) == Release(None)
+    assert deletion.decide(deleted(spec=ORPHAN)) == RemoveFinalizer(None)
 
 
 def test_p16_deletion_comes_before_everything_else() -> None:
     """Here: an end that wants delivery, and fields that are not supported."""
-    view = deleted(
+    snapshot = deleted(
         spec={"output": {"configMap": {"name": "results"}}, "suspend": True}, status=submitted()
     )
-    assert policies.decide(view, seen("BATCH_STATE_SUCCEEDED")) == Dispose((BATCH,))
+    assert policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED")) == DeleteRemote((BATCH,))
 
 
 # An attempt without an answer
 
 
 def test_p21_an_unsettled_attempt_is_searched_for_first() -> None:
-    assert deletion.decide(deleted(status=unnamed())) == Search(0.0)
+    assert deletion.decide(deleted(status=unnamed())) == ListRemote(0.0)
 
 
 def test_p21_the_search_of_a_deletion_keeps_its_pace() -> None:
-    assert deletion.decide(deleted(a_snapshot(), status=unnamed())) == Search(1.0)
+    assert deletion.decide(deleted(a_list_snapshot(), status=unnamed())) == ListRemote(1.0)
 
 
 def test_p21_a_listing_under_way_is_waited_for() -> None:
-    view = deleted(status=unnamed())
-    assert view.facts.search is not None
-    view.facts.search.under_way = True
-    assert deletion.decide(view) == Wait(deletion.PAUSE)
+    snapshot = deleted(status=unnamed())
+    assert snapshot.facts.search is not None
+    snapshot.facts.search.under_way = True
+    assert deletion.decide(snapshot) == RequeueAfter(deletion.PAUSE)
 
 
 @pytest.mark.parametrize(
@@ -154,39 +154,39 @@ def test_p21_a_listing_under_way_is_waited_for() -> None:
     ],
 )
 def test_p21_whatever_carries_the_attempts_token_goes(batches: list[Any]) -> None:
-    view = deleted(a_snapshot(*batches), status=unnamed())
-    assert deletion.decide(view) == Dispose(tuple(batch.name for batch in batches))
+    snapshot = deleted(a_list_snapshot(*batches), status=unnamed())
+    assert deletion.decide(snapshot) == DeleteRemote(tuple(batch.name for batch in batches))
 
 
 def test_p21_an_attempt_found_nowhere_is_settled() -> None:
-    view = deleted(a_snapshot(), a_snapshot(begun=GRACE_ENDS), status=unnamed())
-    assert deletion.decide(view) == Dispose(())
+    snapshot = deleted(a_list_snapshot(), a_list_snapshot(begun=GRACE_ENDS), status=unnamed())
+    assert deletion.decide(snapshot) == DeleteRemote(())
 
 
 def test_p21_lists_that_cannot_be_read_whole_are_read_again() -> None:
-    view = deleted(*[a_snapshot(complete=False)] * 3, status=unnamed())
-    decision = deletion.decide(view)
-    assert isinstance(decision, Search)
-    assert view.facts.search is not None
-    again = deleted(monotonic=view.facts.search.due, facts=view.facts, status=unnamed())
-    assert deletion.decide(again) == Search(0.0), "it must not wait for ever"
+    snapshot = deleted(*[a_list_snapshot(complete=False)] * 3, status=unnamed())
+    decision = deletion.decide(snapshot)
+    assert isinstance(decision, ListRemote)
+    assert snapshot.facts.search is not None
+    again = deleted(monotonic=snapshot.facts.search.due, facts=snapshot.facts, status=unnamed())
+    assert deletion.decide(again) == ListRemote(0.0), "it must not wait for ever"
 
 
 def test_p22_lists_that_never_can_be_read_hold_no_object_for_ever() -> None:
-    view = deleted(*[a_snapshot(complete=False)] * 3, monotonic=LATE, status=unnamed())
-    decision = deletion.decide(view)
-    assert isinstance(decision, Dispose)
+    snapshot = deleted(*[a_list_snapshot(complete=False)] * 3, monotonic=LATE, status=unnamed())
+    decision = deletion.decide(snapshot)
+    assert isinstance(decision, DeleteRemote)
     assert decision.batches == ()
     assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
 
 
 def test_p22_a_key_that_google_refuses_holds_no_object_for_ever() -> None:
     for monotonic, gives_up in ((LATE - 1, False), (LATE, True)):
-        view = deleted(monotonic=monotonic, status=unnamed())
-        view.facts.refused = "API key not valid"
-        decision = deletion.decide(view)
-        assert isinstance(decision, Dispose if gives_up else Search)
-    assert isinstance(decision, Dispose)
+        snapshot = deleted(monotonic=monotonic, status=unnamed())
+        snapshot.facts.refused = "API key not valid"
+        decision = deletion.decide(snapshot)
+        assert isinstance(decision, DeleteRemote if gives_up else ListRemote)
+    assert isinstance(decision, DeleteRemote)
     assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
     assert decision.event is not None
     assert "API key not valid" in decision.event.note
@@ -196,55 +196,55 @@ def test_p22_a_key_that_google_refuses_holds_no_object_for_ever() -> None:
 
 
 def test_p12_a_deletion_settles_superseded_attempts_by_a_listing_of_its_own() -> None:
-    assert deletion.decide(deleted(status={"supersededAttempts": GIVEN_UP})) == Search(0.0)
+    assert deletion.decide(deleted(status={"supersededAttempts": GIVEN_UP})) == ListRemote(0.0)
 
 
 @pytest.mark.parametrize(
     "listing",
     [
-        pytest.param(a_snapshot(begun=MONOTONIC - 1), id="begun before the deletion"),
-        pytest.param(a_snapshot(complete=False), id="incomplete"),
+        pytest.param(a_list_snapshot(begun=MONOTONIC - 1), id="begun before the deletion"),
+        pytest.param(a_list_snapshot(complete=False), id="incomplete"),
     ],
 )
 def test_p12_a_listing_that_may_have_missed_it_is_made_again(listing: ListSnapshot) -> None:
     status = submitted(supersededAttempts=GIVEN_UP)
-    view = deleted(listing, status=status)
-    assert deletion.decide(view) == Search(deletion.PAUSE)
-    later = deleted(monotonic=MONOTONIC + deletion.PAUSE, facts=view.facts, status=status)
-    assert deletion.decide(later) == Search(0.0), "it must not wait for a sweep"
+    snapshot = deleted(listing, status=status)
+    assert deletion.decide(snapshot) == ListRemote(deletion.PAUSE)
+    later = deleted(monotonic=MONOTONIC + deletion.PAUSE, facts=snapshot.facts, status=status)
+    assert deletion.decide(later) == ListRemote(0.0), "it must not wait for a sweep"
 
 
 @pytest.mark.parametrize("complete", [True, False])
 def test_p12_superseded_batches_go_with_the_current_one(complete: bool) -> None:
     """And where more may come, the object says so when it goes."""
     late = a_batch("batches/late", attempt=EARLIER)
-    listing = a_snapshot(late, complete=complete)
-    view = deleted(listing, monotonic=LATE, status=submitted(supersededAttempts=GIVEN_UP))
-    decision = deletion.decide(view)
-    assert isinstance(decision, Dispose)
+    listing = a_list_snapshot(late, complete=complete)
+    snapshot = deleted(listing, monotonic=LATE, status=submitted(supersededAttempts=GIVEN_UP))
+    decision = deletion.decide(snapshot)
+    assert isinstance(decision, DeleteRemote)
     assert decision.batches == (BATCH, "batches/late")
     assert (decision.event is not None) == (not complete)
 
 
 def test_p12_a_superseded_attempt_whose_batch_was_dealt_with_needs_no_listing() -> None:
     given_up = [an_attempt(EARLIER, batchName="batches/x", reason="DuplicateCancelled")]
-    view = deleted(status=submitted(supersededAttempts=given_up))
-    assert deletion.decide(view) == Dispose((BATCH,))
+    snapshot = deleted(status=submitted(supersededAttempts=given_up))
+    assert deletion.decide(snapshot) == DeleteRemote((BATCH,))
 
 
 def test_p22_superseded_attempts_of_a_refused_key_hold_no_object_for_ever() -> None:
-    view = deleted(monotonic=LATE, status={"supersededAttempts": GIVEN_UP})
-    view.facts.refused = "API key not valid"
-    decision = deletion.decide(view)
-    assert isinstance(decision, Dispose)
+    snapshot = deleted(monotonic=LATE, status={"supersededAttempts": GIVEN_UP})
+    snapshot.facts.refused = "API key not valid"
+    decision = deletion.decide(snapshot)
+    assert isinstance(decision, DeleteRemote)
     assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
 
 
 def test_p22_patience_is_counted_from_the_moment_the_deletion_was_seen() -> None:
     facts = Facts(UID, deleting_since=MONOTONIC)
-    assert not deletion.out_of_patience(a_view(facts=facts, monotonic=LATE - 0.1))
-    assert deletion.out_of_patience(a_view(facts=facts, monotonic=LATE))
-    assert not deletion.out_of_patience(a_view(monotonic=LATE, now=NOW))
+    assert not deletion.out_of_patience(a_snapshot(facts=facts, monotonic=LATE - 0.1))
+    assert deletion.out_of_patience(a_snapshot(facts=facts, monotonic=LATE))
+    assert not deletion.out_of_patience(a_snapshot(monotonic=LATE, now=NOW))
 
 
 # Force
@@ -262,7 +262,7 @@ def test_p22_force_delete_lets_the_object_go_at_once_and_says_what_is_left(
     status: dict[str, Any], what: str
 ) -> None:
     decision = deletion.decide(deleted(status=status, annotations=FORCE))
-    assert isinstance(decision, Release)
+    assert isinstance(decision, RemoveFinalizer)
     assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
     assert decision.event is not None
     assert what in decision.event.note
@@ -280,33 +280,35 @@ def test_p22_force_delete_lets_the_object_go_at_once_and_says_what_is_left(
     ],
 )
 def test_p22_and_where_nothing_is_left_there_is_nothing_to_say(of_job: dict[str, Any]) -> None:
-    assert deletion.decide(deleted(annotations=FORCE, **of_job)) == Release(None)
+    assert deletion.decide(deleted(annotations=FORCE, **of_job)) == RemoveFinalizer(None)
 
 
 @pytest.mark.parametrize("value", ["false", "True", "yes", ""])
 def test_p22_only_true_is_force(value: str) -> None:
-    view = deleted(status=submitted(), annotations={group.FORCE_DELETE: value})
-    assert deletion.decide(view) == Dispose((BATCH,))
+    snapshot = deleted(status=submitted(), annotations={group.FORCE_DELETE: value})
+    assert deletion.decide(snapshot) == DeleteRemote((BATCH,))
 
 
 def test_p22_force_without_a_deletion_is_nothing() -> None:
-    assert policies.decide(a_view(status=submitted(), annotations=FORCE), None) == Wait()
+    assert (
+        policies.decide(a_snapshot(status=submitted(), annotations=FORCE), None) == RequeueAfter()
+    )
 
 
 # Google does not do it
 
 
 def test_p22_a_blocked_deletion_says_so_once_and_is_tried_again() -> None:
-    view = deleted(status=submitted())
-    first = deletion.blocked(view, "503.")
-    assert isinstance(first, Write)
+    snapshot = deleted(status=submitted())
+    first = deletion.blocked(snapshot, "503.")
+    assert isinstance(first, PatchStatus)
     assert (first.retry, len(first.events)) == (True, 1)
     assert warned(first.events[0], Reason.DELETION_BLOCKED)
     assert "503." in first.events[0].note
     assert "force-delete" in first.events[0].note
     assert reason_of(first.status, "Stalled") == ("True", Reason.DELETION_BLOCKED)
     again = deletion.blocked(deleted(status=first.status.dump()), "503.")
-    assert isinstance(again, Write)
+    assert isinstance(again, PatchStatus)
     assert (again.status, again.events, again.retry) == (first.status, (), True)
 
 
@@ -324,8 +326,8 @@ def test_p22_after_49_hours_nothing_runs_any_more_and_the_object_goes(
 ) -> None:
     for hours, goes in ((48.9, False), (49, True)):
         decision = deletion.blocked(deleted(**since(hours), status=status), "503.")
-        assert isinstance(decision, Release if goes else Write)
-    assert isinstance(decision, Release)
+        assert isinstance(decision, RemoveFinalizer if goes else PatchStatus)
+    assert isinstance(decision, RemoveFinalizer)
     assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
     assert decision.event is not None
     assert what in decision.event.note
@@ -337,14 +339,14 @@ def test_p22_after_49_hours_nothing_runs_any_more_and_the_object_goes(
 )
 def test_p22_lists_that_are_not_had_block_the_deletion_visibly(status: dict[str, Any]) -> None:
     """Unlike a key that is gone, an outage ends: it is waited for."""
-    assert isinstance(deletion.decide(deleted(monotonic=LATE - 1, status=status)), Search)
-    view = deleted(monotonic=LATE, status=status)
-    decision = deletion.decide(view)
-    assert isinstance(decision, Write)
+    assert isinstance(deletion.decide(deleted(monotonic=LATE - 1, status=status)), ListRemote)
+    snapshot = deleted(monotonic=LATE, status=status)
+    decision = deletion.decide(snapshot)
+    assert isinstance(decision, PatchStatus)
     assert reason_of(decision.status, "Stalled") == ("True", Reason.DELETION_BLOCKED)
     assert (decision.seconds, len(decision.events)) == (0.0, 1)
-    again = deleted(monotonic=LATE, facts=view.facts, status=decision.status.dump())
-    assert deletion.decide(again) == Search(0.0), "it goes on trying"
+    again = deleted(monotonic=LATE, facts=snapshot.facts, status=decision.status.dump())
+    assert deletion.decide(again) == ListRemote(0.0), "it goes on trying"
 
 
 @pytest.mark.parametrize(
@@ -352,14 +354,14 @@ def test_p22_lists_that_are_not_had_block_the_deletion_visibly(status: dict[str,
 )
 def test_p22_nor_do_they_hold_the_object_for_ever(status: dict[str, Any]) -> None:
     decision = deletion.decide(deleted(**since(49), monotonic=LATE, status=status))
-    assert isinstance(decision, Dispose)
+    assert isinstance(decision, DeleteRemote)
     assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
 
 
 def test_p22_a_list_that_was_had_does_not_block() -> None:
     """However long the grace takes."""
-    view = deleted(a_snapshot(begun=MONOTONIC + 1), monotonic=LATE, status=unnamed())
-    assert isinstance(deletion.decide(view), Search)
+    snapshot = deleted(a_list_snapshot(begun=MONOTONIC + 1), monotonic=LATE, status=unnamed())
+    assert isinstance(deletion.decide(snapshot), ListRemote)
 
 
 # What else goes
@@ -371,19 +373,19 @@ def test_p16_batches_that_ended_before_go_with_the_job() -> None:
         an_attempt("b" * 16, batchName="batches/suspended", reason="Suspended"),
         an_attempt("c" * 16, batchName="batches/gone", reason="DuplicateCancelled"),
     ]
-    view = deleted(status=submitted(supersededAttempts=past))
-    assert deletion.decide(view) == Dispose((BATCH, "batches/failed", "batches/suspended"))
+    snapshot = deleted(status=submitted(supersededAttempts=past))
+    assert deletion.decide(snapshot) == DeleteRemote((BATCH, "batches/failed", "batches/suspended"))
 
 
 def test_p25_a_batch_that_was_only_claimed_is_left_alone() -> None:
-    view = deleted(spec=ADOPTS | {"deletionPolicy": "Delete"}, status={"batchName": BATCH})
-    assert deletion.decide(view) == Dispose(())
+    snapshot = deleted(spec=ADOPTS | {"deletionPolicy": "Delete"}, status={"batchName": BATCH})
+    assert deletion.decide(snapshot) == DeleteRemote(())
 
 
 def test_p25_an_adopted_batch_goes_or_stays_as_the_policy_says() -> None:
     gone = deleted(spec=ADOPTS | {"deletionPolicy": "Delete"}, status=submitted())
-    assert deletion.decide(gone) == Dispose((BATCH,))
-    assert isinstance(deletion.decide(deleted(spec=ADOPTS, status=submitted())), Release)
+    assert deletion.decide(gone) == DeleteRemote((BATCH,))
+    assert isinstance(deletion.decide(deleted(spec=ADOPTS, status=submitted())), RemoveFinalizer)
 
 
 @pytest.mark.parametrize(
@@ -392,5 +394,5 @@ def test_p25_an_adopted_batch_goes_or_stays_as_the_policy_says() -> None:
     ids=["shutdown", "suspend", "deadline"],
 )
 def test_p16_deletion_goes_before_every_other_way_to_end_a_batch(spec: dict[str, Any]) -> None:
-    view = deleted(spec=spec, status=submitted(startTime=ago(60)))
-    assert policies.decide(view, None) == Dispose((BATCH,))
+    snapshot = deleted(spec=spec, status=submitted(startTime=ago(60)))
+    assert policies.decide(snapshot, None) == DeleteRemote((BATCH,))

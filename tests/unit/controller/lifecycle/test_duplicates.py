@@ -6,7 +6,13 @@ import pytest
 from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import duplicates, policies
-from gemini_operator.controller.lifecycle.view import Dispose, Submit, View, Wait, Write
+from gemini_operator.controller.lifecycle.snapshot import (
+    DeleteRemote,
+    PatchStatus,
+    RequeueAfter,
+    Snapshot,
+    Submit,
+)
 from tests.unit.controller.builders import (
     ATTEMPT,
     BATCH,
@@ -14,8 +20,8 @@ from tests.unit.controller.builders import (
     NOW,
     a_batch,
     a_job,
+    a_list_snapshot,
     a_snapshot,
-    a_view,
     an_attempt,
     finished,
     note,
@@ -30,11 +36,11 @@ LATE = "batches/late"
 GIVEN_UP = [an_attempt(EARLIER)]
 
 
-def surfaced(*batches: Any, **of_job: Any) -> View:
+def surfaced(*batches: Any, **of_job: Any) -> Snapshot:
     """A job after a listing that shows these batches."""
-    view = a_view(**of_job)
-    note(view, a_snapshot(*batches))
-    return view
+    snapshot = a_snapshot(**of_job)
+    note(snapshot, a_list_snapshot(*batches))
+    return snapshot
 
 
 def late(name: str = LATE, **members: Any) -> Any:
@@ -44,8 +50,10 @@ def late(name: str = LATE, **members: Any) -> Any:
 
 @pytest.mark.parametrize("state", ["BATCH_STATE_RUNNING", "BATCH_STATE_SUCCEEDED"])
 def test_p12_a_superseded_batch_is_adopted_while_nothing_else_was_sent(state: str) -> None:
-    view = surfaced(late(state=state), status={"state": "Queued", "supersededAttempts": GIVEN_UP})
-    status = written(duplicates.decide(view))
+    snapshot = surfaced(
+        late(state=state), status={"state": "Queued", "supersededAttempts": GIVEN_UP}
+    )
+    status = written(duplicates.decide(snapshot))
     assert status.attempt is not None
     assert (status.attempt.id, status.attempt.batch_name) == (EARLIER, LATE)
     assert status.superseded_attempts == ()
@@ -63,9 +71,9 @@ def test_p12_a_superseded_batch_is_adopted_while_nothing_else_was_sent(state: st
     ],
 )
 def test_p12_otherwise_it_is_cancelled_deleted_and_reported(status: dict[str, Any]) -> None:
-    view = surfaced(late(), status={**status, "supersededAttempts": GIVEN_UP})
-    decision = duplicates.decide(view)
-    assert isinstance(decision, Dispose)
+    snapshot = surfaced(late(), status={**status, "supersededAttempts": GIVEN_UP})
+    decision = duplicates.decide(snapshot)
+    assert isinstance(decision, DeleteRemote)
     assert decision.batches == (LATE,)
     assert decision.then is not None
     [settled] = decision.then.status.superseded_attempts
@@ -75,14 +83,14 @@ def test_p12_otherwise_it_is_cancelled_deleted_and_reported(status: dict[str, An
     assert event.reason == Reason.DUPLICATE_CANCELLED
     assert event.warning
     assert LATE in event.note
-    assert decision.then.status.attempt == view.status.attempt, "the kept one stays as it is"
-    assert decision.then.status.completion_time == view.status.completion_time
+    assert decision.then.status.attempt == snapshot.status.attempt, "the kept one stays as it is"
+    assert decision.then.status.completion_time == snapshot.status.completion_time
 
 
 def test_p12_all_batches_of_a_superseded_attempt_go() -> None:
     status = submitted(supersededAttempts=GIVEN_UP)
     decision = duplicates.decide(surfaced(late(), late("batches/later"), status=status))
-    assert isinstance(decision, Dispose)
+    assert isinstance(decision, DeleteRemote)
     assert decision.batches == (LATE, "batches/later")
 
 
@@ -91,16 +99,16 @@ def test_p12_the_batch_that_the_job_keeps_is_never_cancelled() -> None:
     status = submitted(supersededAttempts=GIVEN_UP)
     assert duplicates.decide(surfaced(late(BATCH), status=status)) is None
     decision = duplicates.decide(surfaced(late(BATCH), late(), status=status))
-    assert isinstance(decision, Dispose)
+    assert isinstance(decision, DeleteRemote)
     assert decision.batches == (LATE,)
 
 
 def test_p12_a_duplicate_is_dealt_with_once() -> None:
     first = surfaced(late(), status=submitted(supersededAttempts=GIVEN_UP))
     decision = duplicates.decide(first)
-    assert isinstance(decision, Dispose)
+    assert isinstance(decision, DeleteRemote)
     assert decision.then is not None
-    after = a_view(status=decision.then.status.dump(), facts=first.facts)
+    after = a_snapshot(status=decision.then.status.dump(), facts=first.facts)
     assert duplicates.decide(after) is None
 
 
@@ -111,7 +119,7 @@ def test_p12_a_listing_without_a_superseded_batch_says_nothing(batches: list[Any
 
 
 def test_p12_without_a_listing_nothing_has_surfaced() -> None:
-    assert duplicates.decide(a_view(status=submitted(supersededAttempts=GIVEN_UP))) is None
+    assert duplicates.decide(a_snapshot(status=submitted(supersededAttempts=GIVEN_UP))) is None
 
 
 @pytest.mark.parametrize(
@@ -124,33 +132,33 @@ def test_p12_without_a_listing_nothing_has_surfaced() -> None:
     ],
 )
 def test_p11_what_does_not_fit_is_not_adopted_and_nothing_is_sent(batches: list[Any]) -> None:
-    view = surfaced(*batches, status={"supersededAttempts": GIVEN_UP})
-    decision = policies.decide(view, None)
-    assert isinstance(decision, Write)
+    snapshot = surfaced(*batches, status={"supersededAttempts": GIVEN_UP})
+    decision = policies.decide(snapshot, None)
+    assert isinstance(decision, PatchStatus)
     assert reason_of(decision.status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
-    again = a_view(status=decision.status.dump(), facts=view.facts)
-    assert policies.decide(again, None) == Wait()
+    again = a_snapshot(status=decision.status.dump(), facts=snapshot.facts)
+    assert policies.decide(again, None) == RequeueAfter()
 
 
 @pytest.mark.parametrize("choice", [LATE, "batches/later"])
 def test_p13_a_person_may_choose_one_of_several(choice: str) -> None:
-    view = surfaced(
+    snapshot = surfaced(
         late(),
         late("batches/later"),
         status={"supersededAttempts": GIVEN_UP},
         annotations={group.RESOLVE_SUBMISSION: choice},
     )
-    assert written(policies.decide(view, None)).batch_name == choice
+    assert written(policies.decide(snapshot, None)).batch_name == choice
 
 
 def test_p13_a_person_may_choose_none_of_several_and_then_they_go() -> None:
     choice = {group.RESOLVE_SUBMISSION: f"Resubmit:{EARLIER}"}
     batches = late(), late("batches/later")
-    view = surfaced(*batches, status={"supersededAttempts": GIVEN_UP}, annotations=choice)
-    assert policies.decide(view, None) == Submit(number=2)
+    snapshot = surfaced(*batches, status={"supersededAttempts": GIVEN_UP}, annotations=choice)
+    assert policies.decide(snapshot, None) == Submit(number=2)
     sent = unnamed(supersededAttempts=GIVEN_UP)
     decision = policies.decide(surfaced(*batches, status=sent, annotations=choice), None)
-    assert isinstance(decision, Dispose)
+    assert isinstance(decision, DeleteRemote)
     assert decision.batches == (LATE, "batches/later")
 
 
@@ -163,13 +171,13 @@ def test_p13_a_person_may_choose_none_of_several_and_then_they_go() -> None:
     ],
 )
 def test_p13_a_choice_of_something_else_decides_nothing(choice: str, why: str) -> None:
-    view = surfaced(
+    snapshot = surfaced(
         late(),
         late("batches/later"),
         status={"supersededAttempts": GIVEN_UP},
         annotations={group.RESOLVE_SUBMISSION: choice},
     )
-    status = written(policies.decide(view, None))
+    status = written(policies.decide(snapshot, None))
     assert reason_of(status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION), why
 
 

@@ -4,13 +4,13 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import lost_attempt, policies
-from gemini_operator.controller.lifecycle.view import Submit, Wait, Write
+from gemini_operator.controller.lifecycle.snapshot import PatchStatus, RequeueAfter, Submit
 from tests.unit.controller.builders import (
     ADOPTS,
     BATCH,
     UID,
     a_condition,
-    a_view,
+    a_snapshot,
     reason_of,
     submitted,
 )
@@ -30,9 +30,11 @@ SAID = [a_condition("Submitted", "True", "Submitted")]
     ids=["both", "condition", "name", "condition alone", "no answer yet"],
 )
 def test_p07_what_speaks_of_a_batch_is_not_submitted_again(status: dict[str, object]) -> None:
-    view = a_view(status={name: value for name, value in status.items() if value is not None})
-    decision = policies.decide(view, None)
-    assert isinstance(decision, Write)
+    snapshot = a_snapshot(
+        status={name: value for name, value in status.items() if value is not None}
+    )
+    decision = policies.decide(snapshot, None)
+    assert isinstance(decision, PatchStatus)
     assert reason_of(decision.status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
     message = decision.status.conditions[-1].message
     assert UID in message
@@ -40,10 +42,10 @@ def test_p07_what_speaks_of_a_batch_is_not_submitted_again(status: dict[str, obj
 
 
 def test_p07_it_is_said_once() -> None:
-    decision = lost_attempt.decide(a_view(status={"batchName": BATCH}))
-    assert isinstance(decision, Write)
-    again = a_view(status=decision.status.dump())
-    assert lost_attempt.decide(again) == Wait()
+    decision = lost_attempt.decide(a_snapshot(status={"batchName": BATCH}))
+    assert isinstance(decision, PatchStatus)
+    again = a_snapshot(status=decision.status.dump())
+    assert lost_attempt.decide(again) == RequeueAfter()
 
 
 @pytest.mark.parametrize(
@@ -57,8 +59,8 @@ def test_p07_it_is_said_once() -> None:
     ids=["attempt", "queued", "claim", "new"],
 )
 def test_a_status_that_is_whole_goes_on(of_view: dict[str, object]) -> None:
-    assert lost_attempt.decide(a_view(**of_view)) is None  # type: ignore[arg-type]
+    assert lost_attempt.decide(a_snapshot(**of_view)) is None  # type: ignore[arg-type]
 
 
 def test_a_new_job_is_submitted() -> None:
-    assert isinstance(policies.decide(a_view(), None), Submit)
+    assert isinstance(policies.decide(a_snapshot(), None), Submit)

@@ -9,7 +9,12 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.facts import Facts, Memory
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import deletion, observation, search
-from gemini_operator.controller.lifecycle.view import Dispose, Search, Wait, Write
+from gemini_operator.controller.lifecycle.snapshot import (
+    DeleteRemote,
+    ListRemote,
+    PatchStatus,
+    RequeueAfter,
+)
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.remote import CANNOT_TELL, CannotTell
@@ -20,7 +25,7 @@ from tests.unit.controller.builders import (
     RULES,
     UID,
     a_job,
-    a_view,
+    a_snapshot,
     an_attempt,
     reason_of,
     submitted,
@@ -51,26 +56,26 @@ async def listed(job: Job) -> Facts:
 
 async def test_a_sweep_has_a_batch_read_by_its_name_and_once() -> None:
     facts = await listed(a_job(status=submitted()))
-    view = a_view(facts=facts, status=submitted())
-    assert observation.wanted(view) == BATCH
+    snapshot = a_snapshot(facts=facts, status=submitted())
+    assert observation.wanted(snapshot) == BATCH
     facts.no_list = False  # as every read leaves it
-    assert observation.wanted(view) is None
+    assert observation.wanted(snapshot) is None
 
 
 async def test_p13_after_the_grace_an_unclear_create_is_for_a_person() -> None:
     facts = await listed(a_job(status=unnamed()))
-    a_view(facts=facts, status=unnamed())
-    before = a_view(facts=facts, status=unnamed(), monotonic=GRACE_ENDS - 1)
-    assert isinstance(search.decide(before), Search), "a callback may still bring the name"
-    view = a_view(facts=facts, status=unnamed(), monotonic=GRACE_ENDS)
-    decision = search.decide(view)
-    assert isinstance(decision, Write)
+    a_snapshot(facts=facts, status=unnamed())
+    before = a_snapshot(facts=facts, status=unnamed(), monotonic=GRACE_ENDS - 1)
+    assert isinstance(search.decide(before), ListRemote), "a callback may still bring the name"
+    snapshot = a_snapshot(facts=facts, status=unnamed(), monotonic=GRACE_ENDS)
+    decision = search.decide(snapshot)
+    assert isinstance(decision, PatchStatus)
     status = written(decision)
     assert reason_of(status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
     assert "no list" in str(status.conditions)
     assert "resolve-submission" in str(status.conditions), "and it says what to do"
-    told = a_view(facts=facts, status=status.dump(), monotonic=GRACE_ENDS)
-    assert search.decide(told) == Wait()
+    told = a_snapshot(facts=facts, status=status.dump(), monotonic=GRACE_ENDS)
+    assert search.decide(told) == RequeueAfter()
 
 
 @pytest.mark.parametrize(
@@ -88,11 +93,11 @@ async def test_p22_a_deleted_object_goes_when_patience_ends(
 ) -> None:
     for monotonic, goes in ((LATE - 1, False), (max(LATE, GRACE_ENDS), True)):
         facts = Facts(UID, deleting_since=MONOTONIC, no_list=True)
-        a_view(facts=facts, deleting=True, status=status)
-        view = a_view(facts=facts, deleting=True, status=status, monotonic=monotonic)
-        decision = deletion.decide(view)
-        assert isinstance(decision, Dispose) is goes
-    assert isinstance(decision, Dispose)
+        a_snapshot(facts=facts, deleting=True, status=status)
+        snapshot = a_snapshot(facts=facts, deleting=True, status=status, monotonic=monotonic)
+        decision = deletion.decide(snapshot)
+        assert isinstance(decision, DeleteRemote) is goes
+    assert isinstance(decision, DeleteRemote)
     assert decision.batches == batches
     assert decision.event is not None
     assert decision.event.reason == Reason.BATCH_LEFT_BEHIND

@@ -7,16 +7,16 @@ from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.facts import Facts
 from gemini_operator.controller.lifecycle import cancellation, policies, retries
-from gemini_operator.controller.lifecycle.view import (
+from gemini_operator.controller.lifecycle.snapshot import (
+    AddFinalizer,
     Adopt,
     Cancel,
-    Dispose,
-    Hold,
-    Remove,
-    Search,
+    DeleteObject,
+    DeleteRemote,
+    ListRemote,
+    PatchStatus,
+    RequeueAfter,
     Submit,
-    Wait,
-    Write,
 )
 from tests.unit.controller.builders import (
     ADOPTS,
@@ -26,8 +26,8 @@ from tests.unit.controller.builders import (
     NOW,
     UID,
     a_batch,
+    a_list_snapshot,
     a_snapshot,
-    a_view,
     ago,
     an_attempt,
     an_event,
@@ -50,27 +50,31 @@ from tests.unit.controller.lifecycle.world import World, stalled_as
 @pytest.mark.parametrize(
     ("of_job", "decision"),
     [
-        pytest.param({"status": {}, "held": False}, Hold(), id="first the finalizer"),
+        pytest.param(
+            {"status": {}, "has_finalizer": False}, AddFinalizer(), id="first the finalizer"
+        ),
         pytest.param({"status": {}}, Submit(1), id="then the create"),
-        pytest.param({"status": submitted()}, Wait(), id="then nothing, until something changes"),
-        pytest.param({"status": finished()}, Wait(), id="and nothing more after the end"),
         pytest.param(
-            {"status": finished(lastEvent=an_event())}, Wait(), id="whatever is called back"
+            {"status": submitted()}, RequeueAfter(), id="then nothing, until something changes"
+        ),
+        pytest.param({"status": finished()}, RequeueAfter(), id="and nothing more after the end"),
+        pytest.param(
+            {"status": finished(lastEvent=an_event())}, RequeueAfter(), id="whatever is called back"
         ),
         pytest.param(
-            {"status": finished(), "deleting": True}, Dispose((BATCH,)), id="but a deletion"
+            {"status": finished(), "deleting": True}, DeleteRemote((BATCH,)), id="but a deletion"
         ),
-        pytest.param({"status": {}, "deleting": True}, Dispose(()), id="never submits"),
+        pytest.param({"status": {}, "deleting": True}, DeleteRemote(()), id="never submits"),
     ],
 )
 def test_p16_the_order_of_a_life(of_job: dict[str, Any], decision: object) -> None:
-    assert policies.decide(a_view(**of_job), None) == decision
+    assert policies.decide(a_snapshot(**of_job), None) == decision
 
 
 def test_nothing_is_promised_for_what_is_not_supported() -> None:
     """No finalizer either: such a job can go as it came."""
     spec = {"output": {"object": {"uri": "s3://bucket"}}}
-    decision = policies.decide(a_view(spec=spec, held=False), None)
+    decision = policies.decide(a_snapshot(spec=spec, has_finalizer=False), None)
     assert reason_of(written(decision), "Stalled") == ("True", Reason.NOT_SUPPORTED_YET)
 
 
@@ -83,17 +87,19 @@ def test_a_new_generation_is_acknowledged_where_nothing_else_is_to_be_written(
     status: dict[str, Any],
 ) -> None:
     """Then the job is looked at again, so what it waits for is not lost."""
-    view = a_view(status=status, generation=2)
-    view.facts.note_event_read("event-1", view.monotonic)
-    decision = policies.decide(view, None)
-    assert decision == Write(view.status.model_copy(update={"observed_generation": 2}))
-    after = a_view(status=status | {"observedGeneration": 2}, facts=view.facts, generation=2)
-    assert isinstance(policies.decide(after, None), Search | Wait)
+    snapshot = a_snapshot(status=status, generation=2)
+    snapshot.facts.note_event_read("event-1", snapshot.monotonic)
+    decision = policies.decide(snapshot, None)
+    assert decision == PatchStatus(snapshot.status.model_copy(update={"observed_generation": 2}))
+    after = a_snapshot(
+        status=status | {"observedGeneration": 2}, facts=snapshot.facts, generation=2
+    )
+    assert isinstance(policies.decide(after, None), ListRemote | RequeueAfter)
 
 
 def test_a_job_of_which_nothing_was_written_yet_acknowledges_nothing() -> None:
-    view = a_view(deleting=True, held=False)
-    assert policies.decide(view, None) == Wait()
+    snapshot = a_snapshot(deleting=True, has_finalizer=False)
+    assert policies.decide(snapshot, None) == RequeueAfter()
 
 
 # Precedence
@@ -117,36 +123,38 @@ def test_p16_what_keeps_a_job_from_being_submitted(
     spec: dict[str, Any], of_job: dict[str, Any], reason: Reason
 ) -> None:
     queued = {"state": "Queued", "startTime": ago(60), "observedGeneration": 1}
-    status = written(policies.decide(a_view(spec=spec, status=queued, **of_job), None))
+    status = written(policies.decide(a_snapshot(spec=spec, status=queued, **of_job), None))
     assert reason_of(status, "Submitted") == ("False", reason)
-    deleted = a_view(spec=spec, status=queued, deleting=True)
-    assert policies.decide(deleted, None) == Dispose(()), "a deletion goes before all of them"
+    deleted = a_snapshot(spec=spec, status=queued, deleting=True)
+    assert policies.decide(deleted, None) == DeleteRemote(()), "a deletion goes before all of them"
 
 
 def test_p16_nothing_keeps_the_others() -> None:
-    assert policies.decide(a_view(), None) == Submit(1)
-    assert policies.decide(a_view(spec=ADOPTS, status={"batchName": BATCH}), None) == Adopt()
+    assert policies.decide(a_snapshot(), None) == Submit(1)
+    assert policies.decide(a_snapshot(spec=ADOPTS, status={"batchName": BATCH}), None) == Adopt()
 
 
 @pytest.mark.parametrize("spec", [SHUTDOWN, DEADLINE, SUSPEND])
 def test_p16_each_ends_an_open_batch_the_same_way(spec: dict[str, Any]) -> None:
-    first = written(policies.decide(a_view(spec=spec, status=submitted(startTime=ago(60))), None))
+    first = written(
+        policies.decide(a_snapshot(spec=spec, status=submitted(startTime=ago(60))), None)
+    )
     assert first.state == "Cancelling"
     facts = Facts(UID)
-    view = a_view(spec=spec, status=first.dump(), facts=facts)
-    assert policies.decide(view, None) == Cancel(BATCH)
+    snapshot = a_snapshot(spec=spec, status=first.dump(), facts=facts)
+    assert policies.decide(snapshot, None) == Cancel(BATCH)
     facts.note_cancel(BATCH, MONOTONIC)
-    assert policies.decide(view, None) == Wait(2.0)
+    assert policies.decide(snapshot, None) == RequeueAfter(2.0)
 
 
 def test_p16_news_of_the_batch_does_not_put_its_cancel_off() -> None:
     """Here: an event whose next look is seconds away, and counts that have changed."""
-    view = a_view(spec=SUSPEND, status=submitted(lastEvent=an_event()), generation=2)
-    view.facts.note_event_read("event-1", MONOTONIC)
-    first = policies.decide(view, seen(stats=(3, 1, 0, 2)))
-    assert isinstance(first, Write)
+    snapshot = a_snapshot(spec=SUSPEND, status=submitted(lastEvent=an_event()), generation=2)
+    snapshot.facts.note_event_read("event-1", MONOTONIC)
+    first = policies.decide(snapshot, seen(stats=(3, 1, 0, 2)))
+    assert isinstance(first, PatchStatus)
     assert first.seconds is None
-    again = a_view(spec=SUSPEND, status=first.status.dump(), facts=view.facts, generation=2)
+    again = a_snapshot(spec=SUSPEND, status=first.status.dump(), facts=snapshot.facts, generation=2)
     assert written(policies.decide(again, None)).state == "Cancelling"
 
 
@@ -172,31 +180,31 @@ def test_p16_news_of_the_batch_does_not_put_its_cancel_off() -> None:
 def test_time_alone_wakes_a_job(
     spec: dict[str, Any], status: dict[str, Any], seconds: float | None
 ) -> None:
-    assert policies.alarm(a_view(spec=spec, status=status)) == seconds
+    assert policies.alarm(a_snapshot(spec=spec, status=status)) == seconds
 
 
 def test_p24_a_ttl_that_has_come_is_acted_on_at_once() -> None:
-    view = a_view(spec={"ttlSecondsAfterFinished": 0}, status=finished())
-    assert policies.decide(view, None) == Remove()
+    snapshot = a_snapshot(spec={"ttlSecondsAfterFinished": 0}, status=finished())
+    assert policies.decide(snapshot, None) == DeleteObject()
 
 
 def test_p12_duplicates_of_a_finished_job_are_still_dealt_with() -> None:
-    view = a_view(status=finished(supersededAttempts=[an_attempt(EARLIER)]))
-    note(view, a_snapshot(a_batch("batches/late", attempt=EARLIER)))
-    assert isinstance(policies.decide(view, None), Dispose)
+    snapshot = a_snapshot(status=finished(supersededAttempts=[an_attempt(EARLIER)]))
+    note(snapshot, a_list_snapshot(a_batch("batches/late", attempt=EARLIER)))
+    assert isinstance(policies.decide(snapshot, None), DeleteRemote)
 
 
 def test_p10_a_refusal_is_written_before_anything_is_searched() -> None:
-    world = World(held=True, luck=lambda: Luck("429"))
+    world = World(has_finalizer=True, luck=lambda: Luck("429"))
     world.run()
-    assert isinstance(world.run(), Write)
+    assert isinstance(world.run(), PatchStatus)
     assert "attempt" not in world.status
     assert world.status["state"] == "Queued"
 
 
 def test_p17_an_end_is_written_with_its_event_in_one_write() -> None:
-    view = a_view(status=submitted(lastEvent=an_event()))
-    status = written(policies.decide(view, seen("BATCH_STATE_SUCCEEDED")))
+    snapshot = a_snapshot(status=submitted(lastEvent=an_event()))
+    status = written(policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED")))
     assert status.observed_event_id == "event-1"
     assert status.completion_time is not None
 
@@ -209,7 +217,7 @@ def test_p13_four_creates_without_an_answer_are_the_most() -> None:
     world.live(20 * GRACE)
     assert world.creates == 4
     assert stalled_as(world, Reason.AMBIGUOUS_SUBMISSION)
-    assert world.run() == Wait()
+    assert world.run() == RequeueAfter()
 
 
 def test_p16_the_deadline_ends_the_batch_to_the_second() -> None:

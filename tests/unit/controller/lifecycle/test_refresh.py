@@ -5,22 +5,22 @@ import pytest
 from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import completion, observation, policies, refresh
-from gemini_operator.controller.lifecycle.view import (
+from gemini_operator.controller.lifecycle.snapshot import (
     Deliver,
     Gone,
-    Name,
+    ListRemote,
+    PatchStatus,
+    RecordBatchName,
     Remote,
-    Search,
+    RequeueAfter,
+    Snapshot,
     Unreadable,
-    View,
-    Wait,
-    Write,
 )
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (
     BATCH,
     TO_CONFIG_MAP,
-    a_view,
+    a_snapshot,
     an_event,
     an_observation,
     finished,
@@ -34,15 +34,17 @@ from tests.unit.controller.builders import (
 ASKED = "2026-01-01T12:00:00Z"
 
 
-def asked(status: dict[str, Any] | None = None, request: str | None = ASKED, **of_job: Any) -> View:
+def asked(
+    status: dict[str, Any] | None = None, request: str | None = ASKED, **of_job: Any
+) -> Snapshot:
     """A running job, or one with `status`, that a person wants refreshed."""
     annotations = {} if request is None else {group.REQUESTED_AT: request}
     status = submitted() if status is None else status
-    return a_view(status=status, annotations=annotations, **of_job)
+    return a_snapshot(status=status, annotations=annotations, **of_job)
 
 
 @pytest.mark.parametrize(
-    ("view", "pending", "reads"),
+    ("snapshot", "pending", "reads"),
     [
         pytest.param(asked(request=None), None, None, id="not asked"),
         pytest.param(asked(request=""), None, None, id="asked for nothing"),
@@ -55,10 +57,10 @@ def asked(status: dict[str, Any] | None = None, request: str | None = ASKED, **o
     ],
 )
 def test_each_new_request_reads_the_open_batch(
-    view: View, pending: str | None, reads: str | None
+    snapshot: Snapshot, pending: str | None, reads: str | None
 ) -> None:
-    assert refresh.pending(view) == pending
-    assert observation.wanted(view) == reads
+    assert refresh.pending(snapshot) == pending
+    assert observation.wanted(snapshot) == reads
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_it_is_acknowledged_once_whatever_the_read_gave(remote: Remote) -> None:
     after = asked(status.dump())
     assert observation.wanted(after) is None or status.gemini_state != "BATCH_STATE_RUNNING"
     again = policies.decide(after, remote if observation.wanted(after) else None)
-    assert not isinstance(again, Write)
+    assert not isinstance(again, PatchStatus)
 
 
 @pytest.mark.parametrize("spec", [{}, {"backoffLimit": 1}], ids=["the end", "tried again"])
@@ -91,38 +93,41 @@ def test_it_is_acknowledged_in_the_same_write(spec: dict[str, Any]) -> None:
 
 
 def test_the_write_that_follows_a_delivery_acknowledges_it() -> None:
-    view = asked(spec={"output": TO_CONFIG_MAP})
-    decision = policies.decide(view, seen("BATCH_STATE_SUCCEEDED", results=[]))
+    snapshot = asked(spec={"output": TO_CONFIG_MAP})
+    decision = policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED", results=[]))
     assert isinstance(decision, Deliver)
     output = completion.at_google(decision.observation)
-    assert completion.delivered(view, decision.observation, output).status.observed_request == ASKED
-    refused = completion.undeliverable(view, an_observation(), Reason.DELIVERY_FAILED, "")
+    assert (
+        completion.delivered(snapshot, decision.observation, output).status.observed_request
+        == ASKED
+    )
+    refused = completion.undeliverable(snapshot, an_observation(), Reason.DELIVERY_FAILED, "")
     assert refused.status.observed_request == ASKED
 
 
 def test_a_delay_that_the_read_asked_for_is_kept() -> None:
-    view = asked(submitted(lastEvent=an_event()))
-    view.facts.note_event_read("event-1", view.monotonic)
-    status = written(policies.decide(view, seen()))
+    snapshot = asked(submitted(lastEvent=an_event()))
+    snapshot.facts.note_event_read("event-1", snapshot.monotonic)
+    status = written(policies.decide(snapshot, seen()))
     assert status.observed_request == ASKED
     again = asked(status.dump() | {"lastEvent": an_event()})
     again.facts.note_event_read("event-1", again.monotonic)
-    assert policies.decide(again, None) == Wait(2.0)
+    assert policies.decide(again, None) == RequeueAfter(2.0)
 
 
-@pytest.mark.parametrize("decision", [Name(seen().summary), Search(1.0)])
+@pytest.mark.parametrize("decision", [RecordBatchName(seen().summary), ListRemote(1.0)])
 def test_what_is_no_answer_yet_acknowledges_nothing(decision: Any) -> None:
     assert refresh.acknowledged(asked(unnamed()), decision) is decision
 
 
-@pytest.mark.parametrize("decision", [Wait(3.0), Write(a_view().status)])
+@pytest.mark.parametrize("decision", [RequeueAfter(3.0), PatchStatus(a_snapshot().status)])
 def test_without_a_request_there_is_nothing_to_acknowledge(decision: Any) -> None:
     assert refresh.acknowledged(asked(request=None), decision) is decision
 
 
 def test_without_a_read_nothing_is_acknowledged() -> None:
     """The budget of reads may delay it."""
-    assert policies.decide(asked(), None) == Wait()
+    assert policies.decide(asked(), None) == RequeueAfter()
 
 
 def test_a_request_that_came_too_early_is_answered_by_the_first_read() -> None:
@@ -133,6 +138,6 @@ def test_a_request_that_came_too_early_is_answered_by_the_first_read() -> None:
 
 def test_a_notice_is_not_lost() -> None:
     decision = policies.decide(asked(), seen("BATCH_STATE_FAILED"))
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     assert [event.reason for event in decision.events] == [Reason.REMOTE_FAILED]
     assert reason_of(decision.status, "Failed") == ("True", Reason.REMOTE_FAILED)

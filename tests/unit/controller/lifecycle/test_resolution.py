@@ -4,7 +4,13 @@ import pytest
 
 from gemini_operator.api import group
 from gemini_operator.controller.lifecycle import observation, policies, resolution
-from gemini_operator.controller.lifecycle.view import Gone, Name, Remote, Submit, View
+from gemini_operator.controller.lifecycle.snapshot import (
+    Gone,
+    RecordBatchName,
+    Remote,
+    Snapshot,
+    Submit,
+)
 from tests.unit.controller.builders import (
     ATTEMPT,
     BATCH,
@@ -12,8 +18,8 @@ from tests.unit.controller.builders import (
     OTHER_UID,
     a_batch,
     a_condition,
+    a_list_snapshot,
     a_snapshot,
-    a_view,
     an_attempt,
     note,
     reason_of,
@@ -26,28 +32,32 @@ from tests.unit.controller.builders import (
 STALLED = a_condition("Stalled", "True", "AmbiguousSubmission")
 
 
-def told(choice: str, status: dict[str, Any] | None = None) -> View:
+def told(choice: str, status: dict[str, Any] | None = None) -> Snapshot:
     """An ambiguous job, by default, that a person has annotated."""
     status = unnamed(conditions=[STALLED]) if status is None else status
-    return a_view(status=status, annotations={group.RESOLVE_SUBMISSION: choice})
+    return a_snapshot(status=status, annotations={group.RESOLVE_SUBMISSION: choice})
 
 
 def test_p13_a_person_names_the_batch_and_it_is_read_and_taken() -> None:
-    view = told(BATCH)
-    assert observation.wanted(view) == BATCH
-    assert resolution.decide(view, seen()) == Name(a_batch())
+    snapshot = told(BATCH)
+    assert observation.wanted(snapshot) == BATCH
+    assert resolution.decide(snapshot, seen()) == RecordBatchName(a_batch())
 
 
 def test_p13_also_one_of_several() -> None:
-    view = told("batches/two")
-    note(view, a_snapshot(a_batch("batches/one"), a_batch("batches/two")))
-    assert policies.decide(view, seen(name="batches/two")) == Name(a_batch("batches/two"))
+    snapshot = told("batches/two")
+    note(snapshot, a_list_snapshot(a_batch("batches/one"), a_batch("batches/two")))
+    assert policies.decide(snapshot, seen(name="batches/two")) == RecordBatchName(
+        a_batch("batches/two")
+    )
 
 
 def test_p13_also_one_of_an_earlier_attempt() -> None:
     status = unnamed(supersededAttempts=[an_attempt(EARLIER)])
-    view = told(BATCH, status)
-    assert resolution.decide(view, seen(attempt=EARLIER)) == Name(a_batch(attempt=EARLIER))
+    snapshot = told(BATCH, status)
+    assert resolution.decide(snapshot, seen(attempt=EARLIER)) == RecordBatchName(
+        a_batch(attempt=EARLIER)
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,9 +109,9 @@ def test_p13_the_order_to_resubmit_is_used_up_by_its_attempt() -> None:
     ],
 )
 def test_p13_what_is_neither_decides_nothing(choice: str) -> None:
-    view = told(choice)
-    assert resolution.chosen_batch(view) is None
-    assert resolution.decide(view, seen()) is None
+    snapshot = told(choice)
+    assert resolution.chosen_batch(snapshot) is None
+    assert resolution.decide(snapshot, seen()) is None
 
 
 @pytest.mark.parametrize("choice", [BATCH, f"Resubmit:{ATTEMPT}"])
@@ -109,6 +119,6 @@ def test_p13_what_is_neither_decides_nothing(choice: str) -> None:
 def test_p13_there_is_nothing_to_resolve_without_an_unnamed_attempt(
     choice: str, status: dict[str, Any]
 ) -> None:
-    view = told(choice, status)
-    assert resolution.chosen_batch(view) is None
-    assert resolution.decide(view, seen()) is None
+    snapshot = told(choice, status)
+    assert resolution.chosen_batch(snapshot) is None
+    assert resolution.decide(snapshot, seen()) is None

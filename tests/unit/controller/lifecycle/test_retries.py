@@ -6,14 +6,20 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import policies, retries
-from gemini_operator.controller.lifecycle.view import Decision, Submit, View, Wait, Write
+from gemini_operator.controller.lifecycle.snapshot import (
+    Decision,
+    PatchStatus,
+    RequeueAfter,
+    Snapshot,
+    Submit,
+)
 from tests.unit.controller.builders import (
     ADOPTS,
     ATTEMPT,
     BATCH,
     NOW,
     a_condition,
-    a_view,
+    a_snapshot,
     ago,
     an_attempt,
     an_event,
@@ -26,10 +32,10 @@ from tests.unit.controller.builders import (
 FAILED, EXPIRED = "BATCH_STATE_FAILED", "BATCH_STATE_EXPIRED"
 
 
-def limited(limit: int, status: dict[str, Any], seconds: float = 0.0, **of_job: Any) -> View:
+def limited(limit: int, status: dict[str, Any], seconds: float = 0.0, **of_job: Any) -> Snapshot:
     """A job with this `backoffLimit`, `seconds` from now."""
     spec = {"backoffLimit": limit, **of_job.pop("spec", {})}
-    return a_view(spec=spec, status=status, now=NOW + timedelta(seconds=seconds), **of_job)
+    return a_snapshot(spec=spec, status=status, now=NOW + timedelta(seconds=seconds), **of_job)
 
 
 def ended(end: str, limit: int, **members: Any) -> Decision:
@@ -59,7 +65,7 @@ def test_p15_a_failure_that_may_be_retried_is_counted_by_the_write_that_lets_go_
     assert status.start_time == NOW - timedelta(seconds=100), "the job goes on"
     [old] = status.superseded_attempts
     assert (old.id, old.batch_name, old.reason) == (ATTEMPT, BATCH, reason)
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     [event] = decision.events
     assert event.warning
     assert "Failure 1 of at most 2" in event.note
@@ -68,9 +74,9 @@ def test_p15_a_failure_that_may_be_retried_is_counted_by_the_write_that_lets_go_
 
 def test_what_google_said_of_the_failure_is_not_lost() -> None:
     error = {"code": 3, "message": "The model is overloaded."}
-    view = limited(1, submitted())
-    decision = policies.decide(view, seen(FAILED, error=error))
-    assert isinstance(decision, Write)
+    snapshot = limited(1, submitted())
+    decision = policies.decide(snapshot, seen(FAILED, error=error))
+    assert isinstance(decision, PatchStatus)
     assert "The model is overloaded." in decision.events[0].note
 
 
@@ -122,8 +128,8 @@ def test_p15_no_other_end_is_ever_retried(end: str) -> None:
     ids=["shut down", "out of time"],
 )
 def test_p16_nothing_is_retried_of_a_job_that_shall_end(spec: dict[str, Any]) -> None:
-    view = limited(5, submitted(startTime=ago(100)), spec=spec)
-    status = written(policies.decide(view, seen(FAILED)))
+    snapshot = limited(5, submitted(startTime=ago(100)), spec=spec)
+    status = written(policies.decide(snapshot, seen(FAILED)))
     assert reason_of(status, "Failed") == ("True", Reason.REMOTE_FAILED), "Google's end wins"
     assert status.failures == 1
 
@@ -138,13 +144,19 @@ def test_p16_nothing_is_retried_of_a_job_that_shall_end(spec: dict[str, Any]) ->
 def test_the_pause_doubles_up_to_six_minutes(failures: int, seconds: float) -> None:
     assert retries.pause(failures) == seconds
     decision = ended(FAILED, 1000, failures=failures - 1)
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     assert decision.seconds == seconds
 
 
 @pytest.mark.parametrize(
     ("passed", "decision"),
-    [(0.0, Wait(20.0)), (5.0, Wait(15.0)), (19.0, Wait(1.0)), (20.0, Submit(3)), (99.0, Submit(3))],
+    [
+        (0.0, RequeueAfter(20.0)),
+        (5.0, RequeueAfter(15.0)),
+        (19.0, RequeueAfter(1.0)),
+        (20.0, Submit(3)),
+        (99.0, Submit(3)),
+    ],
 )
 def test_the_next_attempt_waits_for_its_end(passed: float, decision: Decision) -> None:
     """Also in another process: the status tells when it began."""
@@ -174,8 +186,8 @@ def test_nobody_else_pauses(status: dict[str, Any]) -> None:
     ],
 )
 def test_p16_the_pause_can_be_cut_short(spec: dict[str, Any], kind: str, reason: Reason) -> None:
-    view = limited(10, retrying() | {"startTime": ago(60)}, spec=spec)
-    assert reason_of(written(policies.decide(view, None)), kind) == ("True", reason)
+    snapshot = limited(10, retrying() | {"startTime": ago(60)}, spec=spec)
+    assert reason_of(written(policies.decide(snapshot, None)), kind) == ("True", reason)
 
 
 # What else belongs to it
@@ -197,12 +209,12 @@ def test_a_job_that_is_tried_again_needs_nobody() -> None:
 
 def test_p25_an_adopted_batch_is_not_retried() -> None:
     """The schema holds `backoffLimit` at 0 there."""
-    status = written(policies.decide(a_view(spec=ADOPTS, status=submitted()), seen(EXPIRED)))
+    status = written(policies.decide(a_snapshot(spec=ADOPTS, status=submitted()), seen(EXPIRED)))
     assert reason_of(status, "Failed") == ("True", Reason.REMOTE_EXPIRED)
 
 
 def test_a_success_after_failures_is_a_success() -> None:
-    view = limited(3, submitted(failures=2))
-    status: Status = written(policies.decide(view, seen("BATCH_STATE_SUCCEEDED")))
+    snapshot = limited(3, submitted(failures=2))
+    status: Status = written(policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED")))
     assert reason_of(status, "Complete") == ("True", Reason.SUCCEEDED)
     assert status.failures == 2

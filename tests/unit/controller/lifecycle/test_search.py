@@ -5,7 +5,13 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.facts import Facts
 from gemini_operator.controller.lifecycle import search
-from gemini_operator.controller.lifecycle.view import Name, Search, View, Wait, Write
+from gemini_operator.controller.lifecycle.snapshot import (
+    ListRemote,
+    PatchStatus,
+    RecordBatchName,
+    RequeueAfter,
+    Snapshot,
+)
 from tests.unit.controller.builders import (
     ATTEMPT,
     MODEL,
@@ -13,8 +19,8 @@ from tests.unit.controller.builders import (
     NOW,
     RULES,
     a_batch,
+    a_list_snapshot,
     a_snapshot,
-    a_view,
     an_attempt,
     note,
     reason_of,
@@ -27,19 +33,19 @@ GRACE_ENDS = MONOTONIC + RULES.create_timeout + RULES.submit_grace
 BEFORE, AFTER = GRACE_ENDS - 1, GRACE_ENDS
 
 
-def searched(*listings: tuple[bool, float], view: View | None = None) -> View:
+def searched(*listings: tuple[bool, float], snapshot: Snapshot | None = None) -> Snapshot:
     """A view of an unnamed job after listings (complete?, begun at) that showed nothing."""
-    view = view or a_view(status=unnamed())
+    snapshot = snapshot or a_snapshot(status=unnamed())
     for complete, begun in listings:
-        note(view, a_snapshot(complete=complete, begun=begun))
-    return view
+        note(snapshot, a_list_snapshot(complete=complete, begun=begun))
+    return snapshot
 
 
-def showing(*batches: object, complete: bool = True, **status: object) -> View:
+def showing(*batches: object, complete: bool = True, **status: object) -> Snapshot:
     """A view of an unnamed job after one listing with these batches."""
-    view = a_view(status=unnamed(**status))
-    note(view, a_snapshot(*batches, complete=complete))  # type: ignore[arg-type]
-    return view
+    snapshot = a_snapshot(status=unnamed(**status))
+    note(snapshot, a_list_snapshot(*batches, complete=complete))  # type: ignore[arg-type]
+    return snapshot
 
 
 def superseded(*ids: str) -> list[dict[str, object]]:
@@ -47,28 +53,28 @@ def superseded(*ids: str) -> list[dict[str, object]]:
 
 
 def test_p11_an_unknown_outcome_is_searched_for_at_once() -> None:
-    assert search.decide(a_view(status=unnamed())) == Search(0.0)
+    assert search.decide(a_snapshot(status=unnamed())) == ListRemote(0.0)
 
 
 def test_p11_while_a_listing_is_under_way_no_other_is_asked_for() -> None:
-    view = a_view(status=unnamed())
-    assert view.facts.search is not None
-    view.facts.search.under_way = True
-    assert search.decide(view) == Wait()
+    snapshot = a_snapshot(status=unnamed())
+    assert snapshot.facts.search is not None
+    snapshot.facts.search.under_way = True
+    assert search.decide(snapshot) == RequeueAfter()
 
 
 def test_p11_the_next_listing_waits_for_its_time() -> None:
-    assert search.decide(searched((True, MONOTONIC))) == Search(1.0)
+    assert search.decide(searched((True, MONOTONIC))) == ListRemote(1.0)
 
 
 def test_p11_one_match_is_adopted() -> None:
     batch = a_batch()
-    assert search.decide(showing(batch)) == Name(batch)
+    assert search.decide(showing(batch)) == RecordBatchName(batch)
 
 
 def test_p11_a_match_is_a_match_in_an_incomplete_listing_too() -> None:
     batch = a_batch()
-    assert search.decide(showing(batch, complete=False)) == Name(batch)
+    assert search.decide(showing(batch, complete=False)) == RecordBatchName(batch)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,7 @@ def test_p11_two_complete_listings_the_second_after_the_grace_mean_nowhere(
     listings: list[tuple[bool, float]], nowhere: bool
 ) -> None:
     decision = search.decide(searched(*listings))
-    assert isinstance(decision, Write if nowhere else Search)
+    assert isinstance(decision, PatchStatus if nowhere else ListRemote)
 
 
 @pytest.mark.parametrize(
@@ -108,21 +114,25 @@ def test_p11_the_grace_runs_from_the_later_of_timeout_and_first_sight(
     age: float, ends: float
 ) -> None:
     now = NOW + timedelta(seconds=age)
-    early = searched((True, MONOTONIC), (True, ends - 0.1), view=a_view(status=unnamed(), now=now))
-    late = searched((True, MONOTONIC), (True, ends), view=a_view(status=unnamed(), now=now))
-    assert isinstance(search.decide(early), Search)
-    assert isinstance(search.decide(late), Write)
+    early = searched(
+        (True, MONOTONIC), (True, ends - 0.1), snapshot=a_snapshot(status=unnamed(), now=now)
+    )
+    late = searched((True, MONOTONIC), (True, ends), snapshot=a_snapshot(status=unnamed(), now=now))
+    assert isinstance(search.decide(early), ListRemote)
+    assert isinstance(search.decide(late), PatchStatus)
 
 
 def test_p11_a_clock_set_back_does_not_shorten_the_grace() -> None:
     """Seen by a process whose calendar is an hour behind the writer's."""
-    view = a_view(status=unnamed(), now=NOW - timedelta(hours=1))
-    assert isinstance(search.decide(searched((True, BEFORE), (True, AFTER), view=view)), Search)
+    snapshot = a_snapshot(status=unnamed(), now=NOW - timedelta(hours=1))
+    assert isinstance(
+        search.decide(searched((True, BEFORE), (True, AFTER), snapshot=snapshot)), ListRemote
+    )
 
 
 def test_p11_an_attempt_found_nowhere_is_superseded_and_a_new_one_may_start() -> None:
-    view = searched((True, BEFORE), (True, AFTER))
-    status = written(search.decide(view))
+    snapshot = searched((True, BEFORE), (True, AFTER))
+    status = written(search.decide(snapshot))
     assert status.attempt is None
     assert [a.id for a in status.superseded_attempts] == [ATTEMPT]
     assert status.superseded_attempts[0].reason is None
@@ -133,16 +143,16 @@ def test_p11_an_attempt_found_nowhere_is_superseded_and_a_new_one_may_start() ->
 
 def test_p11_three_incomplete_listings_in_a_row_are_ambiguous() -> None:
     two = searched((False, AFTER), (False, AFTER))
-    assert isinstance(search.decide(two), Search)
-    note(two, a_snapshot(complete=False))
+    assert isinstance(search.decide(two), ListRemote)
+    note(two, a_list_snapshot(complete=False))
     status = written(search.decide(two))
     assert reason_of(status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
     assert status.attempt is not None
 
 
 def test_p11_a_complete_listing_between_begins_the_count_of_incomplete_ones_anew() -> None:
-    view = searched((False, BEFORE), (False, BEFORE), (True, BEFORE), (False, BEFORE))
-    assert isinstance(search.decide(view), Search)
+    snapshot = searched((False, BEFORE), (False, BEFORE), (True, BEFORE), (False, BEFORE))
+    assert isinstance(search.decide(snapshot), ListRemote)
 
 
 @pytest.mark.parametrize(
@@ -151,9 +161,9 @@ def test_p11_a_complete_listing_between_begins_the_count_of_incomplete_ones_anew
 def test_p11_a_match_counts_more_than_listings_without_one(
     listings: list[tuple[bool, float]],
 ) -> None:
-    view = searched(*listings)
-    note(view, a_snapshot(a_batch(), begun=AFTER))
-    assert search.decide(view) == Name(a_batch())
+    snapshot = searched(*listings)
+    note(snapshot, a_list_snapshot(a_batch(), begun=AFTER))
+    assert search.decide(snapshot) == RecordBatchName(a_batch())
 
 
 @pytest.mark.parametrize(
@@ -168,10 +178,10 @@ def test_p11_a_match_counts_more_than_listings_without_one(
 )
 def test_p11_a_token_on_a_batch_that_does_not_fit_is_ambiguous_never_none(batch: object) -> None:
     """Also long after the grace, when it would otherwise be sent again."""
-    view = searched((True, AFTER), (True, AFTER))
-    note(view, a_snapshot(batch, begun=AFTER))  # type: ignore[arg-type]
-    decision = search.decide(view)
-    assert isinstance(decision, Write)
+    snapshot = searched((True, AFTER), (True, AFTER))
+    note(snapshot, a_list_snapshot(batch, begun=AFTER))  # type: ignore[arg-type]
+    decision = search.decide(snapshot)
+    assert isinstance(decision, PatchStatus)
     assert reason_of(decision.status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
     assert decision.status.attempt is not None
     assert "batches/one" in decision.events[0].note
@@ -183,19 +193,19 @@ def test_p11_a_token_on_a_batch_that_does_not_fit_is_ambiguous_never_none(batch:
 )
 def test_p11_a_create_time_up_to_ten_minutes_before_the_attempt_fits(created: object) -> None:
     batch = a_batch(created=created)  # type: ignore[arg-type]
-    assert search.decide(showing(batch)) == Name(batch)
+    assert search.decide(showing(batch)) == RecordBatchName(batch)
 
 
 @pytest.mark.parametrize("asked", [MODEL, f"models/{MODEL}"])
 def test_p11_models_are_compared_in_googles_spelling(asked: str) -> None:
-    view = a_view(spec={"model": asked}, status=unnamed())
-    note(view, a_snapshot(a_batch(model=f"models/{MODEL}")))
-    assert isinstance(search.decide(view), Name)
+    snapshot = a_snapshot(spec={"model": asked}, status=unnamed())
+    note(snapshot, a_list_snapshot(a_batch(model=f"models/{MODEL}")))
+    assert isinstance(search.decide(snapshot), RecordBatchName)
 
 
 def test_p13_several_batches_of_one_attempt_are_ambiguous() -> None:
     decision = search.decide(showing(a_batch("batches/two"), a_batch("batches/one")))
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     assert reason_of(decision.status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
     assert decision.events[0].warning
     assert "batches/one, batches/two" in decision.events[0].note
@@ -203,8 +213,8 @@ def test_p13_several_batches_of_one_attempt_are_ambiguous() -> None:
 
 def test_p13_an_attempt_that_vanishes_after_three_others_is_ambiguous() -> None:
     status = unnamed(supersededAttempts=superseded("1" * 16, "2" * 16, "3" * 16))
-    view = searched((True, BEFORE), (True, AFTER), view=a_view(status=status))
-    after = written(search.decide(view))
+    snapshot = searched((True, BEFORE), (True, AFTER), snapshot=a_snapshot(status=status))
+    after = written(search.decide(snapshot))
     assert reason_of(after, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
     assert after.attempt is not None
     assert len(after.superseded_attempts) == 3
@@ -213,34 +223,34 @@ def test_p13_an_attempt_that_vanishes_after_three_others_is_ambiguous() -> None:
 def test_p13_an_ambiguous_submission_is_said_once() -> None:
     first = showing(a_batch("batches/one"), a_batch("batches/two"))
     status = written(search.decide(first)).dump()
-    again = a_view(status=status, facts=first.facts)
-    assert search.decide(again) == Wait()
+    again = a_snapshot(status=status, facts=first.facts)
+    assert search.decide(again) == RequeueAfter()
 
 
 def test_p13_ambiguity_ends_by_itself_when_a_later_listing_is_clear() -> None:
     status = written(search.decide(searched(*[(False, BEFORE)] * 3))).dump()
-    view = a_view(status=status)
-    note(view, a_snapshot(a_batch()))
-    assert search.decide(view) == Name(a_batch())
+    snapshot = a_snapshot(status=status)
+    note(snapshot, a_list_snapshot(a_batch()))
+    assert search.decide(snapshot) == RecordBatchName(a_batch())
 
 
 @pytest.mark.parametrize("before", range(9))
 def test_p12_no_superseded_attempt_is_forgotten_while_the_schema_has_room(before: int) -> None:
     ids = [f"{number:016x}" for number in range(before)]
-    view = a_view(status=unnamed(supersededAttempts=superseded(*ids)))
-    assert view.status.attempt is not None
-    status = written(search.supersede(view, view.status.attempt))
+    snapshot = a_snapshot(status=unnamed(supersededAttempts=superseded(*ids)))
+    assert snapshot.status.attempt is not None
+    status = written(search.supersede(snapshot, snapshot.status.attempt))
     assert [a.id for a in status.superseded_attempts] == [*ids, ATTEMPT][-8:]
 
 
 @pytest.mark.parametrize("status", [{}, submitted()], ids=["no attempt", "a named attempt"])
 def test_a_job_with_nothing_unknown_is_not_searched_for(status: dict[str, object]) -> None:
-    assert search.decide(a_view(status=status)) is None
+    assert search.decide(a_snapshot(status=status)) is None
 
 
 def test_p11_the_grace_begins_anew_with_each_attempt() -> None:
     facts = Facts("uid")
-    first = a_view(status=unnamed(), facts=facts)
-    searched((True, BEFORE), view=first)
-    second = a_view(status=unnamed(attempt=an_attempt("b" * 16)), facts=facts, monotonic=AFTER)
-    assert search.decide(searched((True, AFTER), view=second)) == Search(1.0)
+    first = a_snapshot(status=unnamed(), facts=facts)
+    searched((True, BEFORE), snapshot=first)
+    second = a_snapshot(status=unnamed(attempt=an_attempt("b" * 16)), facts=facts, monotonic=AFTER)
+    assert search.decide(searched((True, AFTER), snapshot=second)) == ListRemote(1.0)

@@ -8,8 +8,13 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
 from gemini_operator.controller.facts import Facts
 from gemini_operator.controller.lifecycle import policies, stuck
+from gemini_operator.controller.lifecycle.snapshot import (
+    Cancel,
+    PatchStatus,
+    RequeueAfter,
+    Snapshot,
+)
 from gemini_operator.controller.lifecycle.stuck import OVERDUE
-from gemini_operator.controller.lifecycle.view import Cancel, View, Wait, Write
 from gemini_operator.gemini.remote import Summary
 from tests.unit.controller.builders import (
     BATCH,
@@ -18,8 +23,8 @@ from tests.unit.controller.builders import (
     UID,
     a_batch,
     a_condition,
+    a_list_snapshot,
     a_snapshot,
-    a_view,
     an_attempt,
     cancelling,
     finished,
@@ -36,9 +41,9 @@ DUE = OVERDUE / HOURS
 SAID = a_condition("Submitted", "True", "Submitted")
 
 
-def later(hours: float, status: dict[str, Any] | None = None, *, facts: Any = None) -> View:
+def later(hours: float, status: dict[str, Any] | None = None, *, facts: Any = None) -> Snapshot:
     """A job whose attempt began that long ago."""
-    return a_view(
+    return a_snapshot(
         status=submitted() if status is None else status,
         facts=facts,
         now=NOW + timedelta(hours=hours),
@@ -46,10 +51,10 @@ def later(hours: float, status: dict[str, Any] | None = None, *, facts: Any = No
     )
 
 
-def swept(view: View, current: Summary | None = None) -> Status:
+def swept(snapshot: Snapshot, current: Summary | None = None) -> Status:
     """A pass after a listing that shows the batch."""
-    note(view, a_snapshot(current=current or a_batch(), begun=view.monotonic))
-    return written(policies.decide(view, None))
+    note(snapshot, a_list_snapshot(current=current or a_batch(), begun=snapshot.monotonic))
+    return written(policies.decide(snapshot, None))
 
 
 def message(status: Status, kind: str) -> str:
@@ -72,9 +77,9 @@ def message(status: Status, kind: str) -> str:
 def test_google_has_49_hours(
     hours: float, status: dict[str, Any], left: float | None, is_overdue: bool
 ) -> None:
-    view = later(hours, status)
-    assert stuck.remaining(view) == left
-    assert stuck.overdue(view) is is_overdue
+    snapshot = later(hours, status)
+    assert stuck.remaining(snapshot) == left
+    assert stuck.overdue(snapshot) is is_overdue
 
 
 def test_the_moment_wakes_the_job() -> None:
@@ -89,15 +94,15 @@ def test_p20_the_sweep_notices_a_batch_that_google_never_moves() -> None:
     assert f"{BATCH} is BATCH_STATE_RUNNING" in message(status, "Stalled")
     assert f"submitted at {time()}" in message(status, "Stalled")
     assert status.completion_time is None
-    view = later(DUE + 1, status.dump())
-    note(view, a_snapshot(current=a_batch(), begun=view.monotonic))
-    assert policies.decide(view, None) == Wait()
+    snapshot = later(DUE + 1, status.dump())
+    note(snapshot, a_list_snapshot(current=a_batch(), begun=snapshot.monotonic))
+    assert policies.decide(snapshot, None) == RequeueAfter()
 
 
 def test_before_that_nobody_is_called() -> None:
-    view = later(DUE - 0.1)
-    note(view, a_snapshot(current=a_batch(), begun=view.monotonic))
-    assert policies.decide(view, None) == Wait()
+    snapshot = later(DUE - 0.1)
+    note(snapshot, a_list_snapshot(current=a_batch(), begun=snapshot.monotonic))
+    assert policies.decide(snapshot, None) == RequeueAfter()
 
 
 def test_a_read_notices_it_too() -> None:
@@ -107,7 +112,7 @@ def test_a_read_notices_it_too() -> None:
 
 def test_without_a_look_nothing_is_said() -> None:
     """Google may have ended it long ago."""
-    assert policies.decide(later(DUE), None) == Wait()
+    assert policies.decide(later(DUE), None) == RequeueAfter()
 
 
 def test_each_attempt_has_its_own_49_hours() -> None:
@@ -125,8 +130,10 @@ def test_its_end_needs_nobody_any_more(end: str) -> None:
 
 def test_what_it_says_to_do_can_be_done() -> None:
     stalled = a_condition("Stalled", "True", "RemoteStuck")
-    view = a_view(spec={"shutdown": "Cancel"}, status=cancelling(stalled), now=NOW + 50 * HOURS)
-    assert policies.decide(view, None) == Cancel(BATCH)
+    snapshot = a_snapshot(
+        spec={"shutdown": "Cancel"}, status=cancelling(stalled), now=NOW + 50 * HOURS
+    )
+    assert policies.decide(snapshot, None) == Cancel(BATCH)
 
 
 # Since when
@@ -145,13 +152,16 @@ def test_the_status_says_since_when_google_shows_a_state(reason: Reason) -> None
 
 
 def test_a_state_that_stays_is_not_renewed() -> None:
-    view = later(2)
-    assert stuck.told(view, view.status, a_batch()) == view.status
+    snapshot = later(2)
+    assert stuck.told(snapshot, snapshot.status, a_batch()) == snapshot.status
 
 
 def test_a_job_that_never_said_it_was_submitted_does_not_begin_to() -> None:
-    view = later(2, submitted(conditions=[]))
-    assert stuck.told(view, view.status, a_batch(state="BATCH_STATE_PENDING")) == view.status
+    snapshot = later(2, submitted(conditions=[]))
+    assert (
+        stuck.told(snapshot, snapshot.status, a_batch(state="BATCH_STATE_PENDING"))
+        == snapshot.status
+    )
 
 
 # Beside other trouble
@@ -170,21 +180,21 @@ def test_it_follows_trouble_that_a_look_has_ended_and_hides_no_other(
 ) -> None:
     """And the condition was True all the time."""
     stalled = a_condition("Stalled", "True", reason)
-    view = later(DUE, submitted(conditions=[SAID, stalled]))
-    note(view, a_snapshot(current=a_batch(), begun=view.monotonic))
-    status = stuck.shown(view, view.status, a_batch())
+    snapshot = later(DUE, submitted(conditions=[SAID, stalled]))
+    note(snapshot, a_list_snapshot(current=a_batch(), begun=snapshot.monotonic))
+    status = stuck.shown(snapshot, snapshot.status, a_batch())
     assert reason_of(status, "Stalled") == ("True", shown)
     assert status.conditions[-1].last_transition_time < NOW
 
 
 def test_it_does_not_take_turns_with_a_key_that_is_refused() -> None:
     facts = Facts(UID)
-    view = later(DUE, facts=facts)
-    note(view, a_snapshot(current=a_batch(), begun=view.monotonic))
+    snapshot = later(DUE, facts=facts)
+    note(snapshot, a_list_snapshot(current=a_batch(), begun=snapshot.monotonic))
     facts.refused = "API key not valid"
-    status, writes = view.status, 0
+    status, writes = snapshot.status, 0
     while isinstance(
-        decision := policies.decide(later(DUE, status.dump(), facts=facts), None), Write
+        decision := policies.decide(later(DUE, status.dump(), facts=facts), None), PatchStatus
     ):
         status, writes = decision.status, writes + 1
         assert writes < 5
@@ -192,5 +202,5 @@ def test_it_does_not_take_turns_with_a_key_that_is_refused() -> None:
 
 
 def test_a_batch_without_an_attempt_is_nobodys() -> None:
-    view = later(DUE, {})
-    assert stuck.shown(view, view.status, a_batch()) == view.status
+    snapshot = later(DUE, {})
+    assert stuck.shown(snapshot, snapshot.status, a_batch()) == snapshot.status

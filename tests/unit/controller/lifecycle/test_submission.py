@@ -7,7 +7,12 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.facts import Facts, Refusal
 from gemini_operator.controller.lifecycle import credentials, submission
-from gemini_operator.controller.lifecycle.view import MAX_PRIORITY, Submit, View, Write
+from gemini_operator.controller.lifecycle.snapshot import (
+    MAX_PRIORITY,
+    PatchStatus,
+    Snapshot,
+    Submit,
+)
 from gemini_operator.gemini import errors
 from gemini_operator.kube import patches
 from tests.unit.controller.builders import (
@@ -20,7 +25,7 @@ from tests.unit.controller.builders import (
     a_batch,
     a_condition,
     a_job,
-    a_view,
+    a_snapshot,
     an_attempt,
     an_event,
     finished,
@@ -38,10 +43,10 @@ def an_attempt_now(an_id: str = NEW, number: int = 1) -> Attempt:
     return Attempt.model_validate(an_attempt(an_id, number))
 
 
-def refused(error: errors.GeminiError, attempt: str = ATTEMPT, **status: Any) -> View:
+def refused(error: errors.GeminiError, attempt: str = ATTEMPT, **status: Any) -> Snapshot:
     """A job whose create was definitely refused."""
     facts = Facts(UID, refusal=Refusal(attempt, error, 7.0))
-    return a_view(status=unnamed(**status), facts=facts)
+    return a_snapshot(status=unnamed(**status), facts=facts)
 
 
 # Who is submitted
@@ -65,12 +70,12 @@ def refused(error: errors.GeminiError, attempt: str = ATTEMPT, **status: Any) ->
 def test_a_job_without_an_attempt_is_submitted_with_the_next_number(
     status: dict[str, Any], number: int
 ) -> None:
-    assert submission.decide(a_view(status=status)) == Submit(number)
+    assert submission.decide(a_snapshot(status=status)) == Submit(number)
 
 
 @pytest.mark.parametrize("status", [unnamed(), submitted(), finished()])
 def test_p16_a_job_with_an_attempt_is_not_submitted(status: dict[str, Any]) -> None:
-    assert submission.decide(a_view(status=status)) is None
+    assert submission.decide(a_snapshot(status=status)) is None
 
 
 # The write-ahead
@@ -78,14 +83,14 @@ def test_p16_a_job_with_an_attempt_is_not_submitted(status: dict[str, Any]) -> N
 
 def test_p07_the_write_ahead_carries_the_attempt_and_clears_what_the_last_one_left() -> None:
     left = submitted(requests={"total": 1, "succeeded": 0, "failed": 0, "pending": 1})
-    view = a_view(status=left, generation=4)
-    status = submission.written_ahead(view, an_attempt_now())
+    snapshot = a_snapshot(status=left, generation=4)
+    status = submission.written_ahead(snapshot, an_attempt_now())
     assert status.attempt == an_attempt_now()
     assert (status.batch_name, status.gemini_state, status.requests) == (None, None, None)
     assert status.state == "Submitting"
     assert status.observed_generation == 4
     assert reason_of(status, "Submitted") == ("False", Reason.SUBMITTING)
-    patch = patches.status_patch(view.job.stored_status, status.dump(), "100")
+    patch = patches.status_patch(snapshot.job.stored_status, status.dump(), "100")
     assert patch is not None
     assert {name for name, value in patch["status"].items() if value is None} == {
         "batchName",
@@ -96,9 +101,9 @@ def test_p07_the_write_ahead_carries_the_attempt_and_clears_what_the_last_one_le
 
 
 def test_p02_the_write_ahead_leaves_the_receivers_field_alone() -> None:
-    view = a_view(status={"lastEvent": an_event()})
-    status = submission.written_ahead(view, an_attempt_now())
-    patch = patches.status_patch(view.job.stored_status, status.dump(), "100")
+    snapshot = a_snapshot(status={"lastEvent": an_event()})
+    status = submission.written_ahead(snapshot, an_attempt_now())
+    patch = patches.status_patch(snapshot.job.stored_status, status.dump(), "100")
     assert patch is not None
     assert "lastEvent" not in patch["status"]
 
@@ -109,7 +114,7 @@ def test_p02_the_write_ahead_leaves_the_receivers_field_alone() -> None:
     ids=["the first", "a later one"],
 )
 def test_p16_start_time_is_the_first_write_ahead(known: dict[str, str], start: str) -> None:
-    status = submission.written_ahead(a_view(status=known), an_attempt_now())
+    status = submission.written_ahead(a_snapshot(status=known), an_attempt_now())
     assert status.dump()["startTime"] == start
 
 
@@ -127,7 +132,7 @@ def test_p16_start_time_is_the_first_write_ahead(known: dict[str, str], start: s
 )
 def test_p15_the_name_belongs_to_the_attempt_and_is_mirrored(google: str, state: str) -> None:
     """A batch that has ended already is followed to its end by a read."""
-    status = submission.named(a_view(status=unnamed()), a_batch(state=google))
+    status = submission.named(a_snapshot(status=unnamed()), a_batch(state=google))
     assert status.attempt is not None
     assert (status.attempt.id, status.attempt.batch_name) == (ATTEMPT, BATCH)
     assert (status.batch_name, status.gemini_state, status.state) == (BATCH, google, state)
@@ -136,18 +141,18 @@ def test_p15_the_name_belongs_to_the_attempt_and_is_mirrored(google: str, state:
 
 def test_the_name_heals_what_kept_the_job_from_getting_one() -> None:
     stalled = a_condition("Stalled", "True", "AmbiguousSubmission")
-    view = a_view(status=unnamed(conditions=[stalled]))
-    assert reason_of(submission.named(view, a_batch()), "Stalled") is None
+    snapshot = a_snapshot(status=unnamed(conditions=[stalled]))
+    assert reason_of(submission.named(snapshot, a_batch()), "Stalled") is None
 
 
 def test_a_batch_without_an_attempt_is_a_mistake_of_ours() -> None:
     with pytest.raises(ValueError, match="without an attempt"):
-        submission.named(a_view(status={}), a_batch())
+        submission.named(a_snapshot(status={}), a_batch())
 
 
 def test_the_naming_patch_has_the_name_first_and_nothing_that_is_not_the_controllers() -> None:
-    view = a_view(status=unnamed(lastEvent=an_event()))
-    fields = submission.named_fields(submission.named(view, a_batch(stats=(2, 0, 0, 2))))
+    snapshot = a_snapshot(status=unnamed(lastEvent=an_event()))
+    fields = submission.named_fields(submission.named(snapshot, a_batch(stats=(2, 0, 0, 2))))
     assert next(iter(fields)) == "attempt/batchName"
     assert set(fields) == {
         "attempt/batchName",
@@ -163,12 +168,12 @@ def test_the_naming_patch_has_the_name_first_and_nothing_that_is_not_the_control
 
 
 def test_counts_that_google_does_not_give_are_not_written() -> None:
-    fields = submission.named_fields(submission.named(a_view(status=unnamed()), a_batch()))
+    fields = submission.named_fields(submission.named(a_snapshot(status=unnamed()), a_batch()))
     assert "requests" not in fields
 
 
 def test_what_a_person_reads_when_the_batch_has_its_name() -> None:
-    event = submission.submitted(a_view(), a_batch())
+    event = submission.submitted(a_snapshot(), a_batch())
     assert (event.reason, event.warning) == (Reason.SUBMITTED, False)
     assert BATCH in event.note
 
@@ -177,22 +182,22 @@ def test_what_a_person_reads_when_the_batch_has_its_name() -> None:
 
 
 def test_p23_queued_is_written_once() -> None:
-    view = a_view(status={})
-    first = submission.queued(view, Reason.QUOTA_EXCEEDED, "Wait.", 5.0)
+    snapshot = a_snapshot(status={})
+    first = submission.queued(snapshot, Reason.QUOTA_EXCEEDED, "Wait.", 5.0)
     assert first.seconds == 5.0
     assert first.status.state == "Queued"
     assert reason_of(first.status, "Submitted") == ("False", Reason.QUOTA_EXCEEDED)
     again = submission.queued(
-        a_view(status=first.status.dump()), Reason.QUOTA_EXCEEDED, "Other words.", 9.0
+        a_snapshot(status=first.status.dump()), Reason.QUOTA_EXCEEDED, "Other words.", 9.0
     )
     assert again.status == first.status
     assert again.seconds == 9.0
 
 
 def test_p23_another_reason_to_wait_is_said() -> None:
-    first = submission.queued(a_view(status={}), Reason.QUOTA_EXCEEDED, "", 5.0)
-    view = a_view(status=first.status.dump())
-    status = submission.queued(view, Reason.QUEUED, "", 5.0).status
+    first = submission.queued(a_snapshot(status={}), Reason.QUOTA_EXCEEDED, "", 5.0)
+    snapshot = a_snapshot(status=first.status.dump())
+    status = submission.queued(snapshot, Reason.QUEUED, "", 5.0).status
     assert reason_of(status, "Submitted") == ("False", Reason.QUEUED)
 
 
@@ -206,16 +211,16 @@ def test_p23_who_waits_for_its_turn_has_a_key(state: str | None, stalled: str, s
     conditions = [a_condition("Stalled", "True", stalled)]
     if state is not None:
         conditions.append(a_condition("Submitted", "False", "Queued"))
-    view = a_view(status={"state": state, "conditions": conditions})
-    status = submission.queued(view, Reason.QUEUED, "", 5.0).status
+    snapshot = a_snapshot(status={"state": state, "conditions": conditions})
+    status = submission.queued(snapshot, Reason.QUEUED, "", 5.0).status
     assert reason_of(status, "Submitted") == ("False", "Queued")
     assert (reason_of(status, "Stalled") is not None) == stays
 
 
 def test_p10_who_waits_for_a_place_has_no_share_in_a_refusal_that_is_over() -> None:
-    view = a_view(status={})
-    told = credentials.inherited(view, 60.0).status
-    status = submission.queued(a_view(status=told.dump()), Reason.QUEUED, "", 5.0).status
+    snapshot = a_snapshot(status={})
+    told = credentials.inherited(snapshot, 60.0).status
+    status = submission.queued(a_snapshot(status=told.dump()), Reason.QUEUED, "", 5.0).status
     assert reason_of(status, "Stalled") is None
 
 
@@ -228,15 +233,15 @@ def test_p10_a_429_clears_the_attempt_and_queues_the_job() -> None:
     assert status.attempt is None
     assert status.state == "Queued"
     assert reason_of(status, "Submitted") == ("False", Reason.QUOTA_EXCEEDED)
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     assert (decision.seconds, decision.retry) == (7.0, False)
     assert "Quota exceeded." in status.conditions[0].message
 
 
 def test_p10_a_429_proves_that_the_key_is_good() -> None:
     stalled = a_condition("Stalled", "True", "CredentialsRejected")
-    view = refused(errors.Throttled("Quota exceeded."), conditions=[stalled])
-    assert reason_of(written(submission.decide_refused(view)), "Stalled") is None
+    snapshot = refused(errors.Throttled("Quota exceeded."), conditions=[stalled])
+    assert reason_of(written(submission.decide_refused(snapshot)), "Stalled") is None
 
 
 def test_p10_a_refused_key_clears_the_attempt_and_stalls_the_job() -> None:
@@ -247,7 +252,7 @@ def test_p10_a_refused_key_clears_the_attempt_and_stalls_the_job() -> None:
     assert reason_of(status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
     assert reason_of(status, "Submitted") == ("False", Reason.CREDENTIALS_REJECTED)
     assert status.completion_time is None
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     assert decision.seconds == 7.0
     assert "Not valid." in decision.events[0].note
 
@@ -255,24 +260,24 @@ def test_p10_a_refused_key_clears_the_attempt_and_stalls_the_job() -> None:
 @pytest.mark.parametrize("file_name", ["files/abc-123", None])
 def test_p10_a_missing_file_is_missing_input(file_name: str | None) -> None:
     spec = {"input": {"fileName": file_name}} if file_name else {}
-    view = refused(errors.FileMissing("Google answered 403: no File abc-123."))
-    view = replace(view, job=replace(view.job, spec=a_job(spec=spec).spec))
-    decision = submission.decide_refused(view)
+    snapshot = refused(errors.FileMissing("Google answered 403: no File abc-123."))
+    snapshot = replace(snapshot, job=replace(snapshot.job, spec=a_job(spec=spec).spec))
+    decision = submission.decide_refused(snapshot)
     status = written(decision)
     assert status.attempt is None
     assert reason_of(status, "Stalled") == ("True", Reason.INPUT_MISSING)
     assert reason_of(status, "Submitted") == ("False", Reason.INPUT_MISSING)
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     assert (decision.seconds, decision.retry) == (7.0, False)
     assert "no File abc-123" in decision.events[0].note
     assert ("The input is files/abc-123." in decision.events[0].note) is (file_name is not None)
 
 
 def test_p10_a_job_without_input_may_be_told_of_a_missing_file() -> None:
-    view = refused(errors.FileMissing("no File abc-123."))
-    spec = view.job.spec.model_copy(update={"input": None})
-    view = replace(view, job=replace(view.job, spec=spec))
-    note = written_note(submission.decide_refused(view))
+    snapshot = refused(errors.FileMissing("no File abc-123."))
+    spec = snapshot.job.spec.model_copy(update={"input": None})
+    snapshot = replace(snapshot, job=replace(snapshot.job, spec=spec))
+    note = written_note(submission.decide_refused(snapshot))
     assert "The input is" not in note
 
 
@@ -287,14 +292,14 @@ def test_p10_what_the_key_may_not_do_is_no_trouble_of_the_key() -> None:
 
 
 def written_note(decision: object) -> str:
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     return decision.events[0].note
 
 
 def test_p08_a_create_that_was_not_sent_clears_the_attempt_and_is_tried_again() -> None:
     decision = submission.decide_refused(refused(errors.NotSent("too late")))
     assert written(decision).attempt is None
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     assert decision.retry
     assert decision.events == ()
 
@@ -308,36 +313,38 @@ def test_p10_any_other_refusal_fails_the_job_for_good(error: errors.GeminiError)
     assert reason_of(status, "Failed") == ("True", Reason.INVALID_REQUEST)
     assert reason_of(status, "Submitted") == ("False", Reason.INVALID_REQUEST)
     assert status.failures == 0, "only FAILED and EXPIRED count (P15)"
-    assert isinstance(decision, Write)
+    assert isinstance(decision, PatchStatus)
     assert str(error) in decision.events[0].note
 
 
 @pytest.mark.parametrize(
-    "view",
+    "snapshot",
     [
-        pytest.param(a_view(status=unnamed()), id="nothing was refused"),
+        pytest.param(a_snapshot(status=unnamed()), id="nothing was refused"),
         pytest.param(refused(errors.Rejected("no"), attempt=EARLIER), id="an earlier attempt was"),
         pytest.param(
-            a_view(status={}, facts=Facts(UID, refusal=Refusal(ATTEMPT, errors.Rejected("no"), 1))),
+            a_snapshot(
+                status={}, facts=Facts(UID, refusal=Refusal(ATTEMPT, errors.Rejected("no"), 1))
+            ),
             id="it is cleared already",
         ),
     ],
 )
-def test_p10_a_refusal_speaks_of_its_own_attempt_only(view: View) -> None:
-    assert submission.decide_refused(view) is None
+def test_p10_a_refusal_speaks_of_its_own_attempt_only(snapshot: Snapshot) -> None:
+    assert submission.decide_refused(snapshot) is None
 
 
 def test_a_job_that_ends_before_it_has_a_batch_is_not_stalled_any_more() -> None:
     stalled = a_condition("Stalled", "True", "NotSupportedYet")
-    view = a_view(status={"conditions": [stalled]})
-    status = submission.failed(view, Reason.INVALID_INPUT, "Line 3 is not JSON.").status
+    snapshot = a_snapshot(status={"conditions": [stalled]})
+    status = submission.failed(snapshot, Reason.INVALID_INPUT, "Line 3 is not JSON.").status
     assert reason_of(status, "Stalled") is None
     assert reason_of(status, "Failed") == ("True", Reason.INVALID_INPUT)
     assert "Line 3 is not JSON." in status.conditions[-1].message
 
 
 def test_words_of_the_caller_may_replace_those_of_the_reason() -> None:
-    write = submission.failed(a_view(), Reason.DELIVERY_FAILED, "", "Nothing was submitted.")
+    write = submission.failed(a_snapshot(), Reason.DELIVERY_FAILED, "", "Nothing was submitted.")
     assert write.status.conditions[-1].message == "Nothing was submitted."
     assert write.events[0].note == "Nothing was submitted."
 
@@ -350,7 +357,7 @@ def test_a_priority_is_lowered_to_the_administrators_limit_and_that_is_said(
     asked: int, limit: int, sent: int
 ) -> None:
     rules = replace(RULES, max_priority=limit)
-    view = replace(a_view(spec={"priority": asked}), rules=rules)
-    assert submission.priority(view) == sent
-    note = submission.submitted(view, a_batch()).note
+    snapshot = replace(a_snapshot(spec={"priority": asked}), rules=rules)
+    assert submission.priority(snapshot) == sent
+    note = submission.submitted(snapshot, a_batch()).note
     assert (f"Its priority is {sent}" in note) is (sent < asked)

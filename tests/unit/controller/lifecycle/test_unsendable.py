@@ -4,8 +4,8 @@ from typing import Any
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import policies, unsendable
-from gemini_operator.controller.lifecycle.view import Submit, Write
-from tests.unit.controller.builders import a_view, reason_of, submitted
+from gemini_operator.controller.lifecycle.snapshot import PatchStatus, Submit
+from tests.unit.controller.builders import a_snapshot, reason_of, submitted
 
 
 def inline(levels: int) -> dict[str, Any]:
@@ -17,12 +17,12 @@ def inline(levels: int) -> dict[str, Any]:
 
 
 def test_sixty_four_levels_are_submitted() -> None:
-    assert isinstance(policies.decide(a_view(spec=inline(64)), None), Submit)
+    assert isinstance(policies.decide(a_snapshot(spec=inline(64)), None), Submit)
 
 
 def test_sixty_five_levels_end_the_job_before_anything_is_done_for_it() -> None:
-    decision = policies.decide(a_view(spec=inline(65), held=False), None)
-    assert isinstance(decision, Write)
+    decision = policies.decide(a_snapshot(spec=inline(65), has_finalizer=False), None)
+    assert isinstance(decision, PatchStatus)
     assert reason_of(decision.status, "Failed") == ("True", Reason.INVALID_INPUT)
     [message] = [c.message for c in decision.status.conditions if c.type == "Failed"]
     assert "request 2 of input.inline" in message
@@ -30,4 +30,4 @@ def test_sixty_five_levels_end_the_job_before_anything_is_done_for_it() -> None:
 
 
 def test_a_job_with_a_batch_is_followed_whatever_its_input_looks_like() -> None:
-    assert unsendable.decide(a_view(spec=inline(65), status=submitted())) is None
+    assert unsendable.decide(a_snapshot(spec=inline(65), status=submitted())) is None

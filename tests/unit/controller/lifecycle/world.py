@@ -26,26 +26,26 @@ from gemini_operator.controller.lifecycle import (
     refresh,
     submission,
 )
-from gemini_operator.controller.lifecycle.view import (
+from gemini_operator.controller.lifecycle.snapshot import (
+    AddFinalizer,
     Adopt,
     Cancel,
     Decision,
+    DeleteObject,
+    DeleteRemote,
     Deliver,
-    Dispose,
     Event,
     Gone,
-    Hold,
-    Name,
-    Release,
+    ListRemote,
+    PatchStatus,
+    RecordBatchName,
     Remote,
-    Remove,
-    Search,
+    RemoveFinalizer,
+    RequeueAfter,
     Seen,
+    Snapshot,
     Submit,
     Unreadable,
-    View,
-    Wait,
-    Write,
 )
 from gemini_operator.controller.reconcile.observer import _remember
 from gemini_operator.controller.remote.api_keys import CredentialsProblem
@@ -114,7 +114,7 @@ class World:
     status: dict[str, Any] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
     generation: int = 1
-    held: bool = False
+    has_finalizer: bool = False
     deleted: float | None = None
     released: bool = False
     passed: float = 0.0
@@ -149,7 +149,7 @@ class World:
     def delete(self) -> None:
         """Nothing but our finalizer keeps the object."""
         if self.deleted is None:
-            self.deleted, self.released = self.passed, not self.held
+            self.deleted, self.released = self.passed, not self.has_finalizer
             self.changed()
 
     def call_back(self, number: int) -> None:
@@ -220,12 +220,12 @@ class World:
     def show(self, *, complete: bool = True) -> None:
         """A listing of the job's key, begun and ended now, as the sweeper tells it."""
         self.listing = False
-        self.view()
+        self.snapshot()
         if self.key == "good" and not self.down:
             job, attempt = self.job(), self.status.get("attempt")
             listing = self.google.listing(self.monotonic, complete=complete)
-            snapshot = Index(listing).snapshot(job, self.monotonic)
-            self.facts.note_snapshot(snapshot, bool(attempt and attempt.get("batchName")))
+            list_snapshot = Index(listing).list_snapshot(job, self.monotonic)
+            self.facts.note_list_snapshot(list_snapshot, bool(attempt and attempt.get("batchName")))
         self.facts.refused = REFUSED if self.key == "refused" else None
         self.facts.note_listed(self.monotonic)
         self.wake()
@@ -239,18 +239,18 @@ class World:
     def run(self) -> Decision | None:
         """One pass; `None` where it could not decide."""
         self.due, self.failing = NEVER, False
-        view = self.view()
+        snapshot = self.snapshot()
         try:
-            decision = policies.decide(view, self._observe(view))
-            self._carry_out(view, decision)
+            decision = policies.decide(snapshot, self._observe(snapshot))
+            self._carry_out(snapshot, decision)
         except CredentialsProblem as problem:
             self.failing = True
-            self._without_key(view, problem)
+            self._without_key(snapshot, problem)
         except errors.GeminiError as error:
             self.failing = True
-            self._unanswered(view, error)
+            self._unanswered(snapshot, error)
         else:
-            self._come_back(policies.alarm(replace(view, job=self.job())))
+            self._come_back(policies.alarm(replace(snapshot, job=self.job())))
             return decision
         return None
 
@@ -264,13 +264,13 @@ class World:
         return a_job(
             spec={**({"output": TO_CONFIG_MAP} if self.output else {}), **self.spec},
             status=self.status,
-            held=self.held,
+            has_finalizer=self.has_finalizer,
             generation=self.generation,
             annotations=self.annotations,
             **({"deletionTimestamp": time(deletion_time)} if deletion_time else {}),
         )
 
-    def view(self) -> View:
+    def snapshot(self) -> Snapshot:
         """As the reconciler makes it."""
         job = self.job()
         attempt = job.status.attempt
@@ -286,19 +286,19 @@ class World:
                 timeout=RULES.create_timeout,
                 grace=RULES.submit_grace,
             )
-        return View(job, self.facts, self.now, self.monotonic, RULES)
+        return Snapshot(job, self.facts, self.now, self.monotonic, RULES)
 
     def is_true(self, kind: str) -> bool:
         return conditions.is_true(Status.model_validate(self.status).conditions, kind)
 
     # Observe
 
-    def _observe(self, view: View) -> Remote | None:
-        name = observation.wanted(view)
+    def _observe(self, snapshot: Snapshot) -> Remote | None:
+        name = observation.wanted(snapshot)
         if name is None:
             return None
         remote = self._read(name)
-        _remember(view, remote, name)
+        _remember(snapshot, remote, name)
         return remote
 
     def _read(self, name: str) -> Remote:
@@ -330,38 +330,38 @@ class World:
         if seconds is not None:
             self.due = min(self.due, self.monotonic + seconds)
 
-    def _carry_out(self, view: View, decision: Decision) -> None:
+    def _carry_out(self, snapshot: Snapshot, decision: Decision) -> None:
         match decision:
-            case Wait(seconds):
+            case RequeueAfter(seconds):
                 self._come_back(seconds)
-            case Write():
+            case PatchStatus():
                 self._write(decision)
-            case Search(seconds):
+            case ListRemote(seconds):
                 if seconds <= 0:
                     self._secret()
                     self.listing = True
                 self._come_back(seconds or None)
-            case Hold():
-                self.held = True
+            case AddFinalizer():
+                self.has_finalizer = True
                 self.changed()
-            case Release(event):
+            case RemoveFinalizer(event):
                 self._release(event)
-            case Remove():
+            case DeleteObject():
                 self.delete()
             case _:
-                self._at_google(view, decision)
+                self._at_google(snapshot, decision)
 
-    def _at_google(self, view: View, decision: Decision) -> None:
+    def _at_google(self, snapshot: Snapshot, decision: Decision) -> None:
         match decision:
             case Submit(number):
-                self._submit(view, number)
-            case Name(summary):
-                self._name(view, summary)
+                self._submit(snapshot, number)
+            case RecordBatchName(summary):
+                self._name(snapshot, summary)
             case Deliver(seen):
                 self._credential()
                 output = OutputStatus(config_map="results", bytes=1, records=0)
-                self._write(completion.delivered(view, seen, output))
-            case Dispose(names, then, event):
+                self._write(completion.delivered(snapshot, seen, output))
+            case DeleteRemote(names, then, event):
                 for name in names:
                     self._ask()
                     self.google.cancel(name, self.monotonic)
@@ -376,7 +376,7 @@ class World:
                 self.facts.note_cancel(batch, self.monotonic)
                 self.wake()
             case Adopt():
-                self._adopt(view)
+                self._adopt(snapshot)
             case _:
                 raise AssertionError(decision)
 
@@ -384,51 +384,56 @@ class World:
         self.released = True
         self.events += [event] if event else []
 
-    def _name(self, view: View, summary: Summary) -> None:
-        self._store(submission.named(view, summary))
+    def _name(self, snapshot: Snapshot, summary: Summary) -> None:
+        self._store(submission.named(snapshot, summary))
         self.wake()
 
-    def _submit(self, view: View, number: int) -> None:
+    def _submit(self, snapshot: Snapshot, number: int) -> None:
         luck = self.luck()
         if luck.answer == "full":
-            self._write(submission.queued(view, Reason.QUEUED, "", BACK_OFF))
+            self._write(submission.queued(snapshot, Reason.QUEUED, "", BACK_OFF))
             return
         self._ask()
         self.creates += 1
         attempt = self._attempt(f"{self.creates:016x}", number)
-        self._note_sent(view, attempt)
-        self._store(submission.written_ahead(view, attempt))
+        self._note_sent(snapshot, attempt)
+        self._store(submission.written_ahead(snapshot, attempt))
         if luck.answer in ("batch", "no answer"):
             batch = self.google.create(attempt.id, self.now, self.monotonic, luck)
             if luck.answer == "batch":
-                self._name(self.view(), batch.summary())
+                self._name(self.snapshot(), batch.summary())
         if luck.answer in REFUSALS:
             self.facts.refusal = Refusal(attempt.id, REFUSALS[luck.answer], 5.0)
         self.wake()
 
-    def _note_sent(self, view: View, attempt: Attempt) -> None:
+    def _note_sent(self, snapshot: Snapshot, attempt: Attempt) -> None:
         beside = tuple(self.google.open())
         self.sent.append(
             Sent(
-                self.monotonic, attempt.id, self.spec, view.status, self.deleted is not None, beside
+                self.monotonic,
+                attempt.id,
+                self.spec,
+                snapshot.status,
+                self.deleted is not None,
+                beside,
             )
         )
 
-    def _adopt(self, view: View) -> None:
+    def _adopt(self, snapshot: Snapshot) -> None:
         self._ask()
-        terms = view.job.spec.adopt
+        terms = snapshot.job.spec.adopt
         assert terms is not None
         batch = self.google.find(terms.batch_name)
         if batch is None:
-            self._write(adoption.not_found(view, terms))
+            self._write(adoption.not_found(snapshot, terms))
             return
         record = self._attempt("a" * 16, 1).model_copy(update={"batch_name": terms.batch_name})
         self.facts.note_rivals(bool(self.holders), self.monotonic)
         self._write(
-            adoption.refused(view, batch.summary())
-            or adoption.claimed(view, terms)
-            or adoption.contested(view, terms, self.holders)
-            or adoption.settled(view, batch.summary(), record)
+            adoption.refused(snapshot, batch.summary())
+            or adoption.claimed(snapshot, terms)
+            or adoption.contested(snapshot, terms, self.holders)
+            or adoption.settled(snapshot, batch.summary(), record)
         )
 
     def _attempt(self, an_id: str, number: int) -> Attempt:
@@ -438,23 +443,23 @@ class World:
 
     # Where a pass cannot go on
 
-    def _without_key(self, view: View, problem: CredentialsProblem) -> None:
+    def _without_key(self, snapshot: Snapshot, problem: CredentialsProblem) -> None:
         if self.deleted is None:
-            self._write(credentials.stalled(view, problem.reason, str(problem)))
-        elif deletion.out_of_patience(view):
+            self._write(credentials.stalled(snapshot, problem.reason, str(problem)))
+        elif deletion.out_of_patience(snapshot):
             self._release(deletion.left_behind(str(problem)).event)
         else:
             self._come_back(5.0)
 
-    def _unanswered(self, view: View, error: errors.GeminiError) -> None:
+    def _unanswered(self, snapshot: Snapshot, error: errors.GeminiError) -> None:
         if self.deleted is None:
             self._come_back(BACK_OFF)
         else:
-            self._carry_out(view, deletion.blocked(view, f"{error}."))
+            self._carry_out(snapshot, deletion.blocked(snapshot, f"{error}."))
 
     # Write
 
-    def _write(self, write: Write) -> None:
+    def _write(self, write: PatchStatus) -> None:
         if self._store(write.status):
             self.events += write.events
         if write.retry:
@@ -478,14 +483,14 @@ class World:
         """Whether anything that could be done now was left undone."""
         if self.released or self.failing or self.deleted is not None:
             return
-        view = self.view()
-        named = self.google.find(view.status.batch_name) if view.status.attempt else None
-        if named is not None and named.open and not view.job.finished:
-            if cancellation.cause(view) is not None and not named.cancels:
+        snapshot = self.snapshot()
+        named = self.google.find(snapshot.status.batch_name) if snapshot.status.attempt else None
+        if named is not None and named.open and not snapshot.job.finished:
+            if cancellation.cause(snapshot) is not None and not named.cancels:
                 self.neglected.append(f"{named.name} runs on at {self.passed}")
-            if refresh.pending(view) is not None:
+            if refresh.pending(snapshot) is not None:
                 self.neglected.append(f"a request is not answered at {self.passed}")
-        if view.status.observed_generation != self.generation:
+        if snapshot.status.observed_generation != self.generation:
             self.neglected.append(f"generation {self.generation} is not acknowledged")
 
 

@@ -74,7 +74,7 @@ async def start() -> Start:
         ({"status": {"state": "Queued"}}, True),
         ({}, True),
         ({"status": {"state": "Submitting", "supersededAttempts": [an_attempt()]}}, True),
-        ({"held": False}, False),
+        ({"has_finalizer": False}, False),
         ({"deleting": True}, False),
         ({"status": unnamed()}, False),
         ({"status": submitted()}, False),

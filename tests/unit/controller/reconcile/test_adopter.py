@@ -17,7 +17,7 @@ from tests.unit.controller.builders import (
     OTHER_UID,
     a_batch,
     a_job,
-    a_view,
+    a_snapshot,
     an_attempt,
     finished,
     submitted,
@@ -67,15 +67,15 @@ def test_p25_a_job_has_the_batch_of_its_attempt_and_claims_the_one_it_only_names
 
 def test_p25_an_adoption_is_recorded_like_an_attempt_of_now() -> None:
     now = NOW + timedelta(hours=1)
-    record = _record(a_view(now=now), FOUND, KEYS[0])
+    record = _record(a_snapshot(now=now), FOUND, KEYS[0])
     assert (record.number, record.start_time, record.batch_name) == (1, now, BATCH)
     assert names.matches(names.ATTEMPT_ID, record.id)
-    assert record.id != _record(a_view(), FOUND, KEYS[0]).id
+    assert record.id != _record(a_snapshot(), FOUND, KEYS[0]).id
 
 
 def test_s11_with_the_fingerprint_of_the_key_that_found_the_batch() -> None:
     one, same, other = (
-        _record(a_view(), FOUND, key).api_key_fingerprint for key in (KEYS[0], *KEYS)
+        _record(a_snapshot(), FOUND, key).api_key_fingerprint for key in (KEYS[0], *KEYS)
     )
     assert one == same != other
     assert "emulator" not in str(one)

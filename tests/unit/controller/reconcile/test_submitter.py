@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from gemini_operator.api.status import Attempt
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.controller.job import Job
-from gemini_operator.controller.lifecycle.view import Write
+from gemini_operator.controller.lifecycle.snapshot import PatchStatus
 from gemini_operator.controller.quota.backoff import CAP
 from gemini_operator.controller.quota.quota import Admission
 from gemini_operator.controller.reconcile.callback import CallbackAddresses
@@ -36,7 +36,7 @@ from tests.unit.controller.builders import (
     OTHER_UID,
     UID,
     a_job,
-    a_view,
+    a_snapshot,
     an_attempt,
     reason_of,
 )
@@ -61,7 +61,7 @@ def submission(
         refused_retry=REFUSED_RETRY,
     )
     attempt = Attempt.model_validate(an_attempt())
-    return submitter._submission(a_view(spec=spec), attempt, batch_input)
+    return submitter._submission(a_snapshot(spec=spec), attempt, batch_input)
 
 
 @pytest.mark.parametrize(
@@ -123,10 +123,10 @@ class WithQuota:
             refused_retry=REFUSED_RETRY,
         )
 
-    async def submit(self, job: Job) -> Write:
+    async def submit(self, job: Job) -> PatchStatus:
         key, clients = SecretStr("emulator-demo-0000000001"), GeminiClients(GeminiSettings())
-        written = await self._submitter.submit(a_view(job), 1, ApiKey(key, GROUP, clients))
-        assert isinstance(written, Write)
+        written = await self._submitter.submit(a_snapshot(job), 1, ApiKey(key, GROUP, clients))
+        assert isinstance(written, PatchStatus)
         return written
 
 

@@ -26,13 +26,13 @@ GIVEN_UP = [an_attempt(EARLIER)]
 def shown(*batches: Summary, complete: bool = True, status: dict[str, Any] | None = None) -> Any:
     """What a listing of these batches shows of a job with that status."""
     index = Index(Listing(batches, complete))
-    return index.snapshot(a_job(status=status or submitted()), MONOTONIC)
+    return index.list_snapshot(a_job(status=status or submitted()), MONOTONIC)
 
 
 def test_p11_one_listing_serves_every_job_of_the_key() -> None:
     index = Index(Listing((a_batch(), a_batch("batches/two", uid=OTHER_UID)), complete=True))
-    ours = index.snapshot(a_job(status=unnamed()), MONOTONIC)
-    theirs = index.snapshot(a_job(uid=OTHER_UID, status=unnamed()), MONOTONIC)
+    ours = index.list_snapshot(a_job(status=unnamed()), MONOTONIC)
+    theirs = index.list_snapshot(a_job(uid=OTHER_UID, status=unnamed()), MONOTONIC)
     assert [m.name for m in ours.matches[ATTEMPT]] == [BATCH]
     assert [m.name for m in theirs.matches[ATTEMPT]] == ["batches/two"]
 
@@ -51,20 +51,20 @@ def test_p11_one_listing_serves_every_job_of_the_key() -> None:
 def test_s07_the_named_batch_counts_only_with_the_jobs_token(
     batches: list[Summary], current: str | None
 ) -> None:
-    snapshot = shown(*batches)
-    assert (snapshot.current.name if snapshot.current else None) == current
+    list_snapshot = shown(*batches)
+    assert (list_snapshot.current.name if list_snapshot.current else None) == current
 
 
 def test_p12_listings_match_every_recorded_attempt() -> None:
     status = unnamed(supersededAttempts=GIVEN_UP)
-    snapshot = shown(
+    list_snapshot = shown(
         a_batch(),
         a_batch("batches/late", attempt=EARLIER),
         a_batch("batches/later", attempt=EARLIER),
         a_batch("batches/foreign", attempt="b" * 16),
         status=status,
     )
-    names = {an_id: [m.name for m in found] for an_id, found in snapshot.matches.items()}
+    names = {an_id: [m.name for m in found] for an_id, found in list_snapshot.matches.items()}
     assert names == {ATTEMPT: [BATCH], EARLIER: ["batches/late", "batches/later"]}
 
 
@@ -75,8 +75,8 @@ def test_p11_an_attempt_without_a_match_is_told_from_one_that_was_not_looked_for
 
 @pytest.mark.parametrize("complete", [True, False])
 def test_p11_a_sighting_tells_when_it_began_and_whether_it_is_whole(complete: bool) -> None:
-    snapshot = shown(complete=complete)
-    assert (snapshot.begun, snapshot.complete) == (MONOTONIC, complete)
+    list_snapshot = shown(complete=complete)
+    assert (list_snapshot.begun, list_snapshot.complete) == (MONOTONIC, complete)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class View:
+class Snapshot:
     """One job at one moment."""
 
     job: Job
@@ -104,14 +104,14 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Wait:
+class RequeueAfter:
     """Nothing to do until something changes, or `seconds` have passed."""
 
     seconds: float | None = None
 
 
 @dataclass(frozen=True)
-class Write:
+class PatchStatus:
     """Write this status; come back after `seconds`, or with the key's back-off if `retry`."""
 
     status: Status
@@ -121,7 +121,7 @@ class Write:
 
 
 @dataclass(frozen=True)
-class Hold:
+class AddFinalizer:
     """Add our finalizer: from here on a deletion waits for us."""
 
 
@@ -133,14 +133,14 @@ class Submit:
 
 
 @dataclass(frozen=True)
-class Search:
+class ListRemote:
     """List the key's batches in `seconds`, to find the one of the current attempt."""
 
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
-class Name:
+class RecordBatchName:
     """The batch of the current attempt was found: write its name."""
 
     summary: Summary
@@ -154,7 +154,7 @@ class Deliver:
 
 
 @dataclass(frozen=True)
-class Dispose:
+class DeleteRemote:
     """
     Cancel and delete these batches, then write `then` or, without it, release the object.
 
@@ -162,7 +162,7 @@ class Dispose:
     """
 
     batches: tuple[str, ...]
-    then: Write | None = None
+    then: PatchStatus | None = None
     event: Event | None = None
 
 
@@ -179,28 +179,28 @@ class Adopt:
 
 
 @dataclass(frozen=True)
-class Remove:
+class DeleteObject:
     """Delete the object itself."""
 
 
 @dataclass(frozen=True)
-class Release:
+class RemoveFinalizer:
     """Remove our finalizer; `event` says what is left behind."""
 
     event: Event | None = None
 
 
 Decision = (
-    Wait
-    | Write
-    | Hold
+    RequeueAfter
+    | PatchStatus
+    | AddFinalizer
     | Submit
-    | Search
-    | Name
+    | ListRemote
+    | RecordBatchName
     | Deliver
-    | Dispose
+    | DeleteRemote
     | Cancel
     | Adopt
-    | Remove
-    | Release
+    | DeleteObject
+    | RemoveFinalizer
 )
