@@ -158,7 +158,9 @@ def test_a_read_is_newer_than_the_listing_before_it() -> None:
     assert facts.list_snapshot.current == a_batch()
 
 
-@pytest.mark.parametrize("list_snapshot", [None, a_list_snapshot()], ids=["no listing", "not listed"])
+@pytest.mark.parametrize(
+    "list_snapshot", [None, a_list_snapshot()], ids=["no listing", "not listed"]
+)
 def test_a_read_does_not_make_up_a_listing(list_snapshot: object) -> None:
     facts = Facts(UID, list_snapshot=list_snapshot)  # type: ignore[arg-type]
     facts.note_read(a_batch())
