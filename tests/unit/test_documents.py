@@ -15,7 +15,7 @@ from gemini_operator.api import conditions, group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Spec
 from gemini_operator.cli import COMMANDS
-from gemini_operator.controller.lifecycle.support import unsupported
+from gemini_operator.controller.lifecycle.unsupported import unsupported
 from gemini_operator.emulator.addresses import Prefix
 from gemini_operator.emulator.app import Emulator, Settings
 from gemini_operator.emulator.schedule import RetrySchedule, Schedule

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gemini_operator.controller.election.election_settings import ElectionSettings
+from gemini_operator.controller.leadership_settings import ElectionSettings
 from gemini_operator.controller.lifecycle.snapshot import MAX_PRIORITY
 from gemini_operator.controller.process import Controller
 from gemini_operator.controller.settings import ControllerSettings

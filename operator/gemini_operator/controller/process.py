@@ -5,11 +5,10 @@ import signal
 
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.controller.clock import Clock, SystemClock
-from gemini_operator.controller.election.leadership import leadership
-from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Job, KeyRef
+from gemini_operator.controller.leadership import leadership
 from gemini_operator.controller.lifecycle.snapshot import Rules
-from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.quota.quota import Quota
 from gemini_operator.controller.quota.usage import QuotaUsage
 from gemini_operator.controller.quota.warmup import QuotaWarmup
@@ -36,6 +35,7 @@ from gemini_operator.controller.watch.cache_sync import CacheSync
 from gemini_operator.controller.watch.event_handler import EventHandler
 from gemini_operator.controller.watch.watch import Watch
 from gemini_operator.controller.workers import Workers
+from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient

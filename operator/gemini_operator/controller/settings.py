@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gemini_operator.controller.election.election_settings import ElectionSettings
+from gemini_operator.controller.leadership_settings import ElectionSettings
 from gemini_operator.gemini.settings import GeminiSettings
 
 

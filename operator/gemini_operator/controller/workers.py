@@ -5,8 +5,8 @@ import time
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import Key
-from gemini_operator.controller.queue import KeyedQueue
 from gemini_operator.controller.reconcile.reconciler import Reconciler
+from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.gemini.errors import GeminiError
 from gemini_operator.kube.errors import KubeError
 from gemini_operator.telemetry import metrics

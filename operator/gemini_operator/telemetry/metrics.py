@@ -23,18 +23,18 @@ LEADER = Gauge(
 )
 RECONCILES = Counter(
     "gemini_operator_reconcile_total",
-    "Passes over a job, by what they ended in.",
+    "Reconciles of a job, by result.",
     ["result"],
     registry=REGISTRY,
 )
 RECONCILE_SECONDS = Histogram(
     "gemini_operator_reconcile_duration_seconds",
-    "Time of one pass over a job, outward calls included.",
+    "Time of one reconcile, outward calls included.",
     registry=REGISTRY,
 )
 WORKQUEUE_DEPTH = Gauge(
     "gemini_operator_workqueue_depth",
-    "Jobs waiting for a pass now.",
+    "Jobs that wait for a reconcile now.",
     registry=REGISTRY,
 )
 JOBS_QUEUED = Gauge(

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Key
-from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.remote.read_budget import ReadBudget
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.watch.cache_sync import CacheSync
 from gemini_operator.controller.watch.event_handler import EventHandler
+from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.kube import connection
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient

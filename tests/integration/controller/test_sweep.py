@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Job, Key, KeyRef
+from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.reconcile.claims import Claims
 from gemini_operator.controller.reconcile.disposer import Disposer
 from gemini_operator.controller.remote.api_keys import ApiKey

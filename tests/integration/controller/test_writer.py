@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.facts import Facts
 from gemini_operator.controller.job import Job, from_object
 from gemini_operator.controller.lifecycle.snapshot import View
+from gemini_operator.controller.memory import Facts
 from gemini_operator.controller.reconcile.writer import Stale, Writer
 from gemini_operator.controller.store import Store
 from gemini_operator.kube import connection

@@ -9,10 +9,10 @@ from pydantic import SecretStr
 
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import Job, Key, KeyRef
-from gemini_operator.controller.queue import Wakes
 from gemini_operator.controller.quota.quota import Admission, Quota
 from gemini_operator.controller.quota.usage import QuotaUsage
 from gemini_operator.controller.store import Store
+from gemini_operator.controller.workqueue import Wakes
 from gemini_operator.gemini.api_key import fingerprint
 from tests.unit.controller.builders import NOW, a_job, an_attempt, time
 from tests.unit.controller.clocks import ManualClock

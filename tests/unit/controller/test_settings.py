@@ -6,7 +6,7 @@ import pytest
 from gemini_operator.controller.lifecycle.snapshot import MAX_PRIORITY
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.gemini.settings import GeminiSettings
-from tests.unit.controller.election.test_election_settings import election
+from tests.unit.controller.test_leadership_settings import election
 
 
 def settings(*, create_timeout: float = 25.0, **changed: Any) -> ControllerSettings:

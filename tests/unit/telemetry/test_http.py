@@ -59,8 +59,8 @@ async def test_metrics_can_be_read_by_prometheus(server: HealthServer) -> None:
     status, text = await get(server, "/metrics")
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert status == 200
-    assert families["gemini_operator_passes"].type == "counter"
-    assert any(s.value >= 1 for s in families["gemini_operator_passes"].samples)
+    assert families["gemini_operator_reconcile"].type == "counter"
+    assert any(s.value >= 1 for s in families["gemini_operator_reconcile"].samples)
     assert "process_resident_memory_bytes" in families
 
 

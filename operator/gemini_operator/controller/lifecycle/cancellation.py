@@ -6,7 +6,6 @@ from gemini_operator.api.conditions import SUSPENDED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
-from gemini_operator.controller.facts import Cancellation
 from gemini_operator.controller.lifecycle import deadline, suspension
 from gemini_operator.controller.lifecycle.snapshot import (
     Cancel,
@@ -19,6 +18,7 @@ from gemini_operator.controller.lifecycle.snapshot import (
     Snapshot,
     Unreadable,
 )
+from gemini_operator.controller.memory import Cancellation
 
 # Seconds after which a cancel that shows no effect is sent again.
 AGAIN = 600.0

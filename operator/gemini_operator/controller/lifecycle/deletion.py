@@ -6,7 +6,6 @@ from datetime import timedelta
 from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.facts import ListSnapshot
 from gemini_operator.controller.lifecycle import search
 from gemini_operator.controller.lifecycle.duplicates import open_attempts
 from gemini_operator.controller.lifecycle.snapshot import (
@@ -19,6 +18,7 @@ from gemini_operator.controller.lifecycle.snapshot import (
     RequeueAfter,
     Snapshot,
 )
+from gemini_operator.controller.memory import ListSnapshot
 
 # Seconds for which a deletion tries to learn what is at Google before it gives up.
 PATIENCE = 120.0

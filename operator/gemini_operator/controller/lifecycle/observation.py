@@ -7,7 +7,6 @@ from gemini_operator.api.conditions import FAILED, STALLED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import LastEvent, Status
-from gemini_operator.controller.facts import EVENT_REREADS, ListSnapshot
 from gemini_operator.controller.lifecycle import (
     cancellation,
     completion,
@@ -33,6 +32,7 @@ from gemini_operator.controller.lifecycle.snapshot import (
     Unreadable,
 )
 from gemini_operator.controller.lifecycle.submission import STATES, requests_of
+from gemini_operator.controller.memory import EVENT_REREADS, ListSnapshot
 from gemini_operator.gemini.errors import CredentialsRejected, TooLarge
 from gemini_operator.gemini.remote import ENDS, Observation, Summary, outcome_of
 

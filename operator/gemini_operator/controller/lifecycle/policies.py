@@ -15,10 +15,10 @@ from gemini_operator.controller.lifecycle import (
     shutdown,
     stuck,
     submission,
-    support,
     suspension,
     ttl,
     unsendable,
+    unsupported,
 )
 from gemini_operator.controller.lifecycle.snapshot import (
     AddFinalizer,
@@ -54,7 +54,7 @@ def _first(snapshot: Snapshot, remote: Remote | None) -> Decision:
         deletion.decide(snapshot)
         or duplicates.decide(snapshot)
         or _finished(snapshot)
-        or support.decide(snapshot)
+        or unsupported.decide(snapshot)
         or credentials.decide(snapshot)
         or submission.decide_refused(snapshot)
         or resolution.decide(snapshot, remote)

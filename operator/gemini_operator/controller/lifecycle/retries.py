@@ -3,7 +3,7 @@
 from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
-from gemini_operator.controller.lifecycle import retirement
+from gemini_operator.controller.lifecycle import attempts
 from gemini_operator.controller.lifecycle.snapshot import (
     Decision,
     Event,
@@ -24,7 +24,7 @@ def allowed(snapshot: Snapshot) -> bool:
 
 def again(snapshot: Snapshot, reason: Reason, detail: str) -> PatchStatus:
     """Count the failure, let go of the batch and queue the job for a new one, in one write."""
-    status = retirement.retired(snapshot, reason)
+    status = attempts.retired(snapshot, reason)
     status = snapshot.revise(status, state=State.QUEUED, failures=snapshot.status.failures + 1)
     tally = (
         f"Failure {status.failures} of at most {snapshot.job.spec.backoff_limit}: {reason.value}."

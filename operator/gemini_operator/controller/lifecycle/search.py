@@ -8,8 +8,8 @@ from gemini_operator.api.names import normalise_model
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Attempt, Status, SupersededAttempt
-from gemini_operator.controller import facts
-from gemini_operator.controller.lifecycle import retirement
+from gemini_operator.controller import memory
+from gemini_operator.controller.lifecycle import attempts
 from gemini_operator.controller.lifecycle.credentials import healed
 from gemini_operator.controller.lifecycle.snapshot import (
     Decision,
@@ -56,7 +56,7 @@ class NotYet:
 Verdict = Found | Nowhere | Doubtful | NotYet
 
 
-def verdict(snapshot: Snapshot, attempt: Attempt, search: facts.Search) -> Verdict:
+def verdict(snapshot: Snapshot, attempt: Attempt, search: memory.Search) -> Verdict:
     """What the listings so far say about `attempt`."""
     list_snapshot = snapshot.facts.list_snapshot
     matches = list_snapshot.matches.get(attempt.id, ()) if list_snapshot else ()
@@ -125,10 +125,8 @@ def unanswered(status: Status) -> tuple[SupersededAttempt, ...]:
 
 def supersede(snapshot: Snapshot, attempt: Attempt) -> PatchStatus:
     """Give `attempt` up but keep its id: its batch may yet surface (rule P12)."""
-    superseded = retirement.recorded(snapshot.status, attempt, None)
-    status = snapshot.revise(
-        **retirement.CLEARED, state=State.QUEUED, superseded_attempts=superseded
-    )
+    superseded = attempts.recorded(snapshot.status, attempt, None)
+    status = snapshot.revise(**attempts.CLEARED, state=State.QUEUED, superseded_attempts=superseded)
     return PatchStatus(healed(status))
 
 

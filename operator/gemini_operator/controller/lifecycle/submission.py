@@ -8,6 +8,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Attempt, Requests, Status
 from gemini_operator.controller.lifecycle import stuck
+from gemini_operator.controller.lifecycle.attempts import CLEARED
 from gemini_operator.controller.lifecycle.credentials import (
     FILE_MISSING,
     NOT_PERMITTED,
@@ -16,7 +17,6 @@ from gemini_operator.controller.lifecycle.credentials import (
     stalled,
     with_key,
 )
-from gemini_operator.controller.lifecycle.retirement import CLEARED
 from gemini_operator.controller.lifecycle.snapshot import (
     Decision,
     Event,

@@ -9,7 +9,7 @@ from gemini_operator.api.conditions import SUBMITTED, SUSPENDED, find, is_true
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
-from gemini_operator.controller.lifecycle import retirement
+from gemini_operator.controller.lifecycle import attempts
 from gemini_operator.controller.lifecycle.snapshot import (
     Decision,
     Event,
@@ -51,7 +51,7 @@ def lifted(snapshot: Snapshot, status: Status) -> Status:
 
 def ended(snapshot: Snapshot, retired_for: Reason) -> PatchStatus:
     """The batch of a suspended job has ended without results: nothing of it is left."""
-    status = retirement.retired(snapshot, retired_for)
+    status = attempts.retired(snapshot, retired_for)
     status = snapshot.revise(status, start_time=None)
     if snapshot.job.spec.suspend:
         return PatchStatus(_suspended(snapshot, status), (_notice(Reason.SUSPENDED),))

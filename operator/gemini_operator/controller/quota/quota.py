@@ -14,12 +14,12 @@ from gemini_operator.api.names import normalise_model
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import Job, Key, KeyRef
-from gemini_operator.controller.queue import Wakes
 from gemini_operator.controller.quota.backoff import Backoff
 from gemini_operator.controller.quota.keys import ApiKeyQuota, ApiKeyQuotas, Fingerprint
 from gemini_operator.controller.quota.throttle import Throttle
 from gemini_operator.controller.quota.usage import OpenBatch, QuotaUsage
 from gemini_operator.controller.quota.waiters import UNSENT, Waiter, Waiters, WaiterState
+from gemini_operator.controller.workqueue import Wakes
 from gemini_operator.telemetry.logs import get_logger
 
 log = get_logger(__name__)

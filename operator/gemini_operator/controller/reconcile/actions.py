@@ -5,7 +5,6 @@ from typing import assert_never
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.clock import Clock
-from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Job, KeyRef
 from gemini_operator.controller.lifecycle import completion, policies, submission
 from gemini_operator.controller.lifecycle.snapshot import (
@@ -25,7 +24,7 @@ from gemini_operator.controller.lifecycle.snapshot import (
     Snapshot,
     Submit,
 )
-from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.quota.quota import Quota
 from gemini_operator.controller.reconcile import delivery
 from gemini_operator.controller.reconcile.adopter import Adopter
@@ -46,6 +45,7 @@ from gemini_operator.controller.remote.call_limit import Busy, CallLimit
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.store import Store
+from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.remote import Observation
 from gemini_operator.kube.client import KubeClient

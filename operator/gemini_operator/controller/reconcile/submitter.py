@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.clock import Clock
-from gemini_operator.controller.facts import Refusal
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import credentials, submission
 from gemini_operator.controller.lifecycle.snapshot import PatchStatus, Snapshot
+from gemini_operator.controller.memory import Refusal
 from gemini_operator.controller.quota.backoff import Backoff
 from gemini_operator.controller.quota.quota import Admission, Quota
 from gemini_operator.controller.reconcile.callback import CallbackAddresses

@@ -7,7 +7,7 @@ done by a few jobs at a time can be limited in the same way.
 from collections import Counter, OrderedDict
 
 from gemini_operator.controller.job import Key
-from gemini_operator.controller.queue import Wakes
+from gemini_operator.controller.workqueue import Wakes
 
 Lane = tuple[str, str]
 """A key's key_id and a namespace."""

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from gemini_operator.controller.clock import Clock
-from gemini_operator.controller.facts import ListSnapshot, Memory
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.lifecycle import duplicates, ownership
+from gemini_operator.controller.memory import ListSnapshot, Memory
 from gemini_operator.controller.remote.api_keys import (
     ApiKey,
     ApiKeys,

@@ -6,7 +6,6 @@ from typing import Any
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, Status
-from gemini_operator.controller.facts import Facts, Refusal
 from gemini_operator.controller.lifecycle import (
     adoption,
     completion,
@@ -17,6 +16,7 @@ from gemini_operator.controller.lifecycle import (
 )
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot
+from gemini_operator.controller.memory import Facts, Refusal
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (
     ATTEMPT,

@@ -7,7 +7,6 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Adopt as Terms
 from gemini_operator.api.status import Attempt
-from gemini_operator.controller.facts import Facts
 from gemini_operator.controller.lifecycle import adoption, observation, policies
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.snapshot import (
@@ -18,6 +17,7 @@ from gemini_operator.controller.lifecycle.snapshot import (
     Snapshot,
     Submit,
 )
+from gemini_operator.controller.memory import Facts
 from gemini_operator.gemini.remote import Summary
 from tests.unit.controller.builders import (
     ADOPTS,

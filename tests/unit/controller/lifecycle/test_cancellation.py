@@ -6,7 +6,6 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
-from gemini_operator.controller.facts import CANCEL_READS, CANCEL_READS_LATER, Facts
 from gemini_operator.controller.lifecycle import cancellation, observation, policies
 from gemini_operator.controller.lifecycle.cancellation import AGAIN, Cause
 from gemini_operator.controller.lifecycle.snapshot import (
@@ -20,6 +19,7 @@ from gemini_operator.controller.lifecycle.snapshot import (
     Snapshot,
     Unreadable,
 )
+from gemini_operator.controller.memory import CANCEL_READS, CANCEL_READS_LATER, Facts
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (
     BATCH,

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.facts import ListSnapshot
 from gemini_operator.controller.lifecycle import credentials, policies
 from gemini_operator.controller.lifecycle.snapshot import PatchStatus, RequeueAfter
+from gemini_operator.controller.memory import ListSnapshot
 from tests.unit.controller.builders import (
     a_batch,
     a_condition,

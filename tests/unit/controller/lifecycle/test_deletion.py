@@ -4,7 +4,6 @@ import pytest
 
 from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.facts import Facts, ListSnapshot
 from gemini_operator.controller.lifecycle import deletion, policies
 from gemini_operator.controller.lifecycle.snapshot import (
     DeleteRemote,
@@ -15,6 +14,7 @@ from gemini_operator.controller.lifecycle.snapshot import (
     RequeueAfter,
     Snapshot,
 )
+from gemini_operator.controller.memory import Facts, ListSnapshot
 from tests.unit.controller.builders import (
     ADOPTS,
     ATTEMPT,

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.facts import Facts, Memory
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import deletion, observation, search
 from gemini_operator.controller.lifecycle.snapshot import (
@@ -15,6 +14,7 @@ from gemini_operator.controller.lifecycle.snapshot import (
     PatchStatus,
     RequeueAfter,
 )
+from gemini_operator.controller.memory import Facts, Memory
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.remote import CANNOT_TELL, CannotTell

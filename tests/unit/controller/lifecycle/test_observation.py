@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.facts import EVENT_REREADS, Facts
 from gemini_operator.controller.lifecycle import observation
 from gemini_operator.controller.lifecycle.snapshot import (
     Decision,
@@ -19,6 +18,7 @@ from gemini_operator.controller.lifecycle.snapshot import (
     Snapshot,
     Unreadable,
 )
+from gemini_operator.controller.memory import EVENT_REREADS, Facts
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (
     BATCH,

@@ -5,7 +5,6 @@ import pytest
 
 from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.facts import Facts
 from gemini_operator.controller.lifecycle import cancellation, policies, retries
 from gemini_operator.controller.lifecycle.snapshot import (
     AddFinalizer,
@@ -18,6 +17,7 @@ from gemini_operator.controller.lifecycle.snapshot import (
     RequeueAfter,
     Submit,
 )
+from gemini_operator.controller.memory import Facts
 from tests.unit.controller.builders import (
     ADOPTS,
     BATCH,

@@ -3,7 +3,6 @@ from datetime import timedelta
 import pytest
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.facts import Facts
 from gemini_operator.controller.lifecycle import search
 from gemini_operator.controller.lifecycle.snapshot import (
     ListRemote,
@@ -12,6 +11,7 @@ from gemini_operator.controller.lifecycle.snapshot import (
     RequeueAfter,
     Snapshot,
 )
+from gemini_operator.controller.memory import Facts
 from tests.unit.controller.builders import (
     ATTEMPT,
     MODEL,

@@ -12,8 +12,8 @@ from gemini_operator.api import group
 from gemini_operator.api.conditions import COMPLETE, FAILED, STALLED, SUSPENDED, find, is_true
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
+from gemini_operator.controller.lifecycle.attempts import KEPT
 from gemini_operator.controller.lifecycle.duplicates import open_attempts
-from gemini_operator.controller.lifecycle.retirement import KEPT
 from tests.unit.controller.lifecycle.google import NEVER
 from tests.unit.controller.lifecycle.stories import (
     BACKOFF_LIMIT,

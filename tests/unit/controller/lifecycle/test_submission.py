@@ -5,7 +5,6 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt
-from gemini_operator.controller.facts import Facts, Refusal
 from gemini_operator.controller.lifecycle import credentials, submission
 from gemini_operator.controller.lifecycle.snapshot import (
     MAX_PRIORITY,
@@ -13,6 +12,7 @@ from gemini_operator.controller.lifecycle.snapshot import (
     Snapshot,
     Submit,
 )
+from gemini_operator.controller.memory import Facts, Refusal
 from gemini_operator.gemini import errors
 from gemini_operator.kube import patches
 from tests.unit.controller.builders import (

@@ -13,7 +13,6 @@ from typing import Any, Literal
 from gemini_operator.api import conditions
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, OutputStatus, Status
-from gemini_operator.controller.facts import Facts, Refusal
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import (
     adoption,
@@ -47,6 +46,7 @@ from gemini_operator.controller.lifecycle.snapshot import (
     Submit,
     Unreadable,
 )
+from gemini_operator.controller.memory import Facts, Refusal
 from gemini_operator.controller.reconcile.observer import _remember
 from gemini_operator.controller.remote.api_keys import CredentialsProblem
 from gemini_operator.controller.remote.sweep import Index, _listed_for

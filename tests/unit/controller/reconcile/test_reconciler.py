@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Job
-from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.reconcile.reconciler import Reconciler
 from gemini_operator.controller.remote.call_limit import CallLimit
 from gemini_operator.controller.store import Store
+from gemini_operator.controller.workqueue import KeyedQueue
 from tests.unit.controller.builders import RULES, TO_CONFIG_MAP, a_job, ago, finished, submitted
 from tests.unit.controller.clocks import ManualClock
 

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gemini_operator.api import group
-from gemini_operator.controller.facts import Memory
 from gemini_operator.controller.job import Key
-from gemini_operator.controller.queue import KeyedQueue
+from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.quota.quota import Admission
 from gemini_operator.controller.quota.usage import QuotaUsage
 from gemini_operator.controller.remote.read_budget import Delayed, Rate, ReadBudget
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.watch.event_handler import EventHandler
+from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.kube import decoding
 from tests.unit.controller.builders import INLINE, MODEL, OTHER_UID, UID, a_job
 from tests.unit.controller.clocks import ManualClock

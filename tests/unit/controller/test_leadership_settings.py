@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.controller.election.election_settings import ElectionSettings
+from gemini_operator.controller.leadership_settings import ElectionSettings
 
 
 def election(**changed: Any) -> ElectionSettings:

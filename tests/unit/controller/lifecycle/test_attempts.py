@@ -4,7 +4,7 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt
-from gemini_operator.controller.lifecycle import retirement
+from gemini_operator.controller.lifecycle import attempts
 from tests.unit.controller.builders import (
     ATTEMPT,
     BATCH,
@@ -28,7 +28,7 @@ def given_up(number: int, reason: str | None = None) -> dict[str, Any]:
 def test_an_ended_batch_stays_on_record_with_its_name_and_how_it_ended() -> None:
     """So that a deletion of the job takes it along."""
     snapshot = a_snapshot(status=submitted(supersededAttempts=[an_attempt(EARLIER)]))
-    status = retirement.retired(snapshot, Reason.REMOTE_FAILED)
+    status = attempts.retired(snapshot, Reason.REMOTE_FAILED)
     assert status.attempt is None
     earlier, old = status.superseded_attempts
     assert (earlier.id, earlier.reason) == (EARLIER, None)
@@ -42,20 +42,20 @@ def test_p07_the_next_attempt_begins_with_nothing_of_it() -> None:
     snapshot = a_snapshot(
         status=submitted(requests=counts, conditions=[stalled], lastEvent=an_event())
     )
-    status = retirement.retired(snapshot, Reason.REMOTE_EXPIRED)
-    assert {name: getattr(status, name) for name in retirement.CLEARED} == retirement.CLEARED
+    status = attempts.retired(snapshot, Reason.REMOTE_EXPIRED)
+    assert {name: getattr(status, name) for name in attempts.CLEARED} == attempts.CLEARED
     assert reason_of(status, "Stalled") is None
     assert status.observed_event_id == "event-1"
 
 
 def test_p17_the_last_event_acted_on_stays_known() -> None:
     snapshot = a_snapshot(status=submitted(observedEventID="event-0"))
-    assert retirement.retired(snapshot, Reason.REMOTE_FAILED).observed_event_id == "event-0"
+    assert attempts.retired(snapshot, Reason.REMOTE_FAILED).observed_event_id == "event-0"
 
 
 def test_only_an_attempt_can_be_retired() -> None:
     with pytest.raises(ValueError, match="no attempt"):
-        retirement.retired(a_snapshot(), Reason.REMOTE_FAILED)
+        attempts.retired(a_snapshot(), Reason.REMOTE_FAILED)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,6 @@ def test_p12_what_is_not_settled_is_the_last_to_be_forgotten(
     earlier: list[dict[str, Any]], kept: list[int]
 ) -> None:
     status = a_snapshot(status=submitted(supersededAttempts=earlier)).status
-    after = retirement.recorded(status, NEW, None)
+    after = attempts.recorded(status, NEW, None)
     assert [attempt.id for attempt in after] == [*(f"{n:016x}" for n in kept), ATTEMPT]
-    assert len(after) <= retirement.KEPT
+    assert len(after) <= attempts.KEPT

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_operator.controller.facts import EVENT_REREADS, SEARCH_DELAYS, Facts, Memory, Search
+from gemini_operator.controller.memory import EVENT_REREADS, SEARCH_DELAYS, Facts, Memory, Search
 from tests.unit.controller.builders import (
     ATTEMPT,
     EARLIER,

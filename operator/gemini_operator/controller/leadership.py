@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from gemini_operator.controller.clock import Clock
-from gemini_operator.controller.election.election_settings import ElectionSettings
+from gemini_operator.controller.leadership_settings import ElectionSettings
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.connection import Connection
 from gemini_operator.kube.errors import KubeError

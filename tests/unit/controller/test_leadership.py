@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gemini_operator.controller.election.leadership import Leadership
+from gemini_operator.controller.leadership import Leadership
 from gemini_operator.kube.errors import Conflict, KubeError, Unavailable
 from gemini_operator.kube.lease import LeaseTaken
 from gemini_operator.telemetry import metrics
 from tests.unit.controller.clocks import ManualClock
-from tests.unit.controller.election.test_election_settings import election
+from tests.unit.controller.test_leadership_settings import election
 
 DEADLINE = 10.0
 HANGS = 3600.0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_operator.controller.job import Key
-from gemini_operator.controller.queue import BACKOFF_BASE, BACKOFF_CAP, KeyedQueue
+from gemini_operator.controller.workqueue import BACKOFF_BASE, BACKOFF_CAP, KeyedQueue
 from tests.unit.controller.clocks import ManualClock
 
 A1, A2, A3 = (Key("team-a", name) for name in "123")

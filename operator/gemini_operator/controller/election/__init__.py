@@ -1,1 +1,0 @@
-"""Several controllers, of which one works (rule P6)."""
