@@ -8,8 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv
 READY := $(VENV)/.ready
-# A module's tests stay in one worker, which has an API server of its own.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+# A module's tests stay in one worker, which has an API server of its own. Four workers even on two
+# cores: most of these tests wait.
+INTEGRATION := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
 help: ## list the targets
@@ -47,14 +48,21 @@ up: $(READY) ## start a control plane, the emulator, the controller and the rece
 down: $(READY) ## stop what `make up` started
 	@PYTHONPATH=hack $(BIN)/python -m local down
 
+.PHONY: check
+check: lint unit ## lint and the tests that need no API server, in under a minute
+
 .PHONY: test
-test: binaries ## every test, on a real API server
-	$(BIN)/pytest $(PARALLEL) --cov --cov-report=term
-	$(BIN)/coverage report --include='operator/gemini_operator/controller/lifecycle/*' --fail-under=100
+test: binaries unit ## what a change can break, on a real API server, in minutes
+	$(BIN)/pytest $(INTEGRATION) tests/integration
+
+.PHONY: test-all
+test-all: binaries unit ## every test, every kill table and 500 random histories, in about an hour
+	$(BIN)/pytest $(INTEGRATION) --exhaustive tests/integration
+	$(MAKE) histories
 
 .PHONY: coverage
 coverage: binaries ## as test, counting what runs in processes of its own too
-	$(BIN)/pytest $(PARALLEL) --cov --cov-config=hack/coverage-of-processes.toml --cov-report=term
+	$(BIN)/pytest $(INTEGRATION) --exhaustive --cov --cov-config=hack/coverage-of-processes.toml --cov-report=term
 
 .PHONY: crash
 crash: binaries ## kill each process at every outward call of a job's life, and print what that costs
@@ -68,8 +76,10 @@ histories: binaries ## live through 500 random histories, half an hour and more 
 	  tests/integration/history/test_random_history.py
 
 .PHONY: unit
-unit: $(READY) ## the tests that need no API server
-	$(BIN)/pytest $(PARALLEL) tests/unit
+unit: $(READY) ## the tests that need no API server; the policies must be covered whole
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --ignore tests/unit/controller/lifecycle tests/unit
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --cov --cov-config=hack/coverage-of-policies.toml \
+	  tests/unit/controller/lifecycle
 
 .PHONY: lint
 lint: $(READY) ## formatting, style, types, layers, generated files

@@ -1,7 +1,10 @@
 """What every test may rely on."""
 
 import os
+import random
+from collections.abc import Sequence
 
+import pytest
 from hypothesis import settings
 
 # A developer's own cluster, keys, settings and proxies must not reach a test.
@@ -16,3 +19,50 @@ for name in list(os.environ):
 settings.register_profile("quick", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+SAMPLE_SEED = "SAMPLE_SEED"
+# Before xdist starts its workers, which inherit it.
+os.environ.setdefault(SAMPLE_SEED, str(random.randrange(10_000)))
+
+
+def sample_seed() -> int:
+    """What chooses where only a sample is tested; the same in every worker."""
+    return int(os.environ[SAMPLE_SEED])
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--exhaustive",
+        action="store_true",
+        help="all that `make test-all` runs, whole tables instead of samples",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    if config.getoption("exhaustive"):
+        return "exhaustive: nothing is left out"
+    return f"samples by {SAMPLE_SEED}={sample_seed()}; --exhaustive leaves nothing out"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put them in order, and leave out what is marked `exhaustive` unless it is asked for."""
+    # What takes longest begins first, so that no worker is left alone with it at the end.
+    items.sort(key=_place)
+    if config.getoption("exhaustive"):
+        return
+    left_out: Sequence[pytest.Item] = [i for i in items if i.get_closest_marker("exhaustive")]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+LONG = (
+    *("crash/test_kill_table.py", "test_quota", "test_shared_key", "test_poisonous_objects"),
+    *("test_outage_of_the_api_server", "local/test_stack", "test_answers_to_create"),
+    *("test_leader_election", "crash/test_pause_table", "test_outage_of_gemini", "test_outages"),
+)
+
+
+def _place(item: pytest.Item) -> int:
+    path = item.path.as_posix()
+    return next((number for number, name in enumerate(LONG) if name in path), len(LONG))

@@ -1,6 +1,7 @@
 """A run: the steps of every life are found, then every row is played, on several stages at once."""
 
 import queue
+import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -26,16 +27,32 @@ TRIES = 6
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows; None means all."""
+    """
+    Which rows; None means all.
+
+    Args:
+        sample: so many rows of each life, chosen by `seed`.
+    """
 
     life: str | None = None
     step: str | None = None
     moment: str | None = None
+    sample: int | None = None
+    seed: int = 0
 
     def has(self, row: Row) -> bool:
         asked = (self.life, self.step, self.moment)
         given = (row.life.name, str(row.step), row.moment.value)
         return all(want in (None, have) for want, have in zip(asked, given, strict=True))
+
+    def of(self, life: Life, rows: list[Row]) -> list[Row]:
+        """The selected ones of all rows of `life`, in their order."""
+        wanted = [row for row in rows if self.has(row)]
+        if self.sample is None or self.sample >= len(wanted):
+            return wanted
+        chance = random.Random(f"{self.seed} {life.name}")
+        chosen = sorted(chance.sample(range(len(wanted)), self.sample))
+        return [wanted[number] for number in chosen]
 
 
 ALL = Selection()
@@ -83,7 +100,7 @@ class Run:
     def __init__(
         self, plane: ControlPlane, directory: Path, table: Table, *, lanes: int, report: Report
     ) -> None:
-        self._table = table
+        self.table = table
         self._lanes: queue.SimpleQueue[Lane] = queue.SimpleQueue()
         self._count = lanes
         self._report = report
@@ -110,19 +127,31 @@ class Run:
         Raises:
             AssertionError: a life is not lived even when nobody disturbs it.
         """
-        lives = [life for life in self._table.lives if selection.life in (None, life.name)]
+        lives = [life for life in self.table.lives if selection.life in (None, life.name)]
         with ThreadPoolExecutor(self._count) as pool:
-            found = zip(lives, pool.map(self._steps, lives), strict=True)
-            rows = [row for life, steps in found for row in self._rows(life, steps)]
-            return list(pool.map(self._play, filter(selection.has, rows)))
+            sure = selection.sample is None
+            found = zip(lives, pool.map(lambda life: self._steps(life, sure), lives), strict=True)
+            rows = [
+                row for life, steps in found for row in selection.of(life, self._rows(life, steps))
+            ]
+            return list(pool.map(self._play, rows))
 
-    def _steps(self, life: Life) -> tuple[Step, ...]:
-        """Those that two runs in a row have: a slow moment may add a read, which no other run has."""
-        found = twice(lambda: self._on_a_stage(lambda stage: undisturbed(stage, life)))
-        return tuple(step for step in found if step.name not in self._table.without)
+    def _steps(self, life: Life, sure: bool) -> tuple[Step, ...]:
+        """
+        Those of an undisturbed run.
+
+        `sure`: those that two runs in a row have; a slow moment may add a read, which no other run
+        has, and whose row is void then.
+        """
+
+        def look() -> tuple[Step, ...]:
+            return self._on_a_stage(lambda stage: undisturbed(stage, life))
+
+        found = twice(look) if sure else look()
+        return tuple(step for step in found if step.name not in self.table.without)
 
     def _rows(self, life: Life, steps: tuple[Step, ...]) -> list[Row]:
-        return [Row(self._table.name, life, step, m) for step in steps for m in Moment]
+        return [Row(self.table.name, life, step, m) for step in steps for m in Moment]
 
     def _play(self, row: Row) -> Verdict:
         try:

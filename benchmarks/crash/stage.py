@@ -133,4 +133,3 @@ class Stage(ABC):
     def _create_namespace(self) -> None:
         name, api = self.namespace, self.plane.api
         api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-        self._stack.callback(api.request, "DELETE", f"/api/v1/namespaces/{name}")

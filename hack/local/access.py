@@ -1,7 +1,8 @@
 """ServiceAccounts with just the rights they are given, and kubeconfigs that hold their tokens."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,10 @@ def wait_effective(api: AdminApi, token: str, rules: Sequence[Rule], *, namespac
 
     Raise LocalError after 10 s.
     """
-    account = replace(api, token=token)
     reviews = [_review(rule, namespace) for rule in rules]
-    if not until(lambda: all(_allowed(account, review) for review in reviews), timeout=10):
-        raise LocalError("the new role was not in effect after 10 s")
+    with closing(AdminApi(api.server, api.authority, token)) as account:
+        if not until(lambda: all(_allowed(account, review) for review in reviews), timeout=10):
+            raise LocalError("the new role was not in effect after 10 s")
 
 
 def _review(rule: Rule, namespace: str) -> dict[str, Any]:

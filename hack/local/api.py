@@ -2,37 +2,48 @@
 
 import json
 import ssl
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
+
 from local.errors import LocalError
 
+TIMEOUT = 10.0
 
-@dataclass(frozen=True)
+
 class AdminApi:
-    server: str
-    authority: Path
-    token: str
+    """
+    Requests over connections that are kept, by any thread; `close` it at the end.
+
+    Args:
+        server: https://host:port.
+        authority: the server's certificate authority.
+        token: a bearer token.
+    """
+
+    def __init__(self, server: str, authority: Path, token: str) -> None:
+        self.server = server
+        self.authority = authority
+        self.token = token
+        self._client = httpx2.Client(
+            base_url=server,
+            verify=ssl.create_default_context(cafile=str(authority)),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+            timeout=TIMEOUT,
+            trust_env=False,
+        )
 
     def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """The decoded answer (the text where it isn't JSON). Raise LocalError with the server's message."""
-        request = urllib.request.Request(  # noqa: S310 -- `server` is always our own https address
-            self.server + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
-        )
+        content = None if body is None else json.dumps(body)
         try:
-            with self._open(request) as answer:
-                return _decoded(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                raise LocalError(f"{method} {path}: {_message(error)}") from None
-        except OSError as error:
+            answer = self._client.request(method, path, content=content)
+        except httpx2.HTTPError as error:
             raise LocalError(f"{method} {path}: {error}") from None
+        if answer.is_error:
+            raise LocalError(f"{method} {path}: {_message(answer)}")
+        return _decoded(answer.text)
 
     def answers(self, path: str) -> bool:
         """Whether a GET succeeds."""
@@ -42,20 +53,18 @@ class AdminApi:
             return False
         return True
 
-    def _open(self, request: urllib.request.Request) -> Any:
-        context = ssl.create_default_context(cafile=str(self.authority))
-        handler = urllib.request.HTTPSHandler(context=context)
-        no_proxies = urllib.request.ProxyHandler({})
-        return urllib.request.build_opener(no_proxies, handler).open(request, timeout=10)
+    def close(self) -> None:
+        """End the connections, for good."""
+        self._client.close()
 
 
-def _decoded(body: bytes) -> Any:
+def _decoded(text: str) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(text)
     except ValueError:
-        return body.decode()
+        return text
 
 
-def _message(error: urllib.error.HTTPError) -> str:
-    answer = _decoded(error.read())
-    return str(answer.get("message") if isinstance(answer, dict) else answer or error.reason)
+def _message(answer: httpx2.Response) -> str:
+    said = _decoded(answer.text)
+    return str(said.get("message") if isinstance(said, dict) else said or answer.reason_phrase)

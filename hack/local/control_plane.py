@@ -41,6 +41,7 @@ class ControlPlane:
         self.etcd = self._process("etcd")
         self.apiserver = self._process("kube-apiserver")
         self.controller_manager = self._process("kube-controller-manager")
+        self._api: AdminApi | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -74,8 +75,11 @@ class ControlPlane:
 
     @property
     def api(self) -> AdminApi:
-        token = credentials.admin_token(self.files)
-        return AdminApi(self.server, self.files.authority, token)
+        """As the administrator; its connections last until `stop`."""
+        if self._api is None:
+            token = credentials.admin_token(self.files)
+            self._api = AdminApi(self.server, self.files.authority, token)
+        return self._api
 
     def start(self) -> None:
         """Start what is not running; return when namespaces and service accounts work.
@@ -89,6 +93,9 @@ class ControlPlane:
 
     def stop(self) -> None:
         """The API server before etcd: without etcd it would hold its port for a minute."""
+        if self._api is not None:
+            self._api.close()
+            self._api = None
         for process in reversed(self.processes):
             process.stop(grace=3)
 

@@ -22,12 +22,16 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
 
 
 @pytest.fixture
-def namespace(control_plane: ControlPlane) -> Iterator[str]:
-    """Its deletion at the end is asked for and not waited for; a test may have deleted it itself."""
+def namespace(control_plane: ControlPlane) -> str:
+    """
+    It is left behind, as the control plane is thrown away.
+
+    Finalizers would hold up its deletion once the operator has ended, and the namespace controller
+    would try again and again, for the rest of the run.
+    """
     name = f"test-{token_hex(4)}"
     control_plane.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    yield name
-    control_plane.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+    return name
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ def test_every_option_explains_itself() -> None:
 
 def test_tables_from_the_code_are_fresh() -> None:
     stale = [str(page.relative_to(PROJECT)) for page in pages.stale()]
-    assert not stale, "run `PYTHONPATH=hack .venv/bin/python -m documents` and commit the result"
+    assert not stale, "run `make tables` and commit the result"
 
 
 def test_every_table_from_the_code_has_its_place() -> None:

@@ -46,22 +46,26 @@ def cluster_operator(
     api.request("POST", "/api/v1/namespaces", {"metadata": {"name": home}})
     with _operator(control_plane, namespace, tmp_path, emulator, home=home) as processes:
         yield processes
-    api.request("DELETE", f"/api/v1/namespaces/{home}")
 
 
 @pytest.fixture
-def second_namespace(control_plane: ControlPlane) -> Iterator[str]:
+def second_namespace(control_plane: ControlPlane) -> str:
     """Of another tenant, for `cluster_operator`."""
     name, api = f"test-{token_hex(4)}", control_plane.api
     api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    yield name
-    api.request("DELETE", f"/api/v1/namespaces/{name}")
+    return name
 
 
 def queued(tenant: Operator, name: str, reason: str = "Queued") -> bool:
     """Whether the job waits for its turn, for that reason."""
     said = tenant.condition(name, "Submitted")
     return tenant.status(name).get("state") == "Queued" and said.get("reason") == reason
+
+
+@pytest.fixture
+def outage(request: pytest.FixtureRequest) -> float:
+    """Seconds for which something is away: longer than every timeout of one call."""
+    return 60.0 if request.config.getoption("exhaustive") else 12.0
 
 
 @pytest.fixture
@@ -92,7 +96,6 @@ def shared(
     ):
         processes.start(*arguments)
         yield processes
-    api.request("DELETE", f"/api/v1/namespaces/{namespace}")
 
 
 @contextmanager

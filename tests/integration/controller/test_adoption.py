@@ -162,6 +162,7 @@ def test_p25_a_job_without_a_key_claims_nothing(shared: Operator, name: str) -> 
     shared.wait_condition(name, "Submitted", "Adopted")
 
 
+@pytest.mark.exhaustive
 def test_p25_forged_claims_give_way(shared: Operator, name: str) -> None:
     """Nor do they end the adoption of who can read the batch; all kinds wait the same minute."""
     kinds = [(key, attempt) for key in ("missing", "foreign") for attempt in (False, True)]

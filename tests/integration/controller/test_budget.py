@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from local.control_plane import ControlPlane
 from tests.integration.controller.conftest import SLOW
 from tests.operator_process import Operator, inline_job
@@ -28,6 +30,7 @@ def test_an_undisturbed_job_costs_five_writes_and_two_reads(
 
 
 @SLOW
+@pytest.mark.exhaustive
 def test_a_waiting_job_costs_nothing(operator: Operator, control_plane: ControlPlane) -> None:
     operator.start()
     operator.apply(inline_job("job"))

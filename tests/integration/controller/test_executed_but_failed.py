@@ -72,6 +72,7 @@ def test_p21_a_deletion_that_was_carried_out_releases_the_object(
     assert shared.emulator.requests("batches.create") == creates
 
 
+@pytest.mark.exhaustive
 def test_answers_to_a_cancel_and_a_delete_that_never_come_are_not_waited_for_for_ever(
     shared: Operator, name: str
 ) -> None:

@@ -76,6 +76,7 @@ def test_p13_beyond_the_grace_a_person_names_the_batch_to_keep(started: Operator
     ends_with_one_batch(started, kept)
 
 
+@pytest.mark.exhaustive
 def test_p13_beyond_the_grace_a_person_has_the_job_submitted_again(started: Operator) -> None:
     attempt = hidden_from_us(started)
     started.emulator.clear_faults()
@@ -130,6 +131,7 @@ def test_p13_of_two_batches_with_one_token_a_person_names_the_jobs(started: Oper
     assert copy not in [batch["name"] for batch in started.batches()]
 
 
+@pytest.mark.exhaustive
 def test_p13_of_two_batches_with_one_token_a_person_wants_neither(started: Operator) -> None:
     _, attempt = twice(started)
     started.annotate("job", resolve_submission=f"Resubmit:{attempt}")

@@ -31,14 +31,16 @@ def readiness(operator: Operator) -> str:
 @pytest.mark.parametrize(
     "path",
     [
-        ("status", "attempt"),
-        ("status", "attempt", "batchName"),
-        ("status", "attempt", "apiKeyFingerprint"),
-        ("status", "supersededAttempts"),
-        ("status", "failures"),
-        ("status", "batchName"),
+        pytest.param(path, id=".".join(path), marks=[] if short else pytest.mark.exhaustive)
+        for path, short in {
+            ("status", "attempt"): True,
+            ("status", "attempt", "batchName"): False,
+            ("status", "attempt", "apiKeyFingerprint"): False,
+            ("status", "supersededAttempts"): False,
+            ("status", "failures"): False,
+            ("status", "batchName"): False,
+        }.items()
     ],
-    ids=".".join,
 )
 def test_p07_nothing_is_sent_until_the_crd_keeps_what_is_written(
     operator: Operator, control_plane: ControlPlane, path: tuple[str, ...]
@@ -61,7 +63,7 @@ def test_p07_nothing_is_sent_until_the_crd_keeps_what_is_written(
 @pytest.mark.parametrize(
     ("path", "creates"),
     [
-        pytest.param(("status", "attempt"), 0, id="attempt"),
+        pytest.param(("status", "attempt"), 0, id="attempt", marks=pytest.mark.exhaustive),
         pytest.param(("status", "attempt", "id"), 0, id="attempt.id"),
         pytest.param(("status", "supersededAttempts"), 1, id="superseded"),
     ],
@@ -104,6 +106,7 @@ def test_p07_an_attempt_without_an_answer_that_an_older_crd_drops_is_not_made_ag
     assert operator.emulator.requests("batches.create") == 1
 
 
+@pytest.mark.exhaustive
 def test_p25_a_claim_that_is_not_kept_takes_no_batch(
     operator: Operator, control_plane: ControlPlane
 ) -> None:
@@ -125,7 +128,6 @@ DROPPED = {
     "attempt": (
         "geminibatchjobs/status",
         'has(object.status.attempt) ? [JSONPatch{op: "remove", path: "/status/attempt"}] : []',
-        "status.attempt",
     ),
     "attempt.id": (
         "geminibatchjobs/status",
@@ -133,7 +135,6 @@ DROPPED = {
             "has(object.status.attempt) ? [JSONPatch{"
             'op: "replace", path: "/status/attempt/id", value: "ffffffffffffffff"}] : []'
         ),
-        "status.attempt.id",
     ),
     "finalizer": (
         "geminibatchjobs",
@@ -141,7 +142,6 @@ DROPPED = {
             "has(object.metadata.finalizers) ? [JSONPatch{"
             'op: "remove", path: "/metadata/finalizers"}] : []'
         ),
-        "metadata.finalizers",
     ),
 }
 
@@ -151,7 +151,7 @@ def policy(
     request: pytest.FixtureRequest, control_plane: ControlPlane, namespace: str
 ) -> Iterator[Callable[[], None]]:
     """A policy that changes what is written, in the test's namespace; call it to end it."""
-    resource, expression, _ = DROPPED[request.param]
+    resource, expression = DROPPED[request.param]
     rule = {
         "apiGroups": ["gemini-operator.io"],
         "apiVersions": ["*"],
@@ -185,7 +185,13 @@ def policy(
 
 
 @pytest.mark.parametrize(
-    ("policy", "said"), [(each, DROPPED[each][2]) for each in DROPPED], indirect=["policy"]
+    ("policy", "said"),
+    [
+        pytest.param("attempt.id", "status.attempt.id"),
+        pytest.param("attempt", "status.attempt", marks=pytest.mark.exhaustive),
+        pytest.param("finalizer", "metadata.finalizers", marks=pytest.mark.exhaustive),
+    ],
+    indirect=["policy"],
 )
 def test_p07_a_policy_that_changes_what_is_written_sends_nothing(
     operator: Operator, policy: Callable[[], None], said: str

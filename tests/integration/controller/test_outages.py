@@ -1,5 +1,7 @@
 """What is down comes back, and the job completes: nothing is submitted twice, nothing restarted."""
 
+import pytest
+
 from tests.integration.controller.conftest import SLOW
 from tests.operator_process import Operator, inline_job
 from tests.waiting import eventually
@@ -21,6 +23,7 @@ def test_a_receiver_with_a_wrong_jwks_delays_a_job_but_does_not_lose_it(
 
 
 @SLOW
+@pytest.mark.exhaustive
 def test_an_api_server_that_stops_and_starts_again_costs_no_second_batch(
     operator: Operator,
 ) -> None:

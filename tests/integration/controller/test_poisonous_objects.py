@@ -1,12 +1,10 @@
 """Whatever one object contains costs only that object (docs/security.md)."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from local.control_plane import ControlPlane
 from tests.integration import custom_resource_definition as crd
 from tests.operator_process import GROUP, Operator, inline_job
 from tests.waiting import eventually
@@ -21,14 +19,12 @@ CONDITION = {
     "message": "",
     "lastTransitionTime": "2026-01-01T00:00:00Z",
 }
-GOOD_JOBS = 100
 
 # 1.4 MB of empty objects: what costs the API server most, byte by byte.
 MANY = {"contents": [{} for _ in range(450_000)]}
 LARGE = {
     "spec": {"model": "gemini-2.5-flash", "input": {"inline": [{"key": "a", "request": MANY}]}}
 }
-LARGE_JOBS = 8
 
 DEPTHS = (65, 500, 1_200, 9_000)
 
@@ -144,23 +140,17 @@ def unreadable(operator: Operator) -> float:
 
 
 @pytest.fixture
-def poisoned(operator: Operator, control_plane: ControlPlane) -> Iterator[list[str]]:
-    yield poison(operator)
-    # The leftovers cannot be changed under the CRD of today, the finalizers of some included.
-    with crd.changed(control_plane, crd.anything):
-        operator.controller.stop()
-        names = operator.kubectl("get", "gbj", "-o", "name").split()
-        patch = json.dumps({"metadata": {"finalizers": None}})
-        operator.kubectl("patch", *names, "--type=merge", "-p", patch)
-        operator.kubectl("delete", "gbj", "--all", "--wait=false")
+def poisoned(operator: Operator) -> list[str]:
+    return poison(operator)
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.parametrize("jobs", [20, pytest.param(100, marks=pytest.mark.exhaustive)])
 def test_a_start_among_poisonous_objects_serves_all_others(
-    operator: Operator, poisoned: list[str]
+    operator: Operator, poisoned: list[str], jobs: int
 ) -> None:
     """Ready within 10 seconds, every good job completes, each bad one says what is wrong with it."""
-    good = [f"good-{number:03}" for number in range(GOOD_JOBS)]
+    good = [f"good-{number:03}" for number in range(jobs)]
     operator.apply(*map(inline_job, good))
     operator.start()
     eventually(operator.controller.ready, timeout=10, what="the controller to be ready")
@@ -183,16 +173,19 @@ def test_a_start_among_poisonous_objects_serves_all_others(
     assert unreadable(operator) >= len(TIMES)
     sentence = operator.condition("start-early", "Stalled")["message"]
     assert "startTime" in sentence
-    readable = GOOD_JOBS + len(HARMLESS) + len(MENDED_BY_BEING_TOLD)
+    readable = jobs + len(HARMLESS) + len(MENDED_BY_BEING_TOLD)
     assert operator.emulator.requests("batches.create") <= readable
 
 
+@pytest.mark.parametrize(
+    ("size", "jobs"), [(2, 5), pytest.param(8, 20, marks=pytest.mark.exhaustive)]
+)
 def test_objects_as_large_as_the_api_server_takes_are_ended_in_one_write_each(
-    operator: Operator,
+    operator: Operator, size: int, jobs: int
 ) -> None:
     """A write to one of them costs the API server a second, and it answers nobody meanwhile."""
-    large = [f"large-{number}" for number in range(LARGE_JOBS)]
-    good = [f"good-{number:02}" for number in range(20)]
+    large = [f"large-{number}" for number in range(size)]
+    good = [f"good-{number:02}" for number in range(jobs)]
     for name in large:
         put(operator, inline_job(name) | LARGE, None)
     operator.apply(*map(inline_job, good))
@@ -209,6 +202,7 @@ def test_objects_as_large_as_the_api_server_takes_are_ended_in_one_write_each(
     operator.kubectl("delete", "gbj", "--all", "--wait=false")
 
 
+@pytest.mark.exhaustive
 def test_poisonous_objects_that_arrive_later_end_nothing(operator: Operator, name: str) -> None:
     operator.start()
     for levels in DEPTHS:

@@ -75,7 +75,11 @@ def tenants(cluster_operator: Operator, second_namespace: str) -> Tenants:
 
 
 @SLOW
-@pytest.mark.parametrize("killed", [False, True], ids=["one life", "killed between"])
+@pytest.mark.parametrize(
+    "killed",
+    [pytest.param(False, marks=pytest.mark.exhaustive), True],
+    ids=["one life", "killed between"],
+)
 def test_p23_two_places_for_six_jobs_of_two_namespaces(tenants: Tenants, killed: bool) -> None:
     """Fair between the namespaces, oldest first inside, and no restart changes the order."""
     tenants.start(*LIMITED)
@@ -249,6 +253,7 @@ def test_p23_queued_is_written_once(operator: Operator, control_plane: ControlPl
     assert writes == ["patch"] * 5
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("how", ["Retry-After", "RetryInfo"])
 def test_p10_a_429_holds_up_its_key_and_model_for_as_long_as_google_says(
     operator: Operator, how: str

@@ -84,14 +84,27 @@ IAM = {
             (403, "PERMISSION_DENIED", f"{NO_ACCESS} the File of-bad-1 or it may not exist."),
             "InputMissing",
         ),
-        ((404, "NOT_FOUND", "File files/of-bad-1 is not found."), "InputMissing"),
-        (
+        pytest.param(
+            (404, "NOT_FOUND", "File files/of-bad-1 is not found."),
+            "InputMissing",
+            marks=pytest.mark.exhaustive,
+        ),
+        pytest.param(
             (400, "FAILED_PRECONDITION", "The File of-bad-1 is not in an ACTIVE state."),
             "InputMissing",
+            marks=pytest.mark.exhaustive,
         ),
         ((403, "PERMISSION_DENIED", f"{NO_ACCESS} tunedModels/of-bad-1."), "CredentialsRejected"),
-        ((403, "PERMISSION_DENIED", "No access to of-bad-1."), "CredentialsRejected"),
-        ((400, "FAILED_PRECONDITION", "of-bad-1 is not ready."), "CredentialsRejected"),
+        pytest.param(
+            (403, "PERMISSION_DENIED", "No access to of-bad-1."),
+            "CredentialsRejected",
+            marks=pytest.mark.exhaustive,
+        ),
+        pytest.param(
+            (400, "FAILED_PRECONDITION", "of-bad-1 is not ready."),
+            "CredentialsRejected",
+            marks=pytest.mark.exhaustive,
+        ),
     ],
     ids=["file", "file 404", "file not active", "tuned model", "unknown", "precondition"],
 )
@@ -113,6 +126,7 @@ def test_p10_what_one_job_may_not_do_is_no_other_jobs_trouble(
         assert tenant.condition(name, "Stalled") == {}
 
 
+@pytest.mark.exhaustive
 def test_p10_a_file_that_is_missing_stalls_its_job_alone(neighbours: Neighbours) -> None:
     """Google is asked again and again for the file, and nobody else waits for that."""
     neighbours.start()
@@ -137,7 +151,11 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize("answer", REFUSALS, ids=[f"{r[0]} {r[1]}" for r in REFUSALS])
+@pytest.mark.parametrize(
+    "answer",
+    [REFUSALS[0], *(pytest.param(each, marks=pytest.mark.exhaustive) for each in REFUSALS[1:])],
+    ids=[f"{r[0]} {r[1]}" for r in REFUSALS],
+)
 def test_p10_a_refused_key_is_told_in_our_own_words_and_tried_by_each_namespace_in_turn(
     neighbours: Neighbours, answer: tuple[int, str, str]
 ) -> None:
@@ -169,7 +187,7 @@ OVERLOADED = (429, "RESOURCE_EXHAUSTED", "Over the token tier.")
 
 
 @SLOW
-@pytest.mark.parametrize("many", [1, 12])
+@pytest.mark.parametrize("many", [pytest.param(1, marks=pytest.mark.exhaustive), 12])
 def test_p10_after_a_429_the_next_try_belongs_to_another_namespace(
     neighbours: Neighbours, many: int
 ) -> None:
@@ -189,6 +207,7 @@ def test_p10_after_a_429_the_next_try_belongs_to_another_namespace(
         neighbours.first.wait_condition(name, "Submitted")
 
 
+@pytest.mark.exhaustive
 @SLOW
 def test_p10_twelve_429s_at_once_are_no_minutes_of_waiting(neighbours: Neighbours) -> None:
     neighbours.start()
@@ -204,6 +223,7 @@ def open_of(tenant: Operator) -> int:
     return sum(b["displayName"].startswith(f"{tenant.namespace}/") for b in tenant.batches())
 
 
+@pytest.mark.exhaustive
 @SLOW
 @pytest.mark.parametrize("killed", [False, True], ids=["one life", "killed between"])
 def test_p23_a_secret_changed_to_a_shared_key_takes_no_places_of_it(
@@ -227,8 +247,15 @@ def test_p23_a_secret_changed_to_a_shared_key_takes_no_places_of_it(
 
 
 @SLOW
-@pytest.mark.parametrize("killed", [False, True], ids=["one life", "killed between"])
-@pytest.mark.parametrize("back", [False, True], ids=["changed away", "changed away and back"])
+@pytest.mark.parametrize(
+    ("back", "killed"),
+    [
+        pytest.param(False, False, id="changed away"),
+        pytest.param(True, True, id="changed away and back, killed between"),
+        pytest.param(False, True, id="changed away, killed", marks=pytest.mark.exhaustive),
+        pytest.param(True, False, id="changed away and back", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_p23_no_change_of_a_secret_opens_more_batches_than_a_key_may_have(
     neighbours: Neighbours, killed: bool, back: bool
 ) -> None:

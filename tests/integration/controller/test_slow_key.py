@@ -12,8 +12,8 @@ from tests.waiting import eventually
 
 SLOW = 40
 DELAY = 8.0
-AT_ONCE = 2.0
-"""Seconds for a batch of its own; 0.1 to 0.5 where nothing else runs on the machine."""
+AT_ONCE = 5.0
+"""Seconds for a batch of its own: less than one slow read. 0.1 to 0.5 where nothing else runs."""
 
 
 @pytest.fixture
@@ -56,6 +56,7 @@ def test_another_key_gets_its_batch_at_once(cluster_operator: Operator, others: 
     assert seconds_for_a_batch(others) < AT_ONCE
 
 
+@pytest.mark.exhaustive
 def test_a_slow_read_holds_up_no_other_adoption(
     cluster_operator: Operator, others: Operator
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_slow_read_holds_up_no_other_adoption(
     operator.wait_condition("held", "Failed", "RemoteNotFound", timeout=20)
 
 
+@pytest.mark.exhaustive
 def test_a_deletion_that_hangs_holds_up_nobody_else(
     cluster_operator: Operator, others: Operator
 ) -> None:

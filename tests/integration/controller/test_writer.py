@@ -8,7 +8,7 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import Job, from_object
-from gemini_operator.controller.lifecycle.snapshot import View
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.memory import Facts
 from gemini_operator.controller.reconcile.writer import Stale, Writer
 from gemini_operator.controller.store import Store
@@ -75,9 +75,9 @@ async def test_p14_a_job_that_has_another_batch_by_now_is_decided_anew(
     assert stored()["status"]["batchName"] == "batches/1"
 
 
-def view(job: Job) -> View:
+def snapshot(job: Job) -> Snapshot:
     clock = ManualClock()
-    return View(job, Facts(job.uid), clock.now(), clock.monotonic(), RULES)
+    return Snapshot(job, Facts(job.uid), clock.now(), clock.monotonic(), RULES)
 
 
 async def test_s22_a_stalled_job_says_so_beside_its_other_conditions(
@@ -85,10 +85,10 @@ async def test_s22_a_stalled_job_says_so_beside_its_other_conditions(
 ) -> None:
     """Complete and Failed stay for good, whatever is written later (P24)."""
     _, writer = road
-    known = view(job(stored))
+    known = snapshot(job(stored))
     ended = known.condition(known.status, "Complete", True, Reason.SUCCEEDED)
     written = await writer.status(known, ended)
-    await writer.stall(view(written), Reason.INTERNAL, "status.state: Too long")
+    await writer.stall(snapshot(written), Reason.INTERNAL, "status.state: Too long")
     complete, stalled = stored()["status"]["conditions"]
     assert complete["type"] == "Complete"
     assert (stalled["type"], stalled["status"], stalled["reason"]) == (
@@ -98,5 +98,5 @@ async def test_s22_a_stalled_job_says_so_beside_its_other_conditions(
     )
     assert "Too long" in stalled["message"]
     version = stored()["metadata"]["resourceVersion"]
-    await writer.stall(view(job(stored)), Reason.INTERNAL, "status.state: Too long")
+    await writer.stall(snapshot(job(stored)), Reason.INTERNAL, "status.state: Too long")
     assert stored()["metadata"]["resourceVersion"] == version, "said once"

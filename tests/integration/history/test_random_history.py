@@ -14,7 +14,7 @@ from local.control_plane import ControlPlane
 from tests.integration.history.history import History
 from tests.integration.history.world import World
 
-COUNT = int(os.environ.get("HISTORIES", "5"))
+COUNT = int(os.environ.get("HISTORIES", "2"))
 SEED = int(os.environ.get("SEED", "1"))
 BLOB = os.environ.get("HISTORY", "")
 """One history, as hypothesis prints it at the end of a failure: b'AXic…'."""

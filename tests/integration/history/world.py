@@ -69,7 +69,6 @@ class World:
         with self._stack as stack:
             api = self.plane.api
             api.request("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}})
-            stack.callback(api.request, "DELETE", f"/api/v1/namespaces/{self.namespace}")
             stack.enter_context(self.versions)
             stack.enter_context(self.emulator)
             for who in ("controller", "receiver"):

@@ -214,7 +214,7 @@ async def test_p06_a_hanging_api_server_is_a_failed_try_within_the_timeout(
     candidate: Candidates, road: tuple[Forwarder, KubeClient]
 ) -> None:
     forwarder, client = road
-    leader = candidate("leader", through=client, timeout=0.3)
+    leader = candidate("leader", through=client, timeout=1.0)
     assert await leader.acquire()
     forwarder.block()
     for call in (leader.renew, leader.acquire, leader.release):

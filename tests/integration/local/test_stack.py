@@ -134,6 +134,7 @@ def test_the_receivers_account_can_write_statuses_and_read_nothing(running: Path
         assert shell(running, f"{receiver} {question} || true").split()[-1] == answer, question
 
 
+@pytest.mark.exhaustive
 def test_up_says_in_one_line_why_a_process_did_not_start(state: Path) -> None:
     done = subprocess.run(
         command("up", "--state", str(state)),
@@ -168,7 +169,13 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        *(pytest.param(n, marks=pytest.mark.exhaustive) for n in (signal.SIGTERM, signal.SIGKILL)),
+    ],
+)
 def test_an_interrupted_demo_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     with subprocess.Popen(
         command("demo"),
