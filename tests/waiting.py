@@ -3,13 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
 
 def eventually(
-    ask: Callable[[], T], *, timeout: float = 10, interval: float = 0.05, what: str = ""
+    ask: Callable[[], T | None], *, timeout: float = 10, interval: float = 0.05, what: str = ""
 ) -> T:
     """The first truthy answer of `ask`, asked again after every falsy one and every AssertionError.
 
@@ -25,8 +25,24 @@ def eventually(
         time.sleep(interval)
 
 
+@overload
 async def eventually_async(
-    ask: Callable[[], T | Awaitable[T]],
+    ask: Callable[[], Awaitable[T | None]],
+    *,
+    timeout: float = ...,  # noqa: ASYNC109
+    interval: float = ...,
+    what: str = ...,
+) -> T: ...
+@overload
+async def eventually_async(
+    ask: Callable[[], T | None],
+    *,
+    timeout: float = ...,  # noqa: ASYNC109
+    interval: float = ...,
+    what: str = ...,
+) -> T: ...
+async def eventually_async(
+    ask: Callable[[], Awaitable[T | None] | T | None],
     *,
     timeout: float = 10,  # noqa: ASYNC109 -- the loop ends by itself and tells what it saw last
     interval: float = 0.05,
@@ -43,7 +59,7 @@ async def eventually_async(
         await asyncio.sleep(interval)
 
 
-def _try(ask: Callable[[], T]) -> tuple[T | None, AssertionError | None]:
+def _try(ask: Callable[[], T | None]) -> tuple[T | None, AssertionError | None]:
     try:
         return ask(), None
     except AssertionError as error:
@@ -51,7 +67,7 @@ def _try(ask: Callable[[], T]) -> tuple[T | None, AssertionError | None]:
 
 
 async def _try_async(
-    ask: Callable[[], T | Awaitable[T]],
+    ask: Callable[[], Awaitable[T | None] | T | None],
 ) -> tuple[T | None, AssertionError | None]:
     try:
         answer = ask()

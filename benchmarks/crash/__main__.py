@@ -36,7 +36,9 @@ def main(table: str | None, lanes: int, file: Path | None, **selected: str | Non
     """Kill a process at every outward call of a job's life, and count what that costs."""
     for name in [name for name in os.environ if name.startswith(FOREIGN) and name != KEPT]:
         del os.environ[name]
-    verdicts = _verdicts(table, Selection(**selected), lanes)
+    verdicts = _verdicts(
+        table, Selection(selected["life"], selected["step"], selected["moment"]), lanes
+    )
     click.echo(report.table(verdicts))
     click.echo(report.totals(verdicts))
     if file is not None:

@@ -50,7 +50,8 @@ class KillStage(Stage):
 
     @property
     def victim(self) -> Process:
-        return getattr(self.operator, self._victim)
+        process: Process = getattr(self.operator, self._victim)
+        return process
 
     def set_trap(self, step: Step, moment: Moment) -> None:
         self._revived = False

@@ -115,7 +115,8 @@ class PauseStage(Stage):
         self.operator = self._operator()
         stack.callback(self.operator.receiver.kill)
         self.start_receiver()
-        stack.callback(lambda: (self._leader.close(), self._standby.close()))
+        stack.callback(lambda: self._standby.close())  # noqa: PLW0108 - it is another one by then
+        stack.callback(lambda: self._leader.close())  # noqa: PLW0108
         self._leader = self._standby = self._candidate()
         eventually(self._leader.leads, timeout=START, what="the first leader")
         self._standby = self._candidate()

@@ -63,7 +63,7 @@ class Lane:
 
     def __init__(self, plane: ControlPlane, directory: Path, table: Table) -> None:
         numbers = count(1)
-        self._make = lambda: table.stage(plane, directory / str(next(numbers)))
+        self._make: Callable[[], Stage] = lambda: table.stage(plane, directory / str(next(numbers)))
         self._stack = ExitStack()
         self._stage: Stage | None = None
 

@@ -50,7 +50,9 @@ class Scene:
     def wait_condition(self, kind: str, reason: str = "") -> None:
         def holds() -> bool:
             condition = self.condition(kind)
-            return condition.get("status") == "True" and condition["reason"].startswith(reason)
+            return bool(
+                condition.get("status") == "True" and condition["reason"].startswith(reason)
+            )
 
         self.wait(f"{kind} {reason}", holds)
 

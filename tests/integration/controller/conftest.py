@@ -59,7 +59,7 @@ def second_namespace(control_plane: ControlPlane) -> str:
 def queued(tenant: Operator, name: str, reason: str = "Queued") -> bool:
     """Whether the job waits for its turn, for that reason."""
     said = tenant.condition(name, "Submitted")
-    return tenant.status(name).get("state") == "Queued" and said.get("reason") == reason
+    return bool(tenant.status(name).get("state") == "Queued" and said.get("reason") == reason)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What callbacks do, and what happens without them (rules P17, P18, P20)."""
 
+from typing import Any
+
 from tests.integration.controller.conftest import NEVER, SLOW
 from tests.operator_process import Operator, inline_job
 from tests.waiting import eventually
@@ -8,7 +10,7 @@ SCHEDULE = NEVER
 CONTROLLER_ARGS = ("--sweep-interval", "1")
 
 
-def submitted(operator: Operator, name: str, **spec: object) -> str:
+def submitted(operator: Operator, name: str, **spec: Any) -> str:
     """Apply a job and wait until it has its batch; answers with the batch's name."""
     operator.apply(inline_job(name, **spec))
     operator.wait_condition(name, "Submitted")

@@ -21,7 +21,7 @@ CONDITION = {
 }
 
 # 1.4 MB of empty objects: what costs the API server most, byte by byte.
-MANY = {"contents": [{} for _ in range(450_000)]}
+MANY: dict[str, list[dict[str, Any]]] = {"contents": [{} for _ in range(450_000)]}
 LARGE = {
     "spec": {"model": "gemini-2.5-flash", "input": {"inline": [{"key": "a", "request": MANY}]}}
 }

@@ -13,7 +13,7 @@ def test_each_new_request_reads_the_batch_once(shared: Operator, name: str) -> N
     for number in (1, 2):
         reads = shared.emulator.requests("batches.get")
         shared.annotate(name, requested_at=str(number))
-        eventually(lambda n=number: shared.status(name).get("observedRequest") == str(n))
+        eventually(lambda n=number: shared.status(name).get("observedRequest") == str(n))  # type: ignore[misc]
         assert shared.emulator.requests("batches.get") == reads + 1
 
 

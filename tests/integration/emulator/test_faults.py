@@ -125,7 +125,7 @@ async def test_a_lagging_list_hides_batches_until_they_are_old_enough(
     assert await gemini.get("batches") == {}
     assert (await gemini.get(name))["name"] == name
 
-    async def listed() -> object:
+    async def listed() -> Any:
         return (await gemini.get("batches")).get("operations")
 
     (operation,) = await eventually_async(listed)

@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from gemini_operator.gemini.api_key import InvalidKey
-from gemini_operator.gemini.clients import GeminiClients
+from gemini_operator.gemini.clients import GeminiClient, GeminiClients
 from gemini_operator.gemini.environment import scrub
 from gemini_operator.gemini.remote import Submission
 from gemini_operator.gemini.settings import GeminiSettings
@@ -102,6 +102,10 @@ async def test_s10_the_least_recently_used_client_is_dropped_and_its_connections
     await clients.aclose()
 
 
+def is_open(client: GeminiClient) -> bool:
+    return client._connection._pool.open
+
+
 async def test_a_dropped_client_finishes_its_call_and_still_takes_another(peer: Peer) -> None:
     """A create must not end as unknown because another key came along."""
     clients = GeminiClients(settings(peer), capacity=1)
@@ -117,12 +121,12 @@ async def test_a_dropped_client_finishes_its_call_and_still_takes_another(peer: 
     await eventually_async(lambda: peer.seen, what="the create to arrive")
     clients.for_key(key(2))
     await asyncio.gather(*clients._closing)
-    assert first._connection._pool.open
+    assert is_open(first)
     hold.set()
     assert (await create).name == "batches/b1"
-    await eventually_async(lambda: not first._connection._pool.open, what="the pool to close")
+    await eventually_async(lambda: not is_open(first), what="the pool to close")
     await first.batches.search()
-    assert not first._connection._pool.open
+    assert not is_open(first)
     await clients.aclose()
 
 

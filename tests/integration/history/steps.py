@@ -35,6 +35,7 @@ def step(**arguments: st.SearchStrategy[Any]) -> Callable[[Step], Step]:
             time.sleep(pause)
             self.stepped()
 
-        return rule(pause=PAUSES, **arguments)(run)
+        decorated: Step = rule(pause=PAUSES, **arguments)(run)  # type: ignore[call-overload]
+        return decorated
 
     return decorate

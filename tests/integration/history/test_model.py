@@ -83,7 +83,7 @@ UNTRUE = {
 
 @pytest.mark.parametrize("what", UNTRUE)
 def test_a_status_that_cannot_be_true_is_seen(what: str) -> None:
-    one_request = {"input": {"inline": [{}]}}
+    one_request: dict[str, Any] = {"input": {"inline": [{}]}}
     assert laws.broken({}, body(status=UNTRUE[what], spec=one_request))
 
 

@@ -28,7 +28,7 @@ def client_of(server: str, *, timeout: float = 10, max_answer: int = 1024) -> Ku
 @asynccontextmanager
 async def peer(handler: Handler) -> AsyncIterator[str]:
     """A server on a free port that gives every request to `handler`."""
-    runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)
+    runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)  # type: ignore[arg-type]
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -197,7 +197,7 @@ async def mutual_tls_peer(own: Path, key: Path, client: Path) -> AsyncIterator[s
         shown = request.transport.get_extra_info("peercert")
         return web.json_response({"subject": shown["subject"][0][0][1]})
 
-    runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0.1)
+    runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0.1)  # type: ignore[arg-type]
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     try:

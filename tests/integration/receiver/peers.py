@@ -36,7 +36,8 @@ class Peer:
 
         self._server = ThreadingHTTPServer((HOST, 0), Handler)
         self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None  # a client that went away is no news
+        # A client that went away is no news.
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
         self.url = f"http://{HOST}:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 

@@ -27,12 +27,13 @@ def taken_port() -> Iterator[int]:
 
 
 def complaint(*options: str) -> str:
-    command = [PROGRAM, "receiver", "--host", "127.0.0.1", "--health-host", "127.0.0.1", *options]
+    addresses = ("--host", "127.0.0.1", "--health-host", "127.0.0.1")
+    command = [str(PROGRAM), "receiver", *addresses, *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    return line
+    return str(line)
 
 
 def test_s18_a_bad_key_file_refuses_to_start(keys: Path) -> None:

@@ -61,7 +61,8 @@ def test_particulars_follow_the_message() -> None:
 
 
 def test_a_reason_is_found_by_its_value() -> None:
-    assert Reason("CompletedWithFailures") is Reason.COMPLETED_WITH_FAILURES
+    found = Reason("CompletedWithFailures")  # type: ignore[call-arg]
+    assert found is Reason.COMPLETED_WITH_FAILURES
 
 
 def test_the_way_out_of_an_ambiguous_submission_is_spelled_out() -> None:

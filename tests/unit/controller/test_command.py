@@ -117,7 +117,7 @@ def test_every_option_can_be_given_in_the_environment() -> None:
 
 def test_the_log_options_are_those_that_the_logs_know() -> None:
     choices = {
-        option.name: tuple(option.type.choices)
+        option.name: tuple(option.to_info_dict()["type"]["choices"])
         for option in controller.params
         if option.name in ("log_format", "log_level")
     }

@@ -54,8 +54,9 @@ def test_p08_a_longer_one_is_refused(timeout: float, grace: float) -> None:
     ],
 )
 def test_a_public_url_needs_keys_to_make_addresses_with(missing: str, flag: str) -> None:
+    without: dict[str, Any] = {missing: None}
     with pytest.raises(ValueError, match=flag):
-        settings(**{missing: None})
+        settings(**without)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ ITEMS = st.lists(
     st.fixed_dictionaries({"key": st.text(min_size=1, max_size=20), "request": REQUESTS}),
     min_size=1,
     max_size=3,
-    unique_by=lambda item: item["key"],
+    unique_by=lambda item: str(item["key"]),
 )
 
 

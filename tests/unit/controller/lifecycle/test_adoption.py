@@ -239,7 +239,7 @@ def test_p25_a_batch_that_google_does_not_know_with_this_key_is_a_clear_error() 
     "previous", [{}, {"previousUID": UID[:-1] + "f"}], ids=["unnamed", "another"]
 )
 def test_s06_a_batch_of_another_object_is_refused_without_naming_the_holder(
-    previous: dict[str, str],
+    previous: dict[str, Any],
 ) -> None:
     write = settled(a_batch(uid=OTHER_UID), adopting(**previous))
     assert reason_of(write.status, "Failed") == ("True", Reason.ADOPTION_REFUSED)

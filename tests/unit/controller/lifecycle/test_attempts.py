@@ -22,7 +22,8 @@ NEW = Attempt.model_validate(an_attempt())
 
 
 def given_up(number: int, reason: str | None = None) -> dict[str, Any]:
-    return an_attempt(f"{number:016x}", **({"reason": reason} if reason else {}))
+    members: dict[str, Any] = {"reason": reason} if reason else {}
+    return an_attempt(f"{number:016x}", **members)
 
 
 def test_an_ended_batch_stays_on_record_with_its_name_and_how_it_ended() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.job import Job
+from gemini_operator.controller.job import Job, Key
 from gemini_operator.controller.lifecycle import deletion, observation, search
 from gemini_operator.controller.lifecycle.snapshot import (
     DeleteRemote,
@@ -40,7 +40,8 @@ LATE = MONOTONIC + deletion.PATIENCE
 
 async def listed(job: Job) -> Facts:
     """What a sweep leaves behind that asks for the list and gets none."""
-    clock, memory, store, woken = ManualClock(), Memory(), Store(), []
+    clock, memory, store = ManualClock(), Memory(), Store()
+    woken: list[Key] = []
     store.put(job)
 
     async def no_list() -> CannotTell:

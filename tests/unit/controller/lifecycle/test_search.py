@@ -192,7 +192,7 @@ def test_p11_a_token_on_a_batch_that_does_not_fit_is_ambiguous_never_none(batch:
     [NOW - timedelta(minutes=10), NOW - timedelta(minutes=1), NOW, NOW + timedelta(days=1)],
 )
 def test_p11_a_create_time_up_to_ten_minutes_before_the_attempt_fits(created: object) -> None:
-    batch = a_batch(created=created)  # type: ignore[arg-type]
+    batch = a_batch(created=created)
     assert search.decide(showing(batch)) == RecordBatchName(batch)
 
 

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import settings
 
 from gemini_operator.api import group
-from gemini_operator.api.conditions import COMPLETE, FAILED, STALLED, SUSPENDED, find, is_true
+from gemini_operator.api.conditions import (
+    COMPLETE,
+    FAILED,
+    STALLED,
+    SUSPENDED,
+    Condition,
+    find,
+    is_true,
+)
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle.attempts import KEPT
@@ -27,7 +35,7 @@ from tests.unit.controller.lifecycle.world import Moment, World, stalled_as
 
 HIDDEN = "hidden beyond the grace"
 IN_TIME = [title for title in PLOTS if title != HIDDEN]
-SEEDS = pytest.mark.parametrize("seed", range(settings.default.max_examples))
+SEEDS = pytest.mark.parametrize("seed", range(settings().max_examples))
 
 
 def stories(seed: int, titles: Iterable[str] = PLOTS) -> list[World]:
@@ -179,7 +187,7 @@ def test_the_generation_that_was_decided_for_is_told(seed: int) -> None:
         assert generations == sorted(generations)
 
 
-def conditions(moment: Moment) -> Sequence[object]:
+def conditions(moment: Moment) -> Sequence[Condition]:
     return moment.status.conditions
 
 

@@ -261,13 +261,16 @@ class World:
 
     def _read_object(self) -> Job:
         deletion_time = None if self.deleted is None else NOW + timedelta(seconds=self.deleted)
+        deleted: dict[str, Any] = (
+            {"deletionTimestamp": time(deletion_time)} if deletion_time else {}
+        )
         return a_job(
             spec={**({"output": TO_CONFIG_MAP} if self.output else {}), **self.spec},
             status=self.status,
             has_finalizer=self.has_finalizer,
             generation=self.generation,
             annotations=self.annotations,
-            **({"deletionTimestamp": time(deletion_time)} if deletion_time else {}),
+            **deleted,
         )
 
     def snapshot(self) -> Snapshot:
