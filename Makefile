@@ -53,11 +53,11 @@ check: lint unit ## lint and the tests that need no API server, in under a minut
 
 .PHONY: test
 test: binaries unit ## what a change can break, on a real API server, in minutes
-	$(BIN)/pytest $(INTEGRATION) tests/integration
+	$(BIN)/pytest $(INTEGRATION) tests/integration tests/crash
 
 .PHONY: test-all
 test-all: binaries unit ## every test, every kill table and 500 random histories, in about an hour
-	$(BIN)/pytest $(INTEGRATION) --exhaustive tests/integration
+	$(BIN)/pytest $(INTEGRATION) --exhaustive tests/integration tests/crash
 	$(MAKE) histories
 
 .PHONY: coverage
@@ -66,7 +66,7 @@ coverage: binaries ## as test, counting what runs in processes of its own too
 
 .PHONY: crash
 crash: binaries ## kill each process at every outward call of a job's life, and print what that costs
-	$(BIN)/python -m benchmarks.crash
+	$(BIN)/python -m tests.crash
 
 .PHONY: histories
 histories: HISTORIES ?= 500

@@ -2,10 +2,13 @@
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import settings
+
+from local import binaries, cluster
+from local.control_plane import ControlPlane
 
 # A developer's own cluster, keys, settings and proxies must not reach a test.
 FOREIGN = ("GEMINI_", "GOOGLE_", "KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -19,6 +22,16 @@ for name in list(os.environ):
 settings.register_profile("quick", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """With the project's CRDs. Shared by all tests: only its own namespace belongs to a test."""
+    directory = tmp_path_factory.mktemp("control-plane")
+    with ControlPlane(directory, binaries.present(), audit=True) as plane:
+        cluster.apply_crds(plane)
+        yield plane
+
 
 SAMPLE_SEED = "SAMPLE_SEED"
 # Before xdist starts its workers, which inherit it.

@@ -1,24 +1,15 @@
 """A real Kubernetes API server for the whole run, and a namespace of its own for each test."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from secrets import token_hex
 
 import pytest
 
-from local import access, binaries, cluster
+from local import access
 from local.access import Account, Rule
 from local.control_plane import ControlPlane
 from local.kubectl import Kubectl
-
-
-@pytest.fixture(scope="session")
-def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """With the project's CRDs. Shared by all tests: only its own namespace belongs to a test."""
-    directory = tmp_path_factory.mktemp("control-plane")
-    with ControlPlane(directory, binaries.present(), audit=True) as plane:
-        cluster.apply_crds(plane)
-        yield plane
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ class Moment(StrEnum):
     """The answer has arrived, and nothing was done about it yet."""
 
 
-class Step(NamedTuple):
-    """The `occurrence`-th call of that name in a life, counted from 1."""
+class NthCall(NamedTuple):
+    """The `occurrence`-th call of that name in a scenario, counted from 1."""
 
     name: str
     occurrence: int
@@ -42,7 +42,7 @@ the caller is dead."""
 class Trap:
     """Springs once."""
 
-    step: Step
+    nth_call: NthCall
     moment: Moment
     strike: Strike
     sprung: bool = False
@@ -53,35 +53,35 @@ class Journal:
     """The calls about one job, since `open`. It is written in one thread, and read in others."""
 
     subject: str = ""
-    steps: list[Step] = field(default_factory=list)
+    calls: list[NthCall] = field(default_factory=list)
     trap: Trap | None = None
-    under_way: set[Step] = field(default_factory=set)
+    under_way: set[NthCall] = field(default_factory=set)
     _counts: Counter[str] = field(default_factory=Counter)
 
     def open(self, subject: str) -> None:
         """From here on the calls of another job count; what still comes of earlier ones does not."""
         self.subject = subject
-        self.steps = []
+        self.calls = []
         self.trap = None
         self.under_way = set()
         self._counts = Counter()
 
-    def enter(self, name: str, subject: str | None) -> Step | None:
+    def enter(self, name: str, subject: str | None) -> NthCall | None:
         """A call begins; None when it is about something else."""
         if subject not in (None, self.subject):
             return None
         self._counts[name] += 1
-        step = Step(name, self._counts[name])
-        self.steps.append(step)
-        self.under_way.add(step)
-        return step
+        nth_call = NthCall(name, self._counts[name])
+        self.calls.append(nth_call)
+        self.under_way.add(nth_call)
+        return nth_call
 
-    def leave(self, step: Step | None) -> None:
+    def leave(self, nth_call: NthCall | None) -> None:
         """A call is over, for whatever reason."""
-        if step is not None:
-            self.under_way.discard(step)
+        if nth_call is not None:
+            self.under_way.discard(nth_call)
 
-    async def reach(self, step: Step | None, moment: Moment) -> None:
+    async def reach(self, nth_call: NthCall | None, moment: Moment) -> None:
         """
         A call has come to that moment.
 
@@ -89,7 +89,7 @@ class Journal:
             Struck: the process is dead.
         """
         trap = self.trap
-        if trap is None or trap.sprung or (trap.step, trap.moment) != (step, moment):
+        if trap is None or trap.sprung or (trap.nth_call, trap.moment) != (nth_call, moment):
             return
         trap.sprung = True
         resumed = trap.strike()

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.crash.lives import OF_A_LEADER, Life
-from benchmarks.crash.runs import Run
-from benchmarks.crash.tables import LEADER
 from local.control_plane import ControlPlane
-from tests.integration.crash.conftest import Played
+from tests.crash.conftest import Played
+from tests.crash.runs import Run
+from tests.crash.scenarios import OF_A_LEADER, Scenario
+from tests.crash.tables import LEADER
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -20,10 +20,12 @@ def run(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -
         yield one
 
 
-@pytest.mark.parametrize("life", OF_A_LEADER, ids=lambda life: life.name.replace(" ", "-"))
+@pytest.mark.parametrize(
+    "scenario", OF_A_LEADER, ids=lambda scenario: scenario.name.replace(" ", "-")
+)
 def test_p06_an_old_leader_that_wakes_up_changes_nothing_and_ends(
-    run: Run, life: Life, played: Played
+    run: Run, scenario: Scenario, played: Played
 ) -> None:
-    verdicts = played(run, life)
-    assert verdicts, "a life has steps"
-    assert [verdict for verdict in verdicts if not verdict.good] == []
+    results = played(run, scenario)
+    assert results, "a scenario has steps"
+    assert [result for result in results if not result.good] == []

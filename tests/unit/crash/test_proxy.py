@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from benchmarks.crash.background import Background
-from benchmarks.crash.calls import Call
-from benchmarks.crash.journal import Journal, Moment, Step, Trap
-from benchmarks.crash.proxy import Proxy
+from tests.crash.background import Background
+from tests.crash.calls import Call
+from tests.crash.journal import Journal, Moment, NthCall, Trap
+from tests.crash.proxy import Proxy
 from tests.waiting import eventually
 
-CREATE = Step("create", 1)
+CREATE = NthCall("create", 1)
 
 
 @dataclass
@@ -103,7 +103,7 @@ def _naming(method: str, path: str, body: bytes) -> Call | None:
 def test_a_call_is_passed_on_as_it_is_and_is_a_step(road: Road) -> None:
     assert road.post() == b"done"
     assert road.peer.asked == [("POST", "/a%2Fb?c=d", b"body", "k")]
-    assert road.journal.steps == [CREATE]
+    assert road.journal.calls == [CREATE]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_watch_is_streamed(road: Road) -> None:
     road.peer.second.set()
     assert answer.read() == b"second"
     connection.close()
-    assert road.journal.steps == []
+    assert road.journal.calls == []
 
 
 def test_while_it_is_stopped_nobody_listens_and_the_port_stays(road: Road) -> None:

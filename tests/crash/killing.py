@@ -1,4 +1,4 @@
-"""The stage on which one process is killed with SIGKILL, and started again."""
+"""The environment on which one process is killed with SIGKILL, and started again."""
 
 import asyncio
 import signal
@@ -7,21 +7,21 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.crash.journal import Moment, Step
-from benchmarks.crash.roads import Roads
-from benchmarks.crash.scene import Scene
-from benchmarks.crash.stage import TIMES, Stage, Void
 from local.control_plane import ControlPlane
 from local.waiting import until
+from tests.crash.environment import TIMES, Environment, Void
+from tests.crash.job import JobUnderTest
+from tests.crash.journal import Moment, NthCall
+from tests.crash.routes import Routes
 from tests.operator_process import Process
 
 LATE = 5.0
-"""Seconds after its life in which an Event of a job may be posted."""
+"""Seconds after its scenario in which an Event of a job may be posted."""
 
 Victim = Literal["controller", "receiver"]
 
 
-class KillStage(Stage):
+class KillEnvironment(Environment):
     """
     `victim` is the process whose calls are steps.
 
@@ -42,51 +42,51 @@ class KillStage(Stage):
         self._victim: Victim = victim
         self._arguments = (*TIMES, *controller)
         self._revived = False
-        self._roads: Roads
+        self._routes: Routes
 
     @property
-    def roads(self) -> Roads:
-        return self._roads
+    def routes(self) -> Routes:
+        return self._routes
 
     @property
     def victim(self) -> Process:
         process: Process = getattr(self.operator, self._victim)
         return process
 
-    def set_trap(self, step: Step, moment: Moment) -> None:
+    def set_trap(self, nth_call: NthCall, moment: Moment) -> None:
         self._revived = False
-        self._roads.set_trap(step, moment, self._kill)
+        self._routes.set_trap(nth_call, moment, self._kill)
 
     def tend(self) -> None:
         """Start the victim again if it was killed, as a kubelet does."""
         if self.victim.running():
             return
-        assert self._roads.sprung, f"the {self._victim} has ended by itself"
+        assert self._routes.sprung, f"the {self._victim} has ended by itself"
         self._revived = True
         self.victim.kill()
         self.start_controller() if self._victim == "controller" else self.start_receiver()
 
-    def mend(self, scene: Scene, creates: int) -> None:
+    def mend(self, job: JobUnderTest, creates: int) -> None:
         del creates
-        if not until(lambda: self._roads.sprung, timeout=LATE):
-            raise Void(f"{self._roads.trap} was not reached")
-        scene.wait("the kill", lambda: self._revived)
+        if not until(lambda: self._routes.sprung, timeout=LATE):
+            raise Void(f"{self._routes.trap} was not reached")
+        job.wait("the kill", lambda: self._revived)
 
     def start_controller(self) -> None:
-        gemini = (self._roads.to_google if self._victim == "controller" else self.google).url
+        gemini = (self._routes.to_google if self._victim == "controller" else self.google).url
         self.operator.start_controller(*self._arguments, "--gemini-base-url", gemini)
 
     def start_receiver(self) -> None:
-        keys = self._roads.to_google.url if self._victim == "receiver" else self.google.url
+        keys = self._routes.to_google.url if self._victim == "receiver" else self.google.url
         self.operator.start_receiver(f"{keys}/.well-known/jwks.json")
 
     def logs(self) -> str:
         return f"--- {self._victim}\n{self.victim.text()[-8000:]}"
 
     def _build(self, stack: ExitStack) -> None:
-        roads = Roads(self.plane, self.google.url, self.background)
-        self._roads = stack.enter_context(roads)
-        self.operator = self._operator(**{self._victim: self._roads})
+        routes = Routes(self.plane, self.google.url, self.background)
+        self._routes = stack.enter_context(routes)
+        self.operator = self._operator(**{self._victim: self._routes})
         stack.callback(self.operator.receiver.kill)
         stack.callback(self.operator.controller.kill)
         self.start_receiver()

@@ -1,4 +1,4 @@
-"""The stage on which a leader is stopped with SIGSTOP, replaced, and continued when all is over."""
+"""The environment on which a leader is stopped with SIGSTOP, replaced, and continued when all is over."""
 
 import asyncio
 import shutil
@@ -9,13 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.crash.journal import Moment, Step
-from benchmarks.crash.killing import LATE
-from benchmarks.crash.roads import Roads
-from benchmarks.crash.scene import Scene
-from benchmarks.crash.stage import TIMES, Stage, Void
 from local.control_plane import ControlPlane
 from local.waiting import until
+from tests.crash.environment import TIMES, Environment, Void
+from tests.crash.job import JobUnderTest
+from tests.crash.journal import Moment, NthCall
+from tests.crash.killing import LATE
+from tests.crash.routes import Routes
 from tests.operator_process import Process
 from tests.waiting import eventually
 
@@ -31,14 +31,14 @@ SWEEP = ("--sweep-interval", "1")
 class Candidate:
     """One controller of several, with roads of its own; as a context manager."""
 
-    def __init__(self, process: Process, roads: Roads) -> None:
+    def __init__(self, process: Process, routes: Routes) -> None:
         self.process = process
-        self.roads = roads
+        self.routes = routes
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with self._stack as stack:
-            stack.enter_context(self.roads)
+            stack.enter_context(self.routes)
             stack.callback(self.process.kill)
             self._stack = stack.pop_all()
         return self
@@ -58,7 +58,7 @@ class Candidate:
         return "gemini_operator_leader 1.0" in self.process.metrics()
 
 
-class PauseStage(Stage):
+class PauseEnvironment(Environment):
     """
     Two controllers, of which the one that leads is stopped.
 
@@ -74,33 +74,33 @@ class PauseStage(Stage):
         self._resumed: asyncio.Event
 
     @property
-    def roads(self) -> Roads:
-        return self._leader.roads
+    def routes(self) -> Routes:
+        return self._leader.routes
 
-    def set_trap(self, step: Step, moment: Moment) -> None:
-        self.roads.set_trap(step, moment, self._stop)
+    def set_trap(self, nth_call: NthCall, moment: Moment) -> None:
+        self.routes.set_trap(nth_call, moment, self._stop)
 
     def tend(self) -> None:
         """Nobody is started: the standby is there, or the machine was too slow for a short Lease."""
         if not (self._leader.process.running() and self._standby.process.running()):
             raise Void("a controller has lost its Lease")
 
-    def mend(self, scene: Scene, creates: int) -> None:
+    def mend(self, job: JobUnderTest, creates: int) -> None:
         """The old leader wakes up when another one leads: it changes nothing, and ends."""
         old, new = self._leader, self._standby
-        if not until(lambda: self.roads.sprung, timeout=LATE):
-            raise Void(f"{self.roads.trap} was not reached")
-        scene.wait("the standby to lead", new.leads)
+        if not until(lambda: self.routes.sprung, timeout=LATE):
+            raise Void(f"{self.routes.trap} was not reached")
+        job.wait("the standby to lead", new.leads)
         self._leader, self._standby = new, self._candidate()
-        before = _told(scene)
-        self._let_arrive(old.roads)
+        before = _told(job)
+        self._let_arrive(old.routes)
         old.process.send(signal.SIGCONT)
         status = old.process.wait()
         assert status == 1, f"the old leader has not ended for its lost Lease: {status}"
         old.close()
-        duplicates = scene.creates - creates
-        scene.wait("the report of duplicates", lambda: scene.reported_duplicates() == duplicates)
-        assert _told(scene) == before, f"the status was {before} and is {_told(scene)}"
+        duplicates = job.creates - creates
+        job.wait("the report of duplicates", lambda: job.reported_duplicates() == duplicates)
+        assert _told(job) == before, f"the status was {before} and is {_told(job)}"
 
     def start_receiver(self) -> None:
         self.operator.start_receiver()
@@ -127,11 +127,11 @@ class PauseStage(Stage):
         shutil.copy(self.directory / "controller.kubeconfig", direct)
         arguments = self.operator.controller.args
         process = Process("controller", self.directory / f"{name}.log", *arguments)
-        candidate = Candidate(process, Roads(self.plane, self.google.url, self.background))
+        candidate = Candidate(process, Routes(self.plane, self.google.url, self.background))
         candidate.__enter__()
         process.start(
-            *("--kubeconfig", str(candidate.roads.kubeconfig(direct))),
-            *("--gemini-base-url", candidate.roads.to_google.url),
+            *("--kubeconfig", str(candidate.routes.kubeconfig(direct))),
+            *("--gemini-base-url", candidate.routes.to_google.url),
             *("--public-url", self.operator.receiver.url, *TIMES, *LEASE, *SWEEP),
         )
         return candidate
@@ -141,13 +141,13 @@ class PauseStage(Stage):
         self._leader.process.send(signal.SIGSTOP)
         return self._resumed
 
-    def _let_arrive(self, roads: Roads) -> None:
-        roads.run(self._resumed.set)
-        eventually(lambda: not roads.journal.under_way, what="the held call to arrive")
+    def _let_arrive(self, routes: Routes) -> None:
+        routes.run(self._resumed.set)
+        eventually(lambda: not routes.journal.under_way, what="the held call to arrive")
 
 
-def _told(scene: Scene) -> Any:
+def _told(job: JobUnderTest) -> Any:
     """The status, but for what a duplicate adds; None without an object."""
-    if not scene.exists():
+    if not job.exists():
         return None
-    return {k: v for k, v in scene.status().items() if k != "supersededAttempts"}
+    return {k: v for k, v in job.status().items() if k != "supersededAttempts"}

@@ -1,4 +1,4 @@
-"""Everything that a row needs around the process that is struck, and what every stage can do."""
+"""Everything that a case needs around the process that is struck, and what every environment can do."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,35 +8,35 @@ from secrets import token_hex
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from benchmarks.crash.background import Background
-from benchmarks.crash.journal import Moment, Step
-from benchmarks.crash.roads import Roads
 from local.control_plane import ControlPlane
+from tests.crash.background import Background
+from tests.crash.journal import Moment, NthCall
+from tests.crash.routes import Routes
 from tests.emulator_process import API_KEY, EmulatorProcess
 from tests.operator_process import Operator, kubeconfigs
 
 if TYPE_CHECKING:
-    from benchmarks.crash.scene import Scene
+    from tests.crash.job import JobUnderTest
 
 TIMES = ("--create-timeout", "1.5", "--submit-grace", "3")
-"""Short, because every fourth row around a create waits until the grace has passed."""
+"""Short, because every fourth case around a create waits until the grace has passed."""
 
 FOREVER = "pending=1h,running=1h"
-"""The emulator's schedule: a life says itself when its batch ends."""
+"""The emulator's schedule: a scenario says itself when its batch ends."""
 
 
 class Void(Exception):
-    """The row says nothing: it was not struck, or the machine was too slow for the Lease."""
+    """The case says nothing: it was not struck, or the machine was too slow for the Lease."""
 
 
-class Stage(ABC):
+class Environment(ABC):
     """
     A namespace, Google's side, a receiver, and one process or more to strike.
 
     As a context manager; nothing is left running.
 
     Args:
-        plane: the API server; other stages may use it at the same time.
+        plane: the API server; other environments may use it at the same time.
         directory: for logs and state; it is made.
         emulator: further arguments of the emulator.
     """
@@ -51,7 +51,7 @@ class Stage(ABC):
         self.background = Background()
         self.operator: Operator
         self.spoilt = False
-        """Whether something may be left that would disturb the next row."""
+        """Whether something may be left that would disturb the next case."""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -74,30 +74,30 @@ class Stage(ABC):
 
     @property
     @abstractmethod
-    def roads(self) -> Roads:
+    def routes(self) -> Routes:
         """The roads of the process that will be struck, or was."""
 
     @abstractmethod
-    def set_trap(self, step: Step, moment: Moment) -> None:
+    def set_trap(self, nth_call: NthCall, moment: Moment) -> None:
         """Strike when the process comes there."""
 
     @abstractmethod
     def tend(self) -> None:
         """
-        What somebody does all the time while a job lives, such as starting what was killed.
+        What somebody does all the time while a job scenarios, such as starting what was killed.
 
         Raises:
-            Void: the processes are not what the row needs.
+            Void: the processes are not what the case needs.
             AssertionError: a process has ended by itself.
         """
 
     @abstractmethod
-    def mend(self, scene: "Scene", creates: int) -> None:
+    def mend(self, job: "JobUnderTest", creates: int) -> None:
         """
-        The acts of a life are over: bring back what was struck.
+        The steps of a scenario are over: bring back what was struck.
 
         Args:
-            creates: how many batches the life takes.
+            creates: how many batches the scenario takes.
 
         Raises:
             Void: nothing was struck.
@@ -113,7 +113,7 @@ class Stage(ABC):
         """What the processes said that were struck."""
 
     def story(self) -> str:
-        """What there is to find out with why a life was lost."""
+        """What there is to find out with why a scenario was lost."""
         objects = self.operator.kubectl("get", "gbj", "-o", "yaml", "--ignore-not-found")
         return f"{self.logs()}\n--- objects\n{objects[-4000:]}"
 
@@ -121,11 +121,11 @@ class Stage(ABC):
     def _build(self, stack: ExitStack) -> None:
         """Start the processes; `stack` ends them."""
 
-    def _operator(self, **kubeconfig: Roads) -> Operator:
+    def _operator(self, **kubeconfig: Routes) -> Operator:
         """`controller=` and `receiver=` name the roads that these take to the API server."""
         accounts = kubeconfigs(self.plane, self.namespace, self.directory)
-        for name, roads in kubeconfig.items():
-            accounts[name] = roads.kubeconfig(accounts[name])
+        for name, routes in kubeconfig.items():
+            accounts[name] = routes.kubeconfig(accounts[name])
         operator = Operator(self.namespace, self.plane, self.directory, self.google, accounts)
         operator.put_key(API_KEY)
         return operator

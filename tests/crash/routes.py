@@ -7,15 +7,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmarks.crash.background import Background
-from benchmarks.crash.calls import to_google, to_kubernetes
-from benchmarks.crash.journal import Journal, Moment, Step, Strike, Trap
-from benchmarks.crash.proxy import Proxy
 from local.control_plane import ControlPlane
+from tests.crash.background import Background
+from tests.crash.calls import to_google, to_kubernetes
+from tests.crash.journal import Journal, Moment, NthCall, Strike, Trap
+from tests.crash.proxy import Proxy
 from tests.operator_process import through
 
 
-class Roads:
+class Routes:
     """
     As a context manager: open inside the block.
 
@@ -49,15 +49,15 @@ class Roads:
         self._stack.close()
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def calls(self) -> tuple[NthCall, ...]:
         """The calls about the job of the last `open`, in order."""
-        return tuple(self.journal.steps)
+        return tuple(self.journal.calls)
 
     @property
     def trap(self) -> str:
         """Where the trap is, in words."""
         trap = self.journal.trap
-        return "nowhere" if trap is None else f"{trap.step}, {trap.moment}"
+        return "nowhere" if trap is None else f"{trap.nth_call}, {trap.moment}"
 
     @property
     def sprung(self) -> bool:
@@ -69,12 +69,12 @@ class Roads:
         return through(direct, self.to_api.url)
 
     def open(self, job: str) -> None:
-        """Another life begins; there is no trap in it yet."""
+        """Another scenario begins; there is no trap in it yet."""
         self._background.call(lambda: self.journal.open(job))
 
-    def set_trap(self, step: Step, moment: Moment, strike: Strike) -> None:
+    def set_trap(self, nth_call: NthCall, moment: Moment, strike: Strike) -> None:
         """Strike when the process comes there; `strike` is called in the proxies' thread."""
-        trap = Trap(step, moment, strike)
+        trap = Trap(nth_call, moment, strike)
         self._background.call(lambda: setattr(self.journal, "trap", trap))
 
     def run(self, work: Callable[[], None]) -> None:

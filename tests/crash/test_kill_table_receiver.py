@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.crash.runs import Run
-from benchmarks.crash.tables import CALLED_AGAIN, NEVER_CALLED_AGAIN, Table
 from local.control_plane import ControlPlane
-from tests.integration.crash.conftest import Played
+from tests.crash.conftest import Played
+from tests.crash.runs import Run
+from tests.crash.tables import CALLED_AGAIN, NEVER_CALLED_AGAIN, Table
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -17,7 +17,7 @@ def test_a_receiver_that_is_killed_anywhere_loses_nothing(
     control_plane: ControlPlane, tmp_path: Path, table: Table, played: Played
 ) -> None:
     with Run(control_plane, tmp_path, table, lanes=1, report=print) as run:
-        verdicts = played(run, table.lives[0])
-    assert {str(verdict.row.step) for verdict in verdicts} <= {"jwks", "jwks #2", "status event"}
-    assert verdicts, "a life has steps"
-    assert [verdict for verdict in verdicts if not verdict.good] == []
+        results = played(run, table.scenarios[0])
+    assert {str(result.case.nth_call) for result in results} <= {"jwks", "jwks #2", "status event"}
+    assert results, "a scenario has steps"
+    assert [result for result in results if not result.good] == []

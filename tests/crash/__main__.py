@@ -1,4 +1,4 @@
-"""`python -m benchmarks.crash`: the kill table, on a control plane of its own."""
+"""`python -m tests.crash`: the kill table, on a control plane of its own."""
 
 import os
 import sys
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from benchmarks.crash import report
-from benchmarks.crash.journal import Moment
-from benchmarks.crash.rows import Verdict
-from benchmarks.crash.runs import Run, Selection
-from benchmarks.crash.tables import TABLES
 from local import binaries, cluster
 from local.control_plane import ControlPlane
+from tests.crash import report
+from tests.crash.cases import CaseResult
+from tests.crash.journal import Moment
+from tests.crash.runs import Run, Selection
+from tests.crash.tables import TABLES
 
 FOREIGN = ("GEMINI_", "GOOGLE_")
 KEPT = "GEMINI_OPERATOR_CACHE"
@@ -23,8 +23,8 @@ KEPT = "GEMINI_OPERATOR_CACHE"
 @click.option(
     "--table", type=click.Choice([table.name for table in TABLES]), help="Only this table."
 )
-@click.option("--life", help="Only this life.")
-@click.option("--step", help='Only this step, such as "batches.create" or "batches.get #2".')
+@click.option("--scenario", help="Only this scenario.")
+@click.option("--call", help='Only this step, such as "batches.create" or "batches.get #2".')
 @click.option("--moment", type=click.Choice([*Moment]), help="Only this moment.")
 @click.option(
     "--lanes", default=os.cpu_count() or 1, type=click.IntRange(1, 8), help="Rows played at once."
@@ -33,21 +33,21 @@ KEPT = "GEMINI_OPERATOR_CACHE"
     "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write here too."
 )
 def main(table: str | None, lanes: int, file: Path | None, **selected: str | None) -> None:
-    """Kill a process at every outward call of a job's life, and count what that costs."""
+    """Kill a process at every outward call of a job's scenario, and count what that costs."""
     for name in [name for name in os.environ if name.startswith(FOREIGN) and name != KEPT]:
         del os.environ[name]
-    verdicts = _verdicts(
-        table, Selection(selected["life"], selected["step"], selected["moment"]), lanes
+    results = _results(
+        table, Selection(selected["scenario"], selected["step"], selected["moment"]), lanes
     )
-    click.echo(report.table(verdicts))
-    click.echo(report.totals(verdicts))
+    click.echo(report.table(results))
+    click.echo(report.totals(results))
     if file is not None:
-        report.write_json(file, verdicts)
-    sys.exit(not all(verdict.good for verdict in verdicts))
+        report.write_json(file, results)
+    sys.exit(not all(result.good for result in results))
 
 
-def _verdicts(wanted: str | None, selection: Selection, lanes: int) -> list[Verdict]:
-    verdicts: list[Verdict] = []
+def _results(wanted: str | None, selection: Selection, lanes: int) -> list[CaseResult]:
+    results: list[CaseResult] = []
     with tempfile.TemporaryDirectory(prefix="gemini-operator-crash-") as name:
         directory = Path(name)
         with ControlPlane(directory / "plane", binaries.ensure(click.echo)) as plane:
@@ -55,8 +55,8 @@ def _verdicts(wanted: str | None, selection: Selection, lanes: int) -> list[Verd
             for table in TABLES:
                 if wanted in (None, table.name):
                     with Run(plane, directory, table, lanes=lanes, report=click.echo) as run:
-                        verdicts += run.verdicts(selection)
-    return verdicts
+                        results += run.results(selection)
+    return results
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.crash.calls import Call, to_google, to_kubernetes
 from gemini_operator.kube import patches
+from tests.crash.calls import Call, to_google, to_kubernetes
 
 JOB = "/apis/gemini-operator.io/v1alpha1/namespaces/team/geminibatchjobs/job"
 UID, ATTEMPT = "0b5c2a54-0000-4000-8000-000000000000", "0123456789abcdef"

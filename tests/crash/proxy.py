@@ -14,9 +14,9 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from benchmarks.crash.background import Background
-from benchmarks.crash.calls import Call
-from benchmarks.crash.journal import Journal, Moment, Step, Struck
+from tests.crash.background import Background
+from tests.crash.calls import Call
+from tests.crash.journal import Journal, Moment, NthCall, Struck
 
 HOST = "127.0.0.1"
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
@@ -116,25 +116,25 @@ class Proxy:
     async def _called(
         self, request: web.BaseRequest, body: bytes, call: Call
     ) -> web.StreamResponse:
-        step = self._journal.enter(call.name, call.subject)
+        nth_call = self._journal.enter(call.name, call.subject)
         try:
-            await self._journal.reach(step, Moment.BEFORE)
+            await self._journal.reach(nth_call, Moment.BEFORE)
             # What was sent is carried out, whatever becomes of its sender.
-            work = asyncio.create_task(self._carried_out(request, body, step))
+            work = asyncio.create_task(self._carried_out(request, body, nth_call))
             answer = await asyncio.shield(work)
             await answer.prepare(request)
             await answer.write_eof()
-            await self._journal.reach(step, Moment.ANSWERED)
+            await self._journal.reach(nth_call, Moment.ANSWERED)
             return answer
         finally:
-            self._journal.leave(step)
+            self._journal.leave(nth_call)
 
     async def _carried_out(
-        self, request: web.BaseRequest, body: bytes, step: Step | None
+        self, request: web.BaseRequest, body: bytes, nth_call: NthCall | None
     ) -> web.Response:
         async with self._ask(request, body) as answer:
             content = await answer.read()
-        await self._journal.reach(step, Moment.SENT)
+        await self._journal.reach(nth_call, Moment.SENT)
         return web.Response(
             status=answer.status, headers=_kept(answer.headers.items()), body=content
         )

@@ -1,11 +1,11 @@
-"""One job on a stage: what may be done to it and seen of it. Every wait restarts what was killed."""
+"""One job on a environment: what may be done to it and seen of it. Every wait restarts what was killed."""
 
 import json
 import urllib.request
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from benchmarks.crash.stage import Stage
+from tests.crash.environment import Environment
 from tests.emulator_process import API_KEY
 from tests.operator_process import generate, inline_job, job
 from tests.waiting import eventually
@@ -13,36 +13,36 @@ from tests.waiting import eventually
 T = TypeVar("T")
 
 PATIENCE = 40.0
-"""Many times what a life needs from one act to the next."""
+"""Many times what a scenario needs from one step to the next."""
 
 TEXTS = {"one": "Say one.", "two": "Say two.", "three": "Say three."}
 OVER = ("BATCH_STATE_CANCELLED", "BATCH_STATE_FAILED", "BATCH_STATE_EXPIRED")
 
 
-class Scene:
+class JobUnderTest:
     """
     The job `name`.
 
     Args:
-        patience: seconds in which it has to come from one act to the next.
+        patience: seconds in which it has to come from one step to the next.
     """
 
-    def __init__(self, stage: Stage, name: str, *, patience: float = PATIENCE) -> None:
-        self.stage = stage
+    def __init__(self, environment: Environment, name: str, *, patience: float = PATIENCE) -> None:
+        self.environment = environment
         self.name = name
         self.patience = patience
-        self._creates_before = stage.google.requests("batches.create")
+        self._creates_before = environment.google.requests("batches.create")
 
     @property
     def creates(self) -> int:
-        """How many creates Google has carried out since the scene began."""
-        return self.stage.google.requests("batches.create") - self._creates_before
+        """How many creates Google has carried out since the job began."""
+        return self.environment.google.requests("batches.create") - self._creates_before
 
     def wait(self, what: str, ask: Callable[[], T]) -> T:
         """The first truthy answer of `ask`; AssertionError when patience ends."""
 
         def tended() -> T:
-            self.stage.tend()
+            self.environment.tend()
             return ask()
 
         return eventually(tended, timeout=self.patience, what=f"{self.name}: {what}")
@@ -70,31 +70,31 @@ class Scene:
     def patch(self, **spec: Any) -> None:
         """`kubectl patch` of the spec."""
         patch = json.dumps({"spec": spec})
-        self.stage.operator.kubectl("patch", "gbj", self.name, "--type=merge", "-p", patch)
+        self.environment.operator.kubectl("patch", "gbj", self.name, "--type=merge", "-p", patch)
 
     def delete(self) -> None:
         """`kubectl delete --wait=false`."""
-        self.stage.plane.api.request("DELETE", self.stage.operator.path(name=self.name))
+        self.environment.plane.api.request("DELETE", self.environment.operator.path(name=self.name))
 
     def exists(self) -> bool:
-        return self.stage.operator.exists(self.name)
+        return self.environment.operator.exists(self.name)
 
     def status(self) -> Any:
-        return self.stage.operator.status(self.name)
+        return self.environment.operator.status(self.name)
 
     def condition(self, kind: str) -> Any:
-        return self.stage.operator.condition(self.name, kind)
+        return self.environment.operator.condition(self.name, kind)
 
     def batches(self) -> list[Any]:
         """The job's batches that are at Google, in whatever state."""
-        return self.stage.operator.batches_of(self.name)
+        return self.environment.operator.batches_of(self.name)
 
     def kept(self) -> list[str]:
         """The names of those that run or have results: the ones to be paid."""
         return [batch["name"] for batch in self.batches() if batch["state"] not in OVER]
 
     def delivered(self) -> list[Any]:
-        return self.stage.operator.results(self.name)
+        return self.environment.operator.results(self.name)
 
     def reported_duplicates(self) -> int:
         """How many batches the status says were cancelled because there was another one."""
@@ -109,11 +109,11 @@ class Scene:
             {"request": generate(text), "metadata": {"key": key}} for key, text in TEXTS.items()
         ]
         batch = {
-            "displayName": f"{self.stage.namespace}/{self.name} [by hand]",
+            "displayName": f"{self.environment.namespace}/{self.name} [by hand]",
             "inputConfig": {"requests": {"requests": requests}},
         }
         request = urllib.request.Request(
-            f"{self.stage.google.url}/v1beta/models/gemini-2.5-flash:batchGenerateContent",
+            f"{self.environment.google.url}/v1beta/models/gemini-2.5-flash:batchGenerateContent",
             data=json.dumps({"batch": batch}).encode(),
             headers={"x-goog-api-key": API_KEY, "Content-Type": "application/json"},
         )
@@ -125,4 +125,4 @@ class Scene:
         return {"configMap": {"name": self.name}}
 
     def _apply(self, manifest: dict[str, Any]) -> None:
-        self.stage.plane.api.request("POST", self.stage.operator.path(), manifest)
+        self.environment.plane.api.request("POST", self.environment.operator.path(), manifest)

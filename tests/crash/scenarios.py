@@ -1,12 +1,12 @@
-"""The lives of a job, as data: acts in an order.
+"""The scenarios of a job, as data: steps in an order.
 
-Whatever is killed on the way, every act ends as it says, or the life is lost.
+Whatever is killed on the way, every step ends as it says, or the scenario is lost.
 """
 
 from dataclasses import dataclass
 
-from benchmarks.crash.acts import (
-    Act,
+from tests.crash.steps import (
+    Step,
     adopting,
     applied,
     completed,
@@ -26,26 +26,26 @@ from benchmarks.crash.acts import (
 
 
 @dataclass(frozen=True)
-class Life:
+class Scenario:
     """
-    The calls of `acts` are the steps of its table; the others are steps of another life.
+    The calls of `steps` are the steps of its table; the others are steps of another scenario.
 
     Args:
         creates: how many batches it takes.
     """
 
     name: str
-    acts: tuple[Act, ...]
-    before: tuple[Act, ...] = ()
-    after: tuple[Act, ...] = ()
+    steps: tuple[Step, ...]
+    before: tuple[Step, ...] = ()
+    after: tuple[Step, ...] = ()
     creates: int = 1
 
 
 RUNNING = (applied(), submitted)
 
-DELETED_WHILE_RUNNING = Life("deleted while running", (deleted,), before=RUNNING)
+DELETED_WHILE_RUNNING = Scenario("deleted while running", (deleted,), before=RUNNING)
 
-SUSPENDED_AND_RESUMED = Life(
+SUSPENDED_AND_RESUMED = Scenario(
     "suspended and resumed",
     (patched(suspend=True), suspended, patched(suspend=False), submitted),
     before=RUNNING,
@@ -54,50 +54,50 @@ SUSPENDED_AND_RESUMED = Life(
 )
 
 OF_A_CONTROLLER = (
-    Life("complete", (applied(), submitted, ends("succeed"), completed, deleted)),
+    Scenario("complete", (applied(), submitted, ends("succeed"), completed, deleted)),
     DELETED_WHILE_RUNNING,
-    Life("deleted before it is submitted", (applied(), submitted_or_killed), after=(deleted,)),
+    Scenario("deleted before it is submitted", (applied(), submitted_or_killed), after=(deleted,)),
     SUSPENDED_AND_RESUMED,
-    Life(
+    Scenario(
         "shut down",
         (patched(shutdown="Cancel"), failed("Cancelled")),
         before=RUNNING,
         after=(deleted,),
     ),
-    Life(
+    Scenario(
         "past its deadline",
         (patched(activeDeadlineSeconds=1), failed("DeadlineExceeded")),
         before=(*RUNNING, older_than(1.0)),
         after=(deleted,),
     ),
-    Life(
+    Scenario(
         "failed at Google",
         (ends("fail"), failed("RemoteFailed", failures=1)),
         before=RUNNING,
         after=(deleted,),
     ),
-    Life(
+    Scenario(
         "failed, to be tried again",
         (ends("fail"), waits_for_another_try),
         before=(applied(backoffLimit=1), submitted),
         after=(deleted,),
     ),
-    Life(
+    Scenario(
         "deleted after its time to live",
         (patched(ttlSecondsAfterFinished=0), gone),
         before=(*RUNNING, ends("succeed"), completed),
     ),
-    Life("adopted", (adopting, completed), after=(deleted,)),
+    Scenario("adopted", (adopting, completed), after=(deleted,)),
 )
 
 # An object stays until the old leader has woken up.
 OF_A_LEADER = (
-    Life("complete", (applied(), submitted, ends("succeed"), completed), after=(deleted,)),
+    Scenario("complete", (applied(), submitted, ends("succeed"), completed), after=(deleted,)),
     DELETED_WHILE_RUNNING,
 )
 
 OF_A_RECEIVER = (
-    Life(
+    Scenario(
         "called back",
         (receiver_started, applied(), submitted, keys_rotated, ends("succeed"), completed),
         after=(deleted,),
