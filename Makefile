@@ -65,8 +65,8 @@ coverage: binaries ## as test, counting what runs in processes of its own too
 	$(BIN)/pytest $(INTEGRATION) --exhaustive --cov --cov-config=hack/coverage-of-processes.toml --cov-report=term
 
 .PHONY: crash
-crash: binaries ## kill each process at every outward call of a job's life, and print what that costs
-	$(BIN)/python -m tests.crash
+crash: binaries ## kill each process at every outward call of a job, and print what that costs (CRASH=--help)
+	PYTHONPATH=hack $(BIN)/python -m tests.crash $(CRASH)
 
 .PHONY: histories
 histories: HISTORIES ?= 500

@@ -1,4 +1,4 @@
-"""`python -m tests.crash`: the kill table, on a control plane of its own."""
+"""`make crash`: the kill table, on a control plane of its own."""
 
 import os
 import sys

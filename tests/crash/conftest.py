@@ -1,4 +1,4 @@
-"""Tables are played by the code of `python -m tests.crash`, and shown by tests that fail.
+"""Tables are played by the code of `make crash`, and shown by tests that fail.
 
 `make test` plays one scenario of the controller whole and a few cases of every other one, chosen by the
 seed in pytest's header; `make test-all` plays all.
