@@ -24,16 +24,16 @@ KEPT = "GEMINI_OPERATOR_CACHE"
     "--table", type=click.Choice([table.name for table in TABLES]), help="Only this table."
 )
 @click.option("--scenario", help="Only this scenario.")
-@click.option("--call", help='Only this step, such as "batches.create" or "batches.get #2".')
+@click.option("--call", help='Only this call, such as "batches.create" or "batches.get #2".')
 @click.option("--moment", type=click.Choice([*Moment]), help="Only this moment.")
 @click.option(
-    "--lanes", default=os.cpu_count() or 1, type=click.IntRange(1, 8), help="Rows played at once."
+    "--lanes", default=os.cpu_count() or 1, type=click.IntRange(1, 8), help="Cases played at once."
 )
 @click.option(
     "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write here too."
 )
 def main(table: str | None, lanes: int, file: Path | None, **selected: str | None) -> None:
-    """Kill a process at every outward call of a job's scenario, and count what that costs."""
+    """Kill a process at every outward call of each scenario, and count what that costs."""
     for name in [name for name in os.environ if name.startswith(FOREIGN) and name != KEPT]:
         del os.environ[name]
     results = _results(

@@ -107,20 +107,22 @@ def test_p23_two_places_for_six_jobs_of_two_namespaces(tenants: Tenants, killed:
 
 @SLOW
 def test_p23_passes_that_run_at_the_same_time_take_no_place_twice(operator: Operator) -> None:
-    operator.start(*LIMITED, "--workers", "16")
+    operator.start(*LIMITED, "--workers", "16", "--create-timeout", "90")
     operator.emulator.fault("batches.create", "hold", when="before", count=LIMIT)
     names = [f"job-{n}" for n in range(12)]
     operator.apply(*(inline_job(name) for name in names))
     operator.emulator.wait(lambda state: len(state["held"]) == LIMIT)
-    eventually(lambda: sum(queued(operator, name) for name in names) == len(names) - LIMIT)
+    eventually(
+        lambda: sum(queued(operator, name) for name in names) == len(names) - LIMIT, timeout=60
+    )
     assert operator.emulator.requests("batches.create") == LIMIT
     operator.emulator.release()
-    eventually(lambda: len(operator.batches()) == LIMIT)
+    eventually(lambda: len(operator.batches()) == LIMIT, timeout=30)
     for done in range(len(names)):
         [first, *_] = [b for b in operator.batches() if b["state"] in OPEN_STATES]
         operator.emulator.job(first["name"], "succeed")
         expected = min(done + 1 + LIMIT, len(names))
-        eventually(lambda n=expected: len(operator.batches()) == n)  # type: ignore[misc]
+        eventually(lambda n=expected: len(operator.batches()) == n, timeout=30)  # type: ignore[misc]
         assert operator.emulator.requests("batches.create") == expected
 
 
