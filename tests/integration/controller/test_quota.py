@@ -109,7 +109,7 @@ def test_p23_two_places_for_six_jobs_of_two_namespaces(tenants: Tenants, killed:
 
 @SLOW
 def test_p23_passes_that_run_at_the_same_time_take_no_place_twice(operator: Operator) -> None:
-    operator.start(*LIMITED, "--workers", "16", *PATIENT)
+    operator.start(*LIMITED, *PATIENT)
     operator.emulator.fault("batches.create", "hold", when="before", count=LIMIT)
     names = [f"job-{n}" for n in range(12)]
     operator.apply(*(inline_job(name) for name in names))
