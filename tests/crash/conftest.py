@@ -21,7 +21,7 @@ Played = Callable[[Run, Scenario], list[CaseResult]]
 
 
 SAMPLE = 2
-"""Rows of a scenario."""
+"""Cases of a scenario."""
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def played(request: pytest.FixtureRequest) -> Played:
     whole = random.Random(sample_seed()).choice(OF_A_CONTROLLER)
 
     def play(run: Run, scenario: Scenario) -> list[CaseResult]:
-        all_rows = exhaustive or (scenario is whole and run.table is CONTROLLER)
-        sample = None if all_rows else SAMPLE
+        all_cases = exhaustive or (scenario is whole and run.table is CONTROLLER)
+        sample = None if all_cases else SAMPLE
         results = run.results(Selection(scenario=scenario.name, sample=sample, seed=sample_seed()))
         sys.stdout.write(f"{report.table(results)}\n{report.totals(results)}\n")
         return results

@@ -84,7 +84,7 @@ class Environment(ABC):
     @abstractmethod
     def tend(self) -> None:
         """
-        What somebody does all the time while a job scenarios, such as starting what was killed.
+        What somebody does all the time while a job lives, such as starting what was killed.
 
         Raises:
             Void: the processes are not what the case needs.

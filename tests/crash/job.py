@@ -1,4 +1,4 @@
-"""One job on a environment: what may be done to it and seen of it. Every wait restarts what was killed."""
+"""One job in an environment: what may be done to it and seen of it. Every wait restarts what was killed."""
 
 import json
 import urllib.request

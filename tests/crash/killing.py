@@ -1,4 +1,4 @@
-"""The environment on which one process is killed with SIGKILL, and started again."""
+"""The environment in which one process is killed with SIGKILL, and started again."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""The environment on which a leader is stopped with SIGSTOP, replaced, and continued when all is over."""
+"""The environment in which a leader is stopped with SIGSTOP, replaced, and continued when all is over."""
 
 import asyncio
 import shutil

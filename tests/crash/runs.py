@@ -1,4 +1,4 @@
-"""A run: the steps of every scenario are found, then every case is played, on several environments at once."""
+"""A run: the calls of every scenario are found, then every case is played, on several environments at once."""
 
 import queue
 import random
@@ -138,7 +138,7 @@ class Run:
             sure = selection.sample is None
             found = zip(
                 scenarios,
-                pool.map(lambda scenario: self._steps(scenario, sure), scenarios),
+                pool.map(lambda scenario: self._calls(scenario, sure), scenarios),
                 strict=True,
             )
             cases = [
@@ -148,11 +148,11 @@ class Run:
             ]
             return list(pool.map(self._play, cases))
 
-    def _steps(self, scenario: Scenario, sure: bool) -> tuple[NthCall, ...]:
+    def _calls(self, scenario: Scenario, sure: bool) -> tuple[NthCall, ...]:
         """
         Those of an undisturbed run.
 
-        `sure`: those that two runs in a case have; a slow moment may add a read, which no other run
+        `sure`: those that two runs in a row have; a slow moment may add a read, which no other run
         has, and whose case is void then.
         """
 
@@ -202,7 +202,7 @@ class Run:
 
 
 def twice(look: Callable[[], tuple[NthCall, ...]]) -> tuple[NthCall, ...]:
-    """The steps that `look` finds twice in a case; what all looks have, if they never agree."""
+    """The calls that `look` finds twice in a row; what all looks have, if they never agree."""
     common = look()
     for _ in range(TRIES):
         found = look()

@@ -1,4 +1,4 @@
-"""kill -9 at every outward call of a job's scenario: one kept batch, a true end, nothing left behind.
+"""kill -9 at every outward call of a job's life: one kept batch, a true end, nothing left behind.
 
 The steps are found by living a scenario undisturbed, so the cases are not known before: one test each
 for a scenario, which shows its table when it fails.

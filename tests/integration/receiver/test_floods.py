@@ -23,7 +23,7 @@ from tests.waiting import eventually
 SOCKETS = 300
 PEER = 700
 """More than the receiver lets one peer leave unfinished."""
-SOON = 5.0
+SOON = 1.0
 ANSWERED = 5.0
 """Seconds within which a genuine delivery is answered."""
 FEW_LINES = 250

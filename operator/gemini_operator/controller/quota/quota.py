@@ -198,10 +198,6 @@ class Quota:
             self._keys.drop_idle(key_quota)
         self._forget(batch.ref)
 
-    def forget(self, key: Key) -> None:
-        """An object is gone."""
-        self.release(key)
-
     # Inside
 
     def _known(self, ref: KeyRef) -> ApiKeyQuota:

@@ -37,7 +37,7 @@ class Listener(Protocol):
     def freed(self, batch: OpenBatch) -> None:
         """A job uses its slot no more."""
 
-    def forget(self, key: Key) -> None:
+    def release(self, key: Key) -> None:
         """An object is gone, or another one has its name."""
 
 
@@ -76,7 +76,7 @@ class QuotaUsage:
         if before is not None and not self._same(before, after):
             self._release(before.key)
             if self._listener is not None:
-                self._listener.forget(before.key)
+                self._listener.release(before.key)
         if after is None:
             return
         batch = self._batch(after) if uses_quota(after) else None

@@ -12,7 +12,7 @@ OTHER_GROUP = "group-2"
 
 @pytest.fixture
 def harness() -> Harness:
-    """Of two usage."""
+    """Of two slots."""
     return Harness(limit=2)
 
 
@@ -201,7 +201,7 @@ def test_p23_secrets_of_several_namespaces_with_one_key_share_its_usage(
 
 
 def test_p23_whoever_waits_goes_along_with_the_secret(harness: Harness) -> None:
-    """Its new key may have free usage, and nobody asks on its behalf."""
+    """Its new key may have free slots, and nobody asks on its behalf."""
     busy, waiting = some(harness, "a/1", "a/2"), harness.put("b/1", 3)
     for key in busy:
         assert harness.send(key)
@@ -223,7 +223,7 @@ def test_p23_a_place_that_is_kept_moves_with_the_secret(harness: Harness) -> Non
 
 @pytest.mark.parametrize("told_to_go", [False, True])
 def test_p23_a_call_for_one_key_is_none_for_another(told_to_go: bool) -> None:
-    """Found by a history: the Secret got the key of a full throttle, and its job went all the same."""
+    """Found by a history: the Secret got a key without free slots, and its job went all the same."""
     harness = Harness(limit=1)
     [first, moving] = some(harness, "a/1", "b/1")
     harness.bind_key(moving, OTHER_GROUP)

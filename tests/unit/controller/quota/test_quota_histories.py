@@ -252,7 +252,7 @@ class QuotaHistories(RuleBasedStateMachine):
         return {job.key: job for job in self.harness.store}
 
     def _taken(self, group: str) -> int:
-        """QuotaUsage of a key that are held, or promised to a pass under way."""
+        """Slots of a key that are used, or reserved for a reconcile under way."""
         going = {key for key, its in self.going.items() if its == group}
         return len(self._created(group) | going)
 

@@ -372,7 +372,7 @@ def test_leaving_a_line_that_one_is_not_in_changes_nothing(throttle: Throttled) 
 
 
 def test_p23_after_a_restart_a_line_that_was_throttled_is_tried_by_its_head_alone() -> None:
-    """Otherwise each restart would be answered with as many 429s as there are usage."""
+    """Otherwise each restart would be answered with as many 429s as there are slots."""
     throttle = Throttled()
     throttle.bind_key(FIRST, GROUP)
     said = [a_condition("Submitted", "False", "QuotaExceeded")]
@@ -416,7 +416,7 @@ def test_p10_after_a_429_the_next_try_belongs_to_another_namespace(throttle: Thr
 
 
 def test_p10_429s_of_creates_that_were_under_way_together_are_one(throttle: Throttled) -> None:
-    """Otherwise twelve jobs at once close the throttle for five minutes."""
+    """Otherwise twelve jobs at once block the model for five minutes."""
     many = [throttle.put(f"big/{n:02}", n) for n in range(12)]
     assert throttle.admits(*many) == many
     delays = []

@@ -28,7 +28,7 @@ WITH_OTHER = {"apiKeySecretRef": {"name": "other", "key": "api-key"}}
 
 
 class Told:
-    """What the usage tell."""
+    """What the usage reports."""
 
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
@@ -39,12 +39,12 @@ class Told:
     def freed(self, batch: OpenBatch) -> None:
         self.told.append(("freed", batch.ref))
 
-    def forget(self, key: Key) -> None:
+    def release(self, key: Key) -> None:
         self.told.append(("gone", key))
 
 
 class Parts:
-    """A store, its usage, and what they have told."""
+    """A store, its usage, and what it has reported."""
 
     def __init__(self) -> None:
         self.usage = QuotaUsage(api_key)
