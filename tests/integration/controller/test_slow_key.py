@@ -12,8 +12,8 @@ from tests.waiting import eventually
 
 SLOW = 40
 DELAY = 8.0
-AT_ONCE = 5.0
-"""Seconds for a batch of its own: less than one slow read. 0.1 to 0.5 where nothing else runs."""
+AT_ONCE = 2.0
+"""Seconds for a batch of its own; 0.1 to 0.5 where nothing else runs on the machine."""
 
 
 @pytest.fixture
