@@ -110,7 +110,8 @@ class Process:
         assert self._process is not None
         ended = self._process.poll() is not None
         text = self.log.read_bytes()[offset:].decode(errors="replace")
-        lines = [line for line in text.splitlines() if line.startswith("listening on ")]
+        whole = text[: text.rfind("\n") + 1].splitlines()  # the last one may still be written
+        lines = [line for line in whole if line.startswith("listening on ")]
         if lines:
             return lines[0].removeprefix("listening on ").replace("0.0.0.0", "127.0.0.1")
         if ended:

@@ -51,8 +51,9 @@ async def run(settings: Settings, keys: KeyDirectory) -> None:
         stack.push_async_callback(server.close)
         warming = asyncio.create_task(store.warm())
         stack.callback(warming.cancel)
-        click.echo(f"listening on http://{server.host}:{server.port}")
         click.echo(f"metrics on http://{settings.health_host}:{health.port}")
+        # The last line: whoever waits for it finds both ports open and both lines written.
+        click.echo(f"listening on http://{server.host}:{server.port}")
         await stopping.wait()
         _log.info("stopping: finishing the requests that were accepted")
 

@@ -46,6 +46,11 @@ def test_health_and_metrics_have_a_port_of_their_own(receiver: Receiver, job: Jo
         assert receiver.post(path, b"", {}).status == 404
 
 
+def test_the_last_line_that_it_prints_is_the_address_of_the_callbacks(receiver: Receiver) -> None:
+    printed = [line for line in receiver.process.text().splitlines() if " on http://" in line]
+    assert [line.partition(" on ")[0] for line in printed[:2]] == ["metrics", "listening"]
+
+
 def test_a_client_that_leaves_does_not_undo_the_write(receiver: Receiver, job: Job) -> None:
     fault = receiver.road.hold()
     assert fault.release is not None
