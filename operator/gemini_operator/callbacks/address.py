@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
-from gemini_operator.callbacks.keys import CallbackKey
+from gemini_operator.callbacks.keys import CallbackKey, KeyDirectory
 
 PREFIX = "/v1/callbacks/"
 CONTEXT = "gemini-operator/callback/v1"
@@ -40,6 +40,24 @@ class Target:
     name: str
     uid: str
     attempt: str
+
+
+class CallbackAddresses:
+    """
+    Makes addresses below `public_url`, signed with the directory's signing key.
+
+    Without both there are none, and the sweep alone finds out how batches end (rule P20).
+    """
+
+    def __init__(self, public_url: str | None, keys: KeyDirectory | None) -> None:
+        self._public_url = public_url
+        self._keys = keys
+
+    def of(self, target: Target) -> str | None:
+        """The address for `target`, which is a secret; `None` where there are no addresses."""
+        if self._public_url is None or self._keys is None:
+            return None
+        return url(self._public_url, self._keys.signing(), target)
 
 
 def token(key: CallbackKey, target: Target) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gemini_operator.controller.job import DEFAULT_API_KEY
 from gemini_operator.controller.leadership_settings import ElectionSettings
 from gemini_operator.controller.lifecycle.snapshot import MAX_PRIORITY
 from gemini_operator.controller.process import Controller
@@ -47,7 +48,7 @@ def _secret_ref(_ctx: click.Context, _param: click.Parameter, value: str) -> tup
 )
 @click.option(
     "--default-api-key-secret",
-    default="gemini-api-key/api-key",
+    default="/".join(DEFAULT_API_KEY),
     callback=_secret_ref,
     metavar="NAME/KEY",
     help="Secret, in the job's namespace, for jobs without apiKeySecretRef.",

@@ -16,6 +16,9 @@ from gemini_operator.api.status import Status
 from gemini_operator.base import nesting
 from gemini_operator.telemetry import sanitize
 
+DEFAULT_API_KEY = "gemini-api-key", "api-key"
+"""Name and key of the Secret for jobs that name none, unless the administrator chose another."""
+
 OUR_ANNOTATIONS = (group.RESOLVE_SUBMISSION, group.REQUESTED_AT, group.FORCE_DELETE)
 
 
@@ -49,6 +52,8 @@ class Job:
     spec: Spec
     status: Status
     stored_status: Mapping[str, Any] = field(repr=False)
+    api_key: KeyRef
+    """Where the API key is: in the Secret that the spec names, or else in the operator's default."""
     input_problem: str | None = None
     """Why the inline requests can never be submitted, as far as that is seen without sending them."""
 
@@ -69,12 +74,6 @@ class Job:
     def version(self) -> int:
         """`resourceVersion` as the number it is: comparable since Kubernetes 1.35 (KEP-5504)."""
         return int(self.resource_version)
-
-    def api_key(self, default: tuple[str, str]) -> KeyRef:
-        """The Secret and key to use; `default` is the (name, key) of the command line."""
-        ref = self.spec.api_key_secret_ref
-        name, key = (ref.name, ref.key) if ref else default
-        return KeyRef(self.key.namespace, name, key)
 
 
 @dataclass(frozen=True)
@@ -102,21 +101,39 @@ class UnreadableJob:
         return int(self.resource_version)
 
 
-def read(body: Mapping[str, Any], *, shortened: bool = False) -> Job | UnreadableJob:
+class JobReader:
     """
-    Project an object as the API server stores it, whatever it contains. Never raises.
+    Projects objects as the API server stores them.
 
-    `shortened`: it comes from a watch or a list, without the content of its requests.
+    Args:
+        default_api_key: name and key of the Secret for jobs that name none.
     """
-    try:
-        return from_object(body, shortened=shortened)
-    except Exception as error:  # noqa: BLE001 - a stranger has written it, under any schema
-        return _unreadable(body, _problem(error))
+
+    def __init__(self, default_api_key: tuple[str, str] = DEFAULT_API_KEY) -> None:
+        self._default_api_key = default_api_key
+
+    def read(self, body: Mapping[str, Any], *, shortened: bool = False) -> Job | UnreadableJob:
+        """
+        Project an object, whatever it contains. Never raises.
+
+        Args:
+            body: the object.
+            shortened: it comes from a watch, without the content of its requests.
+        """
+        try:
+            return from_object(body, self._default_api_key, shortened=shortened)
+        except Exception as error:  # noqa: BLE001 - a stranger has written it, under any schema
+            return _unreadable(body, _problem(error))
 
 
-def from_object(body: Mapping[str, Any], *, shortened: bool = False) -> Job:
+def from_object(
+    body: Mapping[str, Any],
+    default_api_key: tuple[str, str] = DEFAULT_API_KEY,
+    *,
+    shortened: bool = False,
+) -> Job:
     """
-    Project an object as the API server stores it; `shortened` as `read` has it.
+    Project an object as the API server stores it; the arguments are those of `JobReader`.
 
     Of inline requests only the first key is kept (all may have 200 KiB, and are read when they are
     sent), and of annotations only our own (rule S10).
@@ -128,6 +145,8 @@ def from_object(body: Mapping[str, Any], *, shortened: bool = False) -> Job:
     metadata = body["metadata"]
     status = dict(body.get("status") or {})
     deletion = metadata.get("deletionTimestamp")
+    spec = Spec.model_validate(_without_payload(body.get("spec") or {}))
+    ref = spec.api_key_secret_ref
     return Job(
         key=Key(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
@@ -137,9 +156,10 @@ def from_object(body: Mapping[str, Any], *, shortened: bool = False) -> Job:
         deletion_time=_time(deletion) if deletion else None,
         finalizers=tuple(metadata.get("finalizers") or ()),
         annotations=_ours(metadata.get("annotations") or {}),
-        spec=Spec.model_validate(_without_payload(body.get("spec") or {})),
+        spec=spec,
         status=Status.model_validate(status),
         stored_status=status,
+        api_key=KeyRef(metadata["namespace"], *((ref.name, ref.key) if ref else default_api_key)),
         input_problem=(
             _input_problem(_inline(body), shortened) if status.get("attempt") is None else None
         ),

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gemini_operator.controller.job import Key
+from gemini_operator.controller.job import JobReader, Key
 from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.remote.read_budget import ReadBudget
 from gemini_operator.controller.store import Store
@@ -18,7 +18,6 @@ from gemini_operator.kube.client import KubeClient
 from local.control_plane import ControlPlane
 from tests.operator_process import inline_job
 from tests.unit.controller.clocks import ManualClock
-from tests.unit.controller.quotas import a_quota
 from tests.waiting import eventually_async
 
 
@@ -29,8 +28,9 @@ class Parts:
         clock = ManualClock()
         self.store = Store()
         queue = KeyedQueue(clock)
-        quota = a_quota(clock, queue)
-        self.event_handler = EventHandler(self.store, queue, Memory(), quota, ReadBudget(clock))
+        self.event_handler = EventHandler(
+            self.store, queue, Memory(), ReadBudget(clock), JobReader()
+        )
         self.cache_sync = CacheSync(BatchJobs(client), self.store, [namespace], self.event_handler)
         self._api = control_plane.api
         self._path = f"/apis/gemini-operator.io/v1alpha1/namespaces/{namespace}/geminibatchjobs"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from gemini_operator.controller.job import Job, Key, KeyRef
+from gemini_operator.controller.job import Job, Key
 from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.reconcile.claims import Claims
-from gemini_operator.controller.reconcile.disposer import Disposer
+from gemini_operator.controller.reconcile.cleanup import Cleanup
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.store import Store
@@ -50,9 +50,8 @@ class Parts:
             self.store,
             self.memory,
             self.clock,
-            api_key=lambda job: job.api_key(("gemini-api-key", "api-key")),
             wake=self.woken.append,
-            sweep=900.0,
+            interval=900.0,
         )
 
     def credential(self, key: str = API_KEY) -> ApiKey:
@@ -179,9 +178,12 @@ async def test_s07_a_forged_batch_name_is_not_seen_as_the_jobs_batch(parts: Part
 # Clean-up
 
 
-def disposer() -> Disposer:
+async def delete(api_key: ApiKey, job: Job, name: str) -> bool:
     """Where no other job claims anything."""
-    return Disposer(Claims(None, Store(), api_key=lambda _: KeyRef("a", "b", "c")))  # type: ignore[arg-type]
+    unused: Any = None
+    return await Cleanup(unused, Claims(unused, Store()), unused, unused)._delete(
+        api_key, job, name
+    )
 
 
 async def test_p21_a_batch_of_the_job_is_cancelled_and_deleted(
@@ -189,9 +191,9 @@ async def test_p21_a_batch_of_the_job_is_cancelled_and_deleted(
 ) -> None:
     name = await parts.create()
     job = a_job(status=submitted(batchName=name))
-    assert await disposer().dispose(parts.credential(), job, name)
+    assert await delete(parts.credential(), job, name)
     assert emulator.state()["jobs"] == []
-    assert not await disposer().dispose(parts.credential(), job, name), "gone is done"
+    assert not await delete(parts.credential(), job, name), "gone is done"
 
 
 @pytest.mark.parametrize(("uid", "attempt"), [(OTHER_UID, ATTEMPT), (UID, EARLIER)])
@@ -200,7 +202,7 @@ async def test_s07_a_batch_that_is_not_the_jobs_is_left_alone(
 ) -> None:
     name = await parts.create(uid, attempt)
     job = a_job(status=submitted(batchName=name))
-    assert not await disposer().dispose(parts.credential(), job, name)
+    assert not await delete(parts.credential(), job, name)
     assert emulator.requests("batches.cancel") == emulator.requests("batches.delete") == 0
 
 
@@ -210,7 +212,7 @@ async def test_a_batch_that_has_ended_is_not_cancelled(
     name = await parts.create()
     emulator.job(name.removeprefix("batches/"), "succeed")
     job = a_job(status=submitted(batchName=name))
-    assert await disposer().dispose(parts.credential(), job, name)
+    assert await delete(parts.credential(), job, name)
     assert emulator.requests("batches.cancel") == 0
     assert emulator.state()["jobs"] == []
 
@@ -224,6 +226,6 @@ async def test_s22_a_batch_too_large_to_be_read_can_be_deleted_all_the_same(
     name = await parts.create(texts=20)
     emulator.job(name.removeprefix("batches/"), "succeed")
     job = a_job(status=submitted(batchName=name))
-    assert await disposer().dispose(parts.credential(), job, name)
+    assert await delete(parts.credential(), job, name)
     assert emulator.state()["jobs"] == []
     await parts.clients.aclose()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.job import Job, from_object
+from gemini_operator.controller.job import Job, JobReader, from_object
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.memory import Facts
 from gemini_operator.controller.reconcile.writer import Stale, Writer
@@ -31,7 +31,7 @@ async def road(control_plane: ControlPlane) -> AsyncIterator[tuple[Forwarder, Wr
     with Forwarder.to(control_plane.server) as forwarder:
         known = await connection.load(str(control_plane.kubeconfig))
         client = KubeClient(forwarder.instead_of(known), timeout=10.0)
-        yield forwarder, Writer(BatchJobs(client), Store())
+        yield forwarder, Writer(BatchJobs(client), Store(), JobReader())
         await client.close()
 
 

@@ -8,7 +8,8 @@ from gemini_operator.api import group
 from gemini_operator.api.conditions import find
 from gemini_operator.api.status import Status
 from gemini_operator.controller.job import Job, from_object
-from gemini_operator.controller.lifecycle.snapshot import PatchStatus, Rules, Seen, Snapshot
+from gemini_operator.controller.lifecycle.decisions import PatchStatus
+from gemini_operator.controller.lifecycle.snapshot import Rules, Seen, Snapshot
 from gemini_operator.controller.memory import Facts, ListSnapshot
 from gemini_operator.gemini import batch_resource
 from gemini_operator.gemini.remote import Observation, Summary

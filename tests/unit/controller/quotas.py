@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from gemini_operator.controller.clock import Clock
-from gemini_operator.controller.job import Job, Key, KeyRef
+from gemini_operator.controller.job import Job, Key
 from gemini_operator.controller.quota.quota import Admission, Quota
 from gemini_operator.controller.quota.usage import QuotaUsage
 from gemini_operator.controller.store import Store
@@ -17,18 +17,14 @@ from gemini_operator.gemini.api_key import fingerprint
 from tests.unit.controller.builders import NOW, a_job, an_attempt, time
 from tests.unit.controller.clocks import ManualClock
 
-DEFAULT = ("gemini-api-key", "api-key")
 GROUP = "group-1"
-
-
-def api_key(job: Job) -> KeyRef:
-    return job.api_key(DEFAULT)
 
 
 def a_quota(
     clock: Clock, queue: Wakes, *, limit: int = 100, usage: QuotaUsage | None = None
 ) -> Quota:
-    return Quota(clock, usage or QuotaUsage(api_key), queue, limit=limit, rng=random.Random(0))
+    usage = QuotaUsage() if usage is None else usage
+    return Quota(clock, usage, queue, limit=limit, rng=random.Random(0))
 
 
 def named(group: str, uid: str) -> str:
@@ -68,7 +64,7 @@ class Harness:
     def __init__(self, limit: int = 2, *, seed: int = 0, clock: ManualClock | None = None) -> None:
         self.clock = clock or ManualClock()
         self.queue = Woken(self.clock)
-        self.usage = QuotaUsage(api_key)
+        self.usage = QuotaUsage()
         self.store = Store(self.usage.changed)
         self.quota = Quota(self.clock, self.usage, self.queue, limit=limit, rng=random.Random(seed))
         self.asked: dict[Key, str] = {}
@@ -111,7 +107,7 @@ class Harness:
 
     def bind_key(self, key: Key, group: str) -> None:
         """The Secret of this job holds the key of `group` now."""
-        self.quota.bind_key(api_key(self.job(key)), group, partial(named, group))
+        self.quota.bind_key(self.job(key).api_key, group, partial(named, group))
 
     def admits(self, *keys: Key, group: str = GROUP) -> list[Key]:
         """Who of them is told to go, asking in this order."""

@@ -154,7 +154,7 @@ def test_what_a_job_says_of_itself(
 def test_s05_the_api_key_is_always_looked_for_in_the_jobs_own_namespace(
     spec: dict[str, Any], ref: KeyRef
 ) -> None:
-    assert a_job(spec=spec).api_key(("gemini-api-key", "api-key")) == ref
+    assert a_job(spec=spec).api_key == ref
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_operator.controller.job import Job, Key, UnreadableJob, read
+from gemini_operator.controller.job import Job, JobReader, Key, UnreadableJob
 from gemini_operator.controller.store import Store
 from tests.unit.controller.builders import OTHER_UID, UID, a_job, submitted
 
@@ -93,7 +93,7 @@ def test_jobs_may_come_and_go_while_all_are_looked_through() -> None:
 
 def unreadable(version: str = "101", **metadata: Any) -> UnreadableJob:
     """A later version of a job, with a time that is none."""
-    found = read(body_of(resourceVersion=version, **metadata))
+    found = JobReader().read(body_of(resourceVersion=version, **metadata))
     assert isinstance(found, UnreadableJob)
     return found
 

@@ -15,13 +15,8 @@ from gemini_operator.api.states import State
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.lifecycle import ownership, stuck, submission
 from gemini_operator.controller.lifecycle.credentials import healed
-from gemini_operator.controller.lifecycle.snapshot import (
-    Adopt,
-    Decision,
-    Event,
-    PatchStatus,
-    Snapshot,
-)
+from gemini_operator.controller.lifecycle.decisions import Adopt, Decision, Event, PatchStatus
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.gemini.remote import Summary
 
 # Seconds for which a claim is waited for that its owner's key does not prove, and between two looks.

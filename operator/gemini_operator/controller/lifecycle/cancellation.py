@@ -7,17 +7,14 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import deadline, suspension
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     Cancel,
     Decision,
     Event,
-    Gone,
     PatchStatus,
-    Remote,
     RequeueAfter,
-    Snapshot,
-    Unreadable,
 )
+from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot, Unreadable
 from gemini_operator.controller.memory import Cancellation
 
 # Seconds after which a cancel that shows no effect is sent again.

@@ -9,13 +9,8 @@ from gemini_operator.api.status import OutputStatus, Requests, Status
 from gemini_operator.controller.lifecycle import cancellation, refresh, retries, stuck, suspension
 from gemini_operator.controller.lifecycle.cancellation import Cause
 from gemini_operator.controller.lifecycle.credentials import ended
-from gemini_operator.controller.lifecycle.snapshot import (
-    Decision,
-    Deliver,
-    Event,
-    PatchStatus,
-    Snapshot,
-)
+from gemini_operator.controller.lifecycle.decisions import Decision, Deliver, Event, PatchStatus
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.submission import requests_of
 from gemini_operator.gemini.remote import Observation, Outcome, Summary
 

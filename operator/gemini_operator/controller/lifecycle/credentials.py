@@ -4,7 +4,8 @@ from gemini_operator.api.conditions import STALLED, SUSPENDED, find, without_con
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
-from gemini_operator.controller.lifecycle.snapshot import Decision, Event, PatchStatus, Snapshot
+from gemini_operator.controller.lifecycle.decisions import Decision, Event, PatchStatus
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 # What a good answer from Google proves to be over.
 HEALED_BY_AN_ANSWER = frozenset(

@@ -2,7 +2,8 @@
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import submission
-from gemini_operator.controller.lifecycle.snapshot import Decision, Snapshot
+from gemini_operator.controller.lifecycle.decisions import Decision
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 
 def remaining(snapshot: Snapshot) -> float | None:

@@ -7,8 +7,7 @@ from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import search
-from gemini_operator.controller.lifecycle.duplicates import open_attempts
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     DeleteRemote,
     Event,
@@ -16,8 +15,9 @@ from gemini_operator.controller.lifecycle.snapshot import (
     PatchStatus,
     RemoveFinalizer,
     RequeueAfter,
-    Snapshot,
 )
+from gemini_operator.controller.lifecycle.duplicates import open_attempts
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.memory import ListSnapshot
 
 # Seconds for which a deletion tries to learn what is at Google before it gives up.
@@ -62,6 +62,16 @@ def blocked(snapshot: Snapshot, problem: str) -> PatchStatus | RemoveFinalizer:
     if _hopeless(snapshot):
         return left_behind(f"{_what_is_left(snapshot)} {problem}")
     return replace(_told(snapshot, problem), retry=True)
+
+
+def without_credentials(
+    snapshot: Snapshot, reason: Reason, problem: str
+) -> RequeueAfter | RemoveFinalizer:
+    """There is no key to delete the batch with: ask again, and give up after a while."""
+    if out_of_patience(snapshot):
+        batch = snapshot.status.batch_name or "unknown"
+        return left_behind(f"Batch: {batch}. {reason}: {problem}")
+    return RequeueAfter(PAUSE, Event(reason, reason.explain(problem), warning=True))
 
 
 def out_of_patience(snapshot: Snapshot) -> bool:

@@ -8,13 +8,13 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, SupersededAttempt
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import resolution, search, submission, suspension
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     DeleteRemote,
     Event,
     PatchStatus,
-    Snapshot,
 )
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.gemini.remote import Summary
 
 WATCHED_AFTER_END = timedelta(hours=72)

@@ -8,7 +8,8 @@ from gemini_operator.api.conditions import SUBMITTED, is_true
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import search
-from gemini_operator.controller.lifecycle.snapshot import Decision, Snapshot
+from gemini_operator.controller.lifecycle.decisions import Decision
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 
 def decide(snapshot: Snapshot) -> Decision | None:

@@ -16,21 +16,17 @@ from gemini_operator.controller.lifecycle import (
     stuck,
 )
 from gemini_operator.controller.lifecycle.credentials import ended, healed, stalled
-from gemini_operator.controller.lifecycle.ownership import carries_token, owns
-from gemini_operator.controller.lifecycle.refresh import acknowledged
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     Event,
-    Gone,
     ListRemote,
     PatchStatus,
     RecordBatchName,
-    Remote,
     RequeueAfter,
-    Seen,
-    Snapshot,
-    Unreadable,
 )
+from gemini_operator.controller.lifecycle.ownership import carries_token, owns
+from gemini_operator.controller.lifecycle.refresh import acknowledged
+from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Seen, Snapshot, Unreadable
 from gemini_operator.controller.lifecycle.submission import STATES, requests_of
 from gemini_operator.controller.memory import EVENT_REREADS, ListSnapshot
 from gemini_operator.gemini.errors import CredentialsRejected, TooLarge

@@ -1,5 +1,6 @@
-"""The order in which policies are asked (rule P16); the first that answers decides the pass."""
+"""The order in which policies are asked (rule P16); the first that answers decides."""
 
+from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import (
     adoption,
     cancellation,
@@ -20,19 +21,18 @@ from gemini_operator.controller.lifecycle import (
     unsendable,
     unsupported,
 )
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     AddFinalizer,
     Decision,
     ListRemote,
     PatchStatus,
-    Remote,
     RequeueAfter,
-    Snapshot,
 )
+from gemini_operator.controller.lifecycle.snapshot import Remote, Snapshot
 
 
 def decide(snapshot: Snapshot, remote: Remote | None) -> Decision:
-    """What this pass over the job has to do; a new generation is always acknowledged."""
+    """What has to be done for the job now; a new generation is always acknowledged."""
     decision = _first(snapshot, remote)
     observed = snapshot.status.observed_generation
     if isinstance(decision, ListRemote | RequeueAfter) and observed not in (
@@ -41,6 +41,13 @@ def decide(snapshot: Snapshot, remote: Remote | None) -> Decision:
     ):
         return PatchStatus(snapshot.revise())
     return decision
+
+
+def without_credentials(snapshot: Snapshot, reason: Reason, detail: str) -> Decision:
+    """What becomes of a job that needs Google now and has no usable API key."""
+    if snapshot.job.deleting:
+        return deletion.without_credentials(snapshot, reason, detail)
+    return credentials.stalled(snapshot, reason, detail)
 
 
 def alarm(snapshot: Snapshot) -> float | None:

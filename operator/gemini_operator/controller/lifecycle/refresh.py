@@ -1,12 +1,8 @@
 """The annotation `requested-at`: each new value asks for one read of the batch."""
 
 from gemini_operator.api import group
-from gemini_operator.controller.lifecycle.snapshot import (
-    Decision,
-    PatchStatus,
-    RequeueAfter,
-    Snapshot,
-)
+from gemini_operator.controller.lifecycle.decisions import Decision, PatchStatus, RequeueAfter
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 
 def pending(snapshot: Snapshot) -> str | None:

@@ -2,14 +2,9 @@
 
 from gemini_operator.api import group, names
 from gemini_operator.controller.lifecycle import search
+from gemini_operator.controller.lifecycle.decisions import Decision, RecordBatchName
 from gemini_operator.controller.lifecycle.ownership import carries_token
-from gemini_operator.controller.lifecycle.snapshot import (
-    Decision,
-    RecordBatchName,
-    Remote,
-    Seen,
-    Snapshot,
-)
+from gemini_operator.controller.lifecycle.snapshot import Remote, Seen, Snapshot
 
 RESUBMIT = "Resubmit:"
 

@@ -4,13 +4,13 @@ from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.controller.lifecycle import attempts
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     Event,
     PatchStatus,
     RequeueAfter,
-    Snapshot,
 )
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 # Seconds before the first new batch, doubled for each that follows: the pace of a batch/v1 Job.
 BASE = 10.0

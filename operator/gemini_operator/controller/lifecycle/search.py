@@ -11,15 +11,15 @@ from gemini_operator.api.status import Attempt, Status, SupersededAttempt
 from gemini_operator.controller import memory
 from gemini_operator.controller.lifecycle import attempts
 from gemini_operator.controller.lifecycle.credentials import healed
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     Event,
     ListRemote,
     PatchStatus,
     RecordBatchName,
     RequeueAfter,
-    Snapshot,
 )
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.gemini.remote import Summary
 
 MAX_SUPERSEDED = 3

@@ -3,7 +3,8 @@
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.controller.lifecycle import submission
-from gemini_operator.controller.lifecycle.snapshot import Decision, Snapshot
+from gemini_operator.controller.lifecycle.decisions import Decision
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 MESSAGE = (
     "spec.shutdown ended the job while nothing of it ran at Google. Create the job anew to run it."

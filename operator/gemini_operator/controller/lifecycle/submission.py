@@ -17,13 +17,8 @@ from gemini_operator.controller.lifecycle.credentials import (
     stalled,
     with_key,
 )
-from gemini_operator.controller.lifecycle.snapshot import (
-    Decision,
-    Event,
-    PatchStatus,
-    Snapshot,
-    Submit,
-)
+from gemini_operator.controller.lifecycle.decisions import Decision, Event, PatchStatus, Submit
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.remote import Outcome, Summary
 

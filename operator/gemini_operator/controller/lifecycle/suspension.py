@@ -10,13 +10,13 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import attempts
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     Event,
     PatchStatus,
     RequeueAfter,
-    Snapshot,
 )
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 
 def asked(snapshot: Snapshot) -> bool:

@@ -1,6 +1,7 @@
 """`ttlSecondsAfterFinished`: a finished job deletes itself (rule P24)."""
 
-from gemini_operator.controller.lifecycle.snapshot import Decision, DeleteObject, Snapshot
+from gemini_operator.controller.lifecycle.decisions import Decision, DeleteObject
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 
 def remaining(snapshot: Snapshot) -> float | None:

@@ -4,13 +4,13 @@ from gemini_operator.api.conditions import STALLED, find, without_condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Spec
 from gemini_operator.api.states import State
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     Event,
     PatchStatus,
     RequeueAfter,
-    Snapshot,
 )
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 
 def unsupported(spec: Spec) -> list[str]:

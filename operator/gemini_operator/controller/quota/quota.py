@@ -75,7 +75,7 @@ class Quota:
 
     def reserve(self, job: Job, key_id: str, fingerprint: Fingerprint | None = None) -> Admission:
         """Reserve a slot for `job`, whose API key is `key_id`, or let it wait from now on."""
-        ref = self._usage.api_key(job)
+        ref = job.api_key
         self.bind_key(ref, key_id, fingerprint)
         known = self._known(ref)
         asking = self._enter(job, known)
@@ -156,7 +156,7 @@ class Quota:
     def restore(self, jobs: Iterable[Job]) -> None:
         """After a restart, before any reconcile: queue these jobs as if they had asked."""
         for job in jobs:
-            key_quota = self._keys.of(self._usage.api_key(job))
+            key_quota = self._keys.of(job.api_key)
             if key_quota is None:
                 continue
             said = find(job.status.conditions, SUBMITTED)
@@ -207,7 +207,7 @@ class Quota:
         return key_quota
 
     def _enter(self, job: Job, key_quota: ApiKeyQuota) -> Waiter:
-        one = self._waiters.enter(job, self._usage.api_key(job), key_quota)
+        one = self._waiters.enter(job, job.api_key, key_quota)
         if one.key_quota is not key_quota:
             # It was submitting with the key before.
             old = one.key_quota

@@ -5,7 +5,6 @@ That is read from the statuses alone, so a restarted controller counts the same 
 """
 
 from collections import Counter
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from gemini_operator.controller.job import Job, Key, KeyRef
@@ -47,15 +46,9 @@ def uses_quota(job: Job) -> bool:
 
 
 class QuotaUsage:
-    """
-    The slots in use; the store reports every change.
+    """The slots in use; the store reports every change."""
 
-    Args:
-        api_key: the Secret that a job uses.
-    """
-
-    def __init__(self, api_key: Callable[[Job], KeyRef]) -> None:
-        self.api_key = api_key
+    def __init__(self) -> None:
         self._open: dict[Key, OpenBatch] = {}
         self._by_ref: Counter[KeyRef] = Counter()
         self._listener: Listener | None = None
@@ -89,12 +82,12 @@ class QuotaUsage:
     def _same(self, before: Job, after: Job | None) -> bool:
         if after is None or after.uid != before.uid:
             return False
-        return self.api_key(after) == self.api_key(before)
+        return after.api_key == before.api_key
 
     def _batch(self, job: Job) -> OpenBatch:
         attempt = job.status.attempt
         recorded = None if attempt is None else attempt.api_key_fingerprint
-        return OpenBatch(job.key, job.uid, self.api_key(job), recorded)
+        return OpenBatch(job.key, job.uid, job.api_key, recorded)
 
     def _take(self, batch: OpenBatch) -> None:
         self._open[batch.key] = batch

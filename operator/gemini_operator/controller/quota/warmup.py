@@ -39,7 +39,6 @@ class QuotaWarmup:
         store: every job.
         quota: what is restored.
         resolve: reads the API key of a Secret and binds it to the quota.
-        api_key: the Secret that a job uses.
         delays: seconds between the tries to read a Secret.
     """
 
@@ -49,13 +48,11 @@ class QuotaWarmup:
         quota: Quota,
         *,
         resolve: Callable[[KeyRef], Awaitable[ApiKey]],
-        api_key: Callable[[Job], KeyRef],
         delays: Sequence[float] = DELAYS,
     ) -> None:
         self._store = store
         self._quota = quota
         self._resolve = resolve
-        self._api_key = api_key
         self._delays = delays
 
     async def run(self) -> None:
@@ -69,7 +66,7 @@ class QuotaWarmup:
         self._quota.resync()
 
     async def _resolve_all(self, delays: Sequence[float]) -> None:
-        refs = {self._api_key(job) for job in self._store if uses_quota(job) or may_wait(job)}
+        refs = {job.api_key for job in self._store if uses_quota(job) or may_wait(job)}
         limit = asyncio.Semaphore(AT_A_TIME)
 
         async def resolve(ref: KeyRef) -> None:

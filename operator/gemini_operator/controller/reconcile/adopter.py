@@ -7,17 +7,18 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Adopt as Terms
 from gemini_operator.api.status import Attempt
-from gemini_operator.controller.job import Job, read
+from gemini_operator.controller.job import Job, JobReader
 from gemini_operator.controller.lifecycle import adoption, ownership, submission
 from gemini_operator.controller.lifecycle.adoption import Holder
-from gemini_operator.controller.lifecycle.snapshot import PatchStatus, Snapshot
+from gemini_operator.controller.lifecycle.decisions import PatchStatus
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.reconcile.claims import Claims
-from gemini_operator.controller.reconcile.looking import look
+from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.remote.api_keys import ApiKey
+from gemini_operator.controller.remote.reads import look
 from gemini_operator.gemini.remote import Summary
 from gemini_operator.kube.batch_jobs import BatchJobs
-from gemini_operator.kube.client import KubeClient
-from gemini_operator.payload import config_map
+from gemini_operator.payload.config_map import DeliveryRefused
 
 
 class Adopter:
@@ -25,23 +26,26 @@ class Adopter:
     Adopts batches, each for one job only.
 
     Args:
-        kube: checks outputs.
         batch_jobs: lists who has or claims a batch.
         claims: tells which of them may be believed.
+        delivery: checks outputs.
+        reader: projects what is listed.
         namespaces: the namespaces watched; `None` for all.
     """
 
     def __init__(
         self,
-        kube: KubeClient,
         batch_jobs: BatchJobs,
         claims: Claims,
+        delivery: Delivery,
+        reader: JobReader,
         namespaces: Sequence[str] | None,
     ) -> None:
         # From the list of who has a batch to the write that says who has it: so every list shows
         # all earlier adoptions. Nothing in between asks Google, which may take minutes to answer.
         self._turn = asyncio.Lock()
-        self._kube = kube
+        self._delivery = delivery
+        self._reader = reader
         self._batch_jobs = batch_jobs
         self._claims = claims
         self._namespaces = namespaces
@@ -49,16 +53,18 @@ class Adopter:
     async def adopt(
         self,
         snapshot: Snapshot,
-        terms: Terms,
         api_key: ApiKey,
         write: Callable[[PatchStatus], Awaitable[None]],
     ) -> None:
         """
-        Write what becomes of the job that wants the batch of `terms`.
+        Write what becomes of a job that wants to adopt a batch.
 
         Raises:
             KubeError, GeminiError: no answer for now; asking again is safe.
         """
+        terms = snapshot.job.spec.adopt
+        if terms is None:
+            raise AssertionError("a job without spec.adopt was to adopt a batch")
         batch = await look(api_key.client, terms.batch_name)
         if batch is None:
             await write(adoption.not_found(snapshot, terms))
@@ -91,7 +97,7 @@ class Adopter:
     async def _rivals(self, snapshot: Snapshot, terms: Terms) -> list[Job]:
         listed = await self._batch_jobs.list_by_batch(self._namespaces, terms.batch_name)
         # What cannot be read never acts, so it holds nothing.
-        jobs = [one for one in map(read, listed) if isinstance(one, Job)]
+        jobs = [one for one in map(self._reader.read, listed) if isinstance(one, Job)]
         previous = self._claims.previous(snapshot.job)
         if previous is not None and previous.uid not in {one.uid for one in jobs}:
             jobs.append(previous)
@@ -99,13 +105,9 @@ class Adopter:
 
     async def _without_place(self, snapshot: Snapshot) -> PatchStatus | None:
         """The end of a job whose results would have no place; `None` where they have one."""
-        output = snapshot.job.spec.output
-        if output is None or output.config_map is None:
-            return None
-        namespace, name = snapshot.job.key.namespace, output.config_map.name
         try:
-            await config_map.check(self._kube, namespace, name, snapshot.job.uid)
-        except config_map.DeliveryRefused as error:
+            await self._delivery.check(snapshot.job)
+        except DeliveryRefused as error:
             message = f"Nothing was adopted, for the results would have no place: {error}."
             return submission.failed(snapshot, Reason.DELIVERY_FAILED, "", message)
         return None

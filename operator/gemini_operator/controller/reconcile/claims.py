@@ -1,15 +1,15 @@
 """Who else holds a batch: read off objects that anybody may have forged, believed once proven."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from gemini_operator.controller.job import Job, KeyRef
+from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import ownership
-from gemini_operator.controller.reconcile.looking import look
 from gemini_operator.controller.remote.api_keys import (
     ApiKey,
     ApiKeys,
     CredentialsProblem,
 )
+from gemini_operator.controller.remote.reads import look
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.errors import CredentialsRejected
 from gemini_operator.gemini.remote import Summary
@@ -25,13 +25,11 @@ class Claims:
     Args:
         api_keys: the keys of those jobs.
         store: the jobs.
-        api_key: the Secret that a job uses.
     """
 
-    def __init__(self, api_keys: ApiKeys, store: Store, api_key: Callable[[Job], KeyRef]) -> None:
+    def __init__(self, api_keys: ApiKeys, store: Store) -> None:
         self._api_keys = api_keys
         self._store = store
-        self._api_key = api_key
 
     def previous(self, job: Job) -> Job | None:
         """The object that `spec.adopt.previousUID` names, if it is there."""
@@ -64,7 +62,7 @@ class Claims:
         if ownership.carries_token(rival, batch):
             return True
         try:
-            key = await self._api_keys.resolve(self._api_key(rival))
+            key = await self._api_keys.resolve(rival.api_key)
             if key.key_id == api_key.key_id:
                 return True
             return await look(key.client, batch.name) is not None

@@ -3,8 +3,12 @@
 from contextlib import aclosing
 
 from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import completion
-from gemini_operator.controller.lifecycle.snapshot import PatchStatus, Snapshot
+from gemini_operator.controller.lifecycle.decisions import PatchStatus
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.reconcile.claims import Claims
+from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Observation
@@ -14,36 +18,74 @@ from gemini_operator.payload import config_map, results
 # Google's lines may hold members that are left out of ours.
 RAW_LIMIT = 2 * config_map.LIMIT
 
+UNDELIVERABLE = (
+    config_map.DeliveryRefused,
+    results.MalformedResults,
+    results.ResultsMissing,
+    errors.NotFound,
+    errors.Rejected,
+)
+"""What no second try changes."""
 
-async def deliver(
-    kube: KubeClient, client: GeminiClient, snapshot: Snapshot, observation: Observation
-) -> PatchStatus:
-    """
-    Put the results of a succeeded batch into the output and end the job.
 
-    Raises:
-        GeminiError, KubeError: no answer for now; delivering again is safe.
+class Delivery:
     """
-    job = snapshot.job
+    Brings results to outputs.
+
+    Args:
+        kube: checks and creates ConfigMaps.
+        claims: knows who else holds a batch.
+    """
+
+    def __init__(self, kube: KubeClient, claims: Claims) -> None:
+        self._kube = kube
+        self._claims = claims
+
+    async def check(self, job: Job) -> None:
+        """
+        Make sure, before anything is paid for, that the results will have a place.
+
+        Raises:
+            DeliveryRefused: the ConfigMap belongs to something else.
+            KubeError: the API server did not answer.
+        """
+        if (name := _config_map(job)) is not None:
+            await config_map.check(self._kube, job.key.namespace, name, job.uid)
+
+    async def deliver(
+        self, snapshot: Snapshot, observation: Observation, api_key: ApiKey
+    ) -> PatchStatus:
+        """
+        Put the results of a succeeded batch into the output, and answer with the job's end.
+
+        Raises:
+            GeminiError, KubeError: no answer for now; delivering again is safe.
+        """
+        job = snapshot.job
+        if await self._claims.held_by_another(job, observation.summary, api_key):
+            return completion.somebody_elses(snapshot, observation)
+        name = _config_map(job)
+        if name is None:
+            return completion.delivered(snapshot, observation, completion.at_google(observation))
+        try:
+            rendered = await _results(api_key.client, observation)
+            delivered = await config_map.deliver(
+                self._kube, job.key.namespace, name, job.uid, rendered
+            )
+        except (results.ResultsTooLarge, errors.TooLarge) as error:
+            return completion.undeliverable(
+                snapshot, observation, Reason.OUTPUT_TOO_LARGE, f"{error}."
+            )
+        except UNDELIVERABLE as error:
+            return completion.undeliverable(
+                snapshot, observation, Reason.DELIVERY_FAILED, f"{error}."
+            )
+        return completion.delivered(snapshot, observation, delivered)
+
+
+def _config_map(job: Job) -> str | None:
     output = job.spec.output
-    if output is None or output.config_map is None:
-        return completion.delivered(snapshot, observation, completion.at_google(observation))
-    try:
-        rendered = await _results(client, observation)
-        delivered = await config_map.deliver(
-            kube, job.key.namespace, output.config_map.name, job.uid, rendered
-        )
-    except (results.ResultsTooLarge, errors.TooLarge) as error:
-        return completion.undeliverable(snapshot, observation, Reason.OUTPUT_TOO_LARGE, f"{error}.")
-    except (
-        config_map.DeliveryRefused,
-        results.MalformedResults,
-        results.ResultsMissing,
-        errors.NotFound,
-        errors.Rejected,
-    ) as error:
-        return completion.undeliverable(snapshot, observation, Reason.DELIVERY_FAILED, f"{error}.")
-    return completion.delivered(snapshot, observation, delivered)
+    return output.config_map.name if output is not None and output.config_map is not None else None
 
 
 async def _results(client: GeminiClient, observation: Observation) -> results.Results:

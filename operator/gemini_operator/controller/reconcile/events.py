@@ -10,7 +10,7 @@ from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import Job, UnreadableJob
-from gemini_operator.controller.lifecycle.snapshot import Event
+from gemini_operator.controller.lifecycle.decisions import Event
 from gemini_operator.kube import events as kube_events
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import AlreadyExists, Forbidden, KubeError

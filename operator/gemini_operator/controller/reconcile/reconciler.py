@@ -1,70 +1,85 @@
-"""One pass over one job: observe, decide, act, write.
+"""One reconcile of one job: read the batch if needed, decide, do one thing, write one status.
 
-Level-triggered: a pass looks at what is, never at what happened, and can be cut off at any
+Level-triggered: a reconcile looks at what is, never at what happened, and can be cut off at any
 instruction. Of everything it does only the create costs money, and the write-ahead guards that.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import assert_never
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import Job, Key, UnreadableJob
-from gemini_operator.controller.lifecycle import (
-    credentials,
-    deletion,
-    policies,
-)
-from gemini_operator.controller.lifecycle.snapshot import (
-    Event,
-    Snapshot,
-    Submit,
-)
-from gemini_operator.controller.reconcile.actions import Actions, Collaborators
-from gemini_operator.controller.reconcile.writer import NotKept, Stale
+from gemini_operator.controller.lifecycle import decisions, deletion, policies
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.quota.quota import Quota
+from gemini_operator.controller.reconcile.adopter import Adopter
+from gemini_operator.controller.reconcile.cleanup import Cleanup
+from gemini_operator.controller.reconcile.delivery import Delivery
+from gemini_operator.controller.reconcile.events import EventRecorder
+from gemini_operator.controller.reconcile.naming import BatchNames
+from gemini_operator.controller.reconcile.snapshots import Snapshots
+from gemini_operator.controller.reconcile.submitter import Submitter
+from gemini_operator.controller.reconcile.unreadable import UnreadableJobs
+from gemini_operator.controller.reconcile.writer import NotKept, Stale, Writer
+from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import CredentialsProblem
-from gemini_operator.controller.remote.call_limit import Busy
+from gemini_operator.controller.remote.call_limit import Busy, CallLimit
 from gemini_operator.controller.remote.read_budget import Delayed
+from gemini_operator.controller.remote.reads import observe
+from gemini_operator.controller.remote.sweep import Sweeper
+from gemini_operator.controller.served_schema import ServedSchema
+from gemini_operator.controller.store import Store
+from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.gemini import errors
 from gemini_operator.kube.errors import Invalid
+from gemini_operator.telemetry import metrics
+from gemini_operator.telemetry.logs import get_logger
 
 # Seconds after a write that was not kept in which the job is left alone, unless it is deleted: the
 # events of that write, and of what took it back, are no reason to try again.
 LEFT_ALONE = 1.0
 
+# A listing wakes the jobs it was made for; this is for a wake-up that was lost.
+SEARCH_OVERDUE = 120.0
+
 HEAVY = "input that is too large or too deep"
 
+log = get_logger(__name__)
 
+
+@dataclass(frozen=True, kw_only=True)
 class Reconciler:
-    """Runs passes; one key is never in two passes at a time (the queue sees to it)."""
+    """Reconciles jobs; one key is never reconciled twice at a time (the queue sees to it)."""
 
-    def __init__(self, with_: Collaborators) -> None:
-        self._with = with_
-        self._actions = Actions(with_)
+    store: Store
+    queue: KeyedQueue
+    snapshots: Snapshots
+    schema: ServedSchema
+    quota: Quota
+    access: RemoteAccess
+    heavy: CallLimit
+    sweeper: Sweeper
+    writer: Writer
+    events: EventRecorder
+    submitter: Submitter
+    names: BatchNames
+    delivery: Delivery
+    adopter: Adopter
+    cleanup: Cleanup
+    unreadable: UnreadableJobs
 
     async def run(self, key: Key) -> None:
         """
-        One pass over `key`.
+        Reconcile `key` once.
 
         Raises:
-            KubeError, GeminiError: something did not answer; the next pass starts afresh.
+            KubeError, GeminiError: something did not answer; the next reconcile starts afresh.
         """
         try:
             await self._run(key)
         finally:
-            self._with.calls.leave(key)
-            self._with.heavy.leave(key)
-
-    async def _run(self, key: Key) -> None:
-        job = self._with.store.get(key) or self._with.store.unreadable(key)
-        if job is None:
-            return
-        try:
-            if isinstance(job, UnreadableJob):
-                self._with.quota.release(key)
-                await self._with.unreadable.reconcile(job)
-            else:
-                await self._try(self._actions.snapshot(job))
-        except Stale:
-            await self._read_again(job)
+            self.access.leave(key)
+            self.heavy.leave(key)
 
     async def stall(self, key: Key, reason: Reason, detail: str) -> None:
         """
@@ -73,65 +88,175 @@ class Reconciler:
         Raises:
             KubeError: the API server did not take it.
         """
-        job = self._with.store.get(key)
+        job = self.store.get(key)
         if job is None or job.finished:
             return
         try:
-            await self._with.writer.stall(self._actions.snapshot(job), reason, detail)
+            await self.writer.stall(self.snapshots.take(job), reason, detail)
+        except Stale:
+            await self._read_again(job)
+
+    async def _run(self, key: Key) -> None:
+        job = self.store.get(key) or self.store.unreadable(key)
+        if job is None:
+            return
+        try:
+            if isinstance(job, UnreadableJob):
+                self.quota.release(key)
+                await self.unreadable.reconcile(job)
+            else:
+                await self._try(self.snapshots.take(job))
         except Stale:
             await self._read_again(job)
 
     async def _try(self, snapshot: Snapshot) -> None:
-        """A pass, and what is said where it cannot go on."""
+        """Reconcile, and say so where the job cannot go on."""
         try:
-            await self._pass(snapshot)
+            await self._reconcile(snapshot)
             self._set_alarm(snapshot)
         except Busy:
             return
         except Delayed as delayed:
-            self._actions.come_back(snapshot.job, delayed.seconds)
+            self.queue.add_after(snapshot.job.key, delayed.seconds)
         except CredentialsProblem as problem:
-            await self._without_credentials(snapshot, problem)
+            await self._without_credentials(snapshot, problem.reason, problem)
+        except errors.CredentialsRejected as error:
+            await self._without_credentials(snapshot, Reason.CREDENTIALS_REJECTED, error)
         except NotKept as lost:
             await self._not_kept(snapshot, lost)
         except Invalid as error:
-            self._tell_of_refusal(snapshot, error)
+            # In an Event: an object whose spec breaks the rules of the CRD takes no status.
+            note = Reason.INTERNAL.explain(error.message)
+            self.events.post(snapshot.job, [decisions.Event(Reason.INTERNAL, note, warning=True)])
             raise
         except errors.GeminiError as error:
             if not snapshot.job.deleting or isinstance(error, errors.NotSent):
                 raise
-            await self._deletion_blocked(snapshot, error)
+            await self._carry_out(snapshot, deletion.blocked(snapshot, f"{error}."))
+
+    async def _reconcile(self, snapshot: Snapshot) -> None:
+        job, facts = snapshot.job, snapshot.facts
+        facts.retrying = False
+        if snapshot.monotonic < facts.unkept_until and not job.deleting:
+            self.queue.add_after(job.key, facts.unkept_until - snapshot.monotonic)
+            return
+        if job.input_problem is not None:
+            # Of 1.4 MB a write costs the API server a second: one of them at a time.
+            self.heavy.enter(job.key, HEAVY)
+        if self.schema.missing:
+            self._wait_for_schema(snapshot)
+            return
+        decision = policies.decide(snapshot, await observe(snapshot, self.access))
+        if not isinstance(decision, decisions.Submit):
+            self.quota.release(job.key)
+        await self._carry_out(snapshot, decision)
+        if not facts.retrying:
+            self.queue.forget(job.key)
+
+    async def _carry_out(  # noqa: C901, PLR0912 - one arm for each decision
+        self, snapshot: Snapshot, decision: decisions.Decision
+    ) -> None:
+        """
+        Do what was decided.
+
+        Raises:
+            Stale: the object has changed since; nothing was done that cannot be done again.
+            CredentialsProblem: there is no usable key.
+            Busy: others of the key or the namespace call Google.
+            KubeError, GeminiError: no answer for now.
+        """
+        job = snapshot.job
+        match decision:
+            case decisions.RequeueAfter(seconds, event):
+                if event is not None:
+                    self.events.post(job, [event])
+                self._requeue_after(job, seconds)
+            case decisions.PatchStatus():
+                await self._write(snapshot, decision)
+            case decisions.AddFinalizer():
+                await self.writer.add_finalizer(job)
+                self.queue.add(job.key)
+            case decisions.ListRemote(seconds):
+                await self._list(snapshot, seconds)
+            case decisions.DeleteObject():
+                await self.writer.delete_object(job)
+            case decisions.RemoveFinalizer(event):
+                await self.cleanup.release(snapshot, event)
+            case decisions.Submit(number):
+                await self._submit(snapshot, number)
+            case decisions.RecordBatchName(summary):
+                await self.names.record(snapshot, summary)
+                self.queue.add(job.key)
+            case decisions.Deliver(observation):
+                api_key = await self.access.enter(job)
+                await self._write(
+                    snapshot, await self.delivery.deliver(snapshot, observation, api_key)
+                )
+            case decisions.DeleteRemote():
+                await self._delete_remote(snapshot, decision)
+            case decisions.Cancel(batch):
+                await self.cleanup.cancel(snapshot, await self.access.enter(job), batch)
+                snapshot.facts.note_cancel(batch, self.snapshots.monotonic())
+                self.queue.add(job.key)
+            case decisions.Adopt():
+                api_key = await self.access.enter(job)
+                await self.adopter.adopt(
+                    snapshot, api_key, lambda patch: self._write(snapshot, patch)
+                )
+            case _:
+                assert_never(decision)
+
+    async def _submit(self, snapshot: Snapshot, number: int) -> None:
+        with self.submitter.reserved_slot(snapshot.job, kept_on=(Busy,)):
+            api_key = await self.access.enter(snapshot.job)
+        job, decision = await self.submitter.submit(snapshot, number, api_key)
+        after = snapshot if job is snapshot.job else self.snapshots.take(job)
+        await self._carry_out(after, decision or policies.decide(after, None))
+
+    async def _list(self, snapshot: Snapshot, seconds: float) -> None:
+        if seconds > 0:
+            self.queue.add_after(snapshot.job.key, seconds)
+            return
+        api_key = await self.access.enter(snapshot.job)
+        if snapshot.facts.search is not None:
+            snapshot.facts.search.under_way = True
+        self.sweeper.search(api_key, snapshot.job.key)
+        self.queue.add_after(snapshot.job.key, SEARCH_OVERDUE)
+
+    async def _delete_remote(self, snapshot: Snapshot, decision: decisions.DeleteRemote) -> None:
+        await self.cleanup.delete(snapshot, decision.batches)
+        if decision.then is None:
+            await self.cleanup.release(snapshot, decision.event)
+        else:
+            metrics.DUPLICATES_CANCELLED.inc(len(decision.batches))
+            await self._write(snapshot, decision.then)
+
+    async def _write(self, snapshot: Snapshot, patch: decisions.PatchStatus) -> None:
+        """Write a status, post its Events once it is there, and come back when it says."""
+        job = await self.writer.status(snapshot, patch.status)
+        if job is not snapshot.job:
+            self.events.post(job, patch.events)
+            if job.finished:
+                log.info("a job has ended", **job.key._asdict(), state=job.status.state)
+        snapshot.facts.retrying = patch.retry
+        if patch.retry:
+            self.queue.back_off(job.key)
+        elif patch.seconds is not None:
+            self.queue.add_after(job.key, patch.seconds)
+        else:
+            self.queue.add(job.key)
+
+    def _requeue_after(self, job: Job, seconds: float | None) -> None:
+        if seconds is not None:
+            self.queue.add_after(job.key, seconds)
 
     def _set_alarm(self, snapshot: Snapshot) -> None:
-        """
-        Time alone may give the job something to do; what was written may have changed when.
-
-        It runs from the moment that the pass decided for: what has come due since wakes the job.
-        """
-        newest = self._with.store.get(snapshot.job.key)
+        """Wake the job when time alone gives it something to do, counted from the snapshot."""
+        newest = self.store.get(snapshot.job.key)
         if newest is not None:
-            self._actions.come_back(newest, policies.alarm(replace(snapshot, job=newest)))
+            self._requeue_after(newest, policies.alarm(replace(snapshot, job=newest)))
 
-    async def _pass(self, snapshot: Snapshot) -> None:
-        snapshot.facts.retrying = False
-        if snapshot.monotonic < snapshot.facts.unkept_until and not snapshot.job.deleting:
-            self._actions.come_back(snapshot.job, snapshot.facts.unkept_until - snapshot.monotonic)
-            return
-        if snapshot.job.input_problem is not None:
-            # Of 1.4 MB a write costs the API server a second: one of them at a time.
-            self._with.heavy.enter(snapshot.job.key, HEAVY)
-        if self._with.schema.missing:
-            await self._wait_for_the_schema(snapshot)
-            return
-        remote = await self._with.observer.observe(snapshot, self._actions.ref(snapshot))
-        decision = policies.decide(snapshot, remote)
-        if not isinstance(decision, Submit):
-            self._with.quota.release(snapshot.job.key)
-        await self._actions.carry_out(snapshot, decision)
-        if not snapshot.facts.retrying:
-            self._with.queue.forget(snapshot.job.key)
-
-    async def _wait_for_the_schema(self, snapshot: Snapshot) -> None:
+    def _wait_for_schema(self, snapshot: Snapshot) -> None:
         """
         Do nothing, and say so where nothing has been done yet.
 
@@ -140,59 +265,35 @@ class Reconciler:
         """
         status = snapshot.status
         if status.attempt is None and status.batch_name is None and not snapshot.job.has_finalizer:
-            raise NotKept(self._with.schema.missing)
-        self._with.quota.release(snapshot.job.key)
-        self._with.queue.back_off(snapshot.job.key)
-
-    def _tell_of_refusal(self, snapshot: Snapshot, error: Invalid) -> None:
-        """In an Event: an object whose spec breaks the rules of the CRD takes no status."""
-        reason = Reason.INTERNAL
-        event = Event(reason, reason.explain(error.message), warning=True)
-        self._with.events.post(snapshot.job, [event])
+            raise NotKept(self.schema.missing)
+        self.quota.release(snapshot.job.key)
+        self.queue.back_off(snapshot.job.key)
 
     async def _not_kept(self, snapshot: Snapshot, lost: NotKept) -> None:
-        """The promise rests on what is written: without it nothing is sent."""
+        """Everything rests on what is written: without it nothing is sent."""
         key = snapshot.job.key
-        self._with.quota.release(key)
-        self._with.schema.suspect()
+        self.quota.release(key)
+        self.schema.suspect()
         await self.stall(key, Reason.SCHEMA_OUTDATED, str(lost))
-        snapshot.facts.unkept_until = self._with.clock.monotonic() + LEFT_ALONE
-        self._with.queue.back_off(key)
+        snapshot.facts.unkept_until = self.snapshots.monotonic() + LEFT_ALONE
+        self.queue.back_off(key)
 
-    async def _without_credentials(self, snapshot: Snapshot, problem: CredentialsProblem) -> None:
-        self._with.quota.release(snapshot.job.key)
-        if snapshot.job.deleting:
-            await self._delete_without_credentials(snapshot, problem)
-            return
-        await self._actions.write(
-            snapshot, credentials.stalled(snapshot, problem.reason, str(problem))
-        )
-
-    async def _delete_without_credentials(
-        self, snapshot: Snapshot, problem: CredentialsProblem
+    async def _without_credentials(
+        self, snapshot: Snapshot, reason: Reason, problem: Exception
     ) -> None:
-        if deletion.out_of_patience(snapshot):
-            batch = snapshot.status.batch_name or "unknown"
-            release = deletion.left_behind(f"Batch: {batch}. {problem.reason}: {problem}")
-            await self._with.cleanup.release(snapshot, release.event)
-            return
-        event = Event(problem.reason, problem.reason.explain(str(problem)), warning=True)
-        self._with.events.post(snapshot.job, [event])
-        self._actions.come_back(snapshot.job, 5.0)
-
-    async def _deletion_blocked(self, snapshot: Snapshot, error: errors.GeminiError) -> None:
-        decision = deletion.blocked(snapshot, f"{error}.")
-        await self._actions.carry_out(snapshot, decision)
+        self.quota.release(snapshot.job.key)
+        decision = policies.without_credentials(snapshot, reason, str(problem))
+        await self._carry_out(snapshot, decision)
 
     async def _read_again(self, job: Job | UnreadableJob) -> None:
         try:
-            await self._with.writer.refresh(job)
+            await self.writer.refresh(job)
         except Stale:
-            if self._with.store.unreadable(job.key) is None:
+            if self.store.unreadable(job.key) is None:
                 return
-        newest = self._with.store.get(job.key)
+        newest = self.store.get(job.key)
         if newest is not None and newest.version == job.version:
             # Not the object is in the way but what is served of it, such as no /status.
-            self._with.queue.back_off(job.key)
+            self.queue.back_off(job.key)
         else:
-            self._with.queue.add(job.key)
+            self.queue.add(job.key)

@@ -1,6 +1,6 @@
 """From a decision to submit to a batch with a name: the only place that spends money.
 
-Order: quota, input, write-ahead, create, name (protocol C). Whatever fails before the create costs
+Order: quota, input, write-ahead, create, name. Whatever fails before the create costs
 nothing; whatever is unclear after it is searched for, never repeated.
 """
 
@@ -8,25 +8,28 @@ import math
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from gemini_operator.api.group import PLURAL
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt
+from gemini_operator.callbacks.address import CallbackAddresses, Target
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import credentials, submission
-from gemini_operator.controller.lifecycle.snapshot import PatchStatus, Snapshot
+from gemini_operator.controller.lifecycle.decisions import PatchStatus, RecordBatchName
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.memory import Refusal
 from gemini_operator.controller.quota.backoff import Backoff
 from gemini_operator.controller.quota.quota import Admission, Quota
-from gemini_operator.controller.reconcile.callback import CallbackAddresses
+from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.reconcile.writer import Stale, Writer
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors, tokens
-from gemini_operator.gemini.remote import Submission, Summary
+from gemini_operator.gemini.remote import Submission
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import Unavailable
-from gemini_operator.payload import config_map, requests
+from gemini_operator.payload import requests
+from gemini_operator.payload.config_map import DeliveryRefused
 from gemini_operator.payload.requests import BatchInput
 from gemini_operator.telemetry.logs import get_logger
 
@@ -54,6 +57,9 @@ DEFINITE = (
 UID_KEY = "gemini-operator.io/uid"
 ATTEMPT_KEY = "gemini-operator.io/attempt"
 
+Submitted = tuple[Job, PatchStatus | RecordBatchName | None]
+"""The job after `Submitter.submit`, and what to do next."""
+
 log = get_logger(__name__)
 
 
@@ -65,25 +71,13 @@ def of_input(error: errors.GeminiError, batch_input: BatchInput) -> errors.Gemin
     return errors.FileMissing(str(error), status=error.status)
 
 
-@dataclass(frozen=True)
-class Created:
-    """The create was sent, or tried to; without `batch` the next pass finds out what became of it.
-
-    Args:
-        job: the object as the write-ahead left it.
-        batch: what Google created.
-    """
-
-    job: Job
-    batch: Summary | None
-
-
 class Submitter:
     """
     Carries out `Submit`.
 
     Args:
         kube: reads inputs.
+        delivery: checks outputs.
         writer: writes ahead.
         quota: holds back what is too much, and what Google throttles or refuses.
         addresses: makes callback addresses.
@@ -94,14 +88,16 @@ class Submitter:
     def __init__(
         self,
         kube: KubeClient,
+        *,
+        delivery: Delivery,
         writer: Writer,
         quota: Quota,
         addresses: CallbackAddresses,
         clock: Clock,
-        *,
         refused_retry: float,
     ) -> None:
         self._kube = kube
+        self._delivery = delivery
         self._writer = writer
         self._quota = quota
         self._addresses = addresses
@@ -109,11 +105,14 @@ class Submitter:
         self._refused_retry = refused_retry
         self._own = Backoff()
 
-    async def submit(
-        self, snapshot: Snapshot, number: int, api_key: ApiKey
-    ) -> PatchStatus | Created:
+    async def submit(self, snapshot: Snapshot, number: int, api_key: ApiKey) -> Submitted:
         """
-        Create the batch of a new attempt; a `Write` says why none was tried.
+        Create the batch of a new attempt.
+
+        Returns:
+            The job as it is now, and what to do next: write a status that says why nothing was
+            sent, or record the name of the new batch. `None` means that a create was sent or tried
+            and is to be decided on again: its answer is in the job's facts, or it has none.
 
         Raises:
             Stale: somebody else has written; nothing was sent.
@@ -126,24 +125,26 @@ class Submitter:
         left = refusal.left(api_key.key_id, snapshot.monotonic) if refusal else 0.0
         if left > 0:
             self._quota.release(job.key)
-            return PatchStatus(snapshot.status, seconds=left)
+            return job, PatchStatus(snapshot.status, seconds=left)
         answer = self._quota.reserve(job, api_key.key_id, api_key.fingerprint)
         if answer is Admission.REFUSED:
             # The quota calls it for its turn; the time is for another key in the Secret.
-            return credentials.inherited(snapshot, self._refused_retry)
+            return job, credentials.inherited(snapshot, self._refused_retry)
         if answer is not Admission.ADMITTED:
-            return submission.queued(snapshot, WAITS_FOR[answer], "", UNTIL_CALLED)
+            return job, submission.queued(snapshot, WAITS_FOR[answer], "", UNTIL_CALLED)
         # After `Stale` the next pass comes at once.
-        with self.place(job, kept_on=(Stale,)):
+        with self.reserved_slot(job, kept_on=(Stale,)):
             batch_input = await self._input(snapshot)
         if isinstance(batch_input, PatchStatus):
             self._quota.release(job.key)
-            return batch_input
+            return job, batch_input
         return await self._create(snapshot, number, api_key, batch_input)
 
     @contextmanager
-    def place(self, job: Job, *, kept_on: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-        """A job that fails before its write-ahead keeps its place from nobody."""
+    def reserved_slot(
+        self, job: Job, *, kept_on: tuple[type[Exception], ...] = ()
+    ) -> Iterator[None]:
+        """Release the reserved slot if the block raises before the write-ahead, except for `kept_on`."""
         try:
             yield
         except kept_on:
@@ -159,22 +160,19 @@ class Submitter:
             return credentials.stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
         except requests.InvalidInput as error:
             return submission.failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
-        except config_map.DeliveryRefused as error:
+        except DeliveryRefused as error:
             message = f"Nothing was submitted, for the results would have no place: {error}."
             return submission.failed(snapshot, Reason.DELIVERY_FAILED, "", message)
 
     async def _load(self, snapshot: Snapshot) -> BatchInput:
         job = snapshot.job
-        namespace, _ = job.key
-        output = job.spec.output.config_map if job.spec.output else None
-        if output is not None:
-            await config_map.check(self._kube, namespace, output.name, job.uid)
+        await self._delivery.check(job)
         stored = (await self._writer.confirm(job))["spec"]
-        return await requests.load(self._kube, namespace, job.spec, stored)
+        return await requests.load(self._kube, job.key.namespace, job.spec, stored)
 
     async def _create(
         self, snapshot: Snapshot, number: int, api_key: ApiKey, batch_input: BatchInput
-    ) -> PatchStatus | Created:
+    ) -> Submitted:
         attempt = Attempt(
             id=secrets.token_hex(8),
             number=number,
@@ -182,7 +180,7 @@ class Submitter:
             api_key_fingerprint=api_key.fingerprint(snapshot.job.uid),
         )
         # A write-ahead without an answer may have landed.
-        with self.place(snapshot.job, kept_on=(Stale, Unavailable)):
+        with self.reserved_slot(snapshot.job, kept_on=(Stale, Unavailable)):
             # First, as it may fail: from the write-ahead on an attempt counts as sent.
             request = self._submission(snapshot, attempt, batch_input)
             job = await self._writer.status(snapshot, submission.written_ahead(snapshot, attempt))
@@ -206,10 +204,10 @@ class Submitter:
                 )
             else:
                 self._quota.release(job.key)
-            return Created(job, None)
+            return job, None
         snapshot.facts.refusal = None
         self._quota.passed(api_key.key_id, job)
-        return Created(job, summary)
+        return job, RecordBatchName(summary)
 
     def _submission(
         self, snapshot: Snapshot, attempt: Attempt, batch_input: BatchInput
@@ -224,7 +222,7 @@ class Submitter:
             inline=batch_input.inline,
             file_name=batch_input.file_name,
             priority=submission.priority(snapshot),
-            callback_url=self._addresses.of(job, attempt),
+            callback_url=self._addresses.of(Target(PLURAL, *job.key, job.uid, attempt.id)),
             user_metadata={**(job.spec.user_metadata or {}), **own},
         )
 

@@ -9,7 +9,7 @@ from gemini_operator.api.conditions import STALLED, Condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import UnreadableJob
-from gemini_operator.controller.lifecycle.snapshot import Event
+from gemini_operator.controller.lifecycle.decisions import Event
 from gemini_operator.controller.reconcile.events import EventRecorder
 from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.kube.errors import Invalid

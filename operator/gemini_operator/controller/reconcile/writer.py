@@ -9,7 +9,7 @@ from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
-from gemini_operator.controller.job import Job, UnreadableJob, read
+from gemini_operator.controller.job import Job, JobReader, UnreadableJob
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.store import Store
 from gemini_operator.kube import errors, patches
@@ -40,7 +40,8 @@ class NotKept(Exception):
 class Writer:
     """Writes, and keeps the store as new as the answers (rule P1)."""
 
-    def __init__(self, batch_jobs: BatchJobs, store: Store) -> None:
+    def __init__(self, batch_jobs: BatchJobs, store: Store, reader: JobReader) -> None:
+        self._reader = reader
         self._batch_jobs = batch_jobs
         self._store = store
 
@@ -140,7 +141,7 @@ class Writer:
         metadata = {"resourceVersion": job.resource_version}
         patch = {"metadata": metadata, "status": {"conditions": conditions}}
         body = await self._send_status(job, patch)
-        self._store.put(read(body), answered=True)
+        self._store.put(self._reader.read(body), answered=True)
 
     async def add_finalizer(self, job: Job) -> None:
         """
@@ -233,7 +234,7 @@ class Writer:
         patch = patches.status_patch(body.get("status") or {}, job.stored_status, version)
         if patch is not None:
             body = await self._send_status(job, patch)
-        self._store.put(read(body), answered=True)
+        self._store.put(self._reader.read(body), answered=True)
 
     async def _send_status(
         self, job: Job | UnreadableJob, patch: Mapping[str, Any]
@@ -250,7 +251,7 @@ class Writer:
             raise Stale from None
 
     def _keep(self, body: Mapping[str, Any]) -> Job:
-        found = read(body)
+        found = self._reader.read(body)
         self._store.put(found, answered=True)
         if isinstance(found, UnreadableJob):
             raise Stale

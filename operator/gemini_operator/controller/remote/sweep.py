@@ -42,9 +42,8 @@ class Sweeper:
         store: the jobs.
         memory: receives the snapshots.
         clock: tells when a listing began.
-        api_key: the Secret that a job uses.
         wake: asks for a pass over a job.
-        sweep: seconds between two sweeps, before jitter.
+        interval: seconds between two sweeps, before jitter.
     """
 
     def __init__(
@@ -54,18 +53,16 @@ class Sweeper:
         memory: Memory,
         clock: Clock,
         *,
-        api_key: Callable[[Job], KeyRef],
         wake: Callable[[Key], None],
-        sweep: float,
+        interval: float,
         rng: random.Random | None = None,
     ) -> None:
         self._api_keys = api_keys
         self._store = store
         self._memory = memory
         self._clock = clock
-        self._api_key = api_key
         self._wake = wake
-        self._sweep = sweep
+        self._interval = interval
         self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
         self._wanted: dict[str, set[Key]] = defaultdict(set)
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -81,7 +78,7 @@ class Sweeper:
         """Sweep for ever."""
         while True:
             spread = self._rng.uniform(1 - JITTER, 1 + JITTER)
-            await asyncio.sleep(self._sweep * spread)
+            await asyncio.sleep(self._interval * spread)
             await self.sweep()
 
     async def sweep(self) -> None:
@@ -106,7 +103,7 @@ class Sweeper:
         refs: dict[KeyRef, list[Key]] = defaultdict(list)
         for job in self._store:
             if _listed_for(job, self._clock.now()):
-                refs[self._api_key(job)].append(job.key)
+                refs[job.api_key].append(job.key)
         return refs
 
     async def _work(self, client: GeminiClient, key_id: str) -> None:

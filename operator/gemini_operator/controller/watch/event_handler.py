@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gemini_operator.controller.job import Key, UnreadableJob, read
+from gemini_operator.controller.job import JobReader, Key, UnreadableJob
 from gemini_operator.controller.memory import Memory
-from gemini_operator.controller.quota.quota import Quota
 from gemini_operator.controller.remote.read_budget import ReadBudget
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.workqueue import KeyedQueue
@@ -22,17 +21,22 @@ class EventHandler:
         store: the newest version of every object.
         queue: gets a key for every change.
         memory: forgets with the store.
-        quota: forgets with the store.
         reads: forgets with the store.
+        reader: projects objects.
     """
 
     def __init__(
-        self, store: Store, queue: KeyedQueue, memory: Memory, quota: Quota, reads: ReadBudget
+        self,
+        store: Store,
+        queue: KeyedQueue,
+        memory: Memory,
+        reads: ReadBudget,
+        reader: JobReader,
     ) -> None:
+        self._reader = reader
         self._store = store
         self._queue = queue
         self._memory = memory
-        self._quota = quota
         self._reads = reads
 
     def on_event(self, kind: str | None, body: Mapping[str, Any]) -> None:
@@ -49,7 +53,7 @@ class EventHandler:
 
         `shortened`: without the content of its requests.
         """
-        found = read(body, shortened=shortened)
+        found = self._reader.read(body, shortened=shortened)
         if isinstance(found, UnreadableJob):
             self._log(found)
         if self._store.put(found):
@@ -67,6 +71,5 @@ class EventHandler:
             return
         self._store.remove(key)
         self._memory.forget(key)
-        self._quota.release(key)
         self._reads.forget(key)
         self._queue.drop(key)

@@ -9,14 +9,14 @@ from gemini_operator.api.spec import Adopt as Terms
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.lifecycle import adoption, observation, policies
 from gemini_operator.controller.lifecycle.adoption import Holder
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     AddFinalizer,
     Adopt,
     PatchStatus,
     RequeueAfter,
-    Snapshot,
     Submit,
 )
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.memory import Facts
 from gemini_operator.gemini.remote import Summary
 from tests.unit.controller.builders import (

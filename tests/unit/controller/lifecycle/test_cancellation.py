@@ -8,17 +8,14 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.controller.lifecycle import cancellation, observation, policies
 from gemini_operator.controller.lifecycle.cancellation import AGAIN, Cause
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     Cancel,
     Decision,
-    Gone,
     ListRemote,
     PatchStatus,
-    Remote,
     RequeueAfter,
-    Snapshot,
-    Unreadable,
 )
+from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot, Unreadable
 from gemini_operator.controller.memory import CANCEL_READS, CANCEL_READS_LATER, Facts
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (

@@ -5,7 +5,7 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import OutputStatus
 from gemini_operator.controller.lifecycle import completion
-from gemini_operator.controller.lifecycle.snapshot import Deliver, PatchStatus
+from gemini_operator.controller.lifecycle.decisions import Deliver, PatchStatus
 from tests.unit.controller.builders import (
     BATCH,
     NOW,

@@ -4,7 +4,7 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import credentials, policies
-from gemini_operator.controller.lifecycle.snapshot import PatchStatus, RequeueAfter
+from gemini_operator.controller.lifecycle.decisions import PatchStatus, RequeueAfter
 from gemini_operator.controller.memory import ListSnapshot
 from tests.unit.controller.builders import (
     a_batch,

@@ -4,7 +4,8 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import deadline, policies
-from gemini_operator.controller.lifecycle.snapshot import PatchStatus, Snapshot
+from gemini_operator.controller.lifecycle.decisions import PatchStatus
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from tests.unit.controller.builders import (
     NOW,
     a_condition,

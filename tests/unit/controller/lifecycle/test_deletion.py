@@ -5,15 +5,15 @@ import pytest
 from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import deletion, policies
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     DeleteRemote,
     Event,
     ListRemote,
     PatchStatus,
     RemoveFinalizer,
     RequeueAfter,
-    Snapshot,
 )
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.memory import Facts, ListSnapshot
 from tests.unit.controller.builders import (
     ADOPTS,

@@ -6,13 +6,13 @@ import pytest
 from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import duplicates, policies
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     DeleteRemote,
     PatchStatus,
     RequeueAfter,
-    Snapshot,
     Submit,
 )
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from tests.unit.controller.builders import (
     ATTEMPT,
     BATCH,

@@ -4,7 +4,7 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import lost_attempt, policies
-from gemini_operator.controller.lifecycle.snapshot import PatchStatus, RequeueAfter, Submit
+from gemini_operator.controller.lifecycle.decisions import PatchStatus, RequeueAfter, Submit
 from tests.unit.controller.builders import (
     ADOPTS,
     BATCH,

@@ -8,7 +8,7 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import Job, Key
 from gemini_operator.controller.lifecycle import deletion, observation, search
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     DeleteRemote,
     ListRemote,
     PatchStatus,
@@ -48,7 +48,7 @@ async def listed(job: Job) -> Facts:
         return CANNOT_TELL
 
     unused: Any = None
-    sweeper = Sweeper(unused, store, memory, clock, api_key=unused, wake=woken.append, sweep=900.0)
+    sweeper = Sweeper(unused, store, memory, clock, wake=woken.append, interval=900.0)
     client: Any = SimpleNamespace(batches=SimpleNamespace(search=no_list))
     await sweeper._list(client, {job.key})
     assert woken == [job.key], "a pass decides what that means"

@@ -6,18 +6,15 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import observation
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     Deliver,
-    Gone,
     ListRemote,
     PatchStatus,
     RecordBatchName,
-    Remote,
     RequeueAfter,
-    Snapshot,
-    Unreadable,
 )
+from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot, Unreadable
 from gemini_operator.controller.memory import EVENT_REREADS, Facts
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (

@@ -6,7 +6,7 @@ import pytest
 from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import cancellation, policies, retries
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     AddFinalizer,
     Adopt,
     Cancel,

@@ -5,17 +5,14 @@ import pytest
 from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import completion, observation, policies, refresh
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     Deliver,
-    Gone,
     ListRemote,
     PatchStatus,
     RecordBatchName,
-    Remote,
     RequeueAfter,
-    Snapshot,
-    Unreadable,
 )
+from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot, Unreadable
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (
     BATCH,

@@ -4,13 +4,8 @@ import pytest
 
 from gemini_operator.api import group
 from gemini_operator.controller.lifecycle import observation, policies, resolution
-from gemini_operator.controller.lifecycle.snapshot import (
-    Gone,
-    RecordBatchName,
-    Remote,
-    Snapshot,
-    Submit,
-)
+from gemini_operator.controller.lifecycle.decisions import RecordBatchName, Submit
+from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot
 from tests.unit.controller.builders import (
     ATTEMPT,
     BATCH,

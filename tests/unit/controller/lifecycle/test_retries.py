@@ -6,13 +6,13 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import policies, retries
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     PatchStatus,
     RequeueAfter,
-    Snapshot,
     Submit,
 )
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from tests.unit.controller.builders import (
     ADOPTS,
     ATTEMPT,

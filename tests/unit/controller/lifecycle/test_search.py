@@ -4,13 +4,13 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import search
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     ListRemote,
     PatchStatus,
     RecordBatchName,
     RequeueAfter,
-    Snapshot,
 )
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.memory import Facts
 from tests.unit.controller.builders import (
     ATTEMPT,

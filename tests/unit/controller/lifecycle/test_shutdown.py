@@ -4,7 +4,7 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import policies, shutdown
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     ListRemote,
     PatchStatus,
     RequeueAfter,

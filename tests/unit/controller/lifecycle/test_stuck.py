@@ -7,12 +7,8 @@ from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import policies, stuck
-from gemini_operator.controller.lifecycle.snapshot import (
-    Cancel,
-    PatchStatus,
-    RequeueAfter,
-    Snapshot,
-)
+from gemini_operator.controller.lifecycle.decisions import Cancel, PatchStatus, RequeueAfter
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.stuck import OVERDUE
 from gemini_operator.controller.memory import Facts
 from gemini_operator.gemini.remote import Summary

@@ -6,12 +6,8 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.lifecycle import credentials, submission
-from gemini_operator.controller.lifecycle.snapshot import (
-    MAX_PRIORITY,
-    PatchStatus,
-    Snapshot,
-    Submit,
-)
+from gemini_operator.controller.lifecycle.decisions import PatchStatus, Submit
+from gemini_operator.controller.lifecycle.snapshot import MAX_PRIORITY, Snapshot
 from gemini_operator.controller.memory import Facts, Refusal
 from gemini_operator.gemini import errors
 from gemini_operator.kube import patches

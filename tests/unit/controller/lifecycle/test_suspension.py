@@ -6,15 +6,15 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import policies, suspension
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     AddFinalizer,
     Cancel,
     ListRemote,
     PatchStatus,
     RequeueAfter,
-    Snapshot,
     Submit,
 )
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from tests.unit.controller.builders import (
     ATTEMPT,
     BATCH,

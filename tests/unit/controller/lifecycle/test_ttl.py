@@ -3,12 +3,8 @@ from typing import Any
 import pytest
 
 from gemini_operator.controller.lifecycle import policies, ttl
-from gemini_operator.controller.lifecycle.snapshot import (
-    DeleteObject,
-    DeleteRemote,
-    RequeueAfter,
-    Snapshot,
-)
+from gemini_operator.controller.lifecycle.decisions import DeleteObject, DeleteRemote, RequeueAfter
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from tests.unit.controller.builders import (
     BATCH,
     EARLIER,

@@ -4,7 +4,7 @@ from typing import Any
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import policies, unsendable
-from gemini_operator.controller.lifecycle.snapshot import PatchStatus, Submit
+from gemini_operator.controller.lifecycle.decisions import PatchStatus, Submit
 from tests.unit.controller.builders import a_snapshot, reason_of, submitted
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import unsupported
-from gemini_operator.controller.lifecycle.snapshot import PatchStatus, RequeueAfter
+from gemini_operator.controller.lifecycle.decisions import PatchStatus, RequeueAfter
 from tests.unit.controller.builders import (
     a_condition,
     a_job,

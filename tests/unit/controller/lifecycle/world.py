@@ -25,7 +25,7 @@ from gemini_operator.controller.lifecycle import (
     refresh,
     submission,
 )
-from gemini_operator.controller.lifecycle.snapshot import (
+from gemini_operator.controller.lifecycle.decisions import (
     AddFinalizer,
     Adopt,
     Cancel,
@@ -34,21 +34,17 @@ from gemini_operator.controller.lifecycle.snapshot import (
     DeleteRemote,
     Deliver,
     Event,
-    Gone,
     ListRemote,
     PatchStatus,
     RecordBatchName,
-    Remote,
     RemoveFinalizer,
     RequeueAfter,
-    Seen,
-    Snapshot,
     Submit,
-    Unreadable,
 )
+from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Seen, Snapshot, Unreadable
 from gemini_operator.controller.memory import Facts, Refusal
-from gemini_operator.controller.reconcile.observer import _remember
 from gemini_operator.controller.remote.api_keys import CredentialsProblem
+from gemini_operator.controller.remote.reads import _remember
 from gemini_operator.controller.remote.sweep import Index, _listed_for
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.remote import Summary

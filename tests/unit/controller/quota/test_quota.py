@@ -5,7 +5,7 @@ import pytest
 from gemini_operator.controller.job import Key
 from gemini_operator.controller.quota.quota import Admission
 from tests.unit.controller.builders import OTHER_UID, a_job, an_attempt
-from tests.unit.controller.quotas import GROUP, Harness, api_key
+from tests.unit.controller.quotas import GROUP, Harness
 
 OTHER_GROUP = "group-2"
 
@@ -360,7 +360,7 @@ def test_nothing_is_remembered_of_keys_that_nobody_uses_any_more(harness: Harnes
     jobs = some(harness, "a/1", "b/1", "c/1")
     for key in jobs:
         harness.send(key)
-    harness.quota.bind_key(api_key(a_job(namespace="d")), OTHER_GROUP)
+    harness.quota.bind_key(a_job(namespace="d").api_key, OTHER_GROUP)
     for key in jobs:
         harness.store.remove(key)
     harness.quota.resync()

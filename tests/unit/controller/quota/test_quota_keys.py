@@ -7,7 +7,7 @@ import pytest
 from gemini_operator.controller.job import Key
 from gemini_operator.controller.quota.quota import Admission
 from tests.unit.controller.builders import a_job, an_attempt
-from tests.unit.controller.quotas import GROUP, Harness, api_key, named
+from tests.unit.controller.quotas import GROUP, Harness, named
 
 OTHER_GROUP, THIRD_GROUP = "group-2", "group-3"
 LIMIT = 3
@@ -143,10 +143,10 @@ def test_p23_a_batch_of_which_nobody_wrote_down_the_key_counts_for_that_of_its_s
     attempt = {name: value for name, value in an_attempt().items() if name != "apiKeyFingerprint"}
     job = a_job(namespace="a", status={"state": "Running", "attempt": attempt})
     if read_before:
-        harness.quota.bind_key(api_key(job), GROUP, partial(named, GROUP))
+        harness.quota.bind_key(job.api_key, GROUP, partial(named, GROUP))
         harness.quota.restore([])
     harness.store.put(job)
-    harness.quota.bind_key(api_key(job), GROUP, partial(named, GROUP))
+    harness.quota.bind_key(job.api_key, GROUP, partial(named, GROUP))
     assert harness.reserve(harness.put("b/waiting")) is Admission.QUOTA_FULL
 
 

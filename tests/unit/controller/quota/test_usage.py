@@ -19,7 +19,6 @@ from tests.unit.controller.builders import (
     submitted,
     unnamed,
 )
-from tests.unit.controller.quotas import api_key
 
 KEY = Key("team-a", "job")
 REF = KeyRef("team-a", "gemini-api-key", "api-key")
@@ -47,7 +46,7 @@ class Parts:
     """A store, its usage, and what it has reported."""
 
     def __init__(self) -> None:
-        self.usage = QuotaUsage(api_key)
+        self.usage = QuotaUsage()
         self.store = Store(self.usage.changed)
         self.listener = Told()
         self.usage.notify(self.listener)
@@ -128,7 +127,7 @@ def test_p01_an_older_version_changes_no_place(parts: Parts) -> None:
 
 
 def test_places_are_counted_before_anybody_is_told() -> None:
-    usage = QuotaUsage(api_key)
+    usage = QuotaUsage()
     store = Store(usage.changed)
     store.put(a_job(status=submitted()))
     assert (len(usage), usage.count(REF), usage.count(OTHER_REF)) == (1, 1, 0)
@@ -169,6 +168,6 @@ def test_p23_the_count_is_what_the_store_shows(
 
 def _counted(jobs: Store) -> dict[KeyRef, int]:
     def holds(job: Job, ref: KeyRef) -> bool:
-        return uses_quota(job) and api_key(job) == ref
+        return uses_quota(job) and job.api_key == ref
 
     return {ref: sum(holds(job, ref) for job in jobs) for ref in (REF, OTHER_REF)}

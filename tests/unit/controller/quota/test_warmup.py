@@ -17,7 +17,7 @@ from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.kube.errors import KubeError, Unavailable
 from tests.unit.controller.builders import a_job, an_attempt, finished, submitted, unnamed
-from tests.unit.controller.quotas import GROUP, Harness, api_key, named
+from tests.unit.controller.quotas import GROUP, Harness, named
 
 MISSING = CredentialsProblem(Reason.CREDENTIALS_MISSING, "there is no such Secret")
 DOWN = Unavailable(503, "ServiceUnavailable", "try again")
@@ -58,7 +58,6 @@ class Start:
             self.harness.store,
             self.harness.quota,
             resolve=self.secrets.resolve,
-            api_key=api_key,
             delays=(0.0,) * (tries - 1),
         )
 

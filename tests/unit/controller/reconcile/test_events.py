@@ -2,7 +2,7 @@ import pytest
 
 from gemini_operator.api import names
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.lifecycle.snapshot import Event
+from gemini_operator.controller.lifecycle.decisions import Event
 from gemini_operator.controller.reconcile.events import _name, regarding
 from tests.unit.controller.builders import OTHER_UID, UID, a_job, submitted
 

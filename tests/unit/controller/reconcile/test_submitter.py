@@ -8,12 +8,12 @@ import pytest
 from pydantic import SecretStr
 
 from gemini_operator.api.status import Attempt
+from gemini_operator.callbacks.address import CallbackAddresses
 from gemini_operator.callbacks.keys import KeyDirectory
-from gemini_operator.controller.job import Job
-from gemini_operator.controller.lifecycle.snapshot import PatchStatus
+from gemini_operator.controller.job import Job, JobReader
+from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.quota.backoff import CAP
 from gemini_operator.controller.quota.quota import Admission
-from gemini_operator.controller.reconcile.callback import CallbackAddresses
 from gemini_operator.controller.reconcile.submitter import (
     DEFINITE,
     DISPLAY_LIMIT,
@@ -52,12 +52,14 @@ def submission(
     batch_input: BatchInput = INPUT,
     **spec: Any,
 ) -> Submission:
+    unused: Any = None
     submitter = Submitter(
-        None,  # type: ignore[arg-type]
-        None,  # type: ignore[arg-type]
-        None,  # type: ignore[arg-type]
-        addresses or CallbackAddresses(None, None),
-        ManualClock(),
+        unused,
+        delivery=unused,
+        writer=unused,
+        quota=unused,
+        addresses=addresses or CallbackAddresses(None, None),
+        clock=ManualClock(),
         refused_retry=REFUSED_RETRY,
     )
     attempt = Attempt.model_validate(an_attempt())
@@ -114,18 +116,20 @@ class WithQuota:
 
     def __init__(self) -> None:
         self.harness = Harness(limit=1)
+        unused: Any = None
         self._submitter = Submitter(
-            None,  # type: ignore[arg-type]
-            Writer(None, self.harness.store),  # type: ignore[arg-type]
-            self.harness.quota,
-            CallbackAddresses(None, None),
-            self.harness.clock,
+            unused,
+            delivery=unused,
+            writer=Writer(unused, self.harness.store, JobReader()),
+            quota=self.harness.quota,
+            addresses=CallbackAddresses(None, None),
+            clock=self.harness.clock,
             refused_retry=REFUSED_RETRY,
         )
 
     async def submit(self, job: Job) -> PatchStatus:
         key, clients = SecretStr("emulator-demo-0000000001"), GeminiClients(GeminiSettings())
-        written = await self._submitter.submit(a_snapshot(job), 1, ApiKey(key, GROUP, clients))
+        _, written = await self._submitter.submit(a_snapshot(job), 1, ApiKey(key, GROUP, clients))
         assert isinstance(written, PatchStatus)
         return written
 
@@ -196,7 +200,7 @@ def test_p23_a_job_that_fails_before_its_write_ahead_keeps_its_place_from_nobody
     error = Unavailable(500, "InternalError", "etcd")
     with (
         pytest.raises(Unavailable),
-        quota._submitter.place(job, kept_on=(Unavailable,) if kept else (Stale,)),
+        quota._submitter.reserved_slot(job, kept_on=(Unavailable,) if kept else (Stale,)),
     ):
         raise error
     assert quota.harness.queue.take() == ([] if kept else [second])

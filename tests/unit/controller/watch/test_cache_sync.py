@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gemini_operator.controller.job import Key
+from gemini_operator.controller.job import JobReader, Key
 from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.remote.read_budget import ReadBudget
 from gemini_operator.controller.store import Store
@@ -14,7 +14,6 @@ from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.connection import Connection
 from tests.unit.controller.clocks import ManualClock
-from tests.unit.controller.quotas import a_quota
 
 
 @pytest.fixture
@@ -37,6 +36,6 @@ async def test_p05_an_object_that_cannot_be_fetched_does_not_end_the_controller(
 ) -> None:
     store, clock = Store(), ManualClock()
     queue = KeyedQueue(clock)
-    event_handler = EventHandler(store, queue, Memory(), a_quota(clock, queue), ReadBudget(clock))
+    event_handler = EventHandler(store, queue, Memory(), ReadBudget(clock), JobReader())
     await CacheSync(BatchJobs(nobody), store, None, event_handler)._fetch(Key("team-a", "job"))
     assert len(store) == 0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gemini_operator.api import group
-from gemini_operator.controller.job import Key
+from gemini_operator.controller.job import JobReader, Key
 from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.quota.quota import Admission
 from gemini_operator.controller.quota.usage import QuotaUsage
@@ -19,7 +19,7 @@ from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.kube import decoding
 from tests.unit.controller.builders import INLINE, MODEL, OTHER_UID, UID, a_job
 from tests.unit.controller.clocks import ManualClock
-from tests.unit.controller.quotas import a_quota, api_key
+from tests.unit.controller.quotas import a_quota
 
 KEY, OTHER = Key("team-a", "job"), Key("team-a", "other")
 
@@ -29,13 +29,13 @@ class Parts:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.places, self.memory = QuotaUsage(api_key), Memory()
+        self.places, self.memory = QuotaUsage(), Memory()
         self.store = Store(self.places.changed)
         self.queue = KeyedQueue(self.clock)
         self.quota = a_quota(self.clock, self.queue, limit=1, usage=self.places)
         self.reads = ReadBudget(self.clock, per_job=Rate(1, 0.01))
         self.event_handler = EventHandler(
-            self.store, self.queue, self.memory, self.quota, self.reads
+            self.store, self.queue, self.memory, self.reads, JobReader()
         )
 
     async def wanted(self) -> bool:

@@ -1,0 +1,133 @@
+"""The parts that reconcile jobs, put together: the same for the process and for its tests."""
+
+from dataclasses import dataclass
+
+from gemini_operator.callbacks.address import CallbackAddresses
+from gemini_operator.callbacks.keys import KeyDirectory
+from gemini_operator.controller.clock import Clock
+from gemini_operator.controller.job import JobReader
+from gemini_operator.controller.lifecycle.snapshot import Rules
+from gemini_operator.controller.memory import Memory
+from gemini_operator.controller.quota.quota import Quota
+from gemini_operator.controller.quota.usage import QuotaUsage
+from gemini_operator.controller.reconcile.adopter import Adopter
+from gemini_operator.controller.reconcile.claims import Claims
+from gemini_operator.controller.reconcile.cleanup import Cleanup
+from gemini_operator.controller.reconcile.delivery import Delivery
+from gemini_operator.controller.reconcile.events import EventRecorder
+from gemini_operator.controller.reconcile.naming import BatchNames
+from gemini_operator.controller.reconcile.reconciler import Reconciler
+from gemini_operator.controller.reconcile.snapshots import Snapshots
+from gemini_operator.controller.reconcile.submitter import Submitter
+from gemini_operator.controller.reconcile.unreadable import UnreadableJobs
+from gemini_operator.controller.reconcile.writer import Writer
+from gemini_operator.controller.remote.access import RemoteAccess
+from gemini_operator.controller.remote.api_keys import ApiKeys
+from gemini_operator.controller.remote.call_limit import CallLimit
+from gemini_operator.controller.remote.read_budget import ReadBudget
+from gemini_operator.controller.remote.sweep import Sweeper
+from gemini_operator.controller.served_schema import ServedSchema
+from gemini_operator.controller.settings import ControllerSettings
+from gemini_operator.controller.store import Store
+from gemini_operator.controller.watch.event_handler import EventHandler
+from gemini_operator.controller.workqueue import KeyedQueue
+from gemini_operator.gemini.clients import GeminiClients
+from gemini_operator.kube.batch_jobs import BatchJobs
+from gemini_operator.kube.client import KubeClient
+
+# Of the workers one API key, or one namespace, may have so many parts: some that hang leave others.
+SHARES = 8
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What the reconciler shares with the watch, the workers and the metrics."""
+
+    store: Store
+    queue: KeyedQueue
+    usage: QuotaUsage
+    quota: Quota
+    api_keys: ApiKeys
+    sweeper: Sweeper
+    events: EventRecorder
+    event_handler: EventHandler
+    reconciler: Reconciler
+
+
+def assemble(
+    settings: ControllerSettings,
+    *,
+    kube: KubeClient,
+    clients: GeminiClients,
+    clock: Clock,
+    schema: ServedSchema,
+) -> Assembly:
+    """
+    Put together everything between the watch and the two APIs.
+
+    Args:
+        settings: what the administrator has decided.
+        kube: the API server.
+        clients: Google, for each API key.
+        clock: the time for all parts.
+        schema: tells whether the CRD in the cluster is as new as the operator.
+    """
+    usage, memory, queue = QuotaUsage(), Memory(), KeyedQueue(clock)
+    store, reader = Store(usage.changed), JobReader(settings.default_api_key_secret)
+    quota = Quota(clock, usage, queue, limit=settings.max_open_batches_per_key)
+    api_keys = ApiKeys(kube, clients, clock, settings.credentials_ttl, resolved=quota.bind_key)
+    reads, calls = ReadBudget(clock), CallLimit(max(1, settings.workers // SHARES), queue)
+    access = RemoteAccess(api_keys, calls, reads)
+    sweeper = Sweeper(
+        api_keys, store, memory, clock, wake=queue.add, interval=settings.sweep_seconds
+    )
+    events = EventRecorder(kube, clock)
+    batch_jobs = BatchJobs(kube)
+    writer = Writer(batch_jobs, store, reader)
+    claims = Claims(api_keys, store)
+    delivery = Delivery(kube, claims)
+    cleanup = Cleanup(access, claims, writer, events)
+    submitter = Submitter(
+        kube,
+        delivery=delivery,
+        writer=writer,
+        quota=quota,
+        addresses=_addresses(settings),
+        clock=clock,
+        refused_retry=settings.credentials_ttl,
+    )
+    reconciler = Reconciler(
+        store=store,
+        queue=queue,
+        snapshots=Snapshots(memory, clock, _rules(settings)),
+        schema=schema,
+        quota=quota,
+        access=access,
+        heavy=CallLimit(1, queue),
+        sweeper=sweeper,
+        writer=writer,
+        events=events,
+        submitter=submitter,
+        names=BatchNames(store, writer, events, cleanup),
+        delivery=delivery,
+        adopter=Adopter(batch_jobs, claims, delivery, reader, settings.namespaces or None),
+        cleanup=cleanup,
+        unreadable=UnreadableJobs(writer, events, clock),
+    )
+    handler = EventHandler(store, queue, memory, reads, reader)
+    return Assembly(store, queue, usage, quota, api_keys, sweeper, events, handler, reconciler)
+
+
+def _rules(settings: ControllerSettings) -> Rules:
+    return Rules(
+        create_timeout=settings.gemini.create_timeout,
+        submit_grace=settings.submit_grace,
+        max_priority=settings.max_priority,
+    )
+
+
+def _addresses(settings: ControllerSettings) -> CallbackAddresses:
+    if settings.public_url is None or settings.callback_keys_dir is None:
+        return CallbackAddresses(None, None)
+    keys = KeyDirectory(settings.callback_keys_dir, settings.callback_signing_key)
+    return CallbackAddresses(settings.public_url, keys)

@@ -1,0 +1,55 @@
+"""Write the name of a batch into its job: from then on the job owns what was paid for."""
+
+from gemini_operator.controller.lifecycle import submission
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.reconcile.cleanup import Cleanup
+from gemini_operator.controller.reconcile.events import EventRecorder
+from gemini_operator.controller.reconcile.writer import Stale, Writer
+from gemini_operator.controller.store import Store
+from gemini_operator.gemini.remote import Summary
+from gemini_operator.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+
+class BatchNames:
+    """
+    Records names of batches.
+
+    Args:
+        store: tells whether an object that refuses a name can be read.
+        writer: writes the names.
+        events: says that a job is submitted.
+        cleanup: deletes a batch that no job owns.
+    """
+
+    def __init__(
+        self, store: Store, writer: Writer, events: EventRecorder, cleanup: Cleanup
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._events = events
+        self._cleanup = cleanup
+
+    async def record(self, snapshot: Snapshot, batch: Summary) -> None:
+        """
+        Write the name of the current attempt's batch.
+
+        Raises:
+            Stale: the job has another attempt or batch, or is gone; then the batch is deleted.
+            NotKept: the API server did not keep the name.
+            GeminiError: the batch of a job that is gone could not be deleted.
+        """
+        job, attempt = snapshot.job, snapshot.status.attempt
+        if attempt is None:
+            raise Stale
+        fields = submission.named_fields(submission.named(snapshot, batch))
+        try:
+            await self._writer.name(job, attempt.id, fields)
+        except Stale:
+            # What cannot be read may well have the name.
+            if self._store.unreadable(job.key) is None:
+                await self._cleanup.orphaned_create(snapshot, batch.name)
+            raise
+        log.info("a job has its batch", **job.key._asdict(), batch=batch.name)
+        self._events.post(job, [submission.submitted(snapshot, batch)])

@@ -1,0 +1,77 @@
+"""Reads of one batch: the one that a reconcile decides on, and a look before a batch is touched."""
+
+from gemini_operator.controller.lifecycle import observation
+from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Seen, Snapshot, Unreadable
+from gemini_operator.controller.remote.access import RemoteAccess
+from gemini_operator.controller.remote.api_keys import ApiKey
+from gemini_operator.gemini import errors
+from gemini_operator.gemini.clients import GeminiClient
+from gemini_operator.gemini.remote import Listing, Summary
+
+
+async def observe(snapshot: Snapshot, access: RemoteAccess) -> Remote | None:
+    """
+    Read the job's batch if there is a reason to, and remember that it was read.
+
+    Returns:
+        What the read gave; `None` without a reason to read.
+
+    Raises:
+        CredentialsProblem: there is no usable key.
+        Busy: others of the key or the namespace call Google.
+        Delayed: the budget asks to wait.
+        KubeError, GeminiError: no answer for now; reading again is safe.
+    """
+    name = observation.wanted(snapshot)
+    if name is None:
+        return None
+    remote = await _read(snapshot, await access.enter_read(snapshot.job), name)
+    _remember(snapshot, remote, name)
+    return remote
+
+
+async def look(client: GeminiClient, name: str) -> Summary | None:
+    """
+    The batch without its results; `None` if this key knows no such batch.
+
+    Raises:
+        gemini_operator.gemini.errors.GeminiError: no answer for now; looking again is safe.
+    """
+    try:
+        return (await client.batches.observe(name)).summary
+    except errors.NotFound:
+        return None
+    except errors.TooLarge:
+        listing = await client.batches.search()
+    if isinstance(listing, Listing):
+        for summary in listing.batches:
+            if summary.name == name:
+                return summary
+    raise errors.Unavailable(f"{name} is too large to be read and not in Google's list")
+
+
+async def _read(snapshot: Snapshot, api_key: ApiKey, name: str) -> Remote:
+    try:
+        return Seen(await api_key.client.batches.observe(name))
+    except errors.NotFound:
+        attempt = snapshot.status.attempt
+        recorded = attempt.api_key_fingerprint if attempt else None
+        return Gone(same_key=recorded in (None, api_key.fingerprint(snapshot.job.uid)))
+    except (errors.CredentialsRejected, errors.TooLarge) as error:
+        return Unreadable(error)
+
+
+def _remember(snapshot: Snapshot, remote: Remote, name: str) -> None:
+    facts, attempt = snapshot.facts, snapshot.status.attempt
+    event = observation.pending_event(snapshot)
+    if event is not None:
+        facts.note_event_read(event.id, snapshot.monotonic)
+    facts.missed_lists, facts.no_list = 0, False
+    if facts.cancel is not None and facts.cancel.due <= snapshot.monotonic:
+        facts.cancel.note_read(snapshot.monotonic)
+    if isinstance(remote, Seen):
+        facts.note_read(remote.summary)
+    if attempt is None or attempt.batch_name is not None:
+        return
+    if not (isinstance(remote, Seen) and observation.confirmed(snapshot, remote.summary)):
+        facts.not_ours |= {name}
