@@ -11,14 +11,14 @@ import pytest
 import yaml
 
 from documents import fields, flags, metrics, pages
+from gemini_emulator.addresses import Prefix
+from gemini_emulator.app import Emulator, Settings
+from gemini_emulator.schedule import RetrySchedule, Schedule
 from gemini_operator.api import conditions, group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Spec
 from gemini_operator.cli import COMMANDS
 from gemini_operator.controller.lifecycle.unsupported import unsupported
-from gemini_operator.emulator.addresses import Prefix
-from gemini_operator.emulator.app import Emulator, Settings
-from gemini_operator.emulator.schedule import RetrySchedule, Schedule
 from tests.markdown import commands, fences, inline_code, prose, rows, slugs, text_of
 
 PROJECT = Path(__file__).parents[2]

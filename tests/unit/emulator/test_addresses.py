@@ -1,6 +1,6 @@
 import pytest
 
-from gemini_operator.emulator.addresses import Prefix, target
+from gemini_emulator.addresses import Prefix, target
 
 LOOPBACK = "http://127.0.0.1:"
 

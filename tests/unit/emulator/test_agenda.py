@@ -1,6 +1,6 @@
 import asyncio
 
-from gemini_operator.emulator.agenda import Agenda
+from gemini_emulator.agenda import Agenda
 
 from .conftest import ManualClock
 

@@ -1,6 +1,6 @@
 import pytest
 
-from gemini_operator.emulator.answers import answer, offered, vector
+from gemini_emulator.answers import answer, offered, vector
 
 ASK = "Classify the sentiment of this review as positive, negative or neutral: "
 

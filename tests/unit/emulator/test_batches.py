@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from gemini_operator.emulator.batches import Batches, new_id
-from gemini_operator.emulator.errors import ApiError
-from gemini_operator.emulator.submission import Submission
+from gemini_emulator.batches import Batches, new_id
+from gemini_emulator.errors import ApiError
+from gemini_emulator.submission import Submission
 
 SUBMISSION = Submission(
     kind="GenerateContent",

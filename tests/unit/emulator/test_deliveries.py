@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from gemini_operator.emulator.addresses import Prefix
-from gemini_operator.emulator.batches import Batch
-from gemini_operator.emulator.deliveries import Deliveries, Delivery, shown
-from gemini_operator.emulator.schedule import RetrySchedule
-from gemini_operator.emulator.signing import SigningKeys
+from gemini_emulator.addresses import Prefix
+from gemini_emulator.batches import Batch
+from gemini_emulator.deliveries import Deliveries, Delivery, shown
+from gemini_emulator.schedule import RetrySchedule
+from gemini_emulator.signing import SigningKeys
 
 from .conftest import ManualClock
 

@@ -1,6 +1,6 @@
 import pytest
 
-from gemini_operator.emulator.durations import duration, named_durations
+from gemini_emulator.durations import duration, named_durations
 
 
 @pytest.mark.parametrize(

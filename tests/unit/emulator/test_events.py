@@ -1,7 +1,7 @@
 import json
 
-from gemini_operator.emulator.batches import Batch
-from gemini_operator.emulator.events import event_id, payload
+from gemini_emulator.batches import Batch
+from gemini_emulator.events import event_id, payload
 
 
 def batch(state: str = "BATCH_STATE_SUCCEEDED", **fields: object) -> Batch:

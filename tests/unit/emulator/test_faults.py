@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.emulator.errors import ApiError
-from gemini_operator.emulator.faults import Fault, Faults, parse
+from gemini_emulator.errors import ApiError
+from gemini_emulator.faults import Fault, Faults, parse
 from tests.waiting import eventually_async
 
 

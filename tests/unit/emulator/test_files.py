@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from gemini_operator.emulator.errors import ApiError
-from gemini_operator.emulator.files import LIFETIME, File, Files, check_id, new_id
+from gemini_emulator.errors import ApiError
+from gemini_emulator.files import LIFETIME, File, Files, check_id, new_id
 
 from .conftest import ManualClock
 

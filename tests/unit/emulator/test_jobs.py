@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.emulator.batches import Batch, Batches
-from gemini_operator.emulator.errors import ApiError
-from gemini_operator.emulator.jobs import Jobs
-from gemini_operator.emulator.operations import full, summary
-from gemini_operator.emulator.schedule import Schedule
-from gemini_operator.emulator.submission import Submission
+from gemini_emulator.batches import Batch, Batches
+from gemini_emulator.errors import ApiError
+from gemini_emulator.jobs import Jobs
+from gemini_emulator.operations import full, summary
+from gemini_emulator.schedule import Schedule
+from gemini_emulator.submission import Submission
 
 from .conftest import ManualClock
 

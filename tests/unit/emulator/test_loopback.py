@@ -1,6 +1,6 @@
 import pytest
 
-from gemini_operator.emulator.loopback import is_loopback
+from gemini_emulator.loopback import is_loopback
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])

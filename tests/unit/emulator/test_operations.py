@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from gemini_operator.emulator.batches import Batch
-from gemini_operator.emulator.operations import full, summary
-from gemini_operator.emulator.submission import Kind
+from gemini_emulator.batches import Batch
+from gemini_emulator.operations import full, summary
+from gemini_emulator.submission import Kind
 
 
 def batch(kind: Kind = "GenerateContent", **fields: object) -> Batch:

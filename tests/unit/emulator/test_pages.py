@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_operator.emulator.errors import ApiError
-from gemini_operator.emulator.pages import page, page_size
+from gemini_emulator.errors import ApiError
+from gemini_emulator.pages import page, page_size
 
 
 @dataclass(frozen=True)

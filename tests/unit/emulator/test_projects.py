@@ -1,7 +1,7 @@
 import pytest
 
-from gemini_operator.emulator.errors import ApiError
-from gemini_operator.emulator.projects import project_of
+from gemini_emulator.errors import ApiError
+from gemini_emulator.projects import project_of
 
 
 def test_two_keys_of_one_project_differ_behind_its_name() -> None:

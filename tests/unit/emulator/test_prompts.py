@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.emulator.prompts import prompt
+from gemini_emulator.prompts import prompt
 
 
 @pytest.mark.parametrize(

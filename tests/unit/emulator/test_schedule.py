@@ -1,6 +1,6 @@
 import pytest
 
-from gemini_operator.emulator.schedule import RetrySchedule, Schedule
+from gemini_emulator.schedule import RetrySchedule, Schedule
 
 
 def test_a_schedule_is_read_from_the_command_line() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gemini_operator.emulator.store import StateLock, read_json, records, replacing, write_json
+from gemini_emulator.store import StateLock, read_json, records, replacing, write_json
 
 
 def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:

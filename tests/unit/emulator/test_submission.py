@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.emulator.errors import ApiError
-from gemini_operator.emulator.submission import Submission, parse
+from gemini_emulator.errors import ApiError
+from gemini_emulator.submission import Submission, parse
 
 REQUEST = {"contents": [{"parts": [{"text": "hi"}]}]}
 

@@ -1,6 +1,6 @@
 import pytest
 
-from gemini_operator.emulator.timestamps import rfc3339, rfc3339_seconds
+from gemini_emulator.timestamps import rfc3339, rfc3339_seconds
 
 
 @pytest.mark.parametrize(

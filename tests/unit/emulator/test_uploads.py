@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gemini_operator.emulator.errors import ApiError
-from gemini_operator.emulator.files import MOST_BYTES, Files
-from gemini_operator.emulator.uploads import Upload, Uploads, new_id
+from gemini_emulator.errors import ApiError
+from gemini_emulator.files import MOST_BYTES, Files
+from gemini_emulator.uploads import Upload, Uploads, new_id
 
 from .conftest import ManualClock
 

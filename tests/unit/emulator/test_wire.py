@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.emulator import wire
-from gemini_operator.emulator.errors import ApiError
+from gemini_emulator import wire
+from gemini_emulator.errors import ApiError
 
 
 @pytest.mark.parametrize("spelled", ["displayName", "display_name"])

@@ -6,25 +6,25 @@ from pathlib import Path
 
 from aiohttp import web
 
-from gemini_operator.emulator import model_routes
-from gemini_operator.emulator.addresses import Prefix
-from gemini_operator.emulator.batch_routes import BatchRoutes
-from gemini_operator.emulator.batches import Batches
-from gemini_operator.emulator.control import Control
-from gemini_operator.emulator.counters import Counters
-from gemini_operator.emulator.deliveries import Deliveries
-from gemini_operator.emulator.errors import ApiError
-from gemini_operator.emulator.faults import Faults
-from gemini_operator.emulator.file_routes import FileRoutes
-from gemini_operator.emulator.files import Files
-from gemini_operator.emulator.gate import LARGEST_BODY, Gate, error_response
-from gemini_operator.emulator.jobs import Jobs
-from gemini_operator.emulator.routes import Handler, Route
-from gemini_operator.emulator.schedule import RetrySchedule, Schedule
-from gemini_operator.emulator.signing import Mode, SigningKeys
-from gemini_operator.emulator.timestamps import Clock
-from gemini_operator.emulator.upload_routes import UploadRoutes
-from gemini_operator.emulator.uploads import Uploads
+from gemini_emulator import model_routes
+from gemini_emulator.addresses import Prefix
+from gemini_emulator.batch_routes import BatchRoutes
+from gemini_emulator.batches import Batches
+from gemini_emulator.control import Control
+from gemini_emulator.counters import Counters
+from gemini_emulator.deliveries import Deliveries
+from gemini_emulator.errors import ApiError
+from gemini_emulator.faults import Faults
+from gemini_emulator.file_routes import FileRoutes
+from gemini_emulator.files import Files
+from gemini_emulator.gate import LARGEST_BODY, Gate, error_response
+from gemini_emulator.jobs import Jobs
+from gemini_emulator.routes import Handler, Route
+from gemini_emulator.schedule import RetrySchedule, Schedule
+from gemini_emulator.signing import Mode, SigningKeys
+from gemini_emulator.timestamps import Clock
+from gemini_emulator.upload_routes import UploadRoutes
+from gemini_emulator.uploads import Uploads
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gemini_operator.emulator.errors import ApiError, invalid_argument
-from gemini_operator.emulator.wire import int64, member, only, text, texts
+from gemini_emulator.errors import ApiError, invalid_argument
+from gemini_emulator.wire import int64, member, only, text, texts
 
 Kind = Literal["GenerateContent", "EmbedContent"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
-from gemini_operator.emulator.errors import invalid_argument
-from gemini_operator.emulator.wire import member, only
+from gemini_emulator.errors import invalid_argument
+from gemini_emulator.wire import member, only
 
 When = Literal["before", "after"]
 Action = Literal["status", "drop", "delay", "truncate", "hold", "lag"]

@@ -4,8 +4,8 @@ import json
 import uuid
 from typing import Any
 
-from gemini_operator.emulator.batches import CANCELLED, EXPIRED, FAILED, SUCCEEDED, Batch
-from gemini_operator.emulator.timestamps import rfc3339_seconds
+from gemini_emulator.batches import CANCELLED, EXPIRED, FAILED, SUCCEEDED, Batch
+from gemini_emulator.timestamps import rfc3339_seconds
 
 TYPES = {
     SUCCEEDED: "batch.succeeded",

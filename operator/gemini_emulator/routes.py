@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from gemini_operator.emulator.errors import invalid_argument
-from gemini_operator.emulator.projects import project_of
+from gemini_emulator.errors import invalid_argument
+from gemini_emulator.projects import project_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

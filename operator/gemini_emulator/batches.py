@@ -10,9 +10,9 @@ from pathlib import Path
 from secrets import choice
 from typing import Any
 
-from gemini_operator.emulator.errors import not_found
-from gemini_operator.emulator.store import records, replacing, write_json
-from gemini_operator.emulator.submission import Kind, Submission
+from gemini_emulator.errors import not_found
+from gemini_emulator.store import records, replacing, write_json
+from gemini_emulator.submission import Kind, Submission
 
 PENDING, RUNNING = "BATCH_STATE_PENDING", "BATCH_STATE_RUNNING"
 SUCCEEDED, FAILED = "BATCH_STATE_SUCCEEDED", "BATCH_STATE_FAILED"

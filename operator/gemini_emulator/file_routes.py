@@ -2,11 +2,11 @@
 
 from aiohttp import web
 
-from gemini_operator.emulator.batches import Batches
-from gemini_operator.emulator.errors import invalid_argument
-from gemini_operator.emulator.files import File, Files, check_id, no_access
-from gemini_operator.emulator.pages import page, page_size
-from gemini_operator.emulator.routes import (
+from gemini_emulator.batches import Batches
+from gemini_emulator.errors import invalid_argument
+from gemini_emulator.files import File, Files, check_id, no_access
+from gemini_emulator.pages import page, page_size
+from gemini_emulator.routes import (
     VERSION,
     FileAnswer,
     Route,

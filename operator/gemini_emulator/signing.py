@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from gemini_operator.emulator.ed25519 import Ed25519Signer
-from gemini_operator.emulator.message import Message
-from gemini_operator.emulator.rs256 import TokenSigner
+from gemini_emulator.ed25519 import Ed25519Signer
+from gemini_emulator.message import Message
+from gemini_emulator.rs256 import TokenSigner
 
 Mode = Literal["v1a", "jwt", "both"]
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import click
 from aiohttp import web
 
-from gemini_operator.emulator.app import Emulator, Settings
+from gemini_emulator.app import Emulator, Settings
 
 _SHUTDOWN_SECONDS = 2.0
 

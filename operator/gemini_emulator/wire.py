@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from gemini_operator.emulator.errors import invalid_argument
+from gemini_emulator.errors import invalid_argument
 
 _CAPITAL = re.compile(r"[A-Z]")
 

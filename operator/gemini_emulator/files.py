@@ -10,9 +10,9 @@ from pathlib import Path
 from secrets import choice
 from typing import Any
 
-from gemini_operator.emulator.errors import ApiError, invalid_argument
-from gemini_operator.emulator.store import records, write_json
-from gemini_operator.emulator.timestamps import Clock, rfc3339
+from gemini_emulator.errors import ApiError, invalid_argument
+from gemini_emulator.store import records, write_json
+from gemini_emulator.timestamps import Clock, rfc3339
 
 LIFETIME = 48 * 3600.0
 """Seconds that a file is kept (https://ai.google.dev/gemini-api/docs/files)."""

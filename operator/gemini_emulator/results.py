@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, Any
 
-from gemini_operator.emulator.answers import answer, vector
-from gemini_operator.emulator.prompts import prompt
-from gemini_operator.emulator.submission import Kind
-from gemini_operator.emulator.wire import member
+from gemini_emulator.answers import answer, vector
+from gemini_emulator.prompts import prompt
+from gemini_emulator.submission import Kind
+from gemini_emulator.wire import member
 
 FAIL = "[[fail]]"
 """A request whose text contains this ends in an error of its own; the batch goes on."""

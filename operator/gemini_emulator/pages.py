@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from gemini_operator.emulator.errors import invalid_argument
+from gemini_emulator.errors import invalid_argument
 
 
 class Listed(Protocol):

@@ -4,14 +4,14 @@ import asyncio
 
 from aiohttp import web
 
-from gemini_operator.emulator.batches import Batch
-from gemini_operator.emulator.faults import Faults
-from gemini_operator.emulator.jobs import Jobs
-from gemini_operator.emulator.operations import full, summary
-from gemini_operator.emulator.pages import page, page_size
-from gemini_operator.emulator.routes import VERSION, Route, json_body, parameter, project
-from gemini_operator.emulator.submission import METHODS, Kind, parse
-from gemini_operator.emulator.timestamps import Clock
+from gemini_emulator.batches import Batch
+from gemini_emulator.faults import Faults
+from gemini_emulator.jobs import Jobs
+from gemini_emulator.operations import full, summary
+from gemini_emulator.pages import page, page_size
+from gemini_emulator.routes import VERSION, Route, json_body, parameter, project
+from gemini_emulator.submission import METHODS, Kind, parse
+from gemini_emulator.timestamps import Clock
 
 _MODEL = VERSION + "/{owner:models|tunedModels}/{model:[^/:]+}:"
 _BATCH = VERSION + "/batches/{batch:[^/:]+}"

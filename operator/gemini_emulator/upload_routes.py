@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import web
 
-from gemini_operator.emulator import files, uploads
-from gemini_operator.emulator.errors import invalid_argument
-from gemini_operator.emulator.routes import VERSION, Route, base_url, json_body, project
-from gemini_operator.emulator.uploads import Upload, Uploads
-from gemini_operator.emulator.wire import member, text
+from gemini_emulator import files, uploads
+from gemini_emulator.errors import invalid_argument
+from gemini_emulator.routes import VERSION, Route, base_url, json_body, project
+from gemini_emulator.uploads import Upload, Uploads
+from gemini_emulator.wire import member, text
 
 _PREFIX = "X-Goog-Upload-"
 

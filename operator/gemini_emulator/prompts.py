@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gemini_operator.emulator.wire import member
+from gemini_emulator.wire import member
 
 
 def prompt(request: dict[str, Any]) -> str:

@@ -11,13 +11,13 @@ from typing import TypeVar
 
 import click
 
-from gemini_operator.emulator.addresses import Prefix
-from gemini_operator.emulator.app import Settings
-from gemini_operator.emulator.loopback import is_loopback
-from gemini_operator.emulator.schedule import RetrySchedule, Schedule
-from gemini_operator.emulator.server import serve
-from gemini_operator.emulator.signing import Mode
-from gemini_operator.emulator.store import StateLock
+from gemini_emulator.addresses import Prefix
+from gemini_emulator.app import Settings
+from gemini_emulator.loopback import is_loopback
+from gemini_emulator.schedule import RetrySchedule, Schedule
+from gemini_emulator.server import serve
+from gemini_emulator.signing import Mode
+from gemini_emulator.store import StateLock
 
 T = TypeVar("T")
 

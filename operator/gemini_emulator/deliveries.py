@@ -8,15 +8,15 @@ from typing import Any
 
 import aiohttp
 
-from gemini_operator.emulator.addresses import Prefix, target
-from gemini_operator.emulator.agenda import Agenda
-from gemini_operator.emulator.batches import Batch
-from gemini_operator.emulator.events import event_id, event_type, payload
-from gemini_operator.emulator.message import Message
-from gemini_operator.emulator.schedule import RetrySchedule
-from gemini_operator.emulator.signing import SigningKeys
-from gemini_operator.emulator.store import read_json, write_json
-from gemini_operator.emulator.timestamps import Clock
+from gemini_emulator.addresses import Prefix, target
+from gemini_emulator.agenda import Agenda
+from gemini_emulator.batches import Batch
+from gemini_emulator.events import event_id, event_type, payload
+from gemini_emulator.message import Message
+from gemini_emulator.schedule import RetrySchedule
+from gemini_emulator.signing import SigningKeys
+from gemini_emulator.store import read_json, write_json
+from gemini_emulator.timestamps import Clock
 
 PENDING, DELIVERED, REFUSED, GIVEN_UP = "pending", "delivered", "refused", "given up"
 _ANSWER_TIMEOUT = aiohttp.ClientTimeout(total=10.0)

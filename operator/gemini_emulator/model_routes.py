@@ -4,8 +4,8 @@ from typing import Any
 
 from aiohttp import web
 
-from gemini_operator.emulator.errors import ApiError
-from gemini_operator.emulator.routes import VERSION, Route, project
+from gemini_emulator.errors import ApiError
+from gemini_emulator.routes import VERSION, Route, project
 
 _METHODS = {
     "gemini-2.5-flash": ["generateContent", "batchGenerateContent"],

@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gemini_operator.emulator.batches import PENDING, RUNNING, SUCCEEDED, Batch
-from gemini_operator.emulator.timestamps import rfc3339
+from gemini_emulator.batches import PENDING, RUNNING, SUCCEEDED, Batch
+from gemini_emulator.timestamps import rfc3339
 
 _TYPE = "type.googleapis.com/google.ai.generativelanguage.v1main."
 

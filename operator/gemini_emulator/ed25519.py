@@ -9,9 +9,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gemini_operator.emulator import base64url
-from gemini_operator.emulator.message import Message
-from gemini_operator.emulator.store import read_json, write_json
+from gemini_emulator import base64url
+from gemini_emulator.message import Message
+from gemini_emulator.store import read_json, write_json
 
 _KEYS = 3
 

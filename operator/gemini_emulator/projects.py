@@ -9,7 +9,7 @@ with 401 and 403.
 import hashlib
 import re
 
-from gemini_operator.emulator.errors import ApiError
+from gemini_emulator.errors import ApiError
 
 _KEY = re.compile(r"emulator-[\x21-\x7e]{11,503}", re.ASCII)
 _PROJECT = re.compile(r"[A-Za-z0-9_]{1,40}", re.ASCII)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from aiohttp import web
 
-from gemini_operator.emulator.counters import Counters
-from gemini_operator.emulator.errors import STATUS_NAMES, ApiError, invalid_argument
-from gemini_operator.emulator.faults import Fault, Faults
-from gemini_operator.emulator.routes import FileAnswer, Handler, Route
+from gemini_emulator.counters import Counters
+from gemini_emulator.errors import STATUS_NAMES, ApiError, invalid_argument
+from gemini_emulator.faults import Fault, Faults
+from gemini_emulator.routes import FileAnswer, Handler, Route
 
 LARGEST_BODY = 20 * 2**20
 """Bytes of a request (https://ai.google.dev/gemini-api/docs/batch-api), file contents aside."""

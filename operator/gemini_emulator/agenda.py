@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 
-from gemini_operator.emulator.timestamps import Clock
+from gemini_emulator.timestamps import Clock
 
 
 class Agenda:

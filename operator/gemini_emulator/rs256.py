@@ -7,9 +7,9 @@ from secrets import token_hex
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from gemini_operator.emulator import base64url
-from gemini_operator.emulator.message import Message
-from gemini_operator.emulator.store import read_json, write_json
+from gemini_emulator import base64url
+from gemini_emulator.message import Message
+from gemini_emulator.store import read_json, write_json
 
 ISSUER = "https://generativelanguage.googleapis.com"
 LIFETIME = 300

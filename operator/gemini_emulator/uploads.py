@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from secrets import token_urlsafe
 
-from gemini_operator.emulator.errors import ApiError, invalid_argument, not_found
-from gemini_operator.emulator.files import MOST_BYTES, File, Files
-from gemini_operator.emulator.store import records, write_json
-from gemini_operator.emulator.timestamps import Clock
+from gemini_emulator.errors import ApiError, invalid_argument, not_found
+from gemini_emulator.files import MOST_BYTES, File, Files
+from gemini_emulator.store import records, write_json
+from gemini_emulator.timestamps import Clock
 
 
 @dataclass

@@ -5,19 +5,19 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from gemini_operator.emulator.batches import Batch, Batches
-from gemini_operator.emulator.counters import Counters
-from gemini_operator.emulator.deliveries import Deliveries, shown
-from gemini_operator.emulator.errors import ApiError, invalid_argument, not_found
-from gemini_operator.emulator.faults import Faults, parse
-from gemini_operator.emulator.files import Files
-from gemini_operator.emulator.gate import error_response
-from gemini_operator.emulator.jobs import Jobs
-from gemini_operator.emulator.loopback import is_loopback
-from gemini_operator.emulator.routes import Handler, json_body
-from gemini_operator.emulator.signing import SigningKeys
-from gemini_operator.emulator.timestamps import rfc3339
-from gemini_operator.emulator.uploads import Uploads
+from gemini_emulator.batches import Batch, Batches
+from gemini_emulator.counters import Counters
+from gemini_emulator.deliveries import Deliveries, shown
+from gemini_emulator.errors import ApiError, invalid_argument, not_found
+from gemini_emulator.faults import Faults, parse
+from gemini_emulator.files import Files
+from gemini_emulator.gate import error_response
+from gemini_emulator.jobs import Jobs
+from gemini_emulator.loopback import is_loopback
+from gemini_emulator.routes import Handler, json_body
+from gemini_emulator.signing import SigningKeys
+from gemini_emulator.timestamps import rfc3339
+from gemini_emulator.uploads import Uploads
 
 _ACTIONS = {"succeed", "fail", "expire", "cancel", "hang"}
 _Control = Callable[[web.Request], Awaitable[object]]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from gemini_operator.emulator.durations import named_durations
+from gemini_emulator.durations import named_durations
 
 
 @dataclass(frozen=True)
