@@ -1,5 +1,6 @@
 """Where callbacks may go: nowhere but below the prefixes given on the command line."""
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Self
@@ -58,3 +59,13 @@ def target(uri: str, allowed: tuple[Prefix, ...]) -> URL | None:
 
 def _below(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(prefix if prefix.endswith("/") else prefix + "/")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address, without brackets, is certain to be loopback."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,30 +1,31 @@
 """The emulator put together: state from disk, the web application, the loops behind it."""
 
 import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 from aiohttp import web
 
 from gemini_emulator import model_routes
 from gemini_emulator.addresses import Prefix
 from gemini_emulator.batch_routes import BatchRoutes
+from gemini_emulator.batch_runner import Jobs
 from gemini_emulator.batches import Batches
-from gemini_emulator.control import Control
-from gemini_emulator.counters import Counters
+from gemini_emulator.control_routes import Control
 from gemini_emulator.deliveries import Deliveries
 from gemini_emulator.errors import ApiError
 from gemini_emulator.faults import Faults
-from gemini_emulator.file_routes import FileRoutes
-from gemini_emulator.files import Files
-from gemini_emulator.gate import LARGEST_BODY, Gate, error_response
-from gemini_emulator.jobs import Jobs
+from gemini_emulator.file_routes import FileRoutes, UploadRoutes
+from gemini_emulator.files import Files, Uploads
+from gemini_emulator.request_filter import LARGEST_BODY, Counters, Gate, error_response
 from gemini_emulator.routes import Handler, Route
-from gemini_emulator.schedule import RetrySchedule, Schedule
+from gemini_emulator.schedule import Clock, RetrySchedule, Schedule
 from gemini_emulator.signing import Mode, SigningKeys
-from gemini_emulator.timestamps import Clock
-from gemini_emulator.upload_routes import UploadRoutes
-from gemini_emulator.uploads import Uploads
 
 
 @dataclass(frozen=True)
@@ -116,3 +117,54 @@ async def _in_googles_form(request: web.Request, handler: Handler) -> web.Stream
         return await handler(request)
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
         return error_response(ApiError(404, "Requested URL was not found on this server."))
+
+
+_SHUTDOWN_SECONDS = 2.0
+
+
+async def serve(settings: Settings, host: str, port: int) -> None:
+    """Serve until told to stop; prints one line with the address once it accepts connections."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    emulated = Emulator(settings, time.time)
+    try:
+        async with _listening(emulated.application(), host, port) as url:
+            emulated.deliveries.base_url = url
+            click.echo(f"listening on {url}")
+            await _run_until(stop, emulated)
+    finally:
+        emulated.counters.close()
+
+
+@asynccontextmanager
+async def _listening(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    await runner.setup()
+    try:
+        await _bind(runner, host, port)
+        name = f"[{host}]" if ":" in host else host
+        yield f"http://{name}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def _bind(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port, reuse_address=True).start()
+    except OSError as error:
+        raise click.UsageError(
+            f"cannot listen on {host} port {port} ({error.strerror}): choose another --port"
+        ) from error
+
+
+async def _run_until(stop: asyncio.Event, emulated: Emulator) -> None:
+    """Run the loops; one that fails ends the process with its error."""
+    loops = asyncio.create_task(emulated.run())
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({loops, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if loops.done():
+        loops.result()
+    stopped.cancel()
+    loops.cancel()
+    await asyncio.wait({loops, stopped})

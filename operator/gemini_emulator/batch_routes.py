@@ -4,14 +4,12 @@ import asyncio
 
 from aiohttp import web
 
-from gemini_emulator.batches import Batch
+from gemini_emulator.batch_runner import Jobs
+from gemini_emulator.batches import Batch, as_full_operation, as_operation
+from gemini_emulator.create_request import METHODS, Kind, parse_create_request
 from gemini_emulator.faults import Faults
-from gemini_emulator.jobs import Jobs
-from gemini_emulator.operations import full, summary
-from gemini_emulator.pages import page, page_size
-from gemini_emulator.routes import VERSION, Route, json_body, parameter, project
-from gemini_emulator.submission import METHODS, Kind, parse
-from gemini_emulator.timestamps import Clock
+from gemini_emulator.routes import VERSION, Route, json_body, page, page_size, parameter, project_of
+from gemini_emulator.schedule import Clock
 
 _MODEL = VERSION + "/{owner:models|tunedModels}/{model:[^/:]+}:"
 _BATCH = VERSION + "/batches/{batch:[^/:]+}"
@@ -44,25 +42,25 @@ class BatchRoutes:
         return await self._create(request, "EmbedContent")
 
     async def _create(self, request: web.Request, kind: Kind) -> web.Response:
-        owner = project(request)
+        owner = project_of(request)
         model = f"{request.match_info['owner']}/{request.match_info['model']}"
-        submission = parse(await json_body(request), kind=kind, model=model)
-        return web.json_response(summary(self._jobs.create(owner, submission)))
+        submission = parse_create_request(await json_body(request), kind=kind, model=model)
+        return web.json_response(as_operation(self._jobs.create(owner, submission)))
 
     async def get(self, request: web.Request) -> web.Response:
         batch = self._find(request)
         results = self._jobs.batches.results(batch)
-        return web.json_response(await asyncio.to_thread(full, batch, results))
+        return web.json_response(await asyncio.to_thread(as_full_operation, batch, results))
 
     async def list(self, request: web.Request) -> web.Response:
-        owner = project(request)
+        owner = project_of(request)
         size = page_size(parameter(request, "pageSize"), default=_PAGE, most=_LARGEST_PAGE)
         newest = self._clock() - self._faults.list_lag()
         batches = [b for b in self._jobs.batches if b.project == owner and b.created <= newest]
         shown, token = page(batches, size, parameter(request, "pageToken") or "")
         answer: dict[str, object] = {}
         if shown:
-            answer["operations"] = [summary(batch) for batch in shown]
+            answer["operations"] = [as_operation(batch) for batch in shown]
         if token:
             answer["nextPageToken"] = token
         return web.json_response(answer)
@@ -76,4 +74,4 @@ class BatchRoutes:
         return web.json_response({})
 
     def _find(self, request: web.Request) -> Batch:
-        return self._jobs.batches.find(project(request), request.match_info["batch"])
+        return self._jobs.batches.find(project_of(request), request.match_info["batch"])

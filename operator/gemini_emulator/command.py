@@ -11,11 +11,9 @@ from typing import TypeVar
 
 import click
 
-from gemini_emulator.addresses import Prefix
-from gemini_emulator.app import Settings
-from gemini_emulator.loopback import is_loopback
+from gemini_emulator.addresses import Prefix, is_loopback
+from gemini_emulator.app import Settings, serve
 from gemini_emulator.schedule import RetrySchedule, Schedule
-from gemini_emulator.server import serve
 from gemini_emulator.signing import Mode
 from gemini_emulator.store import StateLock
 

@@ -1,6 +1,8 @@
 """Callbacks on their way: tried until a 2xx answer, kept on disk until then."""
 
 import asyncio
+import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,14 +11,51 @@ from typing import Any
 import aiohttp
 
 from gemini_emulator.addresses import Prefix, target
-from gemini_emulator.agenda import Agenda
-from gemini_emulator.batches import Batch
-from gemini_emulator.events import event_id, event_type, payload
-from gemini_emulator.message import Message
-from gemini_emulator.schedule import RetrySchedule
-from gemini_emulator.signing import SigningKeys
+from gemini_emulator.batches import CANCELLED, EXPIRED, FAILED, SUCCEEDED, Batch
+from gemini_emulator.schedule import Agenda, Clock, RetrySchedule, rfc3339_seconds
+from gemini_emulator.signing import Message, SigningKeys
 from gemini_emulator.store import read_json, write_json
-from gemini_emulator.timestamps import Clock
+
+TYPES = {
+    SUCCEEDED: "batch.succeeded",
+    FAILED: "batch.failed",
+    CANCELLED: "batch.cancelled",
+    EXPIRED: "batch.expired",
+}
+_NAMESPACE = uuid.UUID("6f2a4a5e-3a55-4d55-9f7e-2b0c7e4a1c11")
+
+
+def event_type(batch: Batch) -> str:
+    return TYPES[batch.state]
+
+
+def event_id(batch: Batch, uri: str) -> str:
+    """Name the event: always the same for one end of one batch and one address."""
+    return f"msg_{uuid.uuid5(_NAMESPACE, f'{batch.id} {batch.state} {uri}')}"
+
+
+def payload(batch: Batch, base_url: str) -> str:
+    """Write the body of a callback for an ended batch.
+
+    Google returns `user_metadata` with every event, but does not say where; here it is in `data`.
+    Whether `data.id` is `batches/<id>` or the bare id is not documented either; here it is the
+    name.
+    """
+    data: dict[str, Any] = {"id": batch.name}
+    if batch.results_file:
+        data["output_file_uri"] = f"{base_url}/v1beta/{batch.results_file}"
+    if batch.state == FAILED and batch.error:
+        data |= {"error_code": batch.error["code"], "error_message": batch.error["message"]}
+    if batch.user_metadata:
+        data["user_metadata"] = batch.user_metadata
+    event = {
+        "type": event_type(batch),
+        "version": "v1",
+        "timestamp": rfc3339_seconds(batch.ended or batch.updated),
+        "data": data,
+    }
+    return json.dumps(event, separators=(",", ":"))
+
 
 PENDING, DELIVERED, REFUSED, GIVEN_UP = "pending", "delivered", "refused", "given up"
 _ANSWER_TIMEOUT = aiohttp.ClientTimeout(total=10.0)

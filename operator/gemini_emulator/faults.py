@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
 from gemini_emulator.errors import invalid_argument
-from gemini_emulator.wire import member, only
+from gemini_emulator.proto_json import member, only
 
 When = Literal["before", "after"]
 Action = Literal["status", "drop", "delay", "truncate", "hold", "lag"]
@@ -36,7 +36,7 @@ class Held:
     answer: asyncio.Future[bool]
 
 
-def parse(body: Any) -> Fault:
+def parse_fault(body: Any) -> Fault:
     """Read a fault from JSON; ApiError 400 says what is wrong."""
     given = only(body, _MEMBERS, "fault")
     action: Action = _one_of(given, "action", get_args(Action), None)

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from gemini_emulator.errors import ApiError
-from gemini_emulator.routes import VERSION, Route, project
+from gemini_emulator.routes import VERSION, Route, project_of
 
 _METHODS = {
     "gemini-2.5-flash": ["generateContent", "batchGenerateContent"],
@@ -22,12 +22,12 @@ def table() -> list[Route]:
 
 
 async def list_models(request: web.Request) -> web.Response:
-    project(request)
+    project_of(request)
     return web.json_response({"models": [_resource(model) for model in _METHODS]})
 
 
 async def get_model(request: web.Request) -> web.Response:
-    project(request)
+    project_of(request)
     model = request.match_info["model"]
     if model not in _METHODS:
         raise ApiError(404, f"Model is not found: models/{model} for api version v1beta")

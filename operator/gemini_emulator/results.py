@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, Any
 
-from gemini_emulator.answers import answer, vector
-from gemini_emulator.prompts import prompt
-from gemini_emulator.submission import Kind
-from gemini_emulator.wire import member
+from gemini_emulator.create_request import Kind
+from gemini_emulator.generation import answer, prompt_text, vector
+from gemini_emulator.proto_json import member
 
 FAIL = "[[fail]]"
 """A request whose text contains this ends in an error of its own; the batch goes on."""
@@ -61,7 +60,7 @@ def _item(line: bytes, number: int) -> dict[str, Any]:
 
 def result(request: dict[str, Any], *, kind: Kind, model: str) -> dict[str, Any]:
     """Answer one request with `{"response": …}` or `{"error": {"code", "message"}}`."""
-    words = prompt(request)
+    words = prompt_text(request)
     if not words.strip():
         return _error(_INVALID_ARGUMENT, f"* {kind}Request.contents: contents is not specified")
     if FAIL in words:

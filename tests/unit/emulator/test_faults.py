@@ -4,12 +4,12 @@ from typing import Any
 import pytest
 
 from gemini_emulator.errors import ApiError
-from gemini_emulator.faults import Fault, Faults, parse
+from gemini_emulator.faults import Fault, Faults, parse_fault
 from tests.waiting import eventually_async
 
 
 def fault(route: str = "batches.get", action: str = "drop", **more: Any) -> Fault:
-    return parse({"route": route, "action": action, **more})
+    return parse_fault({"route": route, "action": action, **more})
 
 
 def test_a_fault_is_used_up_by_the_requests_it_meets() -> None:
@@ -82,5 +82,5 @@ def test_a_truncated_answer_was_executed() -> None:
 )
 def test_what_is_no_fault_is_refused(body: Any) -> None:
     with pytest.raises(ApiError) as caught:
-        parse(body)
+        parse_fault(body)
     assert caught.value.code == 400

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from gemini_emulator.create_request import Kind
 from gemini_emulator.results import FAIL, Counts, InvalidInput, result, run
-from gemini_emulator.submission import Kind
 
 
 def request(text: str, **more: Any) -> dict[str, Any]:

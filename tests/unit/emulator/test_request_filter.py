@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from gemini_emulator.counters import Counters
+from gemini_emulator.request_filter import Counters
 
 
 def test_counts_are_there_again_without_having_been_closed(tmp_path: Path) -> None:

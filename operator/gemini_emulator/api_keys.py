@@ -27,7 +27,7 @@ def _error_info(reason: str) -> list[dict[str, object]]:
     ]
 
 
-def project_of(key: str | None) -> str:
+def project_of_key(key: str | None) -> str:
     """Name the project of an API key; ApiError as Google answers for one that it refuses.
 
     An unknown key is 400, not 401 (https://firebase.google.com/docs/ai-logic/error-codes).

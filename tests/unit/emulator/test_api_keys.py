@@ -1,17 +1,20 @@
 import pytest
 
+from gemini_emulator.api_keys import project_of_key
 from gemini_emulator.errors import ApiError
-from gemini_emulator.projects import project_of
 
 
 def test_two_keys_of_one_project_differ_behind_its_name() -> None:
-    assert project_of("emulator-demo-0000000001") == project_of("emulator-demo-0000000002")
-    assert project_of("emulator-demo-0000000001") == "demo"
-    assert project_of("emulator-other-000000001") == "other"
+    assert project_of_key("emulator-demo-0000000001") == project_of_key("emulator-demo-0000000002")
+    assert project_of_key("emulator-demo-0000000001") == "demo"
+    assert project_of_key("emulator-other-000000001") == "other"
 
 
 def test_a_key_without_a_project_is_one_of_its_own() -> None:
-    first, second = project_of("emulator-00000000000001"), project_of("emulator-00000000000002")
+    first, second = (
+        project_of_key("emulator-00000000000001"),
+        project_of_key("emulator-00000000000002"),
+    )
     assert first != second
     assert "00000000000001" not in first
 
@@ -19,7 +22,7 @@ def test_a_key_without_a_project_is_one_of_its_own() -> None:
 @pytest.mark.parametrize("name", ["../../etc", "a/b", "a.b", "x" * 41, ""])
 def test_a_project_is_never_more_than_a_name(name: str) -> None:
     """It becomes the name of a folder."""
-    assert project_of(f"emulator-{name}-0000000000001").startswith("key-")
+    assert project_of_key(f"emulator-{name}-0000000000001").startswith("key-")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +42,7 @@ def test_s24_only_keys_of_the_emulator_are_accepted(
     key: str | None, code: int, reason: str | None
 ) -> None:
     with pytest.raises(ApiError) as caught:
-        project_of(key)
+        project_of_key(key)
     error = caught.value.body()["error"]
     assert error["code"] == code
     assert [detail["reason"] for detail in error.get("details", [])] == ([reason] if reason else [])

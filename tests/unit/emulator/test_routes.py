@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_emulator.errors import ApiError
-from gemini_emulator.pages import page, page_size
+from gemini_emulator.routes import page, page_size
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,17 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from gemini_emulator.addresses import is_loopback
+from gemini_emulator.batch_runner import Jobs
 from gemini_emulator.batches import Batch, Batches
-from gemini_emulator.counters import Counters
 from gemini_emulator.deliveries import Deliveries, shown
 from gemini_emulator.errors import ApiError, invalid_argument, not_found
-from gemini_emulator.faults import Faults, parse
-from gemini_emulator.files import Files
-from gemini_emulator.gate import error_response
-from gemini_emulator.jobs import Jobs
-from gemini_emulator.loopback import is_loopback
+from gemini_emulator.faults import Faults, parse_fault
+from gemini_emulator.files import Files, Uploads
+from gemini_emulator.request_filter import Counters, error_response
 from gemini_emulator.routes import Handler, json_body
+from gemini_emulator.schedule import rfc3339
 from gemini_emulator.signing import SigningKeys
-from gemini_emulator.timestamps import rfc3339
-from gemini_emulator.uploads import Uploads
 
 _ACTIONS = {"succeed", "fail", "expire", "cancel", "hang"}
 _Control = Callable[[web.Request], Awaitable[object]]
@@ -101,7 +99,7 @@ class Control:
         return {}
 
     async def add_fault(self, request: web.Request) -> object:
-        self._faults.add(parse(await json_body(request)))
+        self._faults.add(parse_fault(await json_body(request)))
         return {}
 
     async def clear_faults(self, request: web.Request) -> object:

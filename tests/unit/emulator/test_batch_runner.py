@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from gemini_emulator.batches import Batch, Batches
+from gemini_emulator.batch_runner import Jobs
+from gemini_emulator.batches import Batch, Batches, as_full_operation, as_operation
+from gemini_emulator.create_request import Submission
 from gemini_emulator.errors import ApiError
-from gemini_emulator.jobs import Jobs
-from gemini_emulator.operations import full, summary
 from gemini_emulator.schedule import Schedule
-from gemini_emulator.submission import Submission
 
 from .conftest import ManualClock
 
@@ -58,7 +57,7 @@ class World:
         self.clock.advance(seconds)
         await self.jobs.advance()
         batch = self.jobs.batches.find(batch.project, batch.id)
-        return full(batch, self.jobs.batches.results(batch))
+        return as_full_operation(batch, self.jobs.batches.results(batch))
 
     def give_input(self, *lines: str) -> None:
         path = self.root / "input"
@@ -106,7 +105,7 @@ async def test_a_long_absence_is_caught_up_with(world: World) -> None:
 async def test_the_counts_of_a_file_are_known_once_it_is_read(world: World) -> None:
     world.give_input('{"key": "a", "request": {"contents": "one"}}', "")
     batch = world.jobs.create("demo", FILE)
-    assert "batchStats" not in summary(batch)["metadata"]
+    assert "batchStats" not in as_operation(batch)["metadata"]
     running = await world.after(10, batch)
     assert running["metadata"]["batchStats"] == {"requestCount": "1", "pendingRequestCount": "1"}
     ended = await world.after(20, batch)
@@ -196,7 +195,7 @@ async def test_a_batch_cancelled_while_it_runs_stays_cancelled(world: World) -> 
     await asyncio.sleep(0)
     world.jobs.cancel(batch)
     await finishing
-    assert summary(batch)["metadata"]["state"] == "BATCH_STATE_CANCELLED"
+    assert as_operation(batch)["metadata"]["state"] == "BATCH_STATE_CANCELLED"
     assert batch.succeeded == 0
 
 

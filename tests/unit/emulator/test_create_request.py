@@ -2,14 +2,14 @@ from typing import Any
 
 import pytest
 
+from gemini_emulator.create_request import Submission, parse_create_request
 from gemini_emulator.errors import ApiError
-from gemini_emulator.submission import Submission, parse
 
 REQUEST = {"contents": [{"parts": [{"text": "hi"}]}]}
 
 
 def read(batch: Any, model: str = "models/m") -> Submission:
-    return parse({"batch": batch}, kind="GenerateContent", model=model)
+    return parse_create_request({"batch": batch}, kind="GenerateContent", model=model)
 
 
 def test_everything_of_a_python_sdk_request_is_read() -> None:
@@ -88,6 +88,8 @@ def test_every_model_exists_but_the_unknown_ones() -> None:
 def test_embeddings_have_requests_of_their_own() -> None:
     request = {"content": {"parts": [{"text": "a"}]}, "output_dimensionality": 3}
     body = {"batch": {"inputConfig": {"requests": {"requests": [{"request": request}]}}}}
-    assert parse(body, kind="EmbedContent", model="models/m").requests == ({"request": request},)
+    assert parse_create_request(body, kind="EmbedContent", model="models/m").requests == (
+        {"request": request},
+    )
     with pytest.raises(ApiError, match='"content"'):
-        parse(body, kind="GenerateContent", model="models/m")
+        parse_create_request(body, kind="GenerateContent", model="models/m")

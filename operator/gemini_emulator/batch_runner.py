@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from gemini_emulator import batches as states
-from gemini_emulator.agenda import Agenda
 from gemini_emulator.batches import Batch, Batches
+from gemini_emulator.create_request import Submission
 from gemini_emulator.errors import ApiError, not_found
 from gemini_emulator.results import Counts, InvalidInput, run
-from gemini_emulator.schedule import Schedule
+from gemini_emulator.schedule import Agenda, Clock, Schedule
 from gemini_emulator.store import replacing
-from gemini_emulator.submission import Submission
-from gemini_emulator.timestamps import Clock
 
 Announce = Callable[[Batch], None]
 InputPath = Callable[[str, str], Path | None]

@@ -1,7 +1,36 @@
-"""What the emulated model says: short, sensible enough for a demonstration, always the same."""
+"""The words of a request, in whichever of its spellings they come."""
 
 import hashlib
 import re
+from typing import Any
+
+from gemini_emulator.proto_json import member
+
+
+def prompt_text(request: dict[str, Any]) -> str:
+    """Join every text of a GenerateContentRequest or EmbedContentRequest, in order."""
+    found = [
+        *_texts(member(request, "systemInstruction")),
+        *_texts(request.get("contents")),
+        *_texts(request.get("content")),
+    ]
+    return "\n".join(found)
+
+
+def _texts(content: Any) -> list[str]:
+    """A content is a text, a part, `{"parts": …}` or a list of any of them."""
+    match content:
+        case str():
+            return [content]
+        case list():
+            return [text for item in content for text in _texts(item)]
+        case {"parts": parts}:
+            return _texts(parts)
+        case {"text": str(text)}:
+            return [text]
+        case _:
+            return []
+
 
 _CLASSIFY = re.compile(
     r"\b(classif|categori[sz]|label|sentiment|topic|one of|which of)", re.IGNORECASE
@@ -26,7 +55,7 @@ CUES = {
 def answer(prompt: str) -> str:
     """Answer with one of the words that a classifying prompt offers, else with a short summary."""
     options, rest = offered(prompt) if _CLASSIFY.search(prompt) else ([], prompt)
-    return choose(options, rest) if options else summary(prompt)
+    return choose(options, rest) if options else summarized(prompt)
 
 
 def offered(prompt: str) -> tuple[list[str], str]:
@@ -49,7 +78,7 @@ def choose(options: list[str], text: str) -> str:
     return next(option for option in options if scores[option] == best)
 
 
-def summary(prompt: str) -> str:
+def summarized(prompt: str) -> str:
     words = prompt.split()
     kept = " ".join(words[:_SUMMARY_WORDS])
     more = " …" if len(words) > _SUMMARY_WORDS else ""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gemini_emulator.errors import ApiError, invalid_argument
-from gemini_emulator.wire import int64, member, only, text, texts
+from gemini_emulator.proto_json import int64, member, only, text, texts
 
 Kind = Literal["GenerateContent", "EmbedContent"]
 
@@ -53,7 +53,7 @@ class Submission:
     user_metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def parse(body: Any, *, kind: Kind, model: str) -> Submission:
+def parse_create_request(body: Any, *, kind: Kind, model: str) -> Submission:
     """Read `{"batch": {…}}`; ApiError in Google's words where it is wrong.
 
     A model whose name ends in `-unknown` does not exist; every other one does.
