@@ -1,4 +1,4 @@
-"""A local Gemini API: batches, files and signed callbacks, for tests, demos and anyone without a key.
+"""A local Gemini API with batches, files and signed callbacks, for tests and demos without a key.
 
-It is Google's side of the conversation and imports nothing of the operator.
+It emulates Google and imports nothing of the operator.
 """

@@ -1,4 +1,4 @@
-"""Where callbacks may go: nowhere but below the prefixes given on the command line."""
+"""The addresses that callbacks may go to, and which hosts are loopback."""
 
 import ipaddress
 import re
@@ -15,7 +15,10 @@ _PREFIX = re.compile(
 
 @dataclass(frozen=True)
 class Prefix:
-    """Scheme, host and port must be equal, the path must begin so; `port` None means any."""
+    """An allowed address: same scheme, host and port, and a path at or below `path`.
+
+    A `port` of None allows every port.
+    """
 
     scheme: str
     host: str
@@ -24,9 +27,10 @@ class Prefix:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `http://127.0.0.1:9000/v1`; an empty port, `http://127.0.0.1:`, means every port.
+        """Parse `http://127.0.0.1:9000/v1`; an empty port, as in `http://127.0.0.1:`, allows all.
 
-        ValueError names what is wrong.
+        Raises:
+            ValueError: the text is not an address; the message quotes it.
         """
         match = _PREFIX.fullmatch(text)
         if match is None:
@@ -36,33 +40,36 @@ class Prefix:
         host = match["host"].strip("[]").lower()
         return cls(scheme, host, number or None, match["path"] or "/")
 
-    def covers(self, url: URL) -> bool:
-        """Tell whether a callback to the address is allowed; user information never is."""
+    def allows(self, url: URL) -> bool:
+        """Return whether callbacks may go to `url`; never to one with user information."""
         return (
             url.scheme == self.scheme
             and (url.raw_host or "").lower() == self.host
             and self.port in (None, url.port)
             and url.user is None
             and url.password is None
-            and _below(url.raw_path, self.path)
+            and _is_below(url.raw_path, self.path)
         )
 
 
-def target(uri: str, allowed: tuple[Prefix, ...]) -> URL | None:
-    """Answer with the address to call, exactly as it was checked; None where it is not allowed."""
+def allowed_url(uri: str, allowed: tuple[Prefix, ...]) -> URL | None:
+    """Parse a callback address; None if no prefix allows it.
+
+    Callers connect to the returned URL, so the address that was checked is the one that is called.
+    """
     try:
         url = URL(uri)
     except ValueError:
         return None
-    return url if any(prefix.covers(url) for prefix in allowed) else None
+    return url if any(prefix.allows(url) for prefix in allowed) else None
 
 
-def _below(path: str, prefix: str) -> bool:
+def _is_below(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(prefix if prefix.endswith("/") else prefix + "/")
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address, without brackets, is certain to be loopback."""
+    """Return whether `host`, without brackets, is `localhost` or a loopback address."""
     if host == "localhost":
         return True
     try:

@@ -1,9 +1,9 @@
-"""Which project an API key belongs to; batches and files belong to the project.
+"""The project that an API key belongs to. Batches and files belong to projects.
 
-`emulator-<project>-<anything>` is a key of `<project>`, so that `emulator-demo-0000000001` and
-`emulator-demo-0000000002` are two keys of one project, as after a rotation. A key without a second
-dash is a project of its own. `emulator-unauthenticated-…` and `emulator-forbidden-…` are refused
-with 401 and 403.
+`emulator-<project>-<anything>` is a key of `<project>`: `emulator-demo-0000000001` and
+`emulator-demo-0000000002` are two keys of one project, as after a key rotation. A key without a
+second dash has a project of its own. `emulator-unauthenticated-…` is refused with 401 and
+`emulator-forbidden-…` with 403.
 """
 
 import hashlib
@@ -28,9 +28,13 @@ def _error_info(reason: str) -> list[dict[str, object]]:
 
 
 def project_of_key(key: str | None) -> str:
-    """Name the project of an API key; ApiError as Google answers for one that it refuses.
+    """Return the project of an API key.
 
-    An unknown key is 400, not 401 (https://firebase.google.com/docs/ai-logic/error-codes).
+    Google refuses an unknown key with 400, not 401
+    (https://firebase.google.com/docs/ai-logic/error-codes).
+
+    Raises:
+        ApiError: the key is missing, unknown or refused.
     """
     if not key:
         raise ApiError(

@@ -1,4 +1,4 @@
-"""The emulator put together: state from disk, the web application, the loops behind it."""
+"""The emulator's process: it builds all parts, serves HTTP and runs the background loops."""
 
 import asyncio
 import signal
@@ -14,23 +14,30 @@ from aiohttp import web
 from gemini_emulator import model_routes
 from gemini_emulator.addresses import Prefix
 from gemini_emulator.batch_routes import BatchRoutes
-from gemini_emulator.batch_runner import Jobs
-from gemini_emulator.batches import Batches
-from gemini_emulator.control_routes import Control
+from gemini_emulator.batch_runner import BatchRunner
+from gemini_emulator.batches import BatchStore
+from gemini_emulator.control_routes import ControlRoutes
 from gemini_emulator.deliveries import Deliveries
 from gemini_emulator.errors import ApiError
 from gemini_emulator.faults import Faults
 from gemini_emulator.file_routes import FileRoutes, UploadRoutes
-from gemini_emulator.files import Files, Uploads
-from gemini_emulator.request_filter import LARGEST_BODY, Counters, Gate, error_response
-from gemini_emulator.routes import Handler, Route
-from gemini_emulator.schedule import Clock, RetrySchedule, Schedule
+from gemini_emulator.files import FileStore, Uploads
+from gemini_emulator.request_filter import (
+    MAX_BODY_BYTES,
+    RequestCounters,
+    RequestFilter,
+    error_response,
+)
+from gemini_emulator.routes import ApiRoute, Handler
+from gemini_emulator.schedule import RetrySchedule, Schedule, TimeSource
 from gemini_emulator.signing import Mode, SigningKeys
+
+_SHUTDOWN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How one emulator behaves."""
+class EmulatorSettings:
+    """The command-line options, parsed."""
 
     state_dir: Path
     schedule: Schedule
@@ -38,18 +45,18 @@ class Settings:
     deliver_to: tuple[Prefix, ...]
     signature: Mode
     control_token: str | None
-    most_open_batches: int
+    max_open_batches: int
 
 
 class Emulator:
-    """Everything that lives as long as the process."""
+    """The state, the signing keys and the background loops of one emulator process."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: EmulatorSettings, clock: TimeSource) -> None:
         root = settings.state_dir
         self.faults = Faults()
-        self.counters = Counters(root / "requests.log")
+        self.counters = RequestCounters(root / "requests.log")
         self.keys = SigningKeys(root / "keys", settings.signature)
-        self.files = Files(root / "files", clock)
+        self.files = FileStore(root / "files", clock)
         self.uploads = Uploads(root / "uploads", self.files, clock)
         self.deliveries = Deliveries(
             root / "deliveries",
@@ -58,25 +65,27 @@ class Emulator:
             retries=settings.retries,
             clock=clock,
         )
-        self.jobs = Jobs(
-            Batches(root / "batches"),
+        self.batch_runner = BatchRunner(
+            BatchStore(root / "batches"),
             schedule=settings.schedule,
             clock=clock,
             input_path=self.files.content,
             announce=self.deliveries.announce,
-            most_open=settings.most_open_batches,
+            max_open=settings.max_open_batches,
         )
         self._settings = settings
         self._clock = clock
 
     def application(self) -> web.Application:
-        app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_in_googles_form])
-        gate = Gate(self.faults, self.counters)
+        app = web.Application(
+            client_max_size=MAX_BODY_BYTES, middlewares=[_unknown_path_as_api_error]
+        )
+        request_filter = RequestFilter(self.faults, self.counters)
         for route in self._routes():
-            app.router.add_route(route.method, route.path, gate.wrap(route))
-        Control(
+            app.router.add_route(route.method, route.path, request_filter.wrap(route))
+        ControlRoutes(
             token=self._settings.control_token,
-            jobs=self.jobs,
+            runner=self.batch_runner,
             files=self.files,
             uploads=self.uploads,
             deliveries=self.deliveries,
@@ -84,46 +93,43 @@ class Emulator:
             counters=self.counters,
             keys=self.keys,
         ).add_to(app.router)
-        app.on_shutdown.append(self._let_go)
+        app.on_shutdown.append(self._drop_held_requests)
         return app
 
     async def run(self) -> None:
-        """Move batches on and deliver callbacks until cancelled."""
+        """Advance batches and deliver callbacks until cancelled."""
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(self.jobs.run())
+            loops.create_task(self.batch_runner.run())
             loops.create_task(self.deliveries.run())
 
-    def _routes(self) -> list[Route]:
+    def _routes(self) -> list[ApiRoute]:
         return [
-            *BatchRoutes(self.jobs, self.faults, self._clock).table(),
+            *BatchRoutes(self.batch_runner, self.faults, self._clock).table(),
             *UploadRoutes(self.uploads).table(),
-            *FileRoutes(self.files, self.jobs.batches).table(),
+            *FileRoutes(self.files, self.batch_runner.batches).table(),
             *model_routes.table(),
-            Route("GET", "/.well-known/jwks.json", "jwks", self._jwks),
+            ApiRoute("GET", "/.well-known/jwks.json", "jwks", self._jwks),
         ]
 
     async def _jwks(self, request: web.Request) -> web.Response:
         del request
         return web.json_response(self.keys.jwks())
 
-    async def _let_go(self, app: web.Application) -> None:
+    async def _drop_held_requests(self, app: web.Application) -> None:
         del app
         self.faults.release(answer=False)
 
 
 @web.middleware
-async def _in_googles_form(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _unknown_path_as_api_error(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
         return error_response(ApiError(404, "Requested URL was not found on this server."))
 
 
-_SHUTDOWN_SECONDS = 2.0
-
-
-async def serve(settings: Settings, host: str, port: int) -> None:
-    """Serve until told to stop; prints one line with the address once it accepts connections."""
+async def serve(settings: EmulatorSettings, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; print the address once connections are accepted."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -159,7 +165,7 @@ async def _bind(runner: web.AppRunner, host: str, port: int) -> None:
 
 
 async def _run_until(stop: asyncio.Event, emulated: Emulator) -> None:
-    """Run the loops; one that fails ends the process with its error."""
+    """Run the background loops until `stop` is set; an error in a loop ends the process."""
     loops = asyncio.create_task(emulated.run())
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({loops, stopped}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,38 +1,46 @@
-"""The batch routes of the Gemini API."""
+"""The Gemini API's routes for batches."""
 
 import asyncio
 
 from aiohttp import web
 
-from gemini_emulator.batch_runner import Jobs
+from gemini_emulator.batch_runner import BatchRunner
 from gemini_emulator.batches import Batch, as_full_operation, as_operation
 from gemini_emulator.create_request import METHODS, Kind, parse_create_request
 from gemini_emulator.faults import Faults
-from gemini_emulator.routes import VERSION, Route, json_body, page, page_size, parameter, project_of
-from gemini_emulator.schedule import Clock
+from gemini_emulator.routes import (
+    VERSION,
+    ApiRoute,
+    json_body,
+    page,
+    page_size,
+    project_of,
+    query_parameter,
+)
+from gemini_emulator.schedule import TimeSource
 
 _MODEL = VERSION + "/{owner:models|tunedModels}/{model:[^/:]+}:"
 _BATCH = VERSION + "/batches/{batch:[^/:]+}"
-_PAGE, _LARGEST_PAGE = 50, 1000
+_DEFAULT_PAGE_SIZE, _MAX_PAGE_SIZE = 50, 1000
 
 
 class BatchRoutes:
-    """Create, get, list, cancel and delete."""
+    """Creates, gets, lists, cancels and deletes batches."""
 
-    def __init__(self, jobs: Jobs, faults: Faults, clock: Clock) -> None:
-        self._jobs = jobs
+    def __init__(self, runner: BatchRunner, faults: Faults, clock: TimeSource) -> None:
+        self._runner = runner
         self._faults = faults
         self._clock = clock
 
-    def table(self) -> list[Route]:
+    def table(self) -> list[ApiRoute]:
         generate, embed = METHODS["GenerateContent"], METHODS["EmbedContent"]
         return [
-            Route("POST", _MODEL + generate, "batches.create", self.create),
-            Route("POST", _MODEL + embed, "batches.createEmbeddings", self.create_embeddings),
-            Route("GET", VERSION + "/batches", "batches.list", self.list),
-            Route("GET", _BATCH, "batches.get", self.get),
-            Route("POST", _BATCH + ":cancel", "batches.cancel", self.cancel),
-            Route("DELETE", _BATCH, "batches.delete", self.delete),
+            ApiRoute("POST", _MODEL + generate, "batches.create", self.create),
+            ApiRoute("POST", _MODEL + embed, "batches.createEmbeddings", self.create_embeddings),
+            ApiRoute("GET", VERSION + "/batches", "batches.list", self.list),
+            ApiRoute("GET", _BATCH, "batches.get", self.get),
+            ApiRoute("POST", _BATCH + ":cancel", "batches.cancel", self.cancel),
+            ApiRoute("DELETE", _BATCH, "batches.delete", self.delete),
         ]
 
     async def create(self, request: web.Request) -> web.Response:
@@ -44,20 +52,22 @@ class BatchRoutes:
     async def _create(self, request: web.Request, kind: Kind) -> web.Response:
         owner = project_of(request)
         model = f"{request.match_info['owner']}/{request.match_info['model']}"
-        submission = parse_create_request(await json_body(request), kind=kind, model=model)
-        return web.json_response(as_operation(self._jobs.create(owner, submission)))
+        create_request = parse_create_request(await json_body(request), kind=kind, model=model)
+        return web.json_response(as_operation(self._runner.create(owner, create_request)))
 
     async def get(self, request: web.Request) -> web.Response:
         batch = self._find(request)
-        results = self._jobs.batches.results(batch)
+        results = self._runner.batches.results(batch)
         return web.json_response(await asyncio.to_thread(as_full_operation, batch, results))
 
     async def list(self, request: web.Request) -> web.Response:
         owner = project_of(request)
-        size = page_size(parameter(request, "pageSize"), default=_PAGE, most=_LARGEST_PAGE)
+        size = page_size(
+            query_parameter(request, "pageSize"), default=_DEFAULT_PAGE_SIZE, maximum=_MAX_PAGE_SIZE
+        )
         newest = self._clock() - self._faults.list_lag()
-        batches = [b for b in self._jobs.batches if b.project == owner and b.created <= newest]
-        shown, token = page(batches, size, parameter(request, "pageToken") or "")
+        batches = [b for b in self._runner.batches if b.project == owner and b.created <= newest]
+        shown, token = page(batches, size, query_parameter(request, "pageToken") or "")
         answer: dict[str, object] = {}
         if shown:
             answer["operations"] = [as_operation(batch) for batch in shown]
@@ -66,12 +76,12 @@ class BatchRoutes:
         return web.json_response(answer)
 
     async def cancel(self, request: web.Request) -> web.Response:
-        self._jobs.cancel(self._find(request))
+        self._runner.cancel(self._find(request))
         return web.json_response({})
 
     async def delete(self, request: web.Request) -> web.Response:
-        self._jobs.batches.remove(self._find(request))
+        self._runner.batches.remove(self._find(request))
         return web.json_response({})
 
     def _find(self, request: web.Request) -> Batch:
-        return self._jobs.batches.find(project_of(request), request.match_info["batch"])
+        return self._runner.batches.find(project_of(request), request.match_info["batch"])

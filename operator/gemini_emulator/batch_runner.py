@@ -1,4 +1,4 @@
-"""The life of a batch: created, moved on by the schedule, ended, announced."""
+"""Creates batches, advances them by the schedule, ends them and announces their end."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,60 +6,64 @@ from pathlib import Path
 from typing import Any
 
 from gemini_emulator import batches as states
-from gemini_emulator.batches import Batch, Batches
-from gemini_emulator.create_request import Submission
+from gemini_emulator.batches import Batch, BatchStore
+from gemini_emulator.create_request import CreateRequest
 from gemini_emulator.errors import ApiError, not_found
-from gemini_emulator.results import Counts, InvalidInput, run
-from gemini_emulator.schedule import Agenda, Clock, Schedule
-from gemini_emulator.store import replacing
+from gemini_emulator.results import InvalidInputLine, ResultCounts, write_results
+from gemini_emulator.schedule import DelayQueue, Schedule, TimeSource
+from gemini_emulator.store import atomic_write
 
 Announce = Callable[[Batch], None]
 InputPath = Callable[[str, str], Path | None]
-"""Finds the content of a file by project and id; None where there is no such file."""
+"""Returns the path of a file's content by project and id; None if there is no such file."""
 
 _CODES = {"CANCELLED": 1, "INVALID_ARGUMENT": 3, "DEADLINE_EXCEEDED": 4, "NOT_FOUND": 5}
 
 
-class Jobs:
-    """Creates, advances and ends batches; every change is on disk before it is visible."""
+class BatchRunner:
+    """Runs the batches of all projects; every change is written to disk before a client sees it."""
 
     def __init__(
         self,
-        batches: Batches,
+        batches: BatchStore,
         *,
         schedule: Schedule,
-        clock: Clock,
+        clock: TimeSource,
         input_path: InputPath,
         announce: Announce,
-        most_open: int,
+        max_open: int,
     ) -> None:
         self.batches = batches
         self._schedule = schedule
         self._clock = clock
         self._input_path = input_path
         self._announce = announce
-        self._most_open = most_open
-        self._agenda = Agenda(clock)
+        self._max_open = max_open
+        self._queue = DelayQueue(clock)
         for batch in batches:
-            self._agenda.put(batch.id, batch.due)
+            self._queue.put(batch.id, batch.due)
 
-    def create(self, project: str, submission: Submission) -> Batch:
-        """Keep a new batch of the project; ApiError where Google refuses one."""
-        if submission.file_id and self._input_path(project, submission.file_id) is None:
+    def create(self, project: str, request: CreateRequest) -> Batch:
+        """Create a batch.
+
+        Raises:
+            ApiError: the input file does not exist, or the project has too many open batches.
+        """
+        if request.file_id and self._input_path(project, request.file_id) is None:
             raise not_found()
-        if self.batches.unfinished(project) >= self._most_open:
+        if self.batches.unfinished(project) >= self._max_open:
             raise ApiError(429, "You exceeded your current quota: too many concurrent batches.")
         now = self._clock()
-        batch = self.batches.add(project, submission, now, now + self._schedule.pending)
-        self._agenda.put(batch.id, batch.due)
+        batch = self.batches.add(project, request, now, now + self._schedule.pending)
+        self._queue.put(batch.id, batch.due)
         return batch
 
     def cancel(self, batch: Batch) -> None:
-        """End a batch at once; one that has ended stays as it is."""
+        """Cancel a batch at once; an ended batch does not change."""
         self._end(batch, states.CANCELLED, _error("CANCELLED", "The operation was cancelled."))
 
     async def force(self, batch: Batch, action: str) -> None:
-        """Do what a test asks for: succeed, fail, expire, cancel, or hang (never move on)."""
+        """Make a batch succeed, fail, expire, be cancelled, or hang (never advance), for a test."""
         match action:
             case "succeed":
                 await self._finish(batch)
@@ -76,23 +80,23 @@ class Jobs:
                 self.batches.save(batch)
 
     async def run(self) -> None:
-        """Announce what a killed process did not, then move batches on when they are due."""
+        """Announce ends that a killed process left unannounced, then advance batches when due."""
         self.announce_missed()
         while True:
             await self.advance()
-            await self._agenda.wait()
+            await self._queue.wait()
 
     def announce_missed(self) -> None:
         for batch in self.batches:
             if batch.terminal:
-                self._tell(batch)
+                self._announce_once(batch)
 
     async def advance(self) -> None:
-        """Move every batch that is due one state on."""
-        found = [self.batches.get(identity) for identity in self._agenda.take()]
-        await asyncio.gather(*(self._step(batch) for batch in found if batch))
+        """Advance every batch that is due by one state."""
+        found = [self.batches.get(identity) for identity in self._queue.take()]
+        await asyncio.gather(*(self._advance_one(batch) for batch in found if batch))
 
-    async def _step(self, batch: Batch) -> None:
+    async def _advance_one(self, batch: Batch) -> None:
         if batch.due is None or batch.due > self._clock():
             return
         if batch.state == states.PENDING:
@@ -109,15 +113,15 @@ class Jobs:
         batch.updated = self._clock()
         batch.due += self._schedule.running
         self.batches.save(batch)
-        self._agenda.put(batch.id, batch.due)
+        self._queue.put(batch.id, batch.due)
 
     async def _finish(self, batch: Batch) -> None:
         try:
-            counts = await asyncio.to_thread(self._compute, batch)
+            counts = await asyncio.to_thread(self._write_results, batch)
         except FileNotFoundError:
             self._end(batch, states.FAILED, _error("NOT_FOUND", "The input file is gone."))
             return
-        except InvalidInput as error:
+        except InvalidInputLine as error:
             self._end(batch, states.FAILED, _error("INVALID_ARGUMENT", str(error)))
             return
         if not batch.terminal:
@@ -125,8 +129,12 @@ class Jobs:
             batch.total = counts.succeeded + counts.failed
         self._end(batch, states.SUCCEEDED, None)
 
-    def _source(self, batch: Batch) -> Path:
-        """Find the requests; FileNotFoundError when their file was deleted or has expired."""
+    def _input_file(self, batch: Batch) -> Path:
+        """Return the path of the batch's requests.
+
+        Raises:
+            FileNotFoundError: the input file was deleted or has expired.
+        """
         if not batch.file_id:
             return self.batches.requests(batch)
         path = self._input_path(batch.project, batch.file_id)
@@ -136,15 +144,15 @@ class Jobs:
 
     def _count(self, batch: Batch) -> int | None:
         try:
-            with self._source(batch).open("rb") as lines:
+            with self._input_file(batch).open("rb") as lines:
                 return sum(1 for line in lines if line.strip())
         except FileNotFoundError:
             return None
 
-    def _compute(self, batch: Batch) -> Counts:
-        source = self._source(batch)
-        with source.open("rb") as lines, replacing(self.batches.results(batch)) as output:
-            return run(lines, output, kind=batch.kind, model=batch.model)
+    def _write_results(self, batch: Batch) -> ResultCounts:
+        source = self._input_file(batch)
+        with source.open("rb") as lines, atomic_write(self.batches.results(batch)) as output:
+            return write_results(lines, output, kind=batch.kind, model=batch.model)
 
     def _end(self, batch: Batch, state: str, error: dict[str, Any] | None) -> None:
         if batch.terminal or self.batches.get(batch.id) is not batch:
@@ -154,10 +162,14 @@ class Jobs:
         batch.updated, batch.ended, batch.due = now, now, None
         batch.announced = not batch.uris
         self.batches.save(batch)
-        self._tell(batch)
+        self._announce_once(batch)
 
-    def _tell(self, batch: Batch) -> None:
-        """Announce an end; twice does no harm, because an event has one id for ever."""
+    def _announce_once(self, batch: Batch) -> None:
+        """Announce the end of a batch once.
+
+        A process killed between the two steps announces again after a restart. The event then has
+        the same id, so no second delivery is added.
+        """
         if not batch.announced:
             self._announce(batch)
             batch.announced = True

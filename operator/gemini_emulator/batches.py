@@ -1,4 +1,11 @@
-"""Batches as they are kept: a folder each, with the record, the requests and the results."""
+"""Batches on disk, and as the long-running operations that the Gemini API returns.
+
+Each batch has a folder with its record, its requests and its results.
+
+The operation has the shape of public captures (googleapis/python-genai#1323) and of
+https://ai.google.dev/api/batch-api: a get contains the results twice and a list omits them, counts
+are strings, and members that are zero or unknown are absent.
+"""
 
 import json
 import shutil
@@ -10,10 +17,10 @@ from pathlib import Path
 from secrets import choice
 from typing import Any
 
-from gemini_emulator.create_request import Kind, Submission
+from gemini_emulator.create_request import CreateRequest, Kind
 from gemini_emulator.errors import not_found
 from gemini_emulator.schedule import rfc3339
-from gemini_emulator.store import records, replacing, write_json
+from gemini_emulator.store import atomic_write, read_records, write_json
 
 PENDING, RUNNING = "BATCH_STATE_PENDING", "BATCH_STATE_RUNNING"
 SUCCEEDED, FAILED = "BATCH_STATE_SUCCEEDED", "BATCH_STATE_FAILED"
@@ -22,7 +29,7 @@ CANCELLED, EXPIRED = "BATCH_STATE_CANCELLED", "BATCH_STATE_EXPIRED"
 _ALPHABET = string.ascii_lowercase + string.digits
 _REMEMBERED = 10_000
 _ID_LENGTH = 36
-"""As long as Google's, so that `files/batch-<id>` is longer than the File API's 40 characters."""
+"""As long as Google's ids: `batch-<id>` then exceeds the 40 characters of a file id, as there."""
 
 
 def new_id() -> str:
@@ -31,7 +38,7 @@ def new_id() -> str:
 
 @dataclass
 class Batch:
-    """One batch; moments are seconds since 1970, `due` is when it moves on by itself."""
+    """One batch; times are seconds since 1970, and `due` is when the schedule advances it."""
 
     id: str
     project: str
@@ -63,14 +70,14 @@ class Batch:
 
     @property
     def results_file(self) -> str | None:
-        """The file with the results, of a batch that was made from a file and succeeded."""
+        """The name of the result file, if the batch succeeded and its input was a file."""
         return f"files/batch-{self.id}" if self.file_id and self.state == SUCCEEDED else None
 
 
-class Batches:
-    """All batches of all projects, in memory and on disk.
+class BatchStore:
+    """The batches of all projects, in memory and on disk.
 
-    `removed` is for whoever looks on: the last ones that were, forgotten with the process.
+    `removed` holds the last removed batches in memory only, for the control routes.
     """
 
     def __init__(self, root: Path) -> None:
@@ -78,45 +85,49 @@ class Batches:
         self._root = root
         self._batches: dict[str, Batch] = {}
         self._unfinished: dict[str, set[str]] = {}
-        for _, record in records(root, "batch.json"):
+        for _, record in read_records(root, "batch.json"):
             self._index(Batch(**record))
 
     def __iter__(self) -> Iterator[Batch]:
         return iter(tuple(self._batches.values()))
 
-    def add(self, project: str, submission: Submission, now: float, due: float) -> Batch:
-        """Keep a new batch; it exists on disk when this returns."""
+    def add(self, project: str, create_request: CreateRequest, now: float, due: float) -> Batch:
+        """Add a new batch and write it to disk."""
         batch = Batch(
             id=new_id(),
             project=project,
-            kind=submission.kind,
-            model=submission.model,
+            kind=create_request.kind,
+            model=create_request.model,
             created=now,
             updated=now,
-            display_name=submission.display_name,
-            priority=submission.priority,
-            file_id=submission.file_id,
-            uris=list(submission.uris),
-            user_metadata=submission.user_metadata,
+            display_name=create_request.display_name,
+            priority=create_request.priority,
+            file_id=create_request.file_id,
+            uris=list(create_request.uris),
+            user_metadata=create_request.user_metadata,
             due=due,
-            total=len(submission.requests) or None,
+            total=len(create_request.requests) or None,
         )
-        if submission.requests:
-            with replacing(self.requests(batch)) as file:
-                for request in submission.requests:
+        if create_request.requests:
+            with atomic_write(self.requests(batch)) as file:
+                for request in create_request.requests:
                     file.write(json.dumps(request).encode() + b"\n")
         self._write(batch)
         self._index(batch)
         return batch
 
     def save(self, batch: Batch) -> None:
-        """Keep a change; one to a batch that was removed meanwhile doesn't bring it back."""
+        """Write a changed batch to disk, unless it was removed in the meantime."""
         if batch.id in self._batches:
             self._write(batch)
             self._index(batch)
 
     def find(self, project: str, batch_id: str) -> Batch:
-        """Look a batch up for its project; ApiError 404 for everybody else."""
+        """Return a batch of the project.
+
+        Raises:
+            ApiError: 404, there is none; also for another project's batch.
+        """
         batch = self._batches.get(batch_id)
         if batch is None or batch.project != project:
             raise not_found()
@@ -126,7 +137,7 @@ class Batches:
         return self._batches.get(batch_id)
 
     def unfinished(self, project: str) -> int:
-        """Count the project's batches that have not ended."""
+        """Return how many of the project's batches have not ended."""
         return len(self._unfinished.get(project, ()))
 
     def remove(self, batch: Batch) -> None:
@@ -163,7 +174,7 @@ _TYPE = "type.googleapis.com/google.ai.generativelanguage.v1main."
 
 
 def as_operation(batch: Batch) -> dict[str, Any]:
-    """Render a batch without its results."""
+    """Return a batch as an operation without results, as in a list."""
     operation: dict[str, Any] = {"name": batch.name, "metadata": _metadata(batch)}
     if batch.terminal:
         operation["done"] = True
@@ -173,7 +184,7 @@ def as_operation(batch: Batch) -> dict[str, Any]:
 
 
 def as_full_operation(batch: Batch, results: Path) -> dict[str, Any]:
-    """Render a batch with its results, or with the name of the file that holds them."""
+    """Return a batch as an operation with its results or the name of its result file."""
     operation = as_operation(batch)
     if batch.state == SUCCEEDED:
         output = _output(batch, results)
@@ -203,12 +214,12 @@ def _metadata(batch: Batch) -> dict[str, Any]:
 
 
 def _stats(batch: Batch) -> dict[str, str]:
-    waiting = batch.total or 0 if batch.state in {PENDING, RUNNING} else 0
+    pending = 0 if batch.terminal else batch.total or 0
     counts = {
         "requestCount": batch.total or 0,
         "successfulRequestCount": batch.succeeded,
         "failedRequestCount": batch.failed,
-        "pendingRequestCount": waiting,
+        "pendingRequestCount": pending,
     }
     return {name: str(count) for name, count in counts.items() if count}
 

@@ -1,4 +1,4 @@
-"""The command line of the emulator."""
+"""The `gemini-operator emulator` command: its options, the state directory and its lock."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from typing import TypeVar
 import click
 
 from gemini_emulator.addresses import Prefix, is_loopback
-from gemini_emulator.app import Settings, serve
+from gemini_emulator.app import EmulatorSettings, serve
 from gemini_emulator.schedule import RetrySchedule, Schedule
 from gemini_emulator.signing import Mode
 from gemini_emulator.store import StateLock
@@ -97,21 +97,21 @@ def emulator(
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s: %(message)s"
     )
-    with _folder(state_dir) as folder, _locked(folder):
-        settings = Settings(
+    with _state_folder(state_dir) as folder, _locked(folder):
+        settings = EmulatorSettings(
             state_dir=folder,
             schedule=_option("--schedule", Schedule.parse, schedule),
             retries=_option("--retry-schedule", RetrySchedule.parse, retry_schedule),
             deliver_to=tuple(_option("--deliver-to", Prefix.parse, each) for each in deliver_to),
             signature=signature,
             control_token=control_token,
-            most_open_batches=max_open_batches,
+            max_open_batches=max_open_batches,
         )
         asyncio.run(serve(settings, host, port))
 
 
 @contextmanager
-def _folder(state_dir: Path | None) -> Iterator[Path]:
+def _state_folder(state_dir: Path | None) -> Iterator[Path]:
     if state_dir is not None:
         yield state_dir
         return

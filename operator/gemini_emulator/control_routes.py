@@ -1,4 +1,4 @@
-"""The routes under /emulator/: what tests see and what they may change. None of them is Google's."""
+"""The routes under /emulator/, which show and change the emulator's state. Google has none."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from gemini_emulator.addresses import is_loopback
-from gemini_emulator.batch_runner import Jobs
-from gemini_emulator.batches import Batch, Batches
-from gemini_emulator.deliveries import Deliveries, shown
+from gemini_emulator.batch_runner import BatchRunner
+from gemini_emulator.batches import Batch, BatchStore
+from gemini_emulator.deliveries import Deliveries, attempt_rows
 from gemini_emulator.errors import ApiError, invalid_argument, not_found
 from gemini_emulator.faults import Faults, parse_fault
-from gemini_emulator.files import Files, Uploads
-from gemini_emulator.request_filter import Counters, error_response
+from gemini_emulator.files import FileStore, Uploads
+from gemini_emulator.request_filter import RequestCounters, error_response
 from gemini_emulator.routes import Handler, json_body
 from gemini_emulator.schedule import rfc3339
 from gemini_emulator.signing import SigningKeys
@@ -21,23 +21,23 @@ _ACTIONS = {"succeed", "fail", "expire", "cancel", "hang"}
 _Control = Callable[[web.Request], Awaitable[object]]
 
 
-class Control:
-    """Needs the bearer token, if there is one; without one it answers on loopback names only."""
+class ControlRoutes:
+    """The control routes. They require the bearer token, or without one a loopback host name."""
 
     def __init__(
         self,
         *,
         token: str | None,
-        jobs: Jobs,
-        files: Files,
+        runner: BatchRunner,
+        files: FileStore,
         uploads: Uploads,
         deliveries: Deliveries,
         faults: Faults,
-        counters: Counters,
+        counters: RequestCounters,
         keys: SigningKeys,
     ) -> None:
         self._token = token
-        self._jobs = jobs
+        self._runner = runner
         self._files = files
         self._uploads = uploads
         self._deliveries = deliveries
@@ -46,8 +46,8 @@ class Control:
         self._keys = keys
 
     @property
-    def _batches(self) -> Batches:
-        return self._jobs.batches
+    def _batches(self) -> BatchStore:
+        return self._runner.batches
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         for method, path, action in (
@@ -63,7 +63,7 @@ class Control:
             router.add_route(method, f"/emulator/{path}", self._guarded(action))
 
     async def state(self, request: web.Request) -> object:
-        """Show everything there is, of all projects; addresses included, keys never."""
+        """Return the state of all projects, with callback addresses and without keys."""
         del request
         return {
             "jobs": [_job(batch) for batch in self._batches],
@@ -73,13 +73,13 @@ class Control:
                 for f in self._files
             ],
             "requests": self._counters.snapshot(),
-            "deliveries": [row for delivery in self._deliveries for row in shown(delivery)],
-            "faults": self._faults.shown(),
+            "deliveries": [row for delivery in self._deliveries for row in attempt_rows(delivery)],
+            "faults": self._faults.snapshot(),
             "held": self._faults.held(),
         }
 
     async def job(self, request: web.Request) -> object:
-        """Do `{"action"}` to a batch: succeed, fail, expire, cancel or hang."""
+        """Apply `{"action"}` to a batch: succeed, fail, expire, cancel or hang."""
         batch = self._batches.get(request.match_info["batch"].removeprefix("batches/"))
         if batch is None:
             raise not_found()
@@ -89,12 +89,12 @@ class Control:
             raise invalid_argument(f"action must be one of {', '.join(sorted(_ACTIONS))}.")
         if batch.terminal:
             raise ApiError(409, f"The batch has ended as {batch.state}.")
-        await self._jobs.force(batch, action)
+        await self._runner.force(batch, action)
         return _job(batch)
 
     async def deliver_again(self, request: web.Request) -> object:
-        """Send an event once more, with the same id."""
-        if not self._deliveries.again(request.match_info["delivery"]):
+        """Send an event again with the same id."""
+        if not self._deliveries.redeliver(request.match_info["delivery"]):
             raise not_found()
         return {}
 
@@ -108,7 +108,7 @@ class Control:
         return {}
 
     async def release(self, request: web.Request) -> object:
-        """Release held requests: `{"answer": true}` lets them go on, false drops them."""
+        """Release held requests: true in `{"answer"}` continues them, false drops them."""
         body = await json_body(request)
         answer = body.get("answer", True) if isinstance(body, dict) else True
         return {"released": self._faults.release(answer=bool(answer))}
@@ -119,7 +119,7 @@ class Control:
         return self._keys.jwks()
 
     async def reset(self, request: web.Request) -> object:
-        """Forget all batches, files, deliveries, faults and counts; signing keys stay."""
+        """Remove batches, files, uploads, deliveries, faults and counts, but no signing keys."""
         del request
         self._faults.clear()
         for part in (self._batches, self._uploads, self._files, self._deliveries, self._counters):
@@ -129,15 +129,21 @@ class Control:
     def _guarded(self, action: _Control) -> Handler:
         async def handle(request: web.Request) -> web.Response:
             try:
-                self._check(request)
+                self._check_access(request)
                 return web.json_response(await action(request))
             except ApiError as error:
                 return error_response(error)
 
         return handle
 
-    def _check(self, request: web.Request) -> None:
-        """Keep out strangers, and web pages that reach loopback through a name of their own."""
+    def _check_access(self, request: web.Request) -> None:
+        """Require the bearer token; without one, require a loopback host name.
+
+        The name check stops web pages that reach loopback through DNS rebinding.
+
+        Raises:
+            ApiError: 401 or 403, access is refused.
+        """
         if self._token is None:
             if not is_loopback(request.url.host or ""):
                 raise ApiError(403, "Control routes are only served on loopback names.")

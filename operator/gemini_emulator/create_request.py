@@ -1,10 +1,16 @@
-"""The body of a create request, read and checked."""
+"""The request to create a batch, parsed and validated."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gemini_emulator.errors import ApiError, invalid_argument
-from gemini_emulator.proto_json import int64, member, only, text, texts
+from gemini_emulator.proto_json import (
+    checked_object,
+    int64_member,
+    member,
+    string_list_member,
+    string_member,
+)
 
 Kind = Literal["GenerateContent", "EmbedContent"]
 
@@ -40,8 +46,8 @@ _CONTENT_REQUEST: dict[Kind, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Submission:
-    """What a create request asks for; exactly one of `requests` and `file_id` is set."""
+class CreateRequest:
+    """A valid create request; exactly one of `requests` and `file_id` is set."""
 
     kind: Kind
     model: str
@@ -53,44 +59,49 @@ class Submission:
     user_metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def parse_create_request(body: Any, *, kind: Kind, model: str) -> Submission:
-    """Read `{"batch": {…}}`; ApiError in Google's words where it is wrong.
+def parse_create_request(body: Any, *, kind: Kind, model: str) -> CreateRequest:
+    """Parse `{"batch": {…}}`.
 
-    A model whose name ends in `-unknown` does not exist; every other one does.
+    A model whose name ends in `-unknown` does not exist; all others do.
+
+    Raises:
+        ApiError: 404 for the model, or 400 in Google's words for the body.
     """
     if model.endswith("-unknown"):
         raise ApiError(
             404,
             f"{model} is not found for API version v1beta, or is not supported for {METHODS[kind]}.",
         )
-    batch = only(member(only(body, ("batch",), "body"), "batch") or {}, _BATCH, "batch")
-    config = only(
+    batch = checked_object(
+        member(checked_object(body, ("batch",), "body"), "batch") or {}, _BATCH, "batch"
+    )
+    config = checked_object(
         member(batch, "inputConfig") or {}, ("requests", "fileName"), "batch.input_config"
     )
-    webhook = only(
+    webhook = checked_object(
         member(batch, "webhookConfig") or {}, ("uris", "userMetadata"), "batch.webhook_config"
     )
-    submission = Submission(
+    create_request = CreateRequest(
         kind=kind,
         model=model,
-        display_name=text(batch, "displayName", "batch"),
-        priority=int64(batch, "priority", "batch"),
+        display_name=string_member(batch, "displayName", "batch"),
+        priority=int64_member(batch, "priority", "batch"),
         requests=_requests(config, kind),
         file_id=_file_id(config),
-        uris=tuple(texts(webhook, "uris", "batch.webhook_config")),
+        uris=tuple(string_list_member(webhook, "uris", "batch.webhook_config")),
         user_metadata=_user_metadata(webhook),
     )
-    if bool(submission.requests) == bool(submission.file_id):
+    if bool(create_request.requests) == bool(create_request.file_id):
         raise invalid_argument(
             "* BatchGenerateContentRequest.batch.input_config: "
             "exactly one of requests and file_name must be specified\n"
         )
-    return submission
+    return create_request
 
 
 def _requests(config: dict[str, Any], kind: Kind) -> tuple[dict[str, Any], ...]:
     where = "batch.input_config.requests"
-    outer = only(member(config, "requests") or {}, ("requests",), where)
+    outer = checked_object(member(config, "requests") or {}, ("requests",), where)
     found = outer.get("requests") or []
     if not isinstance(found, list):
         raise invalid_argument(f"Invalid value at '{where}.requests': a list is expected.")
@@ -101,8 +112,10 @@ def _requests(config: dict[str, Any], kind: Kind) -> tuple[dict[str, Any], ...]:
 
 
 def _inlined_request(item: Any, kind: Kind, where: str) -> dict[str, Any]:
-    inlined = only(item, ("request", "metadata"), where)
-    request = only(inlined.get("request") or {}, _CONTENT_REQUEST[kind], f"{where}.request")
+    inlined = checked_object(item, ("request", "metadata"), where)
+    request = checked_object(
+        inlined.get("request") or {}, _CONTENT_REQUEST[kind], f"{where}.request"
+    )
     metadata = inlined.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):
         raise invalid_argument(f"Invalid value at '{where}.metadata': an object is expected.")
@@ -110,7 +123,7 @@ def _inlined_request(item: Any, kind: Kind, where: str) -> dict[str, Any]:
 
 
 def _file_id(config: dict[str, Any]) -> str | None:
-    name = text(config, "fileName", "batch.input_config")
+    name = string_member(config, "fileName", "batch.input_config")
     if not name:
         return None
     if not name.startswith("files/") or "/" in name.removeprefix("files/"):

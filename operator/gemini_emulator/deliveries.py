@@ -1,4 +1,8 @@
-"""Callbacks on their way: tried until a 2xx answer, kept on disk until then."""
+"""Callbacks: their events, and deliveries that are retried until a 2xx response.
+
+An event is thin, as https://ai.google.dev/gemini-api/docs/webhooks shows. Deliveries survive a
+restart.
+"""
 
 import asyncio
 import json
@@ -10,9 +14,9 @@ from typing import Any
 
 import aiohttp
 
-from gemini_emulator.addresses import Prefix, target
+from gemini_emulator.addresses import Prefix, allowed_url
 from gemini_emulator.batches import CANCELLED, EXPIRED, FAILED, SUCCEEDED, Batch
-from gemini_emulator.schedule import Agenda, Clock, RetrySchedule, rfc3339_seconds
+from gemini_emulator.schedule import DelayQueue, RetrySchedule, TimeSource, rfc3339_seconds
 from gemini_emulator.signing import Message, SigningKeys
 from gemini_emulator.store import read_json, write_json
 
@@ -30,16 +34,15 @@ def event_type(batch: Batch) -> str:
 
 
 def event_id(batch: Batch, uri: str) -> str:
-    """Name the event: always the same for one end of one batch and one address."""
+    """Return the event's id, which depends only on the batch, its state and the address."""
     return f"msg_{uuid.uuid5(_NAMESPACE, f'{batch.id} {batch.state} {uri}')}"
 
 
 def payload(batch: Batch, base_url: str) -> str:
-    """Write the body of a callback for an ended batch.
+    """Return the body of the callback for an ended batch.
 
-    Google returns `user_metadata` with every event, but does not say where; here it is in `data`.
-    Whether `data.id` is `batches/<id>` or the bare id is not documented either; here it is the
-    name.
+    Google does not document where an event holds `user_metadata`; here it is in `data`. Nor does it
+    document whether `data.id` is `batches/<id>` or the bare id; here it is `batches/<id>`.
     """
     data: dict[str, Any] = {"id": batch.name}
     if batch.results_file:
@@ -64,9 +67,9 @@ _CONNECTIONS = 64
 
 @dataclass
 class Delivery:
-    """One event for one address; `outcome` is pending until it is settled.
+    """One event for one address.
 
-    `attempts` holds what came of each: an HTTP status, or the name of what went wrong.
+    `attempts` holds the result of each attempt: an HTTP status, or the kind of failure.
     """
 
     id: str
@@ -81,7 +84,7 @@ class Delivery:
 
 
 class Deliveries:
-    """All deliveries, in memory and on disk, and the loop that makes them."""
+    """All deliveries, in memory and on disk, and the loop that sends them."""
 
     def __init__(
         self,
@@ -90,7 +93,7 @@ class Deliveries:
         keys: SigningKeys,
         allowed: tuple[Prefix, ...],
         retries: RetrySchedule,
-        clock: Clock,
+        clock: TimeSource,
     ) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._root = root
@@ -98,7 +101,7 @@ class Deliveries:
         self._allowed = allowed
         self._retries = retries
         self._clock = clock
-        self._agenda = Agenda(clock)
+        self._queue = DelayQueue(clock)
         self._in_flight: set[str] = set()
         self._deliveries: dict[str, Delivery] = {}
         for path in sorted(root.glob("msg_*.json")):
@@ -109,13 +112,13 @@ class Deliveries:
         return iter(tuple(self._deliveries.values()))
 
     def announce(self, batch: Batch) -> None:
-        """Keep one delivery for each address of an ended batch; those there are stay as they are."""
+        """Add a delivery for each address of an ended batch; existing deliveries do not change."""
         now = self._clock()
         for uri in batch.uris:
             identity = event_id(batch, uri)
             if identity in self._deliveries:
                 continue
-            allowed = target(uri, self._allowed) is not None
+            allowed = allowed_url(uri, self._allowed) is not None
             delivery = Delivery(
                 id=identity,
                 job=batch.name,
@@ -126,15 +129,15 @@ class Deliveries:
                 due=now if allowed else None,
                 outcome=PENDING if allowed else REFUSED,
             )
-            self._keep(delivery)
+            self._save(delivery)
 
-    def again(self, delivery_id: str) -> bool:
-        """Send an event once more, as at-least-once delivery may; False where it is unknown."""
+    def redeliver(self, delivery_id: str) -> bool:
+        """Send an event again; return False if it is unknown or its address is not allowed."""
         delivery = self._deliveries.get(delivery_id)
         if delivery is None or delivery.outcome == REFUSED:
             return False
         delivery.outcome, delivery.due = PENDING, self._clock()
-        self._keep(delivery)
+        self._save(delivery)
         return True
 
     def clear(self) -> None:
@@ -143,20 +146,20 @@ class Deliveries:
             self._path(delivery).unlink(missing_ok=True)
 
     async def run(self) -> None:
-        """Send what is due, for ever."""
+        """Send deliveries when they are due, until cancelled."""
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=_CONNECTIONS), timeout=_ANSWER_TIMEOUT
         )
         async with session, asyncio.TaskGroup() as attempts:
             while True:
-                for delivery in self._due():
+                for delivery in self._take_due():
                     self._in_flight.add(delivery.id)
                     attempts.create_task(self._attempt(session, delivery))
-                await self._agenda.wait()
+                await self._queue.wait()
 
-    def _due(self) -> list[Delivery]:
+    def _take_due(self) -> list[Delivery]:
         now = self._clock()
-        found = [self._deliveries.get(identity) for identity in self._agenda.take()]
+        found = [self._deliveries.get(identity) for identity in self._queue.take()]
         return [
             delivery
             for delivery in found
@@ -177,11 +180,14 @@ class Deliveries:
             delivery.due = self._retries.next_attempt(delivery.created, len(delivery.attempts), now)
             delivery.outcome = GIVEN_UP if delivery.due is None else PENDING
         if delivery.id in self._deliveries:
-            self._keep(delivery)
+            self._save(delivery)
 
     async def _post(self, session: aiohttp.ClientSession, delivery: Delivery) -> int | str:
-        """Make one attempt with a fresh timestamp; redirects are answers, not directions."""
-        url = target(delivery.uri, self._allowed)
+        """Send one attempt with a fresh timestamp; return its status or the kind of failure.
+
+        Redirects are not followed: their target was not checked against the allowed addresses.
+        """
+        url = allowed_url(delivery.uri, self._allowed)
         if url is None:
             return REFUSED
         body = delivery.body.encode()
@@ -202,20 +208,20 @@ class Deliveries:
         except (aiohttp.ClientError, OSError):
             return "connection error"
 
-    def _keep(self, delivery: Delivery) -> None:
+    def _save(self, delivery: Delivery) -> None:
         write_json(self._path(delivery), asdict(delivery))
         self._index(delivery)
 
     def _index(self, delivery: Delivery) -> None:
         self._deliveries[delivery.id] = delivery
-        self._agenda.put(delivery.id, delivery.due)
+        self._queue.put(delivery.id, delivery.due)
 
     def _path(self, delivery: Delivery) -> Path:
         return self._root / f"{delivery.id}.json"
 
 
-def shown(delivery: Delivery) -> list[dict[str, Any]]:
-    """Describe a delivery attempt by attempt; attempt 0 is one that was not made yet, or never."""
+def attempt_rows(delivery: Delivery) -> list[dict[str, Any]]:
+    """Return one row per attempt; a delivery without attempts has one row, with number 0."""
     common = {
         "job": delivery.job,
         "id": delivery.id,

@@ -1,4 +1,4 @@
-"""Errors in the form of Google's APIs: `{"error": {"code", "message", "status", "details"}}`."""
+"""Errors in Google's format: `{"error": {"code", "message", "status", "details"}}`."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ STATUS_NAMES = {
 
 
 class ApiError(Exception):
-    """An answer other than success; `code` is the HTTP status."""
+    """An error response; `code` is the HTTP status."""
 
     def __init__(
         self, code: int, message: str, *, status: str = "", details: list[Any] | None = None

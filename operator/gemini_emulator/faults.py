@@ -1,4 +1,4 @@
-"""Faults that a test asks for: what goes wrong, on which route, how often, at which moment."""
+"""Faults that a test injects into requests, before or after the requests are executed."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
 from gemini_emulator.errors import invalid_argument
-from gemini_emulator.proto_json import member, only
+from gemini_emulator.proto_json import checked_object, member
 
 When = Literal["before", "after"]
 Action = Literal["status", "drop", "delay", "truncate", "hold", "lag"]
@@ -15,7 +15,7 @@ _MEMBERS = ("route", "count", "when", "action", "status", "body", "headers", "de
 
 @dataclass
 class Fault:
-    """One fault; `count` is how many requests it still meets, None means until it is cleared."""
+    """One fault for the next `count` requests, or until cleared if `count` is None."""
 
     route: str
     action: Action
@@ -28,8 +28,8 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Held:
-    """A request that waits, before or after it was executed, for somebody to release it."""
+class HeldRequest:
+    """A request that waits for its release, before or after it was executed."""
 
     route: str
     when: When
@@ -37,8 +37,12 @@ class Held:
 
 
 def parse_fault(body: Any) -> Fault:
-    """Read a fault from JSON; ApiError 400 says what is wrong."""
-    given = only(body, _MEMBERS, "fault")
+    """Parse a fault from JSON.
+
+    Raises:
+        ApiError: 400, a member is missing or invalid.
+    """
+    given = checked_object(body, _MEMBERS, "fault")
     action: Action = _one_of(given, "action", get_args(Action), None)
     when: When = _one_of(given, "when", get_args(When), "before")
     if not isinstance(given.get("route"), str):
@@ -81,30 +85,30 @@ def _seconds(value: Any) -> float:
 
 
 class Faults:
-    """The faults in force and the requests held; none of it survives a restart."""
+    """The active faults and the held requests, in memory only."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
-        self._held: list[Held] = []
+        self._held: list[HeldRequest] = []
 
     def add(self, fault: Fault) -> None:
         self._faults.append(fault)
 
     def take(self, route: str) -> Fault | None:
-        """Answer with the first fault that meets this request, and use it up by one."""
+        """Return the first fault for this request, if any, and decrement its count."""
         for fault in self._faults:
             if fault.action != "lag" and fnmatchcase(route, fault.route):
-                self._use(fault)
+                self._decrement(fault)
                 return fault
         return None
 
     def list_lag(self) -> float:
-        """Tell how young a batch must be, in seconds, for lists to hide it."""
+        """Return the age in seconds below which lists hide a batch."""
         return max((f.delay for f in self._faults if f.action == "lag"), default=0.0)
 
     async def hold(self, route: str, when: When) -> bool:
-        """Wait until released; True means go on, False means drop the connection."""
-        held = Held(route, when, asyncio.get_running_loop().create_future())
+        """Wait until released; return True to continue, False to drop the connection."""
+        held = HeldRequest(route, when, asyncio.get_running_loop().create_future())
         self._held.append(held)
         try:
             return await held.answer
@@ -112,27 +116,27 @@ class Faults:
             self._held.remove(held)
 
     def release(self, *, answer: bool) -> int:
-        """Let every held request go on, or drop it; answers with how many there were."""
+        """Release every held request, to continue or to be dropped; return how many there were."""
         waiting = [held for held in self._held if not held.answer.done()]
         for held in waiting:
             held.answer.set_result(answer)
         return len(waiting)
 
     def clear(self) -> None:
-        """End all faults; held requests go on as if nothing had been."""
+        """Remove all faults and let held requests continue."""
         self._faults.clear()
         self.release(answer=True)
 
     def held(self) -> list[dict[str, str]]:
         return [{"route": held.route, "when": held.when} for held in self._held]
 
-    def shown(self) -> list[dict[str, Any]]:
+    def snapshot(self) -> list[dict[str, Any]]:
         return [
             {"route": f.route, "action": f.action, "when": f.when, "count": f.count}
             for f in self._faults
         ]
 
-    def _use(self, fault: Fault) -> None:
+    def _decrement(self, fault: Fault) -> None:
         if fault.count is not None:
             fault.count -= 1
             if fault.count == 0:

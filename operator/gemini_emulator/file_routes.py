@@ -1,15 +1,15 @@
-"""The file routes of the Gemini API, uploading aside."""
+"""The Gemini API's routes for files, including resumable uploads."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import web
 
-from gemini_emulator.batches import Batches
+from gemini_emulator.batches import BatchStore
 from gemini_emulator.errors import invalid_argument
 from gemini_emulator.files import (
     File,
-    Files,
+    FileStore,
     Upload,
     Uploads,
     check_file_id,
@@ -17,46 +17,49 @@ from gemini_emulator.files import (
     new_upload_id,
     no_access,
 )
-from gemini_emulator.proto_json import member, text
+from gemini_emulator.proto_json import member, string_member
 from gemini_emulator.routes import (
     VERSION,
-    FileAnswer,
-    Route,
+    ApiRoute,
+    DownloadResponse,
     base_url,
     json_body,
     page,
     page_size,
-    parameter,
     project_of,
+    query_parameter,
 )
 
+_UPLOAD_HEADER = "X-Goog-Upload-"
 _FILE = "/files/{file:[^/:]+}"
-_PAGE, _LARGEST_PAGE = 10, 100
+_DEFAULT_PAGE_SIZE, _MAX_PAGE_SIZE = 10, 100
 _RESULT_FILE = "batch-"
 
 
 class FileRoutes:
-    """Get, list, delete and download."""
+    """Gets, lists, deletes and downloads files."""
 
-    def __init__(self, files: Files, batches: Batches) -> None:
+    def __init__(self, files: FileStore, batches: BatchStore) -> None:
         self._files = files
         self._batches = batches
 
-    def table(self) -> list[Route]:
+    def table(self) -> list[ApiRoute]:
         download = _FILE + ":download"
         return [
-            Route("GET", VERSION + "/files", "files.list", self.list),
-            Route("GET", VERSION + _FILE, "files.get", self.get),
-            Route("DELETE", VERSION + _FILE, "files.delete", self.delete),
-            Route("GET", VERSION + download, "files.download", self.download),
-            Route("GET", "/download" + VERSION + download, "files.download", self.download),
+            ApiRoute("GET", VERSION + "/files", "files.list", self.list),
+            ApiRoute("GET", VERSION + _FILE, "files.get", self.get),
+            ApiRoute("DELETE", VERSION + _FILE, "files.delete", self.delete),
+            ApiRoute("GET", VERSION + download, "files.download", self.download),
+            ApiRoute("GET", "/download" + VERSION + download, "files.download", self.download),
         ]
 
     async def list(self, request: web.Request) -> web.Response:
         owner = project_of(request)
-        size = page_size(parameter(request, "pageSize"), default=_PAGE, most=_LARGEST_PAGE)
+        size = page_size(
+            query_parameter(request, "pageSize"), default=_DEFAULT_PAGE_SIZE, maximum=_MAX_PAGE_SIZE
+        )
         files = [file for file in self._files if file.project == owner]
-        shown, token = page(files, size, parameter(request, "pageToken") or "")
+        shown, token = page(files, size, query_parameter(request, "pageToken") or "")
         answer: dict[str, object] = {}
         if shown:
             answer["files"] = [file.resource(base_url(request)) for file in shown]
@@ -72,15 +75,15 @@ class FileRoutes:
         self._files.remove(self._find(request, "DeleteFileRequest.name"))
         return web.json_response({})
 
-    async def download(self, request: web.Request) -> FileAnswer:
-        """Send a result file; files that were uploaded can't be downloaded.
+    async def download(self, request: web.Request) -> DownloadResponse:
+        """Send a result file. Uploaded files cannot be downloaded, as at Google.
 
-        Source: https://ai.google.dev/gemini-api/docs/files
+        See https://ai.google.dev/gemini-api/docs/files.
         """
         owner, file_id = project_of(request), request.match_info["file"]
         batch = self._batches.get(file_id.removeprefix(_RESULT_FILE))
         if batch and batch.project == owner and batch.results_file == f"files/{file_id}":
-            return FileAnswer(self._batches.results(batch))
+            return DownloadResponse(self._batches.results(batch))
         if self._files.get(owner, file_id):
             raise invalid_argument(
                 "Only files that the service generated can be downloaded, not uploaded ones."
@@ -92,21 +95,21 @@ class FileRoutes:
         return self._files.find(owner, check_file_id(request.match_info["file"], where))
 
 
-_UPLOAD_HEADER = "X-Goog-Upload-"
-
-
 class UploadRoutes:
-    """Both halves share a path; a chunk is told by its `upload_id` and carries no API key."""
+    """Resumable uploads: `start` returns a URL for the chunks, and the last chunk finalizes.
+
+    The upload's id in that URL authorizes the chunks; they carry no API key.
+    """
 
     def __init__(self, sessions: Uploads) -> None:
         self._uploads = sessions
 
-    def table(self) -> list[Route]:
+    def table(self) -> list[ApiRoute]:
         path = "/upload" + VERSION + "/files"
         return [
-            Route("POST", path, "files.upload", self.start),
-            Route("POST", path + "/{upload}", "files.uploadChunk", self.chunk),
-            Route("PUT", path + "/{upload}", "files.uploadChunk", self.chunk),
+            ApiRoute("POST", path, "files.upload", self.start),
+            ApiRoute("POST", path + "/{upload}", "files.uploadChunk", self.chunk),
+            ApiRoute("PUT", path + "/{upload}", "files.uploadChunk", self.chunk),
         ]
 
     async def start(self, request: web.Request) -> web.Response:
@@ -119,13 +122,13 @@ class UploadRoutes:
         upload = Upload(
             id=new_upload_id(),
             project=owner,
-            file_id=_wanted_id(text(meta, "name", "file")),
-            display_name=text(meta, "displayName", "file"),
-            mime_type=_mime_type(request.headers, text(meta, "mimeType", "file")),
+            file_id=_wanted_id(string_member(meta, "name", "file")),
+            display_name=string_member(meta, "displayName", "file"),
+            mime_type=_mime_type(request.headers, string_member(meta, "mimeType", "file")),
             expected=_number(request.headers, "Header-Content-Length"),
         )
         self._uploads.start(upload)
-        # The Python SDK looks the header up in exactly this spelling.
+        # The Python SDK looks up the header in lower case only.
         target = f"{base_url(request)}{request.path}/{upload.id}"
         headers = {"x-goog-upload-url": target, "X-Goog-Upload-Status": "active"}
         return web.json_response({}, headers=headers)

@@ -1,4 +1,4 @@
-"""Uploaded files: a folder each, with the record and the content."""
+"""Uploaded files and unfinished uploads: each has a folder with its record and its content."""
 
 import base64
 import hashlib
@@ -12,13 +12,13 @@ from secrets import choice, token_urlsafe
 from typing import Any
 
 from gemini_emulator.errors import ApiError, invalid_argument, not_found
-from gemini_emulator.schedule import Clock, rfc3339
-from gemini_emulator.store import records, write_json
+from gemini_emulator.schedule import TimeSource, rfc3339
+from gemini_emulator.store import read_records, write_json
 
 LIFETIME = 48 * 3600.0
 """Seconds that a file is kept (https://ai.google.dev/gemini-api/docs/files)."""
 
-MOST_BYTES = 2 * 2**30
+MAX_FILE_BYTES = 2 * 2**30
 _LONGEST_ID = 40
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -26,7 +26,7 @@ _ALPHABET = string.ascii_lowercase + string.digits
 
 @dataclass(frozen=True)
 class File:
-    """One uploaded file; moments are seconds since 1970, `sha256` is in hexadecimal."""
+    """One uploaded file; times are seconds since 1970, `sha256` is in hexadecimal."""
 
     id: str
     project: str
@@ -37,9 +37,9 @@ class File:
     created: float
 
     def resource(self, base_url: str) -> dict[str, Any]:
-        """Render the file as the API does.
+        """Return the file as the API shows it.
 
-        `sha256Hash` is the base64 form of the *hexadecimal* digest, as in the sample answers of
+        `sha256Hash` is base64 of the *hexadecimal* digest, as in the sample responses of
         https://ai.google.dev/api/files.
         """
         resource = {
@@ -58,20 +58,20 @@ class File:
         return {name: value for name, value in resource.items() if value}
 
 
-class Files:
-    """The files of all projects, in memory and on disk; expired ones are not shown any more."""
+class FileStore:
+    """The files of all projects, in memory and on disk; expired files are hidden."""
 
-    def __init__(self, root: Path, clock: Clock) -> None:
+    def __init__(self, root: Path, clock: TimeSource) -> None:
         self._root = root
         self._clock = clock
-        found = (File(**record) for _, record in records(root, "file.json"))
+        found = (File(**record) for _, record in read_records(root, "file.json"))
         self._files = {(file.project, file.id): file for file in found}
 
     def __iter__(self) -> Iterator[File]:
         return iter([file for file in self._files.values() if self._alive(file)])
 
     def add(self, file: File, content: Path) -> None:
-        """Take over a finished upload; `content` is moved."""
+        """Add a file and move its content here."""
         folder = self._folder(file)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700, parents=True)
@@ -84,10 +84,13 @@ class Files:
         return file if file and self._alive(file) else None
 
     def find(self, project: str, file_id: str) -> File:
-        """Look a file up; ApiError 403 where there is none.
+        """Return a file of the project.
 
-        Google answers so for files that don't exist (googleapis/python-genai#1218,
+        Google answers 403 for files that do not exist (googleapis/python-genai#1218,
         google-gemini/deprecated-generative-ai-js#236).
+
+        Raises:
+            ApiError: 403, there is none.
         """
         file = self.get(project, file_id)
         if file is None:
@@ -104,7 +107,7 @@ class Files:
             self.remove(file)
 
     def content(self, project: str, file_id: str) -> Path | None:
-        """Find the content of a file; None where there is no such file."""
+        """Return the path of a file's content; None if there is no such file."""
         file = self.get(project, file_id)
         return self._folder(file) / "content" if file else None
 
@@ -127,9 +130,13 @@ def new_file_id() -> str:
 
 
 def check_file_id(file_id: str, where: str) -> str:
-    """Refuse what the File API refuses; also the ids of result files, which are too long.
+    """Return the id if the File API accepts it.
 
-    See googleapis/python-genai#1759: `files/batch-…` can be downloaded, but not deleted.
+    It refuses the ids of result files, which are too long: `files/batch-…` can be downloaded but
+    not deleted (googleapis/python-genai#1759).
+
+    Raises:
+        ApiError: 400, the id is too long or has other characters.
     """
     if len(file_id) > _LONGEST_ID:
         raise invalid_argument(
@@ -146,7 +153,7 @@ def check_file_id(file_id: str, where: str) -> str:
 
 @dataclass
 class Upload:
-    """An unfinished upload; `received` bytes are safe on disk, `expected` were announced."""
+    """An unfinished upload: `expected` bytes were announced, `received` are on disk."""
 
     id: str
     project: str
@@ -158,19 +165,23 @@ class Upload:
 
 
 class Uploads:
-    """The sessions of all projects; they survive a restart at the end of their last chunk."""
+    """The unfinished uploads of all projects; a restart loses no complete chunk."""
 
     def __init__(
-        self, root: Path, files: Files, clock: Clock, *, most_bytes: int = MOST_BYTES
+        self, root: Path, files: FileStore, clock: TimeSource, *, max_bytes: int = MAX_FILE_BYTES
     ) -> None:
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._root = root
         self._files = files
         self._clock = clock
-        self._uploads = {r["id"]: Upload(**r) for _, r in records(root, "upload.json")}
+        self._uploads = {r["id"]: Upload(**r) for _, r in read_records(root, "upload.json")}
 
     def start(self, upload: Upload) -> Upload:
-        """Open a session; ApiError where the file exists or is too large."""
+        """Start an upload.
+
+        Raises:
+            ApiError: 409, the file exists; 400, it is too large.
+        """
         self._check_free(upload)
         self._check_size(upload.expected or 0)
         self._folder(upload).mkdir(mode=0o700, parents=True)
@@ -186,7 +197,7 @@ class Uploads:
         return upload
 
     async def receive(self, upload: Upload, offset: int, chunks: AsyncIterator[bytes]) -> None:
-        """Append one chunk; a broken one leaves the session where it was."""
+        """Append one chunk; a chunk that breaks off counts as not received."""
         if offset != upload.received:
             raise invalid_argument(
                 f"The upload offset is {offset}, but {upload.received} bytes were received."
@@ -204,7 +215,7 @@ class Uploads:
             self._save(upload)
 
     def finalize(self, upload: Upload) -> File:
-        """Turn a complete session into a file; this reads the content once, so use a thread."""
+        """Turn a complete upload into a file. Call it in a thread: it hashes the whole content."""
         if upload.expected is not None and upload.received != upload.expected:
             raise invalid_argument(
                 f"{upload.expected} bytes were announced, but {upload.received} were received."
@@ -235,9 +246,9 @@ class Uploads:
         shutil.rmtree(self._folder(upload), ignore_errors=True)
 
     def _check_size(self, size: int) -> None:
-        if size > self._most_bytes:
+        if size > self._max_bytes:
             raise invalid_argument(
-                f"The file is larger than the {self._most_bytes} bytes that are allowed."
+                f"The file is larger than the {self._max_bytes} bytes that are allowed."
             )
 
     def _check_free(self, upload: Upload) -> None:
@@ -255,5 +266,5 @@ class Uploads:
 
 
 def new_upload_id() -> str:
-    """Make the id of a session, which is all that its chunks are authorised by."""
+    """Return an upload id that cannot be guessed: nothing else authorizes the chunks."""
     return token_urlsafe(24)

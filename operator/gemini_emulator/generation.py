@@ -1,36 +1,10 @@
-"""The words of a request, in whichever of its spellings they come."""
+"""The emulated model: it reads the text of a request and gives a deterministic response."""
 
 import hashlib
 import re
 from typing import Any
 
 from gemini_emulator.proto_json import member
-
-
-def prompt_text(request: dict[str, Any]) -> str:
-    """Join every text of a GenerateContentRequest or EmbedContentRequest, in order."""
-    found = [
-        *_texts(member(request, "systemInstruction")),
-        *_texts(request.get("contents")),
-        *_texts(request.get("content")),
-    ]
-    return "\n".join(found)
-
-
-def _texts(content: Any) -> list[str]:
-    """A content is a text, a part, `{"parts": …}` or a list of any of them."""
-    match content:
-        case str():
-            return [content]
-        case list():
-            return [text for item in content for text in _texts(item)]
-        case {"parts": parts}:
-            return _texts(parts)
-        case {"text": str(text)}:
-            return [text]
-        case _:
-            return []
-
 
 _CLASSIFY = re.compile(
     r"\b(classif|categori[sz]|label|sentiment|topic|one of|which of)", re.IGNORECASE
@@ -52,14 +26,39 @@ CUES = {
 }
 
 
-def answer(prompt: str) -> str:
-    """Answer with one of the words that a classifying prompt offers, else with a short summary."""
-    options, rest = offered(prompt) if _CLASSIFY.search(prompt) else ([], prompt)
-    return choose(options, rest) if options else summarized(prompt)
+def prompt_text(request: dict[str, Any]) -> str:
+    """Return all texts of a GenerateContentRequest or EmbedContentRequest, in order."""
+    found = [
+        *_texts(member(request, "systemInstruction")),
+        *_texts(request.get("contents")),
+        *_texts(request.get("content")),
+    ]
+    return "\n".join(found)
 
 
-def offered(prompt: str) -> tuple[list[str], str]:
-    """Find the words to choose from, and the prompt without them."""
+def _texts(content: Any) -> list[str]:
+    """Return the texts of a content: a text, a part, `{"parts": …}` or a list of these."""
+    match content:
+        case str():
+            return [content]
+        case list():
+            return [text for item in content for text in _texts(item)]
+        case {"parts": parts}:
+            return _texts(parts)
+        case {"text": str(text)}:
+            return [text]
+        case _:
+            return []
+
+
+def generate_text(prompt: str) -> str:
+    """Return one of the options that a classification prompt offers, else a short summary."""
+    options, rest = offered_options(prompt) if _CLASSIFY.search(prompt) else ([], prompt)
+    return choose_option(options, rest) if options else summarize(prompt)
+
+
+def offered_options(prompt: str) -> tuple[list[str], str]:
+    """Return the options to choose from, and the prompt without them."""
     for pattern in (_OR_LIST, _BULLET_LIST, _PLAIN_LIST):
         if match := pattern.search(prompt):
             words = [word for word in _SEPARATOR.split(match[1]) if word]
@@ -67,8 +66,8 @@ def offered(prompt: str) -> tuple[list[str], str]:
     return [], prompt
 
 
-def choose(options: list[str], text: str) -> str:
-    """Choose the option that the text speaks for; without a cue: neutral, else by hash."""
+def choose_option(options: list[str], text: str) -> str:
+    """Return the option with the most cues in the text; without cues a neutral one, or by hash."""
     words = set(re.findall(r"[a-z]+", text.lower()))
     scores = {option: _score(option.lower(), words) for option in options}
     best = max(scores.values())
@@ -78,15 +77,15 @@ def choose(options: list[str], text: str) -> str:
     return next(option for option in options if scores[option] == best)
 
 
-def summarized(prompt: str) -> str:
+def summarize(prompt: str) -> str:
     words = prompt.split()
     kept = " ".join(words[:_SUMMARY_WORDS])
     more = " …" if len(words) > _SUMMARY_WORDS else ""
     return f"{kept}{more} ({len(words)} words)"
 
 
-def vector(text: str, size: int) -> list[float]:
-    """Turn a text into `size` numbers between -1 and 1."""
+def embedding_vector(text: str, size: int) -> list[float]:
+    """Return `size` numbers between -1 and 1 that depend only on the text."""
     return [round(int.from_bytes(_block(text, index)[:4]) / 2**31 - 1, 7) for index in range(size)]
 
 

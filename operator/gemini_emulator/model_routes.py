@@ -1,11 +1,11 @@
-"""The models that the emulator speaks of; batches accept every other name too."""
+"""The Gemini API's routes for models. Only three are listed; batches accept any model name."""
 
 from typing import Any
 
 from aiohttp import web
 
 from gemini_emulator.errors import ApiError
-from gemini_emulator.routes import VERSION, Route, project_of
+from gemini_emulator.routes import VERSION, ApiRoute, project_of
 
 _METHODS = {
     "gemini-2.5-flash": ["generateContent", "batchGenerateContent"],
@@ -14,10 +14,10 @@ _METHODS = {
 }
 
 
-def table() -> list[Route]:
+def table() -> list[ApiRoute]:
     return [
-        Route("GET", VERSION + "/models", "models.list", list_models),
-        Route("GET", VERSION + "/models/{model:[^/:]+}", "models.get", get_model),
+        ApiRoute("GET", VERSION + "/models", "models.list", list_models),
+        ApiRoute("GET", VERSION + "/models/{model:[^/:]+}", "models.get", get_model),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Reading JSON as proto JSON does: every member may be written in camelCase or snake_case."""
+"""Reads proto JSON, where every member may be written in camelCase or snake_case."""
 
 import re
 from collections.abc import Collection
@@ -14,12 +14,16 @@ def snake(name: str) -> str:
 
 
 def member(value: dict[str, Any], name: str) -> Any:
-    """Answer with the member `name` (camelCase), whichever way it is written, or None."""
+    """Return the member `name` (given in camelCase) in either spelling, or None."""
     return value.get(name, value.get(snake(name)))
 
 
-def only(value: Any, names: Collection[str], where: str) -> dict[str, Any]:
-    """Refuse what is not an object, and members that the API doesn't know."""
+def checked_object(value: Any, names: Collection[str], where: str) -> dict[str, Any]:
+    """Return `value` if it is an object with no members but `names`.
+
+    Raises:
+        ApiError: 400, it is no object or has an unknown member.
+    """
     if not isinstance(value, dict):
         raise invalid_argument(f"Invalid value at '{where}': an object is expected.")
     known = {*names, *map(snake, names)}
@@ -32,7 +36,7 @@ def only(value: Any, names: Collection[str], where: str) -> dict[str, Any]:
     return value
 
 
-def text(value: dict[str, Any], name: str, where: str) -> str:
+def string_member(value: dict[str, Any], name: str, where: str) -> str:
     found = member(value, name)
     if found is None:
         return ""
@@ -41,7 +45,7 @@ def text(value: dict[str, Any], name: str, where: str) -> str:
     return found
 
 
-def texts(value: dict[str, Any], name: str, where: str) -> list[str]:
+def string_list_member(value: dict[str, Any], name: str, where: str) -> list[str]:
     found = member(value, name)
     if found is None:
         return []
@@ -50,8 +54,8 @@ def texts(value: dict[str, Any], name: str, where: str) -> list[str]:
     return found
 
 
-def int64(value: dict[str, Any], name: str, where: str) -> int:
-    """Read an int64, which proto JSON accepts as a number and as a decimal string."""
+def int64_member(value: dict[str, Any], name: str, where: str) -> int:
+    """Return an int64, which proto JSON accepts as a number or a decimal string."""
     found = member(value, name)
     if found is None:
         return 0

@@ -1,4 +1,4 @@
-"""How many requests of each route have arrived, also before a restart."""
+"""Counts, logs and injects faults into every request of the Gemini API."""
 
 import asyncio
 import json
@@ -10,11 +10,21 @@ from aiohttp import web
 
 from gemini_emulator.errors import STATUS_NAMES, ApiError, invalid_argument
 from gemini_emulator.faults import Fault, Faults
-from gemini_emulator.routes import FileAnswer, Handler, Route
+from gemini_emulator.routes import ApiRoute, DownloadResponse, Handler
+
+MAX_BODY_BYTES = 20 * 2**20
+"""Limit of a request without file content (https://ai.google.dev/gemini-api/docs/batch-api)."""
+
+_STREAMED = "files.uploadChunk"
+_PIECE = 2**20
+_log = logging.getLogger(__name__)
 
 
-class Counters:
-    """One appended line per request: a killed process loses none, and none costs a rewrite."""
+class RequestCounters:
+    """Counts requests by route, across restarts.
+
+    Each request appends a line to a file, so a killed process loses none.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -37,31 +47,23 @@ class Counters:
         self._log.close()
 
 
-LARGEST_BODY = 20 * 2**20
-"""Bytes of a request (https://ai.google.dev/gemini-api/docs/batch-api), file contents aside."""
-
-_STREAMED = "files.uploadChunk"
-_PIECE = 2**20
-_log = logging.getLogger(__name__)
+class ConnectionDropped(Exception):
+    """A fault drops the connection: the request gets no response."""
 
 
-class Dropped(Exception):
-    """The request gets no answer."""
+class RequestFilter:
+    """Wraps each route's handler to count requests, apply faults and render errors."""
 
-
-class Gate:
-    """Wraps the handlers of routes."""
-
-    def __init__(self, faults: Faults, counters: Counters) -> None:
+    def __init__(self, faults: Faults, counters: RequestCounters) -> None:
         self._faults = faults
         self._counters = counters
 
-    def wrap(self, route: Route) -> Handler:
+    def wrap(self, route: ApiRoute) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             self._counters.count(route.name)
             try:
                 response = await self._serve(route, request)
-            except Dropped:
+            except ConnectionDropped:
                 _log.info("%s: connection dropped by a fault", route.name)
                 return _drop(request)
             _log.info("%s: %d", route.name, response.status)
@@ -69,38 +71,38 @@ class Gate:
 
         return handle
 
-    async def _serve(self, route: Route, request: web.Request) -> web.StreamResponse:
+    async def _serve(self, route: ApiRoute, request: web.Request) -> web.StreamResponse:
         fault = self._faults.take(route.name)
         if fault and fault.when == "before":
             if route.name != _STREAMED:
                 await request.read()
-            early = await self._meet(fault, route, request, None)
+            early = await self._apply_fault(fault, route, request, None)
             if early is not None:
                 return early
-        response = await _answered(route, request)
+        response = await _handle(route, request)
         if fault and fault.when == "after":
-            return await self._meet(fault, route, request, response) or response
+            return await self._apply_fault(fault, route, request, response) or response
         return response
 
-    async def _meet(
+    async def _apply_fault(
         self,
         fault: Fault,
-        route: Route,
+        route: ApiRoute,
         request: web.Request,
         response: web.StreamResponse | None,
     ) -> web.StreamResponse | None:
-        """Do what the fault says; None lets the request go on."""
+        """Apply the fault; return a response that replaces the handler's, or None to continue."""
         match fault.action:
             case "status":
-                return _refusal(fault)
+                return _fault_response(fault)
             case "delay":
                 await asyncio.sleep(fault.delay)
             case "hold" if not await self._faults.hold(route.name, fault.when):
-                raise Dropped
+                raise ConnectionDropped
             case "drop":
-                raise Dropped
+                raise ConnectionDropped
             case "truncate" if response is not None:
-                return await _cut(request, response)
+                return await _truncate(request, response)
         return None
 
 
@@ -108,19 +110,19 @@ def error_response(error: ApiError) -> web.Response:
     return web.json_response(error.body(), status=error.code)
 
 
-async def _answered(route: Route, request: web.Request) -> web.StreamResponse:
+async def _handle(route: ApiRoute, request: web.Request) -> web.StreamResponse:
     try:
         return await route.handler(request)
     except ApiError as error:
         return error_response(error)
     except web.HTTPRequestEntityTooLarge:
         return error_response(
-            invalid_argument(f"Request payload size exceeds the limit: {LARGEST_BODY} bytes.")
+            invalid_argument(f"Request payload size exceeds the limit: {MAX_BODY_BYTES} bytes.")
         )
 
 
-def _refusal(fault: Fault) -> web.Response:
-    """Answer with the fault's own body; without one in Google's form."""
+def _fault_response(fault: Fault) -> web.Response:
+    """Return the fault's status and body; without a body, an error in Google's format."""
     if isinstance(fault.body, str):
         return web.Response(
             status=fault.status, text=fault.body, content_type="text/html", headers=fault.headers
@@ -138,14 +140,14 @@ def _drop(request: web.Request) -> web.Response:
     return web.Response()
 
 
-async def _cut(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-    """Announce the whole body, send half of it, and close the connection."""
-    whole = response.content if isinstance(response, FileAnswer) else _body(response)
+async def _truncate(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Announce the whole body, send half of it and close the connection."""
+    whole = response.content if isinstance(response, DownloadResponse) else _body(response)
     size = whole.stat().st_size if isinstance(whole, Path) else len(whole)
     short = web.StreamResponse(status=response.status, headers=response.headers)
     short.content_length = size
     await short.prepare(request)
-    await short.write(await asyncio.to_thread(_half, whole, size // 2))
+    await short.write(await asyncio.to_thread(_first_bytes, whole, size // 2))
     if request.transport is not None:
         request.transport.close()
     return short
@@ -156,7 +158,7 @@ def _body(response: web.StreamResponse) -> bytes:
     return body if isinstance(body, bytes) else json.dumps({}).encode()
 
 
-def _half(whole: Path | bytes, size: int) -> bytes:
+def _first_bytes(whole: Path | bytes, size: int) -> bytes:
     if isinstance(whole, bytes):
         return whole[:size]
     with whole.open("rb") as file:

@@ -1,4 +1,4 @@
-"""From requests to results, line by line, so that an input of 2 GB needs little memory."""
+"""Turns the requests of a batch into results, line by line: 2 GB of input needs little memory."""
 
 import hashlib
 import json
@@ -7,40 +7,45 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from gemini_emulator.create_request import Kind
-from gemini_emulator.generation import answer, prompt_text, vector
+from gemini_emulator.generation import embedding_vector, generate_text, prompt_text
 from gemini_emulator.proto_json import member
 
 FAIL = "[[fail]]"
-"""A request whose text contains this ends in an error of its own; the batch goes on."""
+"""A request whose text contains this fails; the batch continues."""
 
 _DIMENSIONS = 8
 _INVALID_ARGUMENT, _INTERNAL = 3, 13
 
 
-class InvalidInput(ValueError):
-    """An input line that is no request; the message names the line."""
+class InvalidInputLine(ValueError):
+    """A line of the input file is not a request; the message has its number."""
 
 
 @dataclass
-class Counts:
-    """How many requests ended well and how many did not."""
+class ResultCounts:
+    """How many requests succeeded and how many failed."""
 
     succeeded: int = 0
     failed: int = 0
 
 
-def run(lines: Iterable[bytes], output: IO[bytes], *, kind: Kind, model: str) -> Counts:
-    """Write one result line per input line, in input order; InvalidInput for a bad line.
+def write_results(
+    lines: Iterable[bytes], output: IO[bytes], *, kind: Kind, model: str
+) -> ResultCounts:
+    """Write one result line per input line, in order.
 
-    An input line is `{"key" | "metadata", "request"}`, its result the same key or metadata with
+    An input line is `{"key" | "metadata", "request"}`; its result has the same key or metadata, and
     `response` or `error`.
+
+    Raises:
+        InvalidInputLine: a line is not a request.
     """
-    counts = Counts()
+    counts = ResultCounts()
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         item = _item(line, number)
-        outcome = result(item["request"], kind=kind, model=model)
+        outcome = result_of(item["request"], kind=kind, model=model)
         counts.failed += "error" in outcome
         counts.succeeded += "error" not in outcome
         label = {name: item[name] for name in ("key", "metadata") if name in item}
@@ -52,14 +57,16 @@ def _item(line: bytes, number: int) -> dict[str, Any]:
     try:
         item = json.loads(line)
     except ValueError as error:
-        raise InvalidInput(f"Failed to parse line {number} of the input file as JSON.") from error
+        raise InvalidInputLine(
+            f"Failed to parse line {number} of the input file as JSON."
+        ) from error
     if not isinstance(item, dict) or not isinstance(item.get("request"), dict):
-        raise InvalidInput(f"Line {number} of the input file has no request.")
+        raise InvalidInputLine(f"Line {number} of the input file has no request.")
     return item
 
 
-def result(request: dict[str, Any], *, kind: Kind, model: str) -> dict[str, Any]:
-    """Answer one request with `{"response": …}` or `{"error": {"code", "message"}}`."""
+def result_of(request: dict[str, Any], *, kind: Kind, model: str) -> dict[str, Any]:
+    """Return `{"response": …}` or `{"error": {"code", "message"}}` for one request."""
     words = prompt_text(request)
     if not words.strip():
         return _error(_INVALID_ARGUMENT, f"* {kind}Request.contents: contents is not specified")
@@ -77,11 +84,14 @@ def _error(code: int, message: str) -> dict[str, Any]:
 def _embedding(request: dict[str, Any], words: str) -> dict[str, Any]:
     wanted = member(request, "outputDimensionality")
     size = wanted if isinstance(wanted, int) and 0 < wanted <= 4096 else _DIMENSIONS
-    return {"embedding": {"values": vector(words, size)}, "tokenCount": str(_tokens(words))}
+    return {
+        "embedding": {"values": embedding_vector(words, size)},
+        "tokenCount": str(_tokens(words)),
+    }
 
 
 def _generated(request: dict[str, Any], words: str, model: str) -> dict[str, Any]:
-    said = answer(words)
+    said = generate_text(words)
     config = member(request, "generationConfig")
     if isinstance(config, dict) and member(config, "responseMimeType") == "application/json":
         said = json.dumps({"answer": said}, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What every route shares: its name, who asks, and the JSON that goes both ways."""
+"""What the routes share: the route type, reading a request, and pagination of lists."""
 
 import base64
 import binascii
@@ -17,8 +17,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 VERSION = "/{version:v1(?:beta|alpha)?}"
 
 
-class Route(NamedTuple):
-    """One route; `name` is what counters and faults know it by."""
+class ApiRoute(NamedTuple):
+    """One route; counters and faults refer to it by `name`."""
 
     method: str
     path: str
@@ -26,8 +26,8 @@ class Route(NamedTuple):
     handler: Handler
 
 
-class FileAnswer(web.FileResponse):
-    """A file as the answer; `content` is the path, for a fault that cuts it short."""
+class DownloadResponse(web.FileResponse):
+    """A response with a file's content; a fault that truncates it reads the path in `content`."""
 
     def __init__(self, content: Path) -> None:
         super().__init__(content, headers={"Content-Type": "application/octet-stream"})
@@ -35,17 +35,21 @@ class FileAnswer(web.FileResponse):
 
 
 def project_of(request: web.Request) -> str:
-    """Name the project that asks; ApiError where Google refuses the key."""
+    """Return the project of the request's API key.
+
+    Raises:
+        ApiError: the key is missing, unknown or refused.
+    """
     return project_of_key(request.headers.get("x-goog-api-key") or request.query.get("key"))
 
 
 def base_url(request: web.Request) -> str:
-    """Name the emulator as the client reached it."""
+    """Return the emulator's base URL as the client used it."""
     return f"{request.scheme}://{request.host}"
 
 
 async def json_body(request: web.Request) -> Any:
-    """Read the body as JSON; an empty one is `{}`."""
+    """Return the body as JSON; an empty body is `{}`."""
     try:
         return await request.json() if (await request.read()).strip() else {}
     except ValueError as error:
@@ -54,14 +58,14 @@ async def json_body(request: web.Request) -> Any:
         ) from error
 
 
-def parameter(request: web.Request, name: str) -> str | None:
-    """Read a query parameter in camelCase or snake_case: `pageSize` or `page_size`."""
+def query_parameter(request: web.Request, name: str) -> str | None:
+    """Return a query parameter in either spelling: `pageSize` or `page_size`."""
     spelled = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
     return request.query.get(name, request.query.get(spelled))
 
 
 class Listed(Protocol):
-    """Something that a list shows."""
+    """An item of a list."""
 
     @property
     def id(self) -> str: ...
@@ -73,34 +77,38 @@ T = TypeVar("T", bound=Listed)
 
 
 def page(items: Sequence[T], size: int, token: str) -> tuple[list[T], str]:
-    """Answer with one page and the token of the next one, which is empty at the end."""
-    after = _position(token) if token else None
-    ordered = sorted(items, key=_order)
-    rest = [item for item in ordered if after is None or _order(item) > after]
+    """Return one page, newest first, and the token of the next page; empty on the last.
+
+    The token holds the position of the last item, so items added or removed between two calls move
+    nothing.
+    """
+    after = _read_page_token(token) if token else None
+    ordered = sorted(items, key=_sort_key)
+    rest = [item for item in ordered if after is None or _sort_key(item) > after]
     shown = rest[:size]
-    return shown, _token(shown[-1]) if len(rest) > size else ""
+    return shown, _page_token(shown[-1]) if len(rest) > size else ""
 
 
-def page_size(text: str | None, *, default: int, most: int) -> int:
-    """Read a page size: 0 and none mean the default, too many mean the most allowed."""
+def page_size(text: str | None, *, default: int, maximum: int) -> int:
+    """Read a page size: 0 and none mean the default, larger sizes the maximum."""
     try:
         size = int(text or 0)
     except ValueError:
         size = -1
     if size < 0:
         raise invalid_argument("Invalid value for page_size: a number of at least 0 is expected.")
-    return min(size or default, most)
+    return min(size or default, maximum)
 
 
-def _order(item: Listed) -> tuple[float, str]:
+def _sort_key(item: Listed) -> tuple[float, str]:
     return -item.created, item.id
 
 
-def _token(item: Listed) -> str:
-    return base64.urlsafe_b64encode(json.dumps(_order(item)).encode()).decode()
+def _page_token(item: Listed) -> str:
+    return base64.urlsafe_b64encode(json.dumps(_sort_key(item)).encode()).decode()
 
 
-def _position(token: str) -> tuple[float, str]:
+def _read_page_token(token: str) -> tuple[float, str]:
     try:
         created, identity = json.loads(base64.urlsafe_b64decode(token.encode()))
         return float(created), str(identity)

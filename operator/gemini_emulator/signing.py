@@ -1,4 +1,9 @@
-"""The keys that sign callbacks, and the public set that verifies them."""
+"""Signatures of callbacks, the keys that make them, and the public key set that verifies them.
+
+`v1a` is Ed25519 over `{id}.{timestamp}.{body}`. Seen live (googleapis/python-genai#2927): the
+header is `v1a,<base64>`, and the JWKS holds three keys without `kid`. The other kind is a JWT with
+RS256, as https://ai.google.dev/gemini-api/docs/webhooks documents.
+"""
 
 import base64
 import json
@@ -13,10 +18,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gemini_emulator.store import read_json, write_json
 
+Mode = Literal["v1a", "jwt", "both"]
+_ED25519_KEYS = 3
+_ISSUER = "https://generativelanguage.googleapis.com"
+TOKEN_LIFETIME = 300
+"""How many seconds a token is valid."""
+
 
 @dataclass(frozen=True)
 class Message:
-    """One attempt; `timestamp` is in seconds since 1970, `uri` the address that is called."""
+    """One attempt at a delivery, to be signed: `uri` is the address that is called."""
 
     id: str
     timestamp: int
@@ -24,11 +35,8 @@ class Message:
     uri: str
 
 
-_ED25519_KEYS = 3
-
-
 class Ed25519Signer:
-    """Three keys, of which the last one signs."""
+    """Signs with the last of three Ed25519 keys."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -36,7 +44,7 @@ class Ed25519Signer:
             seeds = map(bytes.fromhex, read_json(path))
             self._keys = [Ed25519PrivateKey.from_private_bytes(seed) for seed in seeds]
         else:
-            self._keep([Ed25519PrivateKey.generate() for _ in range(_ED25519_KEYS)])
+            self._save([Ed25519PrivateKey.generate() for _ in range(_ED25519_KEYS)])
 
     def sign(self, message: Message) -> str:
         signed = f"{message.id}.{message.timestamp}.".encode() + message.body
@@ -53,21 +61,16 @@ class Ed25519Signer:
         ]
 
     def rotate(self) -> None:
-        """Add a key, which signs from now on, and forget the oldest."""
-        self._keep([*self._keys[1:], Ed25519PrivateKey.generate()])
+        """Add a key, which signs from now on, and drop the oldest."""
+        self._save([*self._keys[1:], Ed25519PrivateKey.generate()])
 
-    def _keep(self, keys: list[Ed25519PrivateKey]) -> None:
+    def _save(self, keys: list[Ed25519PrivateKey]) -> None:
         self._keys = keys
         write_json(self._path, [key.private_bytes_raw().hex() for key in keys])
 
 
-_ISSUER = "https://generativelanguage.googleapis.com"
-TOKEN_LIFETIME = 300
-"""Seconds that a token is valid for."""
-
-
 class TokenSigner:
-    """One RSA key, found by its `kid`."""
+    """Signs JWTs with one RSA key, which verifiers find by its `kid`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,7 +82,7 @@ class TokenSigner:
             self.rotate()
 
     def sign(self, message: Message) -> str:
-        """Which claims Google sends is not documented; these bind the address and the event."""
+        """Return a JWT. Google documents no claims; these bind the address and the event."""
         header = {"alg": "RS256", "typ": "JWT", "kid": self._kid}
         claims = {
             "iss": _ISSUER,
@@ -130,11 +133,8 @@ def _load(der: bytes) -> rsa.RSAPrivateKey:
     return key
 
 
-Mode = Literal["v1a", "jwt", "both"]
-
-
 class Signer(Protocol):
-    """One kind of signature; its keys are kept in a file of their own."""
+    """One kind of signature, with its keys in a file."""
 
     def sign(self, message: Message) -> str: ...
     def public_keys(self) -> list[dict[str, str]]: ...
@@ -142,17 +142,17 @@ class Signer(Protocol):
 
 
 class SigningKeys:
-    """The kinds of signature that the mode asks for."""
+    """The signers of the chosen mode, and their public keys."""
 
     def __init__(self, folder: Path, mode: Mode) -> None:
-        # Google's JWKS shows the Ed25519 keys whichever way a callback is signed.
+        # Google's JWKS contains the Ed25519 keys in every mode.
         self._ed25519 = Ed25519Signer(folder / "ed25519.json")
         tokens = [] if mode == "v1a" else [TokenSigner(folder / "rs256.json")]
         self._all: list[Signer] = [self._ed25519, *tokens]
         self._signing: list[Signer] = [*tokens] if mode == "jwt" else self._all
 
     def signature(self, message: Message) -> str:
-        """Make the `webhook-signature` header: one entry, or two separated by a space."""
+        """Return the `webhook-signature` header: one signature, or two separated by a space."""
         return " ".join(signer.sign(message) for signer in self._signing)
 
     def jwks(self) -> dict[str, Any]:
@@ -165,4 +165,5 @@ class SigningKeys:
 
 
 def _base64url(value: bytes) -> str:
+    """Encode without padding, as in JSON Web Keys and Tokens (RFC 7515, section 2)."""
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, so that a killed process loses nothing."""
+"""Atomic writes, JSON records and a lock, so that a killed process loses nothing."""
 
 import fcntl
 import json
@@ -12,8 +12,8 @@ from typing import IO, Any
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file that takes the place of `path` when the block ends well."""
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file that replaces `path` unless the block raises."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
     try:
@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(json.dumps(value, separators=(",", ":")).encode())
 
 
@@ -33,10 +33,10 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_bytes())
 
 
-def records(root: Path, name: str) -> Iterator[tuple[Path, Any]]:
-    """Yield every folder below `root` that has a record `name`, and remove those without one.
+def read_records(root: Path, name: str) -> Iterator[tuple[Path, Any]]:
+    """Yield each folder below `root` with its record `name`, and remove folders without one.
 
-    The record is written last, so a folder without it was left by a process that died.
+    A record is written last and removed first: a killed process left a folder without one.
     """
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         if (folder / name).is_file():
@@ -46,10 +46,14 @@ def records(root: Path, name: str) -> Iterator[tuple[Path, Any]]:
 
 
 class StateLock:
-    """Keeps two emulators out of one state directory; the system releases it with the process."""
+    """Locks a state directory for one emulator; the lock ends with the process."""
 
     def __init__(self, root: Path) -> None:
-        """Raise BlockingIOError where another process holds the directory."""
+        """Take the lock.
+
+        Raises:
+            BlockingIOError: another process holds it.
+        """
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._handle = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:

@@ -1,12 +1,12 @@
 import pytest
 
-from gemini_emulator.addresses import Prefix, is_loopback, target
+from gemini_emulator.addresses import Prefix, allowed_url, is_loopback
 
 LOOPBACK = "http://127.0.0.1:"
 
 
 def allowed(uri: str, *prefixes: str) -> bool:
-    return target(uri, tuple(map(Prefix.parse, prefixes))) is not None
+    return allowed_url(uri, tuple(map(Prefix.parse, prefixes))) is not None
 
 
 @pytest.mark.parametrize(

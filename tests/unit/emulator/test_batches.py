@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from gemini_emulator.batches import Batch, Batches, as_full_operation, as_operation, new_id
-from gemini_emulator.create_request import Kind, Submission
+from gemini_emulator.batches import Batch, BatchStore, as_full_operation, as_operation, new_id
+from gemini_emulator.create_request import CreateRequest, Kind
 from gemini_emulator.errors import ApiError
 
-SUBMISSION = Submission(
+CREATE_REQUEST = CreateRequest(
     kind="GenerateContent",
     model="models/m",
     display_name="d",
@@ -23,15 +23,15 @@ def test_ids_are_long_and_never_the_same() -> None:
 
 
 def test_a_batch_is_read_back_as_it_was(tmp_path: Path) -> None:
-    batch = Batches(tmp_path).add("demo", SUBMISSION, 1.0, 2.0)
-    again = Batches(tmp_path)
+    batch = BatchStore(tmp_path).add("demo", CREATE_REQUEST, 1.0, 2.0)
+    again = BatchStore(tmp_path)
     assert list(again) == [batch]
     assert again.requests(batch).read_text() == '{"request": {"contents": "a"}}\n'
 
 
 def test_a_batch_is_found_by_its_project_only(tmp_path: Path) -> None:
-    batches = Batches(tmp_path)
-    batch = batches.add("demo", SUBMISSION, 1.0, 2.0)
+    batches = BatchStore(tmp_path)
+    batch = batches.add("demo", CREATE_REQUEST, 1.0, 2.0)
     assert batches.find("demo", batch.id) is batch
     for project, identity in (("other", batch.id), ("demo", "none")):
         with pytest.raises(ApiError) as caught:
@@ -40,8 +40,8 @@ def test_a_batch_is_found_by_its_project_only(tmp_path: Path) -> None:
 
 
 def test_a_removed_batch_leaves_nothing(tmp_path: Path) -> None:
-    batches = Batches(tmp_path)
-    batch = batches.add("demo", SUBMISSION, 1.0, 2.0)
+    batches = BatchStore(tmp_path)
+    batch = batches.add("demo", CREATE_REQUEST, 1.0, 2.0)
     batches.remove(batch)
     batches.remove(batch)
     assert list(batches) == []

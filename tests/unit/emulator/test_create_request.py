@@ -2,13 +2,13 @@ from typing import Any
 
 import pytest
 
-from gemini_emulator.create_request import Submission, parse_create_request
+from gemini_emulator.create_request import CreateRequest, parse_create_request
 from gemini_emulator.errors import ApiError
 
 REQUEST = {"contents": [{"parts": [{"text": "hi"}]}]}
 
 
-def read(batch: Any, model: str = "models/m") -> Submission:
+def read(batch: Any, model: str = "models/m") -> CreateRequest:
     return parse_create_request({"batch": batch}, kind="GenerateContent", model=model)
 
 
@@ -20,7 +20,7 @@ def test_everything_of_a_python_sdk_request_is_read() -> None:
         "priority": 5,
         "webhookConfig": {"uris": ["https://h/x"], "user_metadata": {"some_key": {"n": 1}}},
     }
-    assert read(batch) == Submission(
+    assert read(batch) == CreateRequest(
         kind="GenerateContent",
         model="models/m",
         display_name="job-1",

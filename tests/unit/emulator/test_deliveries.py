@@ -5,7 +5,7 @@ import pytest
 
 from gemini_emulator.addresses import Prefix
 from gemini_emulator.batches import Batch
-from gemini_emulator.deliveries import Deliveries, Delivery, event_id, payload, shown
+from gemini_emulator.deliveries import Deliveries, Delivery, attempt_rows, event_id, payload
 from gemini_emulator.schedule import RetrySchedule
 from gemini_emulator.signing import SigningKeys
 
@@ -107,8 +107,8 @@ async def test_s24_an_address_that_is_not_allowed_is_never_due(
         "http://example.test/b": ("refused", None),
     }
     for one in deliveries:
-        assert deliveries.again(one.id) == (one.outcome == "pending")
-    assert not deliveries.again("msg_unknown")
+        assert deliveries.redeliver(one.id) == (one.outcome == "pending")
+    assert not deliveries.redeliver("msg_unknown")
 
 
 async def test_cleared_deliveries_are_gone_from_the_disk_too(
@@ -123,7 +123,10 @@ async def test_cleared_deliveries_are_gone_from_the_disk_too(
 
 def test_every_attempt_is_shown() -> None:
     one = Delivery("msg_1", "batches/b", "batch.failed", "http://h", "{}", 1.0, 2.0)
-    assert [(row["attempt"], row["status"]) for row in shown(one)] == [(0, "pending")]
+    assert [(row["attempt"], row["status"]) for row in attempt_rows(one)] == [(0, "pending")]
     one.attempts = [503, "timeout"]
-    assert [(row["attempt"], row["status"]) for row in shown(one)] == [(1, 503), (2, "timeout")]
-    assert {row["uri"] for row in shown(one)} == {"http://h"}
+    assert [(row["attempt"], row["status"]) for row in attempt_rows(one)] == [
+        (1, 503),
+        (2, "timeout"),
+    ]
+    assert {row["uri"] for row in attempt_rows(one)} == {"http://h"}

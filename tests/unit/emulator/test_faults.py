@@ -17,7 +17,7 @@ def test_a_fault_is_used_up_by_the_requests_it_meets() -> None:
     faults.add(fault(count=2))
     met = [faults.take("batches.get") is not None for _ in range(3)]
     assert met == [True, True, False]
-    assert faults.shown() == []
+    assert faults.snapshot() == []
 
 
 def test_a_fault_without_a_count_stays_until_it_is_cleared() -> None:

@@ -8,9 +8,9 @@ import pytest
 from gemini_emulator.errors import ApiError
 from gemini_emulator.files import (
     LIFETIME,
-    MOST_BYTES,
+    MAX_FILE_BYTES,
     File,
-    Files,
+    FileStore,
     Upload,
     Uploads,
     check_file_id,
@@ -25,7 +25,7 @@ def file(clock: ManualClock, file_id: str = "a", project: str = "demo") -> File:
     return File(file_id, project, "Name", "jsonl", 4, "ab" * 32, clock.now)
 
 
-def keep(files: Files, one: File, folder: Path) -> None:
+def keep(files: FileStore, one: File, folder: Path) -> None:
     content = folder / "content"
     content.write_bytes(b"text")
     files.add(one, content)
@@ -33,8 +33,8 @@ def keep(files: Files, one: File, folder: Path) -> None:
 
 def test_a_file_is_read_back_as_it_was(tmp_path: Path, clock: ManualClock) -> None:
     one = file(clock)
-    keep(Files(tmp_path / "files", clock), one, tmp_path)
-    again = Files(tmp_path / "files", clock)
+    keep(FileStore(tmp_path / "files", clock), one, tmp_path)
+    again = FileStore(tmp_path / "files", clock)
     assert list(again) == [one]
     content = again.content("demo", "a")
     assert content is not None
@@ -42,7 +42,7 @@ def test_a_file_is_read_back_as_it_was(tmp_path: Path, clock: ManualClock) -> No
 
 
 def test_a_file_is_gone_after_48_hours(tmp_path: Path, clock: ManualClock) -> None:
-    files = Files(tmp_path / "files", clock)
+    files = FileStore(tmp_path / "files", clock)
     keep(files, file(clock), tmp_path)
     clock.advance(LIFETIME - 1)
     assert files.get("demo", "a")
@@ -54,7 +54,7 @@ def test_a_file_is_gone_after_48_hours(tmp_path: Path, clock: ManualClock) -> No
 
 
 def test_two_projects_may_use_one_name(tmp_path: Path, clock: ManualClock) -> None:
-    files = Files(tmp_path / "files", clock)
+    files = FileStore(tmp_path / "files", clock)
     for project in ("demo", "other"):
         keep(files, file(clock, project=project), tmp_path)
     files.remove(files.find("demo", "a"))
@@ -104,12 +104,12 @@ async def broken() -> AsyncIterator[bytes]:
 
 
 @pytest.fixture
-def files(tmp_path: Path, clock: ManualClock) -> Files:
-    return Files(tmp_path / "files", clock)
+def files(tmp_path: Path, clock: ManualClock) -> FileStore:
+    return FileStore(tmp_path / "files", clock)
 
 
 @pytest.fixture
-def uploads(tmp_path: Path, files: Files, clock: ManualClock) -> Uploads:
+def uploads(tmp_path: Path, files: FileStore, clock: ManualClock) -> Uploads:
     return Uploads(tmp_path / "uploads", files, clock)
 
 
@@ -117,7 +117,7 @@ def session(expected: int | None = 8, file_id: str = "a") -> Upload:
     return Upload(new_upload_id(), "demo", file_id, "Name", "jsonl", expected)
 
 
-async def test_chunks_become_a_file(uploads: Uploads, files: Files) -> None:
+async def test_chunks_become_a_file(uploads: Uploads, files: FileStore) -> None:
     upload = uploads.start(session())
     await uploads.receive(upload, 0, chunks(b"on", b"e "))
     await uploads.receive(upload, 4, chunks(b"two!"))
@@ -133,7 +133,7 @@ async def test_chunks_become_a_file(uploads: Uploads, files: Files) -> None:
 
 
 async def test_a_broken_chunk_counts_for_nothing(
-    uploads: Uploads, files: Files, tmp_path: Path, clock: ManualClock
+    uploads: Uploads, files: FileStore, tmp_path: Path, clock: ManualClock
 ) -> None:
     upload = uploads.start(session())
     await uploads.receive(upload, 0, chunks(b"one "))
@@ -173,13 +173,13 @@ async def test_of_two_uploads_of_one_name_the_first_to_end_wins(uploads: Uploads
 
 def test_more_than_2_gb_are_refused_when_announced(uploads: Uploads) -> None:
     with pytest.raises(ApiError, match="larger than"):
-        uploads.start(session(MOST_BYTES + 1))
+        uploads.start(session(MAX_FILE_BYTES + 1))
 
 
 async def test_more_than_allowed_is_refused_when_sent(
-    tmp_path: Path, files: Files, clock: ManualClock
+    tmp_path: Path, files: FileStore, clock: ManualClock
 ) -> None:
-    uploads = Uploads(tmp_path / "uploads", files, clock, most_bytes=6)
+    uploads = Uploads(tmp_path / "uploads", files, clock, max_bytes=6)
     upload = uploads.start(session(None))
     with pytest.raises(ApiError, match="larger than"):
         await uploads.receive(upload, 0, chunks(b"1234", b"5678"))

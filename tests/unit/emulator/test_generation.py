@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from gemini_emulator.generation import answer, offered, prompt_text, vector
+from gemini_emulator.generation import embedding_vector, generate_text, offered_options, prompt_text
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ ASK = "Classify the sentiment of this review as positive, negative or neutral: "
     ],
 )
 def test_a_sentiment_is_told_sensibly(text: str, word: str) -> None:
-    assert answer(ASK + text) == word
+    assert generate_text(ASK + text) == word
 
 
 @pytest.mark.parametrize(
@@ -51,32 +51,32 @@ def test_a_sentiment_is_told_sensibly(text: str, word: str) -> None:
     ],
 )
 def test_the_offered_words_are_found(prompt: str, words: list[str]) -> None:
-    assert offered(prompt)[0] == words
+    assert offered_options(prompt)[0] == words
 
 
 def test_a_topic_named_in_the_text_is_chosen() -> None:
     ask = "Which topic is it, billing, shipping or returns? Shipping took three weeks."
-    assert answer(ask) == "shipping"
+    assert generate_text(ask) == "shipping"
 
 
 def test_without_a_cue_the_choice_is_one_of_the_words_and_always_the_same() -> None:
     texts = [f"Label as red, green or blue: item {number}" for number in range(50)]
-    answers = [answer(text) for text in texts]
+    answers = [generate_text(text) for text in texts]
     assert set(answers) == {"red", "green", "blue"}
-    assert answers == [answer(text) for text in texts]
+    assert answers == [generate_text(text) for text in texts]
 
 
 def test_other_prompts_are_echoed_shortly() -> None:
-    assert answer("Say hello") == "Say hello (2 words)"
-    long = answer("word " * 100)
+    assert generate_text("Say hello") == "Say hello (2 words)"
+    long = generate_text("word " * 100)
     assert long.endswith("… (100 words)")
     assert len(long) < 150
 
 
 def test_a_vector_has_its_size_its_bounds_and_always_the_same_numbers() -> None:
-    numbers = vector("a", 64)
+    numbers = embedding_vector("a", 64)
     assert len(numbers) == 64
     assert all(-1 <= number <= 1 for number in numbers)
-    assert numbers == vector("a", 64)
-    assert numbers[:8] == vector("a", 8)
-    assert numbers != vector("b", 64)
+    assert numbers == embedding_vector("a", 64)
+    assert numbers[:8] == embedding_vector("a", 8)
+    assert numbers != embedding_vector("b", 64)

@@ -51,10 +51,10 @@ def test_a_token_of_somebody_else_is_refused(token: str) -> None:
     ("text", "size"), [(None, 50), ("", 50), ("0", 50), ("7", 7), ("5000", 1000)]
 )
 def test_a_page_size_has_a_default_and_a_limit(text: str | None, size: int) -> None:
-    assert page_size(text, default=50, most=1000) == size
+    assert page_size(text, default=50, maximum=1000) == size
 
 
 @pytest.mark.parametrize("text", ["-1", "x", "1.5"])
 def test_a_page_size_is_a_number(text: str) -> None:
     with pytest.raises(ApiError, match="page_size"):
-        page_size(text, default=50, most=1000)
+        page_size(text, default=50, maximum=1000)
