@@ -13,18 +13,14 @@ from gemini_emulator.errors import ApiError
 
 _KEY = re.compile(r"emulator-[\x21-\x7e]{11,503}", re.ASCII)
 _PROJECT = re.compile(r"[A-Za-z0-9_]{1,40}", re.ASCII)
-_SERVICE = {"service": "generativelanguage.googleapis.com"}
-
-
-def _error_info(reason: str) -> list[dict[str, object]]:
-    return [
-        {
-            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-            "reason": reason,
-            "domain": "googleapis.com",
-            "metadata": _SERVICE,
-        }
-    ]
+_REFUSED = {
+    "unauthenticated": (
+        401,
+        "Request had invalid authentication credentials.",
+        "ACCESS_TOKEN_TYPE_UNSUPPORTED",
+    ),
+    "forbidden": (403, "The caller does not have permission", "SERVICE_DISABLED"),
+}
 
 
 def project_of_key(key: str | None) -> str:
@@ -43,22 +39,20 @@ def project_of_key(key: str | None) -> str:
             "Please use API Key or other form of API consumer identity to call this API.",
         )
     if _KEY.fullmatch(key) is None:
-        raise ApiError(
-            400,
-            "API key not valid. Please pass a valid API key.",
-            details=_error_info("API_KEY_INVALID"),
-        )
+        raise _refused(400, "API key not valid. Please pass a valid API key.", "API_KEY_INVALID")
     first, _, rest = key.removeprefix("emulator-").partition("-")
-    if rest and first == "unauthenticated":
-        raise ApiError(
-            401,
-            "Request had invalid authentication credentials.",
-            details=_error_info("ACCESS_TOKEN_TYPE_UNSUPPORTED"),
-        )
-    if rest and first == "forbidden":
-        raise ApiError(
-            403, "The caller does not have permission", details=_error_info("SERVICE_DISABLED")
-        )
+    if rest and first in _REFUSED:
+        raise _refused(*_REFUSED[first])
     if rest and _PROJECT.fullmatch(first):
         return first
     return "key-" + hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _refused(code: int, message: str, reason: str) -> ApiError:
+    info = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": reason,
+        "domain": "googleapis.com",
+        "metadata": {"service": "generativelanguage.googleapis.com"},
+    }
+    return ApiError(code, message, details=[info])

@@ -28,9 +28,9 @@ from gemini_emulator.request_filter import (
     RequestFilter,
     error_response,
 )
-from gemini_emulator.routes import ApiRoute, Handler
+from gemini_emulator.routes import ApiRoute, RouteHandler
 from gemini_emulator.schedule import RetrySchedule, Schedule, TimeSource
-from gemini_emulator.signing import Mode, SigningKeys
+from gemini_emulator.signing import SignatureMode, SigningKeys
 
 _SHUTDOWN_SECONDS = 2.0
 
@@ -43,7 +43,7 @@ class EmulatorSettings:
     schedule: Schedule
     retries: RetrySchedule
     deliver_to: tuple[Prefix, ...]
-    signature: Mode
+    signature: SignatureMode
     control_token: str | None
     max_open_batches: int
 
@@ -121,7 +121,9 @@ class Emulator:
 
 
 @web.middleware
-async def _unknown_path_as_api_error(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _unknown_path_as_api_error(
+    request: web.Request, handler: RouteHandler
+) -> web.StreamResponse:
     try:
         return await handler(request)
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed):

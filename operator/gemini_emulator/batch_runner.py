@@ -105,7 +105,9 @@ class BatchRunner:
             await self._finish(batch)
 
     async def _start(self, batch: Batch) -> None:
-        total = await asyncio.to_thread(self._count, batch) if batch.file_id else batch.total
+        total = (
+            await asyncio.to_thread(self._count_requests, batch) if batch.file_id else batch.total
+        )
         if batch.state != states.PENDING or batch.due is None:
             return
         batch.total = total
@@ -142,7 +144,7 @@ class BatchRunner:
             raise FileNotFoundError(batch.file_id)
         return path
 
-    def _count(self, batch: Batch) -> int | None:
+    def _count_requests(self, batch: Batch) -> int | None:
         try:
             with self._input_file(batch).open("rb") as lines:
                 return sum(1 for line in lines if line.strip())

@@ -26,13 +26,14 @@ PENDING, RUNNING = "BATCH_STATE_PENDING", "BATCH_STATE_RUNNING"
 SUCCEEDED, FAILED = "BATCH_STATE_SUCCEEDED", "BATCH_STATE_FAILED"
 CANCELLED, EXPIRED = "BATCH_STATE_CANCELLED", "BATCH_STATE_EXPIRED"
 
+_TYPE = "type.googleapis.com/google.ai.generativelanguage.v1main."
 _ALPHABET = string.ascii_lowercase + string.digits
-_REMEMBERED = 10_000
+_MAX_REMOVED = 10_000
 _ID_LENGTH = 36
 """As long as Google's ids: `batch-<id>` then exceeds the 40 characters of a file id, as there."""
 
 
-def new_id() -> str:
+def new_batch_id() -> str:
     return "".join(choice(_ALPHABET) for _ in range(_ID_LENGTH))
 
 
@@ -81,7 +82,7 @@ class BatchStore:
     """
 
     def __init__(self, root: Path) -> None:
-        self.removed: deque[Batch] = deque(maxlen=_REMEMBERED)
+        self.removed: deque[Batch] = deque(maxlen=_MAX_REMOVED)
         self._root = root
         self._batches: dict[str, Batch] = {}
         self._unfinished: dict[str, set[str]] = {}
@@ -94,7 +95,7 @@ class BatchStore:
     def add(self, project: str, create_request: CreateRequest, now: float, due: float) -> Batch:
         """Add a new batch and write it to disk."""
         batch = Batch(
-            id=new_id(),
+            id=new_batch_id(),
             project=project,
             kind=create_request.kind,
             model=create_request.model,
@@ -152,6 +153,12 @@ class BatchStore:
             self.remove(batch)
         self.removed.clear()
 
+    def requests(self, batch: Batch) -> Path:
+        return self._root / batch.id / "requests.jsonl"
+
+    def results(self, batch: Batch) -> Path:
+        return self._root / batch.id / "results.jsonl"
+
     def _index(self, batch: Batch) -> None:
         self._batches[batch.id] = batch
         unfinished = self._unfinished.setdefault(batch.project, set())
@@ -162,15 +169,6 @@ class BatchStore:
 
     def _write(self, batch: Batch) -> None:
         write_json(self._root / batch.id / "batch.json", asdict(batch))
-
-    def requests(self, batch: Batch) -> Path:
-        return self._root / batch.id / "requests.jsonl"
-
-    def results(self, batch: Batch) -> Path:
-        return self._root / batch.id / "results.jsonl"
-
-
-_TYPE = "type.googleapis.com/google.ai.generativelanguage.v1main."
 
 
 def as_operation(batch: Batch) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import click
 from gemini_emulator.addresses import Prefix, is_loopback
 from gemini_emulator.app import EmulatorSettings, serve
 from gemini_emulator.schedule import RetrySchedule, Schedule
-from gemini_emulator.signing import Mode
+from gemini_emulator.signing import SignatureMode
 from gemini_emulator.store import StateLock
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ def emulator(
     state_dir: Path | None,
     schedule: str,
     deliver_to: tuple[str, ...],
-    signature: Mode,
+    signature: SignatureMode,
     retry_schedule: str,
     max_open_batches: int,
     control_token: str | None,

@@ -13,7 +13,7 @@ from gemini_emulator.errors import ApiError, invalid_argument, not_found
 from gemini_emulator.faults import Faults, parse_fault
 from gemini_emulator.files import FileStore, Uploads
 from gemini_emulator.request_filter import RequestCounters, error_response
-from gemini_emulator.routes import Handler, json_body
+from gemini_emulator.routes import RouteHandler, json_body
 from gemini_emulator.schedule import rfc3339
 from gemini_emulator.signing import SigningKeys
 
@@ -126,7 +126,7 @@ class ControlRoutes:
             part.clear()
         return {}
 
-    def _guarded(self, action: _Control) -> Handler:
+    def _guarded(self, action: _Control) -> RouteHandler:
         async def handle(request: web.Request) -> web.Response:
             try:
                 self._check_access(request)

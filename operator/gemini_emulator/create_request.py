@@ -67,11 +67,7 @@ def parse_create_request(body: Any, *, kind: Kind, model: str) -> CreateRequest:
     Raises:
         ApiError: 404 for the model, or 400 in Google's words for the body.
     """
-    if model.endswith("-unknown"):
-        raise ApiError(
-            404,
-            f"{model} is not found for API version v1beta, or is not supported for {METHODS[kind]}.",
-        )
+    _check_model(model, kind)
     batch = checked_object(
         member(checked_object(body, ("batch",), "body"), "batch") or {}, _BATCH, "batch"
     )
@@ -97,6 +93,14 @@ def parse_create_request(body: Any, *, kind: Kind, model: str) -> CreateRequest:
             "exactly one of requests and file_name must be specified\n"
         )
     return create_request
+
+
+def _check_model(model: str, kind: Kind) -> None:
+    if model.endswith("-unknown"):
+        raise ApiError(
+            404,
+            f"{model} is not found for API version v1beta, or is not supported for {METHODS[kind]}.",
+        )
 
 
 def _requests(config: dict[str, Any], kind: Kind) -> tuple[dict[str, Any], ...]:

@@ -61,7 +61,7 @@ def payload(batch: Batch, base_url: str) -> str:
 
 
 PENDING, DELIVERED, REFUSED, GIVEN_UP = "pending", "delivered", "refused", "given up"
-_ANSWER_TIMEOUT = aiohttp.ClientTimeout(total=10.0)
+_RESPONSE_TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 _CONNECTIONS = 64
 
 
@@ -148,7 +148,7 @@ class Deliveries:
     async def run(self) -> None:
         """Send deliveries when they are due, until cancelled."""
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS), timeout=_ANSWER_TIMEOUT
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS), timeout=_RESPONSE_TIMEOUT
         )
         async with session, asyncio.TaskGroup() as attempts:
             while True:
@@ -201,8 +201,8 @@ class Deliveries:
         try:
             async with session.post(
                 url, data=body, headers=headers, allow_redirects=False
-            ) as answer:
-                return answer.status
+            ) as response:
+                return response.status
         except TimeoutError:
             return "timeout"
         except (aiohttp.ClientError, OSError):

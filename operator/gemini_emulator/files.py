@@ -15,11 +15,11 @@ from gemini_emulator.errors import ApiError, invalid_argument, not_found
 from gemini_emulator.schedule import TimeSource, rfc3339
 from gemini_emulator.store import read_records, write_json
 
-LIFETIME = 48 * 3600.0
+FILE_LIFETIME = 48 * 3600.0
 """Seconds that a file is kept (https://ai.google.dev/gemini-api/docs/files)."""
 
 MAX_FILE_BYTES = 2 * 2**30
-_LONGEST_ID = 40
+_MAX_ID_LENGTH = 40
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
 _ALPHABET = string.ascii_lowercase + string.digits
 
@@ -49,7 +49,7 @@ class File:
             "sizeBytes": str(self.size),
             "createTime": rfc3339(self.created),
             "updateTime": rfc3339(self.created),
-            "expirationTime": rfc3339(self.created + LIFETIME),
+            "expirationTime": rfc3339(self.created + FILE_LIFETIME),
             "sha256Hash": base64.b64encode(self.sha256.encode()).decode(),
             "uri": f"{base_url}/v1beta/files/{self.id}",
             "state": "ACTIVE",
@@ -68,7 +68,7 @@ class FileStore:
         self._files = {(file.project, file.id): file for file in found}
 
     def __iter__(self) -> Iterator[File]:
-        return iter([file for file in self._files.values() if self._alive(file)])
+        return iter([file for file in self._files.values() if self._is_current(file)])
 
     def add(self, file: File, content: Path) -> None:
         """Add a file and move its content here."""
@@ -81,7 +81,7 @@ class FileStore:
 
     def get(self, project: str, file_id: str) -> File | None:
         file = self._files.get((project, file_id))
-        return file if file and self._alive(file) else None
+        return file if file and self._is_current(file) else None
 
     def find(self, project: str, file_id: str) -> File:
         """Return a file of the project.
@@ -111,8 +111,8 @@ class FileStore:
         file = self.get(project, file_id)
         return self._folder(file) / "content" if file else None
 
-    def _alive(self, file: File) -> bool:
-        return file.created + LIFETIME > self._clock()
+    def _is_current(self, file: File) -> bool:
+        return file.created + FILE_LIFETIME > self._clock()
 
     def _folder(self, file: File) -> Path:
         return self._root / f"{file.project}.{file.id}"
@@ -138,10 +138,10 @@ def check_file_id(file_id: str, where: str) -> str:
     Raises:
         ApiError: 400, the id is too long or has other characters.
     """
-    if len(file_id) > _LONGEST_ID:
+    if len(file_id) > _MAX_ID_LENGTH:
         raise invalid_argument(
             f"* {where}: File ID (name excluding 'files/') cannot be more than "
-            f"{_LONGEST_ID} characters.\n"
+            f"{_MAX_ID_LENGTH} characters.\n"
         )
     if _ID.fullmatch(file_id) is None:
         raise invalid_argument(

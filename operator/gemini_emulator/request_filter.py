@@ -10,13 +10,13 @@ from aiohttp import web
 
 from gemini_emulator.errors import STATUS_NAMES, ApiError, invalid_argument
 from gemini_emulator.faults import Fault, Faults
-from gemini_emulator.routes import ApiRoute, DownloadResponse, Handler
+from gemini_emulator.routes import ApiRoute, DownloadResponse, RouteHandler
 
 MAX_BODY_BYTES = 20 * 2**20
 """Limit of a request without file content (https://ai.google.dev/gemini-api/docs/batch-api)."""
 
 _STREAMED = "files.uploadChunk"
-_PIECE = 2**20
+_MAX_TRUNCATED_BYTES = 2**20
 _log = logging.getLogger(__name__)
 
 
@@ -58,7 +58,7 @@ class RequestFilter:
         self._faults = faults
         self._counters = counters
 
-    def wrap(self, route: ApiRoute) -> Handler:
+    def wrap(self, route: ApiRoute) -> RouteHandler:
         async def handle(request: web.Request) -> web.StreamResponse:
             self._counters.count(route.name)
             try:
@@ -162,4 +162,4 @@ def _first_bytes(whole: Path | bytes, size: int) -> bytes:
     if isinstance(whole, bytes):
         return whole[:size]
     with whole.open("rb") as file:
-        return file.read(min(size, _PIECE))
+        return file.read(min(size, _MAX_TRUNCATED_BYTES))

@@ -12,7 +12,7 @@ from aiohttp import web
 from gemini_emulator.api_keys import project_of_key
 from gemini_emulator.errors import invalid_argument
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+RouteHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 VERSION = "/{version:v1(?:beta|alpha)?}"
 
@@ -23,7 +23,7 @@ class ApiRoute(NamedTuple):
     method: str
     path: str
     name: str
-    handler: Handler
+    handler: RouteHandler
 
 
 class DownloadResponse(web.FileResponse):

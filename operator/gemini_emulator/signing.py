@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gemini_emulator.store import read_json, write_json
 
-Mode = Literal["v1a", "jwt", "both"]
+SignatureMode = Literal["v1a", "jwt", "both"]
 _ED25519_KEYS = 3
 _ISSUER = "https://generativelanguage.googleapis.com"
 TOKEN_LIFETIME = 300
@@ -144,7 +144,7 @@ class Signer(Protocol):
 class SigningKeys:
     """The signers of the chosen mode, and their public keys."""
 
-    def __init__(self, folder: Path, mode: Mode) -> None:
+    def __init__(self, folder: Path, mode: SignatureMode) -> None:
         # Google's JWKS contains the Ed25519 keys in every mode.
         self._ed25519 = Ed25519Signer(folder / "ed25519.json")
         tokens = [] if mode == "v1a" else [TokenSigner(folder / "rs256.json")]

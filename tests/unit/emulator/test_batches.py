@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from gemini_emulator.batches import Batch, BatchStore, as_full_operation, as_operation, new_id
+from gemini_emulator.batches import Batch, BatchStore, as_full_operation, as_operation, new_batch_id
 from gemini_emulator.create_request import CreateRequest, Kind
 from gemini_emulator.errors import ApiError
 
@@ -17,7 +17,7 @@ CREATE_REQUEST = CreateRequest(
 
 
 def test_ids_are_long_and_never_the_same() -> None:
-    ids = {new_id() for _ in range(100)}
+    ids = {new_batch_id() for _ in range(100)}
     assert len(ids) == 100
     assert all(len(f"batch-{one}") == 42 for one in ids)
 

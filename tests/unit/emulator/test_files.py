@@ -7,7 +7,7 @@ import pytest
 
 from gemini_emulator.errors import ApiError
 from gemini_emulator.files import (
-    LIFETIME,
+    FILE_LIFETIME,
     MAX_FILE_BYTES,
     File,
     FileStore,
@@ -44,7 +44,7 @@ def test_a_file_is_read_back_as_it_was(tmp_path: Path, clock: ManualClock) -> No
 def test_a_file_is_gone_after_48_hours(tmp_path: Path, clock: ManualClock) -> None:
     files = FileStore(tmp_path / "files", clock)
     keep(files, file(clock), tmp_path)
-    clock.advance(LIFETIME - 1)
+    clock.advance(FILE_LIFETIME - 1)
     assert files.get("demo", "a")
     clock.advance(1)
     assert files.get("demo", "a") is None
