@@ -23,7 +23,7 @@ _CONTEXT.set_forkserver_preload(
         "__main__",
         "gemini_operator.cli",
         "gemini_operator.controller.command",
-        "gemini_operator.emulator.command",
+        "gemini_emulator.command",
         "gemini_operator.receiver.command",
     ]
 )

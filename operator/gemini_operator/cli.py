@@ -10,7 +10,7 @@ import click
 COMMANDS = {
     "controller": "gemini_operator.controller.command",
     "receiver": "gemini_operator.receiver.command",
-    "emulator": "gemini_operator.emulator.command",
+    "emulator": "gemini_emulator.command",
     "crds": "gemini_operator.api.command",
 }
 

@@ -11,14 +11,14 @@ import pytest
 import yaml
 
 from documents import fields, flags, metrics, pages
+from gemini_emulator.addresses import Prefix
+from gemini_emulator.app import Emulator, EmulatorSettings
+from gemini_emulator.schedule import RetrySchedule, Schedule
 from gemini_operator.api import conditions, group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Spec
 from gemini_operator.cli import COMMANDS
 from gemini_operator.controller.lifecycle.unsupported import unsupported
-from gemini_operator.emulator.addresses import Prefix
-from gemini_operator.emulator.app import Emulator, Settings
-from gemini_operator.emulator.schedule import RetrySchedule, Schedule
 from tests.markdown import commands, fences, inline_code, prose, rows, slugs, text_of
 
 PROJECT = Path(__file__).parents[2]
@@ -271,14 +271,14 @@ def test_security_begins_with_the_two_sentences() -> None:
 
 def test_the_emulators_routes_are_all_there(tmp_path: Path) -> None:
     text = text_of(DOCS / "emulator.md")
-    settings = Settings(
+    settings = EmulatorSettings(
         state_dir=tmp_path,
         schedule=Schedule(),
         retries=RetrySchedule(),
         deliver_to=(Prefix.parse("http://127.0.0.1:"),),
         signature="v1a",
         control_token=None,
-        most_open_batches=1,
+        max_open_batches=1,
     )
     emulator = Emulator(settings, lambda: 0.0)
     emulator.application()

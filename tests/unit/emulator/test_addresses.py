@@ -1,12 +1,12 @@
 import pytest
 
-from gemini_operator.emulator.addresses import Prefix, target
+from gemini_emulator.addresses import Prefix, allowed_url, is_loopback
 
 LOOPBACK = "http://127.0.0.1:"
 
 
 def allowed(uri: str, *prefixes: str) -> bool:
-    return target(uri, tuple(map(Prefix.parse, prefixes))) is not None
+    return allowed_url(uri, tuple(map(Prefix.parse, prefixes))) is not None
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,13 @@ def test_s24_without_a_prefix_nothing_is_allowed() -> None:
 def test_a_prefix_that_is_no_address_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="is not an address"):
         Prefix.parse(text)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_this_machine_is_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "localhost.example", "", "127.1"])
+def test_everything_else_is_not(host: str) -> None:
+    assert not is_loopback(host)

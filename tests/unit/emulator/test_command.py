@@ -4,7 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from gemini_operator.emulator.command import emulator
+from gemini_emulator.command import emulator
 
 
 def refusal(*args: str) -> str:

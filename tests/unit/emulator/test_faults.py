@@ -3,13 +3,13 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.emulator.errors import ApiError
-from gemini_operator.emulator.faults import Fault, Faults, parse
+from gemini_emulator.errors import ApiError
+from gemini_emulator.faults import Fault, Faults, parse_fault
 from tests.waiting import eventually_async
 
 
 def fault(route: str = "batches.get", action: str = "drop", **more: Any) -> Fault:
-    return parse({"route": route, "action": action, **more})
+    return parse_fault({"route": route, "action": action, **more})
 
 
 def test_a_fault_is_used_up_by_the_requests_it_meets() -> None:
@@ -17,7 +17,7 @@ def test_a_fault_is_used_up_by_the_requests_it_meets() -> None:
     faults.add(fault(count=2))
     met = [faults.take("batches.get") is not None for _ in range(3)]
     assert met == [True, True, False]
-    assert faults.shown() == []
+    assert faults.snapshot() == []
 
 
 def test_a_fault_without_a_count_stays_until_it_is_cleared() -> None:
@@ -82,5 +82,5 @@ def test_a_truncated_answer_was_executed() -> None:
 )
 def test_what_is_no_fault_is_refused(body: Any) -> None:
     with pytest.raises(ApiError) as caught:
-        parse(body)
+        parse_fault(body)
     assert caught.value.code == 400

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.emulator.results import FAIL, Counts, InvalidInput, result, run
-from gemini_operator.emulator.submission import Kind
+from gemini_emulator.create_request import Kind
+from gemini_emulator.results import FAIL, InvalidInputLine, ResultCounts, result_of, write_results
 
 
 def request(text: str, **more: Any) -> dict[str, Any]:
@@ -16,9 +16,9 @@ def lines(*items: Any) -> list[bytes]:
     return [json.dumps(item).encode() + b"\n" for item in items]
 
 
-def processed(given: list[bytes], kind: Kind = "GenerateContent") -> tuple[Counts, list[Any]]:
+def processed(given: list[bytes], kind: Kind = "GenerateContent") -> tuple[ResultCounts, list[Any]]:
     output = io.BytesIO()
-    counts = run(given, output, kind=kind, model="models/m")
+    counts = write_results(given, output, kind=kind, model="models/m")
     return counts, [json.loads(line) for line in output.getvalue().splitlines()]
 
 
@@ -29,26 +29,28 @@ def test_every_line_has_its_result_with_its_key_in_order() -> None:
         {"metadata": {"key": "c"}, "request": request("three")},
     )
     counts, results = processed(given)
-    assert counts == Counts(succeeded=2, failed=1)
+    assert counts == ResultCounts(succeeded=2, failed=1)
     assert [item.get("key") or item["metadata"]["key"] for item in results] == ["a", "b", "c"]
     assert ["response" in item for item in results] == [True, False, True]
 
 
 def test_blank_lines_are_no_requests() -> None:
     counts, _ = processed([b"\n", *lines({"key": "a", "request": request("x")}), b"  \n"])
-    assert counts == Counts(succeeded=1)
+    assert counts == ResultCounts(succeeded=1)
 
 
 @pytest.mark.parametrize(
     "bad", [b"not json", b"[]", b'{"key": "a"}', b'{"request": 5}', b"\xff\xfe"]
 )
 def test_a_bad_line_is_named_by_its_number(bad: bytes) -> None:
-    with pytest.raises(InvalidInput, match=r"[Ll]ine 2"):
+    with pytest.raises(InvalidInputLine, match=r"[Ll]ine 2"):
         processed([*lines({"request": request("x")}), bad])
 
 
 def test_a_response_has_the_members_of_the_api() -> None:
-    response = result(request("Say hello"), kind="GenerateContent", model="models/m-1")["response"]
+    response = result_of(request("Say hello"), kind="GenerateContent", model="models/m-1")[
+        "response"
+    ]
     (candidate,) = response["candidates"]
     assert candidate["content"] == {"parts": [{"text": "Say hello (2 words)"}], "role": "model"}
     assert candidate["finishReason"] == "STOP"
@@ -60,7 +62,7 @@ def test_a_response_has_the_members_of_the_api() -> None:
 @pytest.mark.parametrize("spelled", ["responseMimeType", "response_mime_type"])
 def test_json_is_answered_where_json_is_asked_for(spelled: str) -> None:
     asked = request("Say hello", generation_config={spelled: "application/json"})
-    response = result(asked, kind="GenerateContent", model="m")["response"]
+    response = result_of(asked, kind="GenerateContent", model="m")["response"]
     assert json.loads(response["candidates"][0]["content"]["parts"][0]["text"]) == {
         "answer": "Say hello (2 words)"
     }
@@ -78,9 +80,9 @@ def test_json_is_answered_where_json_is_asked_for(spelled: str) -> None:
 )
 def test_a_vector_has_the_dimensions_asked_for(more: dict[str, Any], size: int) -> None:
     asked = {"content": {"parts": [{"text": "a"}]}, **more}
-    response = result(asked, kind="EmbedContent", model="m")["response"]
+    response = result_of(asked, kind="EmbedContent", model="m")["response"]
     assert len(response["embedding"]["values"]) == size
 
 
 def test_a_request_without_words_is_an_error_of_its_own() -> None:
-    assert result({}, kind="GenerateContent", model="m")["error"]["code"] == 3
+    assert result_of({}, kind="GenerateContent", model="m")["error"]["code"] == 3

@@ -3,8 +3,7 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.emulator.message import Message
-from gemini_operator.emulator.signing import SigningKeys
+from gemini_emulator.signing import Message, SigningKeys
 from tests.integration.emulator.verification import claims, v1a_keys
 
 MESSAGE = Message("msg_1", 1_750_000_000, b'{"a": "b"}', "https://h/x")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gemini_operator.emulator.store import StateLock, read_json, records, replacing, write_json
+from gemini_emulator.store import StateLock, atomic_write, read_json, read_records, write_json
 
 
 def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:
@@ -11,7 +11,7 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(tmp_path: Pa
     write_json(path, {"version": 1})
 
     def broken() -> None:
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(b"half of the")
             raise RuntimeError("the disk is on fire")
 
@@ -24,7 +24,7 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(tmp_path: Pa
 def test_a_reader_never_sees_half_of_a_write(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     write_json(path, 1)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(json.dumps(2).encode())
         file.flush()
         assert read_json(path) == 1
@@ -35,9 +35,9 @@ def test_folders_without_a_record_are_leftovers(tmp_path: Path) -> None:
     write_json(tmp_path / "whole" / "a.json", 1)
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "content").touch()
-    assert list(records(tmp_path, "a.json")) == [(tmp_path / "whole", 1)]
+    assert list(read_records(tmp_path, "a.json")) == [(tmp_path / "whole", 1)]
     assert [path.name for path in tmp_path.iterdir()] == ["whole"]
-    assert list(records(tmp_path / "none", "a.json")) == []
+    assert list(read_records(tmp_path / "none", "a.json")) == []
 
 
 def test_a_folder_has_one_emulator_at_a_time(tmp_path: Path) -> None:
