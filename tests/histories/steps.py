@@ -1,4 +1,4 @@
-"""What a step of a history is: drawn at random, told in one line, and followed by some time."""
+"""A step of a history: drawn at random, recorded in one line and followed by a pause."""
 
 import functools
 import time
@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 PAUSES = st.sampled_from([0.0, 0.0, 0.02, 0.1, 0.3, 0.6])
-"""Seconds after a step. Nothing waits for luck here: how far the processes get is what is drawn."""
+"""Seconds after a step. The drawn pause varies how far the processes get."""
 
 
-class Teller(Protocol):
-    def tell(self, line: str) -> None:
-        """Write a step down."""
+class StepLog(Protocol):
+    def record(self, line: str) -> None:
+        """Record a step."""
 
-    def stepped(self) -> None:
-        """A step is over."""
+    def after_step(self) -> None:
+        """Called when a step is over."""
 
 
 Step = Callable[..., None]
@@ -28,12 +28,12 @@ def step(**arguments: st.SearchStrategy[Any]) -> Callable[[Step], Step]:
 
     def decorate(function: Step) -> Step:
         @functools.wraps(function)
-        def run(self: Teller, pause: float, **given: Any) -> None:
-            told = ", ".join(f"{name}={value!r}" for name, value in given.items())
-            self.tell(f"{function.__name__}({told}) and {pause:g} s")
+        def run(self: StepLog, pause: float, **given: Any) -> None:
+            text = ", ".join(f"{name}={value!r}" for name, value in given.items())
+            self.record(f"{function.__name__}({text}) and {pause:g} s")
             function(self, **given)
             time.sleep(pause)
-            self.stepped()
+            self.after_step()
 
         decorated: Step = rule(pause=PAUSES, **arguments)(run)  # type: ignore[call-overload]
         return decorated
