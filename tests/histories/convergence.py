@@ -191,9 +191,11 @@ class ConvergenceCheck:
 
     def _disappearances(self) -> list[str]:
         versions = self._environment.versions
-        gone = [w for w in self._jobs if not w.deleted and versions.was_deleted(w.uid)]
         return [
-            what for w in gone for what in outcomes.disappearance_problems(w, versions.last(w.uid))
+            problem
+            for job in self._jobs
+            if not job.deleted and versions.was_deleted(job.uid)
+            for problem in outcomes.disappearance_problems(job, versions.last(job.uid))
         ]
 
     def _final_problems(self) -> list[str]:

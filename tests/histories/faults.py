@@ -38,6 +38,7 @@ class FaultSteps(HistoryStateMachine):
     @precondition(lambda self: self.jobs)
     @step(which=ANY)
     def vanish(self, *, which: int) -> None:
+        """A person deletes the job's newest batch at Google."""
         mine = self.environment.google.batches_of(self.job(which).uid)
         for batch in [b.name for b in mine if b.exists][-1:]:
             self.actions.deleted.add(batch)

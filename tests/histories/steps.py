@@ -24,7 +24,11 @@ Step = Callable[..., None]
 
 
 def step(**arguments: st.SearchStrategy[Any]) -> Callable[[Step], Step]:
-    """A rule whose arguments never depend on the processes, so that a seed gives the same steps."""
+    """A rule whose arguments never depend on the processes, so that a seed gives the same steps.
+
+    Hypothesis sorts rules by the names of their functions and arguments. Renaming one changes which
+    steps a seed gives.
+    """
 
     def decorate(function: Step) -> Step:
         @functools.wraps(function)
