@@ -1,4 +1,4 @@
-"""`gemini-operator receiver`."""
+"""The command `gemini-operator receiver`."""
 
 import asyncio
 import os
@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
+from gemini_operator.base import open_files
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.gemini import environment
-from gemini_operator.receiver import open_files, process
+from gemini_operator.receiver import process
 from gemini_operator.receiver.settings import DEFAULT_JWKS_URL, Settings
 from gemini_operator.telemetry import core_dumps, logs, options
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from gemini_operator.receiver.limits import Limits
+from gemini_operator.receiver.settings import Limits
 from tests.waiting import eventually_async
 
 from .conftest import BODY, QUICK, Edge, read_reply
@@ -256,7 +256,7 @@ async def test_an_idle_connection_is_closed_after_its_answer(edge: Edge, limits:
         assert await reader.read() == b""
 
 
-@pytest.mark.parametrize("limits", [Limits(in_flight=1, answer_seconds=1.0)])
+@pytest.mark.parametrize("limits", [Limits(in_flight=1, response_seconds=1.0)])
 async def test_more_deliveries_at_once_than_allowed_are_sent_away(
     edge: Edge, limits: Limits
 ) -> None:

@@ -1,28 +1,28 @@
-"""What no history goes without: an edit, a kill, an outage and odd callbacks, in between the rest."""
+"""Steps that every history has: an edit, a kill, an outage and a callback that comes twice."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.integration.history.scene import ANY
+from tests.histories.state_machine import ANY
 
 LAST = 16
-"""The step after which nothing of the plan begins; what it begins, it ends a little later."""
+"""The last drawn step that a planned step may follow. Its second part may follow a later one."""
 
 Call = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedStep:
     """
-    One deed of the plan.
+    One planned step, and the step that ends it.
 
     Args:
         after: the number of the drawn step that it follows.
         call: a step and its arguments.
-        gap: so many drawn steps later comes `then`.
-        then: another step, mostly the end of the first.
+        gap: the number of drawn steps until `then`.
+        then: another step, which mostly ends the first.
     """
 
     after: int
@@ -31,20 +31,20 @@ class Planned:
     then: Call | None
 
     def due(self, step: int) -> list[Call]:
-        """What follows the drawn step of that number."""
+        """The calls that follow the drawn step with this number."""
         first = [self.call] if step == self.after else []
         return first + ([self.then] if self.then and step == self.after + self.gap else [])
 
 
-def plans() -> st.SearchStrategy[tuple[Planned, ...]]:
+def planned_steps() -> st.SearchStrategy[tuple[PlannedStep, ...]]:
     return st.tuples(_edits(), _kills(), _outages(), _callbacks())
 
 
 def _planned(
     call: st.SearchStrategy[Call], then: st.SearchStrategy[Call | None]
-) -> st.SearchStrategy[Planned]:
+) -> st.SearchStrategy[PlannedStep]:
     return st.builds(
-        Planned, after=st.integers(1, LAST), call=call, gap=st.integers(1, 4), then=then
+        PlannedStep, after=st.integers(1, LAST), call=call, gap=st.integers(1, 4), then=then
     )
 
 
@@ -52,7 +52,7 @@ def _call(name: str, **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[C
     return st.tuples(st.just(name), st.fixed_dictionaries(arguments))
 
 
-def _edits() -> st.SearchStrategy[Planned]:
+def _edits() -> st.SearchStrategy[PlannedStep]:
     call = st.one_of(
         _call("suspend", which=ANY, on=st.just(value=True)),
         _call("shut_down", which=ANY),
@@ -63,12 +63,12 @@ def _edits() -> st.SearchStrategy[Planned]:
     return _planned(call, st.one_of(st.none(), _call("suspend", which=ANY, on=st.booleans())))
 
 
-def _kills() -> st.SearchStrategy[Planned]:
+def _kills() -> st.SearchStrategy[PlannedStep]:
     who = st.sampled_from(["controller", "controller", "receiver"])
     return _planned(_call("kill", who=who), _call("restart"))
 
 
-def _outages() -> st.SearchStrategy[Planned]:
+def _outages() -> st.SearchStrategy[PlannedStep]:
     of_the_api_server = _planned(
         _call(
             "api_server_trouble",
@@ -84,7 +84,7 @@ def _outages() -> st.SearchStrategy[Planned]:
     return st.one_of(of_the_api_server, of_google)
 
 
-def _callbacks() -> st.SearchStrategy[Planned]:
-    """An end at Google is announced, and a little later again, after other events or before."""
+def _callbacks() -> st.SearchStrategy[PlannedStep]:
+    """A batch ends, and an event is delivered again some steps later."""
     end = _call("end_at_google", which=ANY, how=st.sampled_from(["succeed", "fail", "expire"]))
     return _planned(end, _call("deliver_again", which=ANY))

@@ -1,4 +1,4 @@
-"""How many sockets the process may have: the usual 1,024 are few for a port that strangers reach."""
+"""The limit of open files: the usual 1,024 sockets are too few for a public port."""
 
 import resource
 
@@ -6,9 +6,9 @@ MOST = 65_536
 
 
 def raise_limit() -> None:
-    """Raise the soft limit of open files to the hard one, or to `MOST` where that is higher.
+    """Raise the soft limit of open files to the hard one, but to no more than `MOST`.
 
-    Out of descriptors, a receiver accepts nobody until a stranger's socket times out.
+    A server without free descriptors accepts no connection until another one times out.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)

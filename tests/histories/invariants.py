@@ -1,30 +1,35 @@
-"""What no version of a job may show, and no version may make of the one before it."""
+"""Invariants of a job: of every version of its object, and of every change between two versions."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from gemini_operator.api.group import FINALIZER
-from tests.integration.history.truth import contradictions
+from tests.histories.consistency import contradictions
 
 Body = Mapping[str, Any]
 
-# Of a finished job. What is left to change is what becomes of earlier attempts, and Stalled.
+# Status members that never change once a job has finished. Earlier attempts and Stalled may.
 FROZEN = (
     *("attempt", "batchName", "completionTime", "failures", "geminiState", "inputFile"),
     *("lastEvent", "output", "requests", "startTime", "state"),
 )
 SAME_IN_AN_ATTEMPT = ("number", "startTime", "apiKeyFingerprint")
 
-# A write may hang for so long before it lands, with the time at which it was decided.
+# A write carries the time of its decision and may reach the API server this much later.
 LANDS_WITHIN = timedelta(seconds=12)
 
 
-def broken(before: Body, after: Body) -> list[str]:
-    """The laws that `after` breaks, alone or as what follows `before` (empty for the first)."""
-    found = [*_alone(after), *contradictions(after)]
+def violations(before: Body, after: Body) -> list[str]:
+    """The invariants that `after` violates, alone or as the successor of `before`.
+
+    Args:
+        before: the version before; empty for the first.
+        after: the new version.
+    """
+    found = [*_single_version(after), *contradictions(after)]
     if before:
-        found += [*_ends(before, after), *_conditions(before, after), *_attempts(before, after)]
+        found += [*_finished(before, after), *_conditions(before, after), *_attempts(before, after)]
         found += [*_numbers(before, after), *_events(before, after), *_finalizer(before, after)]
     return found
 
@@ -54,18 +59,18 @@ def attempt_of(body: Body) -> Mapping[str, Any]:
     return status_of(body).get("attempt") or {}
 
 
-def holds_a_place(body: Body) -> bool:
-    """Whether the job has, or may have, an open batch of its API key."""
+def uses_quota(body: Body) -> bool:
+    """Whether the job has, or may have, an open batch that counts against its API key's quota."""
     return bool(attempt_of(body)) and "completionTime" not in status_of(body)
 
 
 def begins(before: Body, after: Body) -> bool:
-    """Whether a new batch was decided on between two versions: its write-ahead is there."""
+    """Whether `after` has the write-ahead of a new attempt that `before` lacks."""
     new = attempt_of(after).get("id")
     return new not in (None, attempt_of(before).get("id"), *superseded_of(before))
 
 
-def _alone(body: Body) -> Iterator[str]:
+def _single_version(body: Body) -> Iterator[str]:
     status, attempt = status_of(body), attempt_of(body)
     ends = [kind for kind in ("Complete", "Failed") if is_true(body, kind)]
     if len(ends) > 1:
@@ -87,7 +92,7 @@ def _alone(body: Body) -> Iterator[str]:
         yield "it has an attempt and no finalizer"
 
 
-def _ends(before: Body, after: Body) -> Iterator[str]:
+def _finished(before: Body, after: Body) -> Iterator[str]:
     if "completionTime" not in status_of(before):
         return
     for member in FROZEN:
@@ -117,7 +122,7 @@ def _conditions(before: Body, after: Body) -> Iterator[str]:
 
 
 def _long_ago(condition: Body, body: Body) -> bool:
-    """Whether the condition's value is from well before the version was written."""
+    """Whether the condition's time is long before the version was written."""
     written = [entry["time"] for entry in body["metadata"].get("managedFields") or ()]
     since = datetime.fromisoformat(condition["lastTransitionTime"])
     return any(datetime.fromisoformat(time) - since > LANDS_WITHIN for time in written)
@@ -134,7 +139,7 @@ def _attempts(before: Body, after: Body) -> Iterator[str]:
     if begins(before, after):
         yield from _begun(after, new)
     if old and new.get("id") == old["id"]:
-        yield from _same(old, new)
+        yield from _same_attempt(old, new)
     for an_id in past.keys() - kept.keys() - {new.get("id")}:
         yield f"the superseded attempt {an_id} was forgotten"
     for an_id in past.keys() & kept.keys():
@@ -144,7 +149,7 @@ def _attempts(before: Body, after: Body) -> Iterator[str]:
 
 
 def _begun(body: Body, attempt: Body) -> Iterator[str]:
-    """What may not be when an attempt is written down, since its create follows at once."""
+    """Violations of a version that begins an attempt: the create follows at once."""
     spec = body["spec"]
     against = {
         "suspended": spec.get("suspend"),
@@ -157,7 +162,7 @@ def _begun(body: Body, attempt: Body) -> Iterator[str]:
         yield f"attempt {attempt['id']} began while the job was {what}"
 
 
-def _same(old: Body, new: Body) -> Iterator[str]:
+def _same_attempt(old: Body, new: Body) -> Iterator[str]:
     for member in SAME_IN_AN_ATTEMPT:
         if old.get(member) != new.get(member):
             yield f"{member} of attempt {old['id']} changed"

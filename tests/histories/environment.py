@@ -1,4 +1,4 @@
-"""The processes that all histories of a run share, and the trouble that a history makes for them."""
+"""The processes that all histories of a run share, and how a history disturbs them."""
 
 import signal
 from contextlib import ExitStack
@@ -14,9 +14,9 @@ from gemini_operator.gemini.api_key import fingerprint
 from local.control_plane import ControlPlane
 from tests.emulator_process import EmulatorProcess
 from tests.forwarder import Forwarder
-from tests.integration.history.google import Google
-from tests.integration.history.user import User
-from tests.integration.history.versions import Versions
+from tests.histories.google import Google
+from tests.histories.job_client import JobClient
+from tests.histories.versions import Versions
 from tests.operator_process import Operator, Process, kubeconfigs
 
 EMULATOR = (
@@ -25,26 +25,28 @@ EMULATOR = (
 )
 CREATE_TIMEOUT = 1.0
 GRACE = 3.0
-PLACES = 2
-"""Open batches for the API key of a history: fewer than it may have jobs."""
+MAX_OPEN_BATCHES = 2
+"""The quota of a history's API key. A history may have more jobs than that."""
 
 CONTROLLER = (
-    *("--max-open-batches-per-key", str(PLACES)),
+    *("--max-open-batches-per-key", str(MAX_OPEN_BATCHES)),
     *("--create-timeout", f"{CREATE_TIMEOUT:g}", "--submit-grace", f"{GRACE:g}"),
     *("--credentials-ttl", "0.1", "--sweep-interval", "1.5", "--log-level", "info"),
 )
 BAD_KEY = "a-key-that-google-refuses"
 
-# What no history may lead to, whatever else was logged.
-ALARMS = ("Traceback (most recent call last)", "a pass failed", "went wrong")
+# No history may make a process log one of these.
+ERROR_MARKS = ("Traceback (most recent call last)", "a pass failed", "went wrong")
 
 
-class World:
+class Environment:
     """
-    As a context manager; nothing is left running.
+    One namespace with the emulator, the controller and the receiver.
+
+    A context manager: leaving the block stops every process.
 
     Args:
-        plane: the API server; the processes reach it by ways that can be blocked.
+        plane: the API server. The processes reach it through forwarders that can be blocked.
         directory: for logs and state.
     """
 
@@ -53,9 +55,9 @@ class World:
         self.namespace = f"history-{token_hex(4)}"
         self.emulator = EmulatorProcess(directory / "emulator", *EMULATOR)
         self.google = Google(self.emulator)
-        self.user = User(plane, self.namespace)
-        self.versions = Versions(self.user, PLACES)
-        self.ways: dict[str, Forwarder] = {}
+        self.client = JobClient(plane.api, self.namespace)
+        self.versions = Versions(self.client, MAX_OPEN_BATCHES)
+        self.forwarders: dict[str, Forwarder] = {}
         self.operator: Operator
         self.keys: list[str] = []
         self._earlier_keys: list[str] = []
@@ -72,7 +74,7 @@ class World:
             stack.enter_context(self.versions)
             stack.enter_context(self.emulator)
             for who in ("controller", "receiver"):
-                self.ways[who] = stack.enter_context(Forwarder.to(self.plane.server))
+                self.forwarders[who] = stack.enter_context(Forwarder.to(self.plane.server))
             self.operator = self._make_operator()
             stack.callback(self._stop)
             self.start("receiver")
@@ -89,52 +91,52 @@ class World:
         self._stack.close()
 
     def begin(self) -> int:
-        """Another history: everything works, nothing is left of the last one; answers its number."""
+        """Prepare the next history: no faults, no objects of the last one. Return its number."""
         number = next(self._number)
         self._earlier_keys += self.keys
         self.keys = [f"emulator-demo-{number:06d}-{token_hex(4)}"]
-        self.heal()
-        self._sweep_out()
+        self.recover()
+        self._delete_leftovers()
         self.emulator.reset()
-        self.versions.forget()
+        self.versions.reset()
         self._offsets = {p.command: p.log.stat().st_size for p in self._processes}
         return number
 
-    def heal(self) -> None:
-        """End all trouble."""
-        for way in self.ways.values():
-            way.unblock()
+    def recover(self) -> None:
+        """Remove every fault, put the API key back and start the processes that are down."""
+        for forwarder in self.forwarders.values():
+            forwarder.unblock()
         self.resume()
         self.emulator.clear_faults()
-        self.user.put_key(self.key)
+        self.client.put_key(self.key)
         for process in self._processes:
             self.start(process.command)
 
     @property
     def key(self) -> str:
-        """What is in the Secret, unless a history has put something else there."""
+        """The current API key of the history. The Secret has it unless a step changed the Secret."""
         return self.keys[-1]
 
     def key_of(self, uid: str, recorded: str) -> str | None:
         """
         The key with which a job's batch was created, by the fingerprint in its status.
 
-        It may be of the history before: the controller does not read a Secret for every request.
+        It may be a key of the history before, as the controller caches keys.
         """
         known = [*self._earlier_keys, BAD_KEY, *self.keys]
         return next((k for k in known if fingerprint(SecretStr(k), uid) == recorded), None)
 
     def rotate_key(self, ending: str) -> None:
-        """The Secret gets another key of the same project."""
+        """Put another key of the same project into the Secret."""
         self.keys.append(f"{self.key[:-1]}{ending}")
-        self.user.put_key(self.key)
+        self.client.put_key(self.key)
 
     def start(self, who: str) -> None:
-        """The controller or the receiver, if it does not run."""
+        """Start the controller or the receiver if it does not run."""
         process = self._process(who)
         if process.running():
             return
-        process.kill()  # One that has ended by itself still has to be put away.
+        process.kill()  # A process that ended by itself must still be reaped.
         if who == "receiver":
             self.operator.start_receiver()
         else:
@@ -146,7 +148,7 @@ class World:
         self._process(who).kill()
 
     def pause(self) -> None:
-        """The controller stands still, at whatever it is doing."""
+        """Stop the controller with SIGSTOP, wherever it is."""
         self.operator.controller.send(signal.SIGSTOP)
         self._paused = True
 
@@ -155,13 +157,13 @@ class World:
             self.operator.controller.send(signal.SIGCONT)
             self._paused = False
 
-    def alarms(self) -> list[str]:
-        """Lines of this history's logs that tell of a mistake of ours."""
+    def error_lines(self) -> list[str]:
+        """Lines of this history's logs that show a bug of the operator."""
         lines = [line for p in self._processes for line in self._log(p).splitlines()]
-        return [line for line in lines if any(alarm in line for alarm in ALARMS)]
+        return [line for line in lines if any(mark in line for mark in ERROR_MARKS)]
 
-    def story(self) -> str:
-        """For whoever has to find out what happened."""
+    def logs(self) -> str:
+        """The end of both processes' logs of this history."""
         logs = [f"--- {p.command}\n{self._log(p)[-20000:]}" for p in self._processes]
         return "\n".join(logs)
 
@@ -174,14 +176,14 @@ class World:
 
     def _make_operator(self) -> Operator:
         accounts = kubeconfigs(self.plane, self.namespace, self._directory, seconds=24 * 3600)
-        accounts = {who: self.ways[who].kubeconfig(path) for who, path in accounts.items()}
+        accounts = {who: self.forwarders[who].kubeconfig(path) for who, path in accounts.items()}
         return Operator(self.namespace, self.plane, self._directory, self.emulator, accounts)
 
-    def _sweep_out(self) -> None:
-        """After a history that failed: its jobs may have stayed."""
-        for body in self.user.list()["items"]:
-            self.user.delete(body["metadata"]["name"])
-            self.user.patch(body["metadata"]["name"], metadata={"finalizers": None})
+    def _delete_leftovers(self) -> None:
+        """Delete the jobs that a failed history left behind, finalizers or not."""
+        for body in self.client.list()["items"]:
+            self.client.delete(body["metadata"]["name"])
+            self.client.patch(body["metadata"]["name"], metadata={"finalizers": None})
 
     def _stop(self) -> None:
         self.resume()

@@ -1,4 +1,4 @@
-"""Google's side: every batch that was ever created in a history, and what became of it."""
+"""Google's side: every batch that was ever created in a history, with its state."""
 
 import http.client
 import json
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.emulator_process import API_KEY, EmulatorProcess
-from tests.integration.history.wish import BY_HAND
+from tests.histories.expected import BY_HAND
 from tests.operator_process import generate
 
 TOKEN = re.compile(r" \[([0-9a-f]{8})-([0-9a-f]{16})\]$")
@@ -19,7 +19,7 @@ OPEN = ("PENDING", "RUNNING")
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch; times are Google's, as text that sorts."""
+    """One batch. Times are Google's, as text that sorts."""
 
     name: str
     display_name: str
@@ -27,16 +27,16 @@ class Batch:
     created: str
     ended: str | None
     uris: Sequence[str]
-    there: bool
-    """Whether it has not been deleted."""
+    exists: bool
+    """False once it has been deleted."""
 
     @property
     def open(self) -> bool:
-        return self.there and self.state in OPEN
+        return self.exists and self.state in OPEN
 
     @property
     def owner(self) -> str:
-        """The first eight digits of the uid of the job that submitted it; else empty."""
+        """The first eight digits of the uid of the job that submitted it; empty for a batch by hand."""
         token = TOKEN.search(self.display_name)
         return token[1] if token else ""
 
@@ -47,23 +47,25 @@ class Batch:
 
 
 class Google:
-    """The emulator, as a person with a key of the project sees and uses it."""
+    """The emulator, used as a person with an API key of the project uses Google."""
 
     def __init__(self, emulator: EmulatorProcess) -> None:
         self.emulator = emulator
 
     def batches(self) -> list[Batch]:
-        """All, in the order of their creation."""
+        """All batches of the history, deleted ones too, oldest first."""
         state = self.emulator.state()
         rows = [(row, True) for row in state["jobs"]] + [(r, False) for r in state["deletedJobs"]]
-        return sorted((_batch(row, there) for row, there in rows), key=lambda batch: batch.created)
+        return sorted(
+            (_batch(row, exists=exists) for row, exists in rows), key=lambda batch: batch.created
+        )
 
-    def of(self, uid: str) -> list[Batch]:
-        """Those that were submitted for a job."""
+    def batches_of(self, uid: str) -> list[Batch]:
+        """The batches that were submitted for the job with this uid."""
         return [batch for batch in self.batches() if uid and batch.owner == uid[:8]]
 
     def end(self, batch: str, action: str) -> bool:
-        """Succeed, fail, expire or cancel; whether the batch was still open."""
+        """Let a batch succeed, fail, expire or be cancelled. Return whether it was still open."""
         try:
             self.emulator.job(batch, action)
         except AssertionError:
@@ -71,11 +73,11 @@ class Google:
         return True
 
     def delete(self, batch: str) -> None:
-        """As in Google's console; a fault may stand in the way."""
+        """Delete a batch with the API key. A fault of the emulator may prevent it."""
         self._call("DELETE", batch)
 
     def submit(self, display_name: str, key: str = API_KEY, uris: Sequence[str] = ()) -> str:
-        """A batch that somebody submits without the operator; empty where a fault hides its name."""
+        """Submit a batch without the operator. Return its name, empty if a fault hid it."""
         requests = [{"request": generate("Say it."), "metadata": {"key": BY_HAND}}]
         batch: dict[str, Any] = {
             "displayName": display_name,
@@ -88,7 +90,7 @@ class Google:
         return str(answer["name"]) if answer else ""
 
     def deliveries(self) -> list[str]:
-        """The ids of all events that were announced, in order."""
+        """The ids of all events that Google delivered or tried to, in order."""
         rows = self.emulator.state()["deliveries"]
         return list(dict.fromkeys(row["id"] for row in rows))
 
@@ -96,7 +98,7 @@ class Google:
         self.emulator.control("POST", f"deliveries/{event}")
 
     def _call(self, method: str, path: str, body: object = None, key: str = API_KEY) -> Any:
-        """None where a fault stands in the way or nothing is there."""
+        """Call the emulator. Return None if a fault prevents it or the object does not exist."""
         request = urllib.request.Request(
             f"{self.emulator.url}/v1beta/{path}",
             method=method,
@@ -110,7 +112,7 @@ class Google:
             return None
 
 
-def _batch(row: dict[str, Any], there: bool) -> Batch:
+def _batch(row: dict[str, Any], *, exists: bool) -> Batch:
     return Batch(
         name=row["name"],
         display_name=row["displayName"],
@@ -118,5 +120,5 @@ def _batch(row: dict[str, Any], there: bool) -> Batch:
         created=row["createTime"],
         ended=row["endTime"],
         uris=row["uris"],
-        there=there,
+        exists=exists,
     )

@@ -1,4 +1,4 @@
-"""What the members of one status say must agree: its word, its conditions, its attempt, its times."""
+"""The members of one status must agree: state, conditions, attempt, times and counts."""
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -15,14 +15,14 @@ REASONS = frozenset(reason.value for reason in Reason)
 
 
 def contradictions(body: Body) -> Iterator[str]:
-    """What cannot all be true of one version."""
+    """Statements of one version that cannot all be true."""
     status = body.get("status") or {}
     if not status.keys() - {"lastEvent"}:
         return
     if "observedGeneration" not in status:
         yield "the status does not say which generation it speaks of"
     values = {c["type"]: c["status"] == "True" for c in status.get("conditions") or ()}
-    yield from _word(status, values)
+    yield from _state(status, values)
     yield from _attempt(status, values)
     yield from _times(body, status)
     yield from _counts(body, status)
@@ -30,7 +30,7 @@ def contradictions(body: Body) -> Iterator[str]:
         yield from _condition(condition)
 
 
-def _word(status: Body, values: Mapping[str, bool]) -> Iterator[str]:
+def _state(status: Body, values: Mapping[str, bool]) -> Iterator[str]:
     state = status.get("state")
     for kind, words in {
         "Complete": COMPLETE,
@@ -74,7 +74,7 @@ def _counts(body: Body, status: Body) -> Iterator[str]:
     if requests is None or inline is None:
         return
     parts = sum(requests.get(part, 0) for part in ("succeeded", "failed", "pending"))
-    # Of a batch that was cancelled Google counts less.
+    # Google counts fewer requests of a cancelled batch.
     if requests["total"] != len(inline) or parts > len(inline):
         yield f"{len(inline)} requests were asked for, and the status counts {requests}"
 

@@ -1,4 +1,4 @@
-"""The model: what was asked of each job in a history, and by whom else Google was told something."""
+"""The model: what users asked of each job in a history, and what others than the operator did."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,15 +10,15 @@ BY_HAND = "by-hand"
 
 
 @dataclass
-class Wish:
+class ExpectedJob:
     """
-    What the user has asked of one job so far.
+    What users have asked of one job so far.
 
     Args:
-        name: the object's.
+        name: of the object.
         texts: the prompts of its requests.
-        spec: the other members as they are now; past values that still matter are beside it.
-        uid: the object's; empty where the API server did not take it.
+        spec: the other members as they are now. Past values that still matter are separate.
+        uid: of the object; empty if the API server refused it.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Wish:
     deleted: bool = False
     forced: bool = False
     resubmitted: set[str] = field(default_factory=set)
-    """Attempts that a person has given up."""
+    """Attempts that a user gave up with Resubmit."""
 
     @property
     def shutdown(self) -> bool:
@@ -46,8 +46,8 @@ class Wish:
         return bool(self.spec.get("suspend"))
 
     @property
-    def short_lived(self) -> bool:
-        """Whether it deletes itself once it has ended."""
+    def has_ttl(self) -> bool:
+        """Whether the operator deletes it once it has finished."""
         return "ttlSecondsAfterFinished" in self.spec
 
     @property
@@ -56,32 +56,32 @@ class Wish:
 
     @property
     def adopts(self) -> str:
-        """The batch that it is to take over."""
+        """The batch that it adopts; empty for none."""
         return str(self.spec.get("adopt", {}).get("batchName", ""))
 
     @property
     def previous(self) -> bool:
-        """Whether it may take its batch over from another job, which may still delete it."""
+        """Whether it adopts its batch from another job, which may still delete it."""
         return "previousUID" in self.spec.get("adopt", {})
 
     @property
     def output(self) -> str:
-        """The ConfigMap for the results."""
+        """The ConfigMap for the results; empty for none."""
         return str(self.spec.get("output", {}).get("configMap", {}).get("name", ""))
 
     @property
-    def ends_by_itself(self) -> bool:
-        """Whether nobody has ever asked for an end or a pause."""
+    def uninterrupted(self) -> bool:
+        """Whether nobody has ever asked to end or suspend it."""
         return not (self.shutdown or self.deadlines or self.suspends)
 
     @property
-    def goes(self) -> bool:
-        """Whether it takes its batches along some day."""
-        return (self.deleted or self.short_lived) and not self.orphan
+    def deletes_batches(self) -> bool:
+        """Whether its batches are deleted with it."""
+        return (self.deleted or self.has_ttl) and not self.orphan
 
     @property
     def keys(self) -> list[str]:
-        """Of its requests, in order."""
+        """The keys of its requests, in order."""
         if self.by_hand:
             return [BY_HAND]
         return [f"r{number}" for number, _ in enumerate(self.texts)]
@@ -96,8 +96,8 @@ class Wish:
             del manifest["spec"]["input"]
         return manifest
 
-    def asked(self, **spec: Any) -> None:
-        """Remember a change of the spec that the API server has taken; None takes a member away."""
+    def record_edit(self, **spec: Any) -> None:
+        """Record a change of the spec that the API server accepted; None removes a member."""
         self.spec = {k: v for k, v in {**self.spec, **spec}.items() if v is not None}
         self.suspends += bool(spec.get("suspend"))
         self.retries.add(self.spec.get("backoffLimit", 0))
@@ -106,7 +106,7 @@ class Wish:
 
 
 @dataclass
-class Deeds:
+class OutsideActions:
     """What others than the operator did in a history."""
 
     cancelled: set[str] = field(default_factory=set)
@@ -114,8 +114,8 @@ class Deeds:
     deleted: set[str] = field(default_factory=set)
     """Batches that a person deleted at Google, or tried to."""
     taken_over: set[str] = field(default_factory=set)
-    """Batches that a job has adopted: whoever submitted them lets them be while it is there."""
+    """Batches that a job has adopted: their first owner leaves them alone while that job exists."""
     refusals: bool = False
-    """Google has refused a create for good, though there was nothing wrong with it."""
+    """Google has permanently refused a create that was correct."""
     holders: dict[str, set[str]] = field(default_factory=dict)
-    """The uids of the jobs that ever had or claimed a batch, by its name."""
+    """The uids of the jobs that ever owned or claimed a batch, by its name."""

@@ -5,7 +5,7 @@ import pytest
 
 SCRIPT = """
 import resource
-from gemini_operator.receiver import open_files
+from gemini_operator.base import open_files
 
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
 open_files.raise_limit()

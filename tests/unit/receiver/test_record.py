@@ -4,8 +4,8 @@ import pytest
 
 from gemini_operator.api.group import GROUP, PLURAL
 from gemini_operator.kube import errors
-from gemini_operator.receiver.acknowledge import answer_to
-from gemini_operator.receiver.answers import Result
+from gemini_operator.receiver.record import response_to
+from gemini_operator.receiver.responses import Result
 
 from .conftest import TARGET
 
@@ -48,14 +48,14 @@ MISSING = (GROUP, PLURAL, TARGET.name)
 def test_s13_what_a_refused_patch_means(
     error: errors.KubeError, result: Result, status: int
 ) -> None:
-    answer = answer_to(error, TARGET)
-    assert answer.result is result
-    assert answer.status == status
+    response = response_to(error, TARGET)
+    assert response.result is result
+    assert response.status == status
 
 
 @pytest.mark.parametrize("kind", [errors.TooManyRequests, errors.Unavailable])
 def test_the_wait_that_the_api_server_asks_for_is_passed_on(kind: type[errors.KubeError]) -> None:
-    assert answer_to(kind(429, "Busy", "later", retry_after=17.0), TARGET).retry_after == 17
+    assert response_to(kind(429, "Busy", "later", retry_after=17.0), TARGET).retry_after == 17
 
 
 def of_the_api_server(reason: object = "NotFound", **details: object) -> bytes:
@@ -79,4 +79,4 @@ def of_the_api_server(reason: object = "NotFound", **details: object) -> bytes:
     ],
 )
 def test_only_a_404_about_the_job_itself_says_that_it_is_gone(body: bytes, result: Result) -> None:
-    assert answer_to(errors.from_answer(404, {}, body), TARGET).result is result
+    assert response_to(errors.from_answer(404, {}, body), TARGET).result is result

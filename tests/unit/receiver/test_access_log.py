@@ -1,4 +1,4 @@
-from gemini_operator.receiver.log_lines import PER_ADDRESS, TOTAL, RefusalLines
+from gemini_operator.receiver.access_log import PER_ADDRESS, TOTAL, RefusalLogLimiter
 
 
 class Clock:
@@ -11,7 +11,7 @@ class Clock:
 
 def test_an_address_gets_a_few_lines_and_the_next_one_counts_the_suppressed() -> None:
     clock = Clock()
-    lines = RefusalLines(clock=clock)
+    lines = RefusalLogLimiter(clock=clock)
     assert [lines.take("one") for _ in range(PER_ADDRESS)] == [0] * PER_ADDRESS
     assert [lines.take("one") for _ in range(1000)] == [None] * 1000
     assert lines.take("two") == 0
@@ -24,7 +24,7 @@ def test_an_address_gets_a_few_lines_and_the_next_one_counts_the_suppressed() ->
 
 def test_many_addresses_share_a_budget() -> None:
     clock = Clock()
-    lines = RefusalLines(clock=clock)
+    lines = RefusalLogLimiter(clock=clock)
     taken = [lines.take(number) for number in range(10 * TOTAL)]
     assert taken.count(0) == TOTAL
     clock.now += 60
@@ -34,7 +34,7 @@ def test_many_addresses_share_a_budget() -> None:
 
 def test_the_memory_for_addresses_is_bounded() -> None:
     clock = Clock()
-    lines = RefusalLines(max_entries=2, clock=clock)
+    lines = RefusalLogLimiter(max_entries=2, clock=clock)
     for _ in range(TOTAL):
         lines.take(object())
     for address in ("forgotten", "one", "two"):

@@ -11,38 +11,41 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from local.control_plane import ControlPlane
-from tests.integration.history.history import History
-from tests.integration.history.world import World
+from tests.histories.environment import Environment
+from tests.histories.history import History
 
 COUNT = int(os.environ.get("HISTORIES", "2"))
 SEED = int(os.environ.get("SEED", "1"))
 BLOB = os.environ.get("HISTORY", "")
-"""One history, as hypothesis prints it at the end of a failure: b'AXic…'."""
+"""One history, as hypothesis prints it after a failure: b'AXic…'."""
 
-TOGETHER = 10
-"""Histories of one seed."""
+HISTORIES_PER_SEED = 10
 
 STEPS = 22
 SECONDS = 150
-"""At most for one history; most take 10."""
+"""The longest that one history may take; most take 10."""
 
 SEEDS = {
-    SEED + number: min(TOGETHER, COUNT - number * TOGETHER)
-    for number in range((COUNT + TOGETHER - 1) // TOGETHER)
+    SEED + number: min(HISTORIES_PER_SEED, COUNT - number * HISTORIES_PER_SEED)
+    for number in range((COUNT + HISTORIES_PER_SEED - 1) // HISTORIES_PER_SEED)
 }
 
 
 @pytest.fixture(scope="module")
-def world(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with World(control_plane, tmp_path_factory.mktemp("history")) as world:
-        yield world
+def environment(
+    control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Environment]:
+    with Environment(control_plane, tmp_path_factory.mktemp("history")) as environment:
+        yield environment
 
 
-@pytest.mark.timeout(TOGETHER * SECONDS)
+@pytest.mark.timeout(HISTORIES_PER_SEED * SECONDS)
 @pytest.mark.parametrize("seed", [0] if BLOB else SEEDS)
-def test_every_history_ends_in_one_kept_batch_and_a_true_status(world: World, seed: int) -> None:
-    """A failure prints its steps, and how to repeat them; the processes may still do otherwise."""
-    machine = type("ThisHistory", (History,), {"world": world})
+def test_every_history_ends_in_one_kept_batch_and_a_true_status(
+    environment: Environment, seed: int
+) -> None:
+    """A failure prints its steps and how to repeat them. The processes may still take other ways."""
+    machine = type("ThisHistory", (History,), {"environment": environment})
     if BLOB:
         blob = ast.literal_eval(BLOB)
         machine = hypothesis.reproduce_failure(hypothesis.__version__, blob)(machine)
@@ -56,7 +59,7 @@ def test_every_history_ends_in_one_kept_batch_and_a_true_status(world: World, se
         print_blob=True,
         deadline=None,
         report_multiple_bugs=False,
-        # Smaller histories are no clearer ones where processes run beside them.
+        # Shrinking is left out: a shorter history is no clearer, as the processes run beside it.
         phases=(Phase.explicit, Phase.reuse, Phase.generate),
         suppress_health_check=list(HealthCheck),
     )

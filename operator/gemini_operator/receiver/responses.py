@@ -1,8 +1,11 @@
-"""What the receiver answers: a status for each result, and nothing that depends on the request.
+"""The receiver's responses: one status for each result, and nothing that depends on the request.
 
-2xx: the event is durable in the API server, or provably irrelevant. 503: neither could be
-established. 4xx: the caller's fault. Never 3xx, which senders count as a failure, and never 410,
-which may disable an endpoint (Standard Webhooks 1.0.0).
+- 2xx: the API server has the event, or no job can ever need it.
+- 4xx: the sender made a mistake.
+- 503: neither is known, so the sender has to retry.
+
+A response is never 3xx, which senders count as a failure, and never 410, which may disable an
+endpoint (Standard Webhooks 1.0.0).
 """
 
 import math
@@ -17,7 +20,7 @@ MAX_RETRY_AFTER = 3600.0
 
 
 class Result(StrEnum):
-    """What became of a request; the word of metrics and logs."""
+    """The result of a request, as metrics and logs name it."""
 
     RECORDED = "recorded"
     IRRELEVANT = "irrelevant"
@@ -33,16 +36,16 @@ class Result(StrEnum):
     BAD_EXPECTATION = "bad_expectation"
     OVER_BUDGET = "over_budget"
     EVICTED = "evicted"
-    """It was the oldest unverified request when a newer one needed the room."""
+    """The oldest unverified request, given up as a newer one came and the limit was reached."""
     BUSY = "busy"
     NO_KEYS = "no_keys"
     CONFLICT = "conflict"
     DENIED = "denied"
-    """The API server's admission or schema refused the write: a fault of the installation."""
+    """The API server's admission or schema refused the write. The installation has to be fixed."""
     FORBIDDEN = "forbidden"
-    """The receiver may not write: a fault of the installation."""
+    """The receiver has no right to write. The installation has to be fixed."""
     NOT_SERVED = "not_served"
-    """The API server does not know jobs or their status: a fault of the installation."""
+    """The API server does not serve jobs or their status. The installation has to be fixed."""
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
@@ -66,7 +69,7 @@ STATUS = {
 """503 for every other result."""
 
 _HEADERS = {401: {"WWW-Authenticate": "Webhook-Signature"}, 405: {"Allow": "POST"}}
-# The rest of these requests is not worth reading, or cannot be told from a next one.
+# The rest of these requests is not read, or cannot be told from the next request.
 _CLOSING = frozenset(
     {
         Result.MALFORMED,
@@ -80,8 +83,13 @@ _CLOSING = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A result, and in how many seconds a retry makes sense where it does."""
+class CallbackResponse:
+    """The response to a callback.
+
+    Args:
+        result: decides the status.
+        retry_after: seconds after which the sender should retry; None for the default.
+    """
 
     result: Result
     retry_after: float | None = None
@@ -92,21 +100,21 @@ class Answer:
 
 
 class Refused(Exception):
-    """Ends the handling of a request with this answer."""
+    """The request is refused with this response."""
 
     def __init__(self, result: Result, retry_after: float | None = None) -> None:
         super().__init__(result.value)
-        self.answer = Answer(result, retry_after)
+        self.response = CallbackResponse(result, retry_after)
 
 
-def response(answer: Answer) -> web.Response:
-    """The HTTP form of an answer; its body depends on the status alone."""
-    status = HTTPStatus(answer.status)
+def http_response(response: CallbackResponse) -> web.Response:
+    """The HTTP response. Its body depends on the status only."""
+    status = HTTPStatus(response.status)
     headers = {"Server": "gemini-operator", **_HEADERS.get(status, {})}
     if status in (429, 503):
-        wait = answer.retry_after if answer.retry_after is not None else DEFAULT_RETRY_AFTER
+        wait = response.retry_after if response.retry_after is not None else DEFAULT_RETRY_AFTER
         headers["Retry-After"] = str(math.ceil(min(max(wait, 1.0), MAX_RETRY_AFTER)))
     made = web.Response(status=status, text=f"{status.phrase}\n", headers=headers)
-    if answer.result in _CLOSING:
+    if response.result in _CLOSING:
         made.force_close()
     return made
