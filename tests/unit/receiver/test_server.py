@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import gzip
 import logging
 
@@ -244,7 +245,9 @@ async def test_s20_bytes_that_trickle_in_do_not_keep_a_connection(
             if done:
                 break
         assert closed.done()
-        assert await closed == b""
+        # A byte that came too late is answered with a reset.
+        with contextlib.suppress(ConnectionResetError):
+            assert await closed == b""
 
 
 @pytest.mark.parametrize("limits", [QUICK])
