@@ -13,10 +13,16 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import AdoptSource
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Attempt
-from gemini_operator.controller.lifecycle import ownership, stuck, submission
-from gemini_operator.controller.lifecycle.credentials import healed
+from gemini_operator.controller.lifecycle import ownership
 from gemini_operator.controller.lifecycle.decisions import Adopt, Decision, Event, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import (
+    STATES,
+    failed,
+    healed,
+    requests_of,
+    submitted_message,
+)
 from gemini_operator.gemini.remote import Summary
 
 # Seconds for which a claim is waited for that its owner's key does not prove, and between two looks.
@@ -57,14 +63,14 @@ def not_found(snapshot: Snapshot, terms: AdoptSource) -> PatchStatus:
         f"{terms.batch_name} is not found with this job's API key: correct spec.adopt.batchName "
         "or use the key of the project that submitted it."
     )
-    return submission.failed(snapshot, Reason.REMOTE_NOT_FOUND, "", message)
+    return failed(snapshot, Reason.REMOTE_NOT_FOUND, "", message)
 
 
 def refused(snapshot: Snapshot, batch: Summary) -> PatchStatus | None:
     """End the job if the batch was submitted for another object than the spec says."""
     if not ownership.belongs_to_another(snapshot.job, batch):
         return None
-    return submission.failed(snapshot, Reason.ADOPTION_REFUSED, "")
+    return failed(snapshot, Reason.ADOPTION_REFUSED, "")
 
 
 def claimed(snapshot: Snapshot, terms: AdoptSource) -> PatchStatus | None:
@@ -81,9 +87,9 @@ def contested(
     """End the job if another one has the batch or the older claim; wait for what is not proven."""
     ahead = [one for one in holders if _is_ahead(snapshot, terms, one)]
     if any(one.uid == terms.previous_uid for one in ahead):
-        return submission.failed(snapshot, Reason.ADOPTION_REFUSED, STILL_THERE)
+        return failed(snapshot, Reason.ADOPTION_REFUSED, STILL_THERE)
     if any(one.proven for one in ahead):
-        return submission.failed(snapshot, Reason.ALREADY_ADOPTED, "")
+        return failed(snapshot, Reason.ALREADY_ADOPTED, "")
     since = snapshot.facts.contested_since
     if not ahead or (since is not None and snapshot.monotonic - since >= PATIENCE):
         return None
@@ -97,11 +103,11 @@ def settled(snapshot: Snapshot, batch: Summary, attempt: Attempt) -> PatchStatus
         attempt=attempt,
         batch_name=batch.name,
         gemini_state=batch.state,
-        requests=submission.requests_of(batch),
+        requests=requests_of(batch),
         start_time=attempt.start_time,
-        state=submission.STATES.get(batch.outcome, State.RUNNING),
+        state=STATES.get(batch.outcome, State.RUNNING),
     )
-    message = stuck.since(snapshot, Reason.ADOPTED, batch)
+    message = submitted_message(snapshot, Reason.ADOPTED, batch)
     status = healed(snapshot.condition(status, SUBMITTED, True, Reason.ADOPTED, message))
     note = Reason.ADOPTED.explain(f"It is {batch.name}.")
     return PatchStatus(status, (Event(Reason.ADOPTED, note),))

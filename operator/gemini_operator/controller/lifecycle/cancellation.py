@@ -22,11 +22,15 @@ AGAIN = 600.0
 
 
 class Cause(Enum):
-    """Why the batch shall not run any longer, with the reason shown meanwhile."""
+    """Why the batch shall not run any longer: the state and the reason in which the job ends by it."""
 
-    SHUTDOWN = Reason.CANCELLED
-    DEADLINE = Reason.DEADLINE_EXCEEDED
-    SUSPENSION = Reason.SUSPENDING
+    SHUTDOWN = State.CANCELLED, Reason.CANCELLED
+    DEADLINE = State.FAILED, Reason.DEADLINE_EXCEEDED
+    SUSPENSION = State.SUSPENDED, Reason.SUSPENDING
+
+    @property
+    def end(self) -> tuple[State, Reason]:
+        return self.value
 
 
 def cause(snapshot: Snapshot) -> Cause | None:
@@ -42,11 +46,6 @@ def cause(snapshot: Snapshot) -> Cause | None:
     if suspension.asked(snapshot):
         return Cause.SUSPENSION
     return Cause.DEADLINE if snapshot.status.state == State.CANCELLING else None
-
-
-def shown(snapshot: Snapshot, state: str | None) -> str | None:
-    """The state of a job whose open batch was looked at: `state`, or that it is being cancelled."""
-    return State.CANCELLING if snapshot.status.state == State.CANCELLING else state
 
 
 def read_due(snapshot: Snapshot) -> bool:
@@ -95,4 +94,4 @@ def _marked(snapshot: Snapshot, why: Cause) -> PatchStatus | None:
 
 def _notice(status: Status, why: Cause) -> Event:
     reason = Reason.CANCELLING
-    return Event(reason, reason.explain(f"Why: {why.value.value}. It is {status.batch_name}."))
+    return Event(reason, reason.explain(f"Why: {why.end[1]}. It is {status.batch_name}."))

@@ -2,22 +2,25 @@
 
 from dataclasses import replace
 
-from gemini_operator.api.conditions import COMPLETE, FAILED
+from gemini_operator.api.conditions import COMPLETE
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import OutputStatus, Requests, Status
-from gemini_operator.controller.lifecycle import cancellation, refresh, retries, stuck, suspension
+from gemini_operator.controller.lifecycle import cancellation, refresh, retries, suspension
 from gemini_operator.controller.lifecycle.cancellation import Cause
-from gemini_operator.controller.lifecycle.credentials import ended
 from gemini_operator.controller.lifecycle.decisions import Decision, Deliver, Event, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.submission import requests_of
+from gemini_operator.controller.lifecycle.status import (
+    ended,
+    ended_as_failed,
+    requests_of,
+    with_submitted_since,
+)
 from gemini_operator.gemini.remote import Observation, Outcome, Summary
 
-ENDS = {
+BAD_ENDS = {
     Outcome.FAILED: (State.FAILED, Reason.REMOTE_FAILED),
     Outcome.EXPIRED: (State.EXPIRED, Reason.REMOTE_EXPIRED),
-    Outcome.CANCELLED: (State.CANCELLED, Reason.CANCELLED),
 }
 
 
@@ -56,7 +59,7 @@ def delivered(snapshot: Snapshot, observation: Observation, output: OutputStatus
 def somebody_elses(snapshot: Snapshot, observation: Observation) -> PatchStatus:
     """Failed: another job has the batch, whatever this job's status says."""
     status = snapshot.revise(_last_look(snapshot, observation.summary), state=State.FAILED)
-    return _failed(snapshot, status, Reason.ALREADY_ADOPTED, "")
+    return ended_as_failed(snapshot, status, Reason.ALREADY_ADOPTED, Reason.ALREADY_ADOPTED.message)
 
 
 def undeliverable(
@@ -66,7 +69,7 @@ def undeliverable(
     status = snapshot.revise(
         _last_look(snapshot, observation.summary), state=State.FAILED, output=at_google(observation)
     )
-    return _failed(snapshot, status, reason, detail)
+    return ended_as_failed(snapshot, status, reason, reason.explain(detail))
 
 
 def _ended_badly(snapshot: Snapshot, summary: Summary) -> PatchStatus:
@@ -75,7 +78,7 @@ def _ended_badly(snapshot: Snapshot, summary: Summary) -> PatchStatus:
     if summary.outcome is Outcome.CANCELLED:
         return _cancelled(snapshot, summary, why)
     if why is Cause.SUSPENSION and retries.allowed(snapshot):
-        _, reason = ENDS[summary.outcome]
+        _, reason = BAD_ENDS[summary.outcome]
         write = suspension.ended(snapshot, reason)
         return replace(write, status=_counting(snapshot, write.status))
     return _broken(snapshot, summary, again=why is None and retries.allowed(snapshot))
@@ -84,22 +87,20 @@ def _ended_badly(snapshot: Snapshot, summary: Summary) -> PatchStatus:
 def _cancelled(snapshot: Snapshot, summary: Summary, why: Cause | None) -> PatchStatus:
     if why is Cause.SUSPENSION:
         return suspension.ended(snapshot, Reason.SUSPENDED)
-    state, reason = ENDS[summary.outcome]
-    if why is Cause.DEADLINE:
-        state, reason = State.FAILED, Reason.DEADLINE_EXCEEDED
+    state, reason = (why or Cause.SHUTDOWN).end
     status = snapshot.revise(_last_look(snapshot, summary), state=state)
-    return _failed(snapshot, status, reason, summary.error or "")
+    return ended_as_failed(snapshot, status, reason, reason.explain(summary.error or ""))
 
 
 def _broken(snapshot: Snapshot, summary: Summary, *, again: bool) -> PatchStatus:
-    (state, reason), detail = ENDS[summary.outcome], summary.error or ""
+    (state, reason), detail = BAD_ENDS[summary.outcome], summary.error or ""
     if again:
         return retries.again(snapshot, reason, detail)
     if snapshot.job.spec.backoff_limit > 0 and not retries.allowed(snapshot):
         detail = f"The last end: {reason.explain(detail)}"
         reason = Reason.BACKOFF_LIMIT_EXCEEDED
     status = _counting(snapshot, snapshot.revise(_last_look(snapshot, summary), state=state))
-    return _failed(snapshot, status, reason, detail)
+    return ended_as_failed(snapshot, status, reason, reason.explain(detail))
 
 
 def _counting(snapshot: Snapshot, status: Status) -> Status:
@@ -107,16 +108,10 @@ def _counting(snapshot: Snapshot, status: Status) -> Status:
     return snapshot.revise(status, failures=snapshot.status.failures + 1)
 
 
-def _failed(snapshot: Snapshot, status: Status, reason: Reason, detail: str) -> PatchStatus:
-    message = reason.explain(detail)
-    status = ended(snapshot.condition(status, FAILED, True, reason, message))
-    return PatchStatus(status, (Event(reason, message, warning=True),))
-
-
 def _last_look(snapshot: Snapshot, summary: Summary) -> Status:
     event = snapshot.status.last_event
     return snapshot.revise(
-        stuck.told(snapshot, snapshot.status, summary),
+        with_submitted_since(snapshot, snapshot.status, summary),
         gemini_state=summary.state,
         requests=requests_of(summary) or snapshot.status.requests,
         completion_time=snapshot.now,

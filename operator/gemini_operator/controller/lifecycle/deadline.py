@@ -1,9 +1,9 @@
 """`activeDeadlineSeconds`: how long a job may take from its first attempt on."""
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.lifecycle import submission
 from gemini_operator.controller.lifecycle.decisions import Decision
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import failed
 
 
 def remaining(snapshot: Snapshot) -> float | None:
@@ -22,4 +22,4 @@ def decide(snapshot: Snapshot) -> Decision | None:
     """End a job whose time is over while nothing of it is at Google."""
     if snapshot.status.attempt is not None or not exceeded(snapshot):
         return None
-    return submission.failed(snapshot, Reason.DEADLINE_EXCEEDED, "")
+    return failed(snapshot, Reason.DEADLINE_EXCEEDED, "")

@@ -6,7 +6,13 @@ from datetime import timedelta
 from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.lifecycle import search
+from gemini_operator.controller.lifecycle.attempts import (
+    Doubtful,
+    Found,
+    Nowhere,
+    open_attempts,
+    verdict,
+)
 from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     DeleteRemote,
@@ -16,7 +22,6 @@ from gemini_operator.controller.lifecycle.decisions import (
     RemoveFinalizer,
     RequeueAfter,
 )
-from gemini_operator.controller.lifecycle.duplicates import open_attempts
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.memory import ListSnapshot
 
@@ -131,12 +136,12 @@ def _settle_current(snapshot: Snapshot) -> Decision | None:
     attempt, state = snapshot.status.attempt, snapshot.facts.search
     if attempt is None or attempt.batch_name is not None or state is None:
         return None
-    match search.verdict(snapshot, attempt, state):
-        case search.Found() | search.Nowhere():
+    match verdict(snapshot, attempt, state):
+        case Found() | Nowhere():
             return None
-        case search.Doubtful() if _matches(snapshot, attempt.id):
+        case Doubtful() if _matches(snapshot, attempt.id):
             return None
-        case search.Doubtful(detail) if out_of_patience(snapshot):
+        case Doubtful(detail) if out_of_patience(snapshot):
             return _give_up(snapshot, detail)
         case _ if snapshot.facts.refused is not None and out_of_patience(snapshot):
             return _give_up(snapshot, snapshot.facts.refused)

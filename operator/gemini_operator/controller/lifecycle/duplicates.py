@@ -7,7 +7,8 @@ from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt, SupersededAttempt
 from gemini_operator.controller.job import Job
-from gemini_operator.controller.lifecycle import resolution, search, submission, suspension
+from gemini_operator.controller.lifecycle import resolution, submission, suspension
+from gemini_operator.controller.lifecycle.attempts import ambiguous, mismatch, open_attempts
 from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     DeleteRemote,
@@ -15,14 +16,10 @@ from gemini_operator.controller.lifecycle.decisions import (
     PatchStatus,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import named
 from gemini_operator.gemini.remote import Summary
 
 WATCHED_AFTER_END = timedelta(hours=72)
-
-
-def open_attempts(job: Job) -> tuple[SupersededAttempt, ...]:
-    """The superseded attempts of which no batch has been dealt with."""
-    return tuple(a for a in job.status.superseded_attempts if a.reason is None)
 
 
 def watched(job: Job, now: datetime) -> bool:
@@ -60,9 +57,9 @@ def _adopt(
     if chosen is not None:
         return _moved_back(snapshot, attempt, chosen)
     if len(matches) > 1:
-        return search.ambiguous(snapshot, f"Several batches carry attempt {attempt.id}.")
-    if doubt := search.mismatch(snapshot, attempt, matches[0]):
-        return search.ambiguous(snapshot, doubt)
+        return ambiguous(snapshot, f"Several batches carry attempt {attempt.id}.")
+    if doubt := mismatch(snapshot, attempt, matches[0]):
+        return ambiguous(snapshot, doubt)
     return _moved_back(snapshot, attempt, matches[0])
 
 
@@ -75,7 +72,7 @@ def _moved_back(snapshot: Snapshot, attempt: SupersededAttempt, match: Summary) 
         superseded_attempts=others,
         start_time=snapshot.status.start_time or snapshot.now,
     )
-    status = submission.named(replace(snapshot, job=replace(snapshot.job, status=status)), match)
+    status = named(replace(snapshot, job=replace(snapshot.job, status=status)), match)
     return PatchStatus(status, (submission.submitted(snapshot, match),))
 
 

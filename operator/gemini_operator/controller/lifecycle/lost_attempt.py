@@ -7,7 +7,7 @@ whoever may write statuses; what is submitted then is a second bill.
 from gemini_operator.api.conditions import SUBMITTED, is_true
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Status
-from gemini_operator.controller.lifecycle import search
+from gemini_operator.controller.lifecycle.attempts import ambiguous
 from gemini_operator.controller.lifecycle.decisions import Decision
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
@@ -20,7 +20,7 @@ def decide(snapshot: Snapshot) -> Decision | None:
     if not _speaks_of_a_batch(status):
         return None
     name = status.batch_name or "a batch whose name is lost"
-    return search.ambiguous(
+    return ambiguous(
         snapshot,
         f"The status speaks of {name}, but status.attempt is gone: an older CRD or another writer "
         "removed it. Nothing is submitted again. To have the results, create a job whose spec.adopt "

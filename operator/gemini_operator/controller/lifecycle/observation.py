@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from gemini_operator.api import names
-from gemini_operator.api.conditions import FAILED, STALLED, find
+from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.status import LastEvent, Status
@@ -12,10 +12,9 @@ from gemini_operator.controller.lifecycle import (
     completion,
     refresh,
     resolution,
-    search,
     stuck,
 )
-from gemini_operator.controller.lifecycle.credentials import ended, healed, stalled
+from gemini_operator.controller.lifecycle.attempts import ambiguous, mismatch
 from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     Event,
@@ -27,7 +26,15 @@ from gemini_operator.controller.lifecycle.decisions import (
 from gemini_operator.controller.lifecycle.ownership import carries_token, owns
 from gemini_operator.controller.lifecycle.refresh import acknowledged
 from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Seen, Snapshot, Unreadable
-from gemini_operator.controller.lifecycle.submission import STATES, requests_of
+from gemini_operator.controller.lifecycle.status import (
+    STATES,
+    ended_as_failed,
+    healed,
+    requests_of,
+    stalled,
+    with_cancelling,
+    with_submitted_since,
+)
 from gemini_operator.controller.memory import EVENT_REREADS, ListSnapshot
 from gemini_operator.gemini.errors import CredentialsRejected, TooLarge
 from gemini_operator.gemini.remote import ENDS, Observation, Summary, outcome_of
@@ -82,7 +89,7 @@ def confirmed(snapshot: Snapshot, summary: Summary) -> bool:
     attempt = snapshot.status.attempt
     if attempt is None or not carries_token(snapshot.job, summary, attempt.id):
         return False
-    return search.mismatch(snapshot, attempt, summary) is None
+    return mismatch(snapshot, attempt, summary) is None
 
 
 def pending_event(snapshot: Snapshot) -> LastEvent | None:
@@ -138,7 +145,7 @@ def _too_large(snapshot: Snapshot) -> Decision:
 
 def _seen(snapshot: Snapshot, remote: Seen) -> Decision:
     if not owns(snapshot.job, remote.summary):
-        return search.ambiguous(
+        return ambiguous(
             snapshot,
             f"status.batchName names {remote.summary.name}, which is not this job's batch.",
         )
@@ -188,9 +195,9 @@ def _looked_at(snapshot: Snapshot, summary: Summary, *, is_news: bool) -> Status
     status = snapshot.revise(
         gemini_state=summary.state,
         requests=requests_of(summary) or snapshot.status.requests,
-        state=cancellation.shown(snapshot, STATES.get(summary.outcome, snapshot.status.state)),
+        state=with_cancelling(snapshot, STATES.get(summary.outcome, snapshot.status.state)),
     )
-    status = stuck.told(snapshot, status, summary)
+    status = with_submitted_since(snapshot, status, summary)
     return healed(stuck.shown(snapshot, status, summary)) if is_news else status
 
 
@@ -202,10 +209,9 @@ def _write_or_wait(snapshot: Snapshot, status: Status, seconds: float | None) ->
 def _gone(snapshot: Snapshot, same_key: bool) -> Decision:
     reason = Reason.REMOTE_NOT_FOUND if same_key else Reason.KEY_CHANGED
     message = reason.explain(f"It was {snapshot.status.batch_name}.")
-    event = Event(reason, message, warning=True)
     if not same_key:
+        event = Event(reason, message, warning=True)
         status = snapshot.condition(snapshot.status, STALLED, True, reason, message)
         return RequeueAfter() if status == snapshot.status else PatchStatus(status, (event,))
     status = snapshot.revise(state=State.FAILED, completion_time=snapshot.now)
-    status = ended(snapshot.condition(status, FAILED, True, reason, message))
-    return PatchStatus(status, (event,))
+    return ended_as_failed(snapshot, status, reason, message)

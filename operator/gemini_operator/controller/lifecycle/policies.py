@@ -29,6 +29,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Remote, Snapshot
+from gemini_operator.controller.lifecycle.status import stalled
 
 
 def decide(snapshot: Snapshot, remote: Remote | None) -> Decision:
@@ -47,7 +48,7 @@ def without_credentials(snapshot: Snapshot, reason: Reason, detail: str) -> Deci
     """What becomes of a job that needs Google now and has no usable API key."""
     if snapshot.job.deleting:
         return deletion.without_credentials(snapshot, reason, detail)
-    return credentials.stalled(snapshot, reason, detail)
+    return stalled(snapshot, reason, detail)
 
 
 def alarm(snapshot: Snapshot) -> float | None:

@@ -1,7 +1,7 @@
 """The ways out of an ambiguous submission, which only a person may take (rule P13)."""
 
 from gemini_operator.api import group, names
-from gemini_operator.controller.lifecycle import search
+from gemini_operator.controller.lifecycle.attempts import supersede
 from gemini_operator.controller.lifecycle.decisions import Decision, RecordBatchName
 from gemini_operator.controller.lifecycle.ownership import carries_token
 from gemini_operator.controller.lifecycle.snapshot import Remote, Seen, Snapshot
@@ -24,7 +24,7 @@ def decide(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
     if attempt is None or attempt.batch_name is not None:
         return None
     if snapshot.job.annotations.get(group.RESOLVE_SUBMISSION) == f"{RESUBMIT}{attempt.id}":
-        return search.supersede(snapshot, attempt)
+        return supersede(snapshot, attempt)
     name = chosen_batch(snapshot)
     if name is None or not isinstance(remote, Seen) or remote.summary.name != name:
         return None

@@ -2,9 +2,9 @@
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
-from gemini_operator.controller.lifecycle import submission
 from gemini_operator.controller.lifecycle.decisions import Decision
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import failed
 
 MESSAGE = (
     "spec.shutdown ended the job while nothing of it ran at Google. Create the job anew to run it."
@@ -15,4 +15,4 @@ def decide(snapshot: Snapshot) -> Decision | None:
     """End a job of which nothing is at Google; `cancellation` ends the others."""
     if snapshot.status.attempt is not None or snapshot.job.spec.shutdown is None:
         return None
-    return submission.failed(snapshot, Reason.CANCELLED, "", MESSAGE, state=State.CANCELLED)
+    return failed(snapshot, Reason.CANCELLED, "", MESSAGE, state=State.CANCELLED)

@@ -6,7 +6,7 @@ running for longer expires).
 
 from datetime import timedelta
 
-from gemini_operator.api.conditions import STALLED, SUBMITTED, find
+from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.model import rfc3339
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
@@ -29,24 +29,6 @@ def remaining(snapshot: Snapshot) -> float | None:
     if attempt is None or snapshot.job.finished or overdue(snapshot):
         return None
     return (attempt.start_time + OVERDUE - snapshot.now).total_seconds()
-
-
-def told(snapshot: Snapshot, status: Status, summary: Summary) -> Status:
-    """`status` with the condition `Submitted` saying since when Google shows the batch's state."""
-    said = find(status.conditions, SUBMITTED)
-    if said is not None and summary.state != snapshot.status.gemini_state:
-        reason = Reason.ADOPTED if said.reason == Reason.ADOPTED else Reason.SUBMITTED
-        status = snapshot.condition(
-            status, SUBMITTED, True, reason, since(snapshot, reason, summary)
-        )
-    return status
-
-
-def since(snapshot: Snapshot, reason: Reason, summary: Summary) -> str:
-    """What the condition `Submitted` says of an open batch; it is renewed with Google's state."""
-    return reason.explain(
-        f"It is {summary.name}; Google has shown {summary.state} since {rfc3339(snapshot.now)}."
-    )
 
 
 def shown(snapshot: Snapshot, status: Status, summary: Summary) -> Status:

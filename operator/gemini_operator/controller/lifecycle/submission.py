@@ -1,28 +1,24 @@
 """A job without an attempt gets one: what is written before, and after each answer (P7 to P10)."""
 
 from dataclasses import replace
-from typing import Any
 
-from gemini_operator.api.conditions import FAILED, SUBMITTED, find
+from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
-from gemini_operator.api.status import Attempt, Requests, Status
-from gemini_operator.controller.lifecycle import stuck
+from gemini_operator.api.status import Attempt, Status
 from gemini_operator.controller.lifecycle.attempts import CLEARED
-from gemini_operator.controller.lifecycle.credentials import (
-    FILE_MISSING,
-    NOT_PERMITTED,
-    ended,
+from gemini_operator.controller.lifecycle.credentials import FILE_MISSING, NOT_PERMITTED
+from gemini_operator.controller.lifecycle.decisions import Decision, Event, PatchStatus, Submit
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import (
+    failed,
     healed,
     stalled,
     with_key,
+    without_attempt,
 )
-from gemini_operator.controller.lifecycle.decisions import Decision, Event, PatchStatus, Submit
-from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.gemini import errors
-from gemini_operator.gemini.remote import Outcome, Summary
-
-STATES = {Outcome.PENDING: State.PENDING, Outcome.RUNNING: State.RUNNING}
+from gemini_operator.gemini.remote import Summary
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
@@ -43,22 +39,6 @@ def written_ahead(snapshot: Snapshot, attempt: Attempt) -> Status:
     return snapshot.condition(status, SUBMITTED, False, Reason.SUBMITTING)
 
 
-def named(snapshot: Snapshot, summary: Summary) -> Status:
-    """The status once the attempt's batch is known."""
-    attempt = snapshot.status.attempt
-    if attempt is None:
-        raise ValueError("a batch was found for a job without an attempt")
-    status = snapshot.revise(
-        attempt=attempt.model_copy(update={"batch_name": summary.name}),
-        batch_name=summary.name,
-        gemini_state=summary.state,
-        requests=requests_of(summary),
-        state=STATES.get(summary.outcome, State.RUNNING),
-    )
-    message = stuck.since(snapshot, Reason.SUBMITTED, summary)
-    return healed(snapshot.condition(status, SUBMITTED, True, Reason.SUBMITTED, message))
-
-
 def priority(snapshot: Snapshot) -> int:
     """The priority that the batch gets: the spec's, or the administrator's limit below it."""
     return min(snapshot.job.spec.priority, snapshot.rules.max_priority)
@@ -70,32 +50,6 @@ def submitted(snapshot: Snapshot, summary: Summary) -> Event:
     if priority(snapshot) < snapshot.job.spec.priority:
         detail += f" Its priority is {priority(snapshot)}, the most that --max-priority allows."
     return Event(Reason.SUBMITTED, Reason.SUBMITTED.explain(detail))
-
-
-def named_fields(status: Status) -> dict[str, Any]:
-    """What of `named` goes into the JSON patch: paths below `/status` and their values."""
-    dump = status.dump()
-    names = ("batchName", "geminiState", "requests", "state", "conditions", "observedGeneration")
-    fields = {name: dump[name] for name in names if name in dump}
-    return {"attempt/batchName": dump["attempt"]["batchName"], **fields}
-
-
-def requests_of(summary: Summary) -> Requests | None:
-    """Google's counts, or `None` while it gives none."""
-    counts = summary.requests
-    if counts.total == 0:
-        return None
-    return Requests(
-        total=counts.total,
-        succeeded=counts.succeeded,
-        failed=counts.failed,
-        pending=counts.pending,
-    )
-
-
-def without_attempt(snapshot: Snapshot) -> Status:
-    """A definite refusal clears the attempt: nothing of it can be at Google, nor is a claim kept."""
-    return snapshot.revise(attempt=None, batch_name=None, state=State.QUEUED)
 
 
 def queued(snapshot: Snapshot, reason: Reason, detail: str, seconds: float) -> PatchStatus:
@@ -149,18 +103,3 @@ def _stalled(snapshot: Snapshot, reason: Reason, message: str, seconds: float) -
     status = snapshot.condition(without_attempt(snapshot), SUBMITTED, False, reason, message)
     cleared = replace(snapshot, job=replace(snapshot.job, status=status))
     return stalled(cleared, reason, "", seconds, message=message)
-
-
-def failed(
-    snapshot: Snapshot,
-    reason: Reason,
-    detail: str,
-    message: str | None = None,
-    state: State = State.FAILED,
-) -> PatchStatus:
-    """End a job that has no batch; `message` replaces what the reason says by itself."""
-    status = snapshot.revise(without_attempt(snapshot), state=state, completion_time=snapshot.now)
-    message = message or reason.explain(detail)
-    status = snapshot.condition(status, SUBMITTED, False, reason, message)
-    status = ended(snapshot.condition(status, FAILED, True, reason, message))
-    return PatchStatus(status, (Event(reason, message, warning=True),))

@@ -8,10 +8,11 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import AdoptSource
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.job import Job, JobReader
-from gemini_operator.controller.lifecycle import adoption, ownership, submission
+from gemini_operator.controller.lifecycle import adoption, ownership
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import failed
 from gemini_operator.controller.reconcile.claims import Claims
 from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.remote.api_keys import ApiKey
@@ -109,7 +110,7 @@ class Adopter:
             await self._delivery.check(snapshot.job)
         except DeliveryRefused as error:
             message = f"Nothing was adopted, for the results would have no place: {error}."
-            return submission.failed(snapshot, Reason.DELIVERY_FAILED, "", message)
+            return failed(snapshot, Reason.DELIVERY_FAILED, "", message)
         return None
 
 

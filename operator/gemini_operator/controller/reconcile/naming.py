@@ -2,6 +2,7 @@
 
 from gemini_operator.controller.lifecycle import submission
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import named, named_fields
 from gemini_operator.controller.reconcile.cleanup import Cleanup
 from gemini_operator.controller.reconcile.events import EventRecorder
 from gemini_operator.controller.reconcile.writer import Stale, Writer
@@ -43,7 +44,7 @@ class BatchNames:
         job, attempt = snapshot.job, snapshot.status.attempt
         if attempt is None:
             raise Stale
-        fields = submission.named_fields(submission.named(snapshot, batch))
+        fields = named_fields(named(snapshot, batch))
         try:
             await self._writer.name(job, attempt.id, fields)
         except Stale:

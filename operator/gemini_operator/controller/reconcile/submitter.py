@@ -18,6 +18,7 @@ from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import credentials, submission
 from gemini_operator.controller.lifecycle.decisions import PatchStatus, RecordBatchName
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import failed, stalled
 from gemini_operator.controller.memory import Refusal
 from gemini_operator.controller.quota.backoff import Backoff
 from gemini_operator.controller.quota.quota import Admission, Quota
@@ -157,12 +158,12 @@ class Submitter:
         try:
             return await self._load(snapshot)
         except requests.InputMissing as error:
-            return credentials.stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
+            return stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
         except requests.InvalidInput as error:
-            return submission.failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
+            return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
         except DeliveryRefused as error:
             message = f"Nothing was submitted, for the results would have no place: {error}."
-            return submission.failed(snapshot, Reason.DELIVERY_FAILED, "", message)
+            return failed(snapshot, Reason.DELIVERY_FAILED, "", message)
 
     async def _load(self, snapshot: Snapshot) -> BatchInput:
         job = snapshot.job

@@ -9,13 +9,13 @@ from gemini_operator.api.status import Attempt, Status
 from gemini_operator.controller.lifecycle import (
     adoption,
     completion,
-    credentials,
     deletion,
     policies,
     submission,
 )
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot
+from gemini_operator.controller.lifecycle.status import failed, named, stalled
 from gemini_operator.controller.memory import Facts, Refusal
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (
@@ -88,7 +88,7 @@ def throttled() -> Status:
 
 @situation("Google has the batch and has not begun")
 def pending() -> Status:
-    return submission.named(a_snapshot(status=unnamed()), a_batch(state="BATCH_STATE_PENDING"))
+    return named(a_snapshot(status=unnamed()), a_batch(state="BATCH_STATE_PENDING"))
 
 
 @situation("Google works on the batch")
@@ -116,7 +116,7 @@ def ambiguous() -> Status:
 
 @situation("The Secret with the API key is missing or unusable")
 def no_key() -> Status:
-    return credentials.stalled(a_snapshot(), Reason.CREDENTIALS_MISSING, "").status
+    return stalled(a_snapshot(), Reason.CREDENTIALS_MISSING, "").status
 
 
 @situation("Google refuses the API key")
@@ -128,7 +128,7 @@ def refused_key() -> Status:
 
 @situation("The ConfigMap with the input is missing")
 def no_input() -> Status:
-    return credentials.stalled(a_snapshot(), Reason.INPUT_MISSING, "").status
+    return stalled(a_snapshot(), Reason.INPUT_MISSING, "").status
 
 
 @situation("The batch is not found, and the Secret holds another API key")
@@ -223,7 +223,7 @@ def partly() -> Status:
 
 
 @situation("Google ended the batch as failed")
-def failed() -> Status:
+def failed_at_google() -> Status:
     return after(submitted(), "FAILED")
 
 
@@ -257,7 +257,7 @@ def gone() -> Status:
 
 @situation("The input cannot be used")
 def bad_input() -> Status:
-    return submission.failed(a_snapshot(), Reason.INVALID_INPUT, "").status
+    return failed(a_snapshot(), Reason.INVALID_INPUT, "").status
 
 
 @situation("Google refuses the request")

@@ -5,6 +5,13 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import credentials, policies
 from gemini_operator.controller.lifecycle.decisions import PatchStatus, RequeueAfter
+from gemini_operator.controller.lifecycle.status import (
+    HEALED_BY_AN_ANSWER,
+    INHERITED,
+    ended,
+    healed,
+    stalled,
+)
 from gemini_operator.controller.memory import ListSnapshot
 from tests.unit.controller.builders import (
     a_batch,
@@ -30,7 +37,7 @@ REASON = Reason.CREDENTIALS_MISSING
 def test_trouble_with_the_key_is_a_condition_that_a_person_can_act_on(
     known: dict[str, Any], state: str
 ) -> None:
-    write = credentials.stalled(a_snapshot(status=known), REASON, "There is no Secret x.", 3.0)
+    write = stalled(a_snapshot(status=known), REASON, "There is no Secret x.", 3.0)
     assert reason_of(write.status, "Stalled") == ("True", REASON)
     assert write.status.state == state
     [event] = write.events
@@ -40,20 +47,18 @@ def test_trouble_with_the_key_is_a_condition_that_a_person_can_act_on(
 
 
 def test_it_is_looked_at_again_after_the_seconds_given_or_with_the_jobs_back_off() -> None:
-    timed = credentials.stalled(a_snapshot(status={}), REASON, "", 3.0)
+    timed = stalled(a_snapshot(status={}), REASON, "", 3.0)
     assert (timed.seconds, timed.retry) == (3.0, False)
-    backing_off = credentials.stalled(a_snapshot(status={}), REASON, "")
+    backing_off = stalled(a_snapshot(status={}), REASON, "")
     assert (backing_off.seconds, backing_off.retry) == (None, True)
 
 
 def test_an_event_is_posted_when_the_trouble_begins_or_changes_not_while_it_lasts() -> None:
-    first = credentials.stalled(a_snapshot(status={}), REASON, "one")
-    same = credentials.stalled(a_snapshot(status=first.status.dump()), REASON, "one")
+    first = stalled(a_snapshot(status={}), REASON, "one")
+    same = stalled(a_snapshot(status=first.status.dump()), REASON, "one")
     assert same.events == ()
     assert same.status == first.status
-    other = credentials.stalled(
-        a_snapshot(status=first.status.dump()), Reason.CREDENTIALS_REJECTED, "one"
-    )
+    other = stalled(a_snapshot(status=first.status.dump()), Reason.CREDENTIALS_REJECTED, "one")
     assert len(other.events) == 1
 
 
@@ -62,7 +67,7 @@ def test_an_event_is_posted_when_the_trouble_begins_or_changes_not_while_it_last
     [
         *[
             pytest.param(a_condition("Stalled", "True", reason), True, id=reason)
-            for reason in sorted(credentials.HEALED_BY_AN_ANSWER)
+            for reason in sorted(HEALED_BY_AN_ANSWER)
         ],
         pytest.param(a_condition("Stalled", "True", "NotSupportedYet"), False, id="unsupported"),
         pytest.param(a_condition("Stalled", "False", "CredentialsMissing"), False, id="is False"),
@@ -71,9 +76,9 @@ def test_an_event_is_posted_when_the_trouble_begins_or_changes_not_while_it_last
 )
 def test_a_good_answer_heals_what_it_disproves(condition: dict[str, Any], heals: bool) -> None:
     status = a_snapshot(status=submitted(conditions=[condition])).status
-    healed = credentials.healed(status)
-    assert (reason_of(healed, "Stalled") != reason_of(status, "Stalled")) is heals
-    assert heals or healed == status
+    after = healed(status)
+    assert (reason_of(after, "Stalled") != reason_of(status, "Stalled")) is heals
+    assert heals or after == status
 
 
 def test_an_ended_job_is_not_stalled_whatever_the_reason() -> None:
@@ -81,14 +86,14 @@ def test_an_ended_job_is_not_stalled_whatever_the_reason() -> None:
         a_condition("Stalled", "True", "NotSupportedYet"),
         a_condition("Complete", "True", "Succeeded"),
     ]
-    status = credentials.ended(a_snapshot(status=submitted(conditions=conditions)).status)
+    status = ended(a_snapshot(status=submitted(conditions=conditions)).status)
     assert [condition.type for condition in status.conditions] == ["Complete"]
 
 
 def test_p24_a_finished_job_is_not_changed_by_trouble_with_its_key() -> None:
     """A duplicate of it is to be cancelled, and its Secret is gone."""
     snapshot = a_snapshot(status=finished())
-    write = credentials.stalled(snapshot, REASON, "There is no Secret x.")
+    write = stalled(snapshot, REASON, "There is no Secret x.")
     assert (write.status, write.events, write.retry) == (snapshot.status, (), True)
 
 
@@ -149,7 +154,7 @@ def test_p10_a_key_that_was_refused_to_another_job_is_told_in_our_own_words() ->
     assert reason_of(write.status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
     assert (write.seconds, write.retry) == (60.0, False)
     [event] = write.events
-    assert event.note == Reason.CREDENTIALS_REJECTED.explain(credentials.INHERITED)
+    assert event.note == Reason.CREDENTIALS_REJECTED.explain(INHERITED)
 
 
 @pytest.mark.parametrize("reason", ["CredentialsRejected", "InputMissing"])

@@ -4,6 +4,7 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import search
+from gemini_operator.controller.lifecycle.attempts import supersede
 from gemini_operator.controller.lifecycle.decisions import (
     ListRemote,
     PatchStatus,
@@ -239,7 +240,7 @@ def test_p12_no_superseded_attempt_is_forgotten_while_the_schema_has_room(before
     ids = [f"{number:016x}" for number in range(before)]
     snapshot = a_snapshot(status=unnamed(supersededAttempts=superseded(*ids)))
     assert snapshot.status.attempt is not None
-    status = written(search.supersede(snapshot, snapshot.status.attempt))
+    status = written(supersede(snapshot, snapshot.status.attempt))
     assert [a.id for a in status.superseded_attempts] == [*ids, ATTEMPT][-8:]
 
 

@@ -20,8 +20,7 @@ from gemini_operator.api.conditions import (
 )
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
-from gemini_operator.controller.lifecycle.attempts import KEPT
-from gemini_operator.controller.lifecycle.duplicates import open_attempts
+from gemini_operator.controller.lifecycle.attempts import KEPT, open_attempts
 from tests.unit.controller.lifecycle.google import NEVER
 from tests.unit.controller.lifecycle.stories import (
     BACKOFF_LIMIT,

@@ -9,6 +9,7 @@ from gemini_operator.api.status import Status
 from gemini_operator.controller.lifecycle import policies, stuck
 from gemini_operator.controller.lifecycle.decisions import Cancel, PatchStatus, RequeueAfter
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import with_submitted_since
 from gemini_operator.controller.lifecycle.stuck import OVERDUE
 from gemini_operator.controller.memory import Facts
 from gemini_operator.gemini.remote import Summary
@@ -149,13 +150,13 @@ def test_the_status_says_since_when_google_shows_a_state(reason: Reason) -> None
 
 def test_a_state_that_stays_is_not_renewed() -> None:
     snapshot = later(2)
-    assert stuck.told(snapshot, snapshot.status, a_batch()) == snapshot.status
+    assert with_submitted_since(snapshot, snapshot.status, a_batch()) == snapshot.status
 
 
 def test_a_job_that_never_said_it_was_submitted_does_not_begin_to() -> None:
     snapshot = later(2, submitted(conditions=[]))
     assert (
-        stuck.told(snapshot, snapshot.status, a_batch(state="BATCH_STATE_PENDING"))
+        with_submitted_since(snapshot, snapshot.status, a_batch(state="BATCH_STATE_PENDING"))
         == snapshot.status
     )
 

@@ -8,6 +8,7 @@ from gemini_operator.api.status import Attempt
 from gemini_operator.controller.lifecycle import credentials, submission
 from gemini_operator.controller.lifecycle.decisions import PatchStatus, Submit
 from gemini_operator.controller.lifecycle.snapshot import MAX_PRIORITY, Snapshot
+from gemini_operator.controller.lifecycle.status import failed, named, named_fields
 from gemini_operator.controller.memory import Facts, Refusal
 from gemini_operator.gemini import errors
 from gemini_operator.kube import patches
@@ -128,7 +129,7 @@ def test_p16_start_time_is_the_first_write_ahead(known: dict[str, str], start: s
 )
 def test_p15_the_name_belongs_to_the_attempt_and_is_mirrored(google: str, state: str) -> None:
     """A batch that has ended already is followed to its end by a read."""
-    status = submission.named(a_snapshot(status=unnamed()), a_batch(state=google))
+    status = named(a_snapshot(status=unnamed()), a_batch(state=google))
     assert status.attempt is not None
     assert (status.attempt.id, status.attempt.batch_name) == (ATTEMPT, BATCH)
     assert (status.batch_name, status.gemini_state, status.state) == (BATCH, google, state)
@@ -138,17 +139,17 @@ def test_p15_the_name_belongs_to_the_attempt_and_is_mirrored(google: str, state:
 def test_the_name_heals_what_kept_the_job_from_getting_one() -> None:
     stalled = a_condition("Stalled", "True", "AmbiguousSubmission")
     snapshot = a_snapshot(status=unnamed(conditions=[stalled]))
-    assert reason_of(submission.named(snapshot, a_batch()), "Stalled") is None
+    assert reason_of(named(snapshot, a_batch()), "Stalled") is None
 
 
 def test_a_batch_without_an_attempt_is_a_mistake_of_ours() -> None:
     with pytest.raises(ValueError, match="without an attempt"):
-        submission.named(a_snapshot(status={}), a_batch())
+        named(a_snapshot(status={}), a_batch())
 
 
 def test_the_naming_patch_has_the_name_first_and_nothing_that_is_not_the_controllers() -> None:
     snapshot = a_snapshot(status=unnamed(lastEvent=an_event()))
-    fields = submission.named_fields(submission.named(snapshot, a_batch(stats=(2, 0, 0, 2))))
+    fields = named_fields(named(snapshot, a_batch(stats=(2, 0, 0, 2))))
     assert next(iter(fields)) == "attempt/batchName"
     assert set(fields) == {
         "attempt/batchName",
@@ -164,7 +165,7 @@ def test_the_naming_patch_has_the_name_first_and_nothing_that_is_not_the_control
 
 
 def test_counts_that_google_does_not_give_are_not_written() -> None:
-    fields = submission.named_fields(submission.named(a_snapshot(status=unnamed()), a_batch()))
+    fields = named_fields(named(a_snapshot(status=unnamed()), a_batch()))
     assert "requests" not in fields
 
 
@@ -333,14 +334,14 @@ def test_p10_a_refusal_speaks_of_its_own_attempt_only(snapshot: Snapshot) -> Non
 def test_a_job_that_ends_before_it_has_a_batch_is_not_stalled_any_more() -> None:
     stalled = a_condition("Stalled", "True", "NotSupportedYet")
     snapshot = a_snapshot(status={"conditions": [stalled]})
-    status = submission.failed(snapshot, Reason.INVALID_INPUT, "Line 3 is not JSON.").status
+    status = failed(snapshot, Reason.INVALID_INPUT, "Line 3 is not JSON.").status
     assert reason_of(status, "Stalled") is None
     assert reason_of(status, "Failed") == ("True", Reason.INVALID_INPUT)
     assert "Line 3 is not JSON." in status.conditions[-1].message
 
 
 def test_words_of_the_caller_may_replace_those_of_the_reason() -> None:
-    write = submission.failed(a_snapshot(), Reason.DELIVERY_FAILED, "", "Nothing was submitted.")
+    write = failed(a_snapshot(), Reason.DELIVERY_FAILED, "", "Nothing was submitted.")
     assert write.status.conditions[-1].message == "Nothing was submitted."
     assert write.events[0].note == "Nothing was submitted."
 
