@@ -11,9 +11,8 @@ import pytest
 import yaml
 
 from documents import fields, flags, metrics, pages
-from gemini_emulator.addresses import Prefix
-from gemini_emulator.app import Emulator, EmulatorSettings
-from gemini_emulator.schedule import RetrySchedule, Schedule
+from gemini_emulator.app import Emulator
+from gemini_emulator.settings import EmulatorSettings
 from gemini_operator.api import conditions, group
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.spec import Spec
@@ -271,16 +270,7 @@ def test_security_begins_with_the_two_sentences() -> None:
 
 def test_the_emulators_routes_are_all_there(tmp_path: Path) -> None:
     text = text_of(DOCS / "emulator.md")
-    settings = EmulatorSettings(
-        state_dir=tmp_path,
-        schedule=Schedule(),
-        retries=RetrySchedule(),
-        deliver_to=(Prefix.parse("http://127.0.0.1:"),),
-        signature="v1a",
-        control_token=None,
-        max_open_batches=1,
-    )
-    emulator = Emulator(settings, lambda: 0.0)
+    emulator = Emulator(EmulatorSettings(), tmp_path, lambda: 0.0)
     emulator.application()
     names = {route.name for route in emulator._routes()}
     shown = [code for code in inline_code(text) if re.fullmatch(r"[a-z]+\.[a-zA-Z]+|jwks", code)]
