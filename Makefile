@@ -53,11 +53,11 @@ check: lint unit ## lint and the tests that need no API server, in under a minut
 
 .PHONY: test
 test: binaries unit ## what a change can break, on a real API server, in minutes
-	$(BIN)/pytest $(INTEGRATION) tests/integration tests/crash
+	$(BIN)/pytest $(INTEGRATION) tests/integration tests/histories tests/crash
 
 .PHONY: test-all
 test-all: binaries unit ## every test, every kill table and 500 random histories, in about an hour
-	$(BIN)/pytest $(INTEGRATION) --exhaustive tests/integration tests/crash
+	$(BIN)/pytest $(INTEGRATION) --exhaustive tests/integration tests/histories tests/crash
 	$(MAKE) histories
 
 .PHONY: coverage
@@ -71,9 +71,9 @@ crash: binaries ## kill each process at every outward call of a job, and print w
 .PHONY: histories
 histories: HISTORIES ?= 500
 histories: SEED ?= $(shell date +%s)
-histories: binaries ## live through 500 random histories, half an hour and more (HISTORIES, SEED, HISTORY)
+histories: binaries ## run 500 random histories, in half an hour or more (HISTORIES, SEED, HISTORY)
 	HISTORIES=$(HISTORIES) SEED=$(SEED) $(BIN)/pytest --numprocesses 2 --dist worksteal --verbose \
-	  tests/integration/history/test_random_history.py
+	  tests/histories/test_random_history.py
 
 .PHONY: unit
 unit: $(READY) ## the tests that need no API server; the policies must be covered whole

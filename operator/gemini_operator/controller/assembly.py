@@ -1,5 +1,6 @@
 """The parts that reconcile jobs, put together: the same for the process and for its tests."""
 
+import random
 from dataclasses import dataclass
 
 from gemini_operator.callbacks.address import CallbackAddresses
@@ -61,6 +62,7 @@ def assemble(
     clients: GeminiClients,
     clock: Clock,
     schema: ServedSchema,
+    rng: random.Random | None = None,
 ) -> Assembly:
     """
     Put together everything between the watch and the two APIs.
@@ -71,15 +73,16 @@ def assemble(
         clients: Google, for each API key.
         clock: the time for all parts.
         schema: tells whether the CRD in the cluster is as new as the operator.
+        rng: jitter.
     """
-    usage, memory, queue = QuotaUsage(), Memory(), KeyedQueue(clock)
+    usage, memory, queue = QuotaUsage(), Memory(), KeyedQueue(clock, rng)
     store, reader = Store(usage.changed), JobReader(settings.default_api_key_secret)
-    quota = Quota(clock, usage, queue, limit=settings.max_open_batches_per_key)
+    quota = Quota(clock, usage, queue, limit=settings.max_open_batches_per_key, rng=rng)
     api_keys = ApiKeys(kube, clients, clock, settings.credentials_ttl, resolved=quota.bind_key)
     reads, calls = ReadBudget(clock), CallLimit(max(1, settings.workers // SHARES), queue)
     access = RemoteAccess(api_keys, calls, reads)
     sweeper = Sweeper(
-        api_keys, store, memory, clock, wake=queue.add, interval=settings.sweep_seconds
+        api_keys, store, memory, clock, wake=queue.add, interval=settings.sweep_seconds, rng=rng
     )
     events = EventRecorder(kube, clock)
     batch_jobs = BatchJobs(kube)

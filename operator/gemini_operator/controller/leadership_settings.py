@@ -11,7 +11,7 @@ MOST_POLL = 1.0
 """Seconds between two looks of a standby, at most: it must notice a released Lease at once."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ElectionSettings:
     """
     The Lease that the working controller holds; times in seconds.

@@ -21,6 +21,10 @@ CANCEL_READS = (2.0, 5.0, 15.0, 30.0)
 CANCEL_READS_LATER = 60.0
 
 
+# Seconds by which a time in a status may be too early: it is written without its fraction.
+CUT_OFF = 1.0
+
+
 @dataclass(frozen=True)
 class ListSnapshot:
     """
@@ -158,7 +162,7 @@ class Facts:
         moment, on the monotonic clock.
         """
         if self.search is None or self.search.attempt_id != attempt.id:
-            still_open = attempt.start_time + timedelta(seconds=timeout) - now
+            still_open = attempt.start_time + timedelta(seconds=CUT_OFF + timeout) - now
             ends = monotonic + max(0.0, still_open.total_seconds()) + grace
             self.search = Search(attempt.id, monotonic, ends)
         return self.search

@@ -1,14 +1,14 @@
-"""`gemini-operator receiver`."""
+"""The command `gemini-operator receiver`."""
 
 import asyncio
 import os
 
 import click
 
-from gemini_operator.base import flags
+from gemini_operator.base import flags, open_files
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.gemini import environment
-from gemini_operator.receiver import open_files, process
+from gemini_operator.receiver import process
 from gemini_operator.receiver.settings import Settings
 from gemini_operator.telemetry import core_dumps, logs
 

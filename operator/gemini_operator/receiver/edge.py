@@ -1,25 +1,25 @@
-"""What a request must look like before anything in it is read."""
+"""Check the HTTP form of a request, and read its body within limits."""
 
 import asyncio
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 
-from gemini_operator.receiver.answers import Refused, Result
-from gemini_operator.receiver.limits import Limits
+from gemini_operator.receiver.responses import Refused, Result
+from gemini_operator.receiver.settings import Limits
 
 
 def check_method(request: web.BaseRequest) -> None:
-    """Raise Refused for anything but a POST of HTTP/1.0 or 1.1 that stays HTTP."""
+    """Raise Refused unless the request is a POST of HTTP/1.0 or 1.1 without an upgrade."""
     if request.version not in (HttpVersion10, HttpVersion11):
-        raise Refused(Result.MALFORMED)  # a line without a version is served as HTTP/0.9 otherwise
+        raise Refused(Result.MALFORMED)  # aiohttp serves a line without a version as HTTP/0.9
     if request.method != hdrs.METH_POST:
         raise Refused(Result.BAD_METHOD)
     if hdrs.UPGRADE in request.headers:
-        raise Refused(Result.MALFORMED)  # its body would count as the other protocol's
+        raise Refused(Result.MALFORMED)  # aiohttp would treat the body as the other protocol's
 
 
 def check_size(request: web.BaseRequest, limits: Limits) -> None:
-    """Raise Refused for a body that is announced as too long, or as compressed."""
+    """Raise Refused if the headers announce a body that is too long or compressed."""
     if (request.content_length or 0) > limits.body_bytes:
         raise Refused(Result.TOO_LARGE)
     encodings = ",".join(request.headers.getall(hdrs.CONTENT_ENCODING, []))
@@ -28,8 +28,8 @@ def check_size(request: web.BaseRequest, limits: Limits) -> None:
 
 
 async def read_body(request: web.BaseRequest, limits: Limits) -> bytes:
-    """The raw body; raises Refused when it is too long, too slow or broken."""
-    await _invite(request)
+    """Read the raw body. Raise Refused if it is too long, too slow or malformed."""
+    await _send_continue(request)
     body = bytearray()
     try:
         async with asyncio.timeout(limits.body_seconds):
@@ -44,12 +44,12 @@ async def read_body(request: web.BaseRequest, limits: Limits) -> bytes:
     return bytes(body)
 
 
-async def _invite(request: web.BaseRequest) -> None:
-    """Ask for the body where the sender waits to be asked (RFC 9110 §10.1.1)."""
+async def _send_continue(request: web.BaseRequest) -> None:
+    """Send 100 Continue if the sender waits for it before the body (RFC 9110 §10.1.1)."""
     expectation = request.headers.get(hdrs.EXPECT)
     if expectation is None or request.version == HttpVersion10:
         return
     if expectation.lower() != "100-continue":
         raise Refused(Result.BAD_EXPECTATION)
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    request.writer.output_size = 0  # the answer itself has not begun
+    request.writer.output_size = 0  # the response itself has not begun

@@ -1,8 +1,9 @@
-"""What a verified delivery says, reduced to the few words that are recorded.
+"""Derive `status.lastEvent` from a verified delivery.
 
-Everything but the fallback time comes from what was signed and does not change between retries, so
-a redelivery derives the same event and writes nothing (P19). Envelope: `{"type", "timestamp",
-"data": {"id", …}}`, ai.google.dev/gemini-api/docs/webhooks.
+All members but the fallback time come from signed content that is the same in every retry. So a
+redelivery gives an equal event, and the API server has nothing to write (P19).
+
+The body is `{"type", "timestamp", "data": {"id", …}}`; see ai.google.dev/gemini-api/docs/webhooks.
 """
 
 import json
@@ -20,10 +21,10 @@ _LAST_TIMESTAMP = int(datetime(MAX_YEAR, 12, 31, 23, 59, 59, tzinfo=UTC).timesta
 
 
 def derive(headers: WebhookHeaders, attempt: str, body: bytes) -> LastEvent:
-    """`status.lastEvent` of this delivery. Pure, and raises on no body.
+    """Return `status.lastEvent` for a delivery. No body makes it raise.
 
-    `type` and `remoteName` are absent where the body doesn't hold a usable one; `time` is the
-    event's own, or the attempt's (from the header) where the event has none.
+    `type` and `remoteName` are absent if the body has no usable ones. `time` is the event's, or the
+    time of the delivery in the headers if the event has none.
     """
     envelope = _parse(body)
     data = envelope.get("data")
@@ -37,7 +38,10 @@ def derive(headers: WebhookHeaders, attempt: str, body: bytes) -> LastEvent:
 
 
 def concerns(event: LastEvent, family: str) -> bool:
-    """Whether the event may be about this family of jobs (`batch`); one without a type may."""
+    """Whether the event may be about this family of jobs, such as `batch`.
+
+    An event without a type may be about any family.
+    """
     return event.type is None or event.type.split(".")[0] == family
 
 
@@ -59,7 +63,7 @@ def _remote_name(value: Any) -> str | None:
 
 
 def _event_time(value: Any) -> datetime | None:
-    """RFC 3339; a time without an offset is read as UTC."""
+    """Parse an RFC 3339 time. Without an offset it is UTC."""
     if not isinstance(value, str) or len(value) > 64:
         return None
     try:

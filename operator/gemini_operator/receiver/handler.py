@@ -1,7 +1,7 @@
-"""From a request to an answer, cheapest check first.
+"""Handle one callback, with the cheapest checks first.
 
-Nothing is parsed before it is verified, and no network call is made for a request whose token is
-wrong.
+No body is parsed before its signature is verified. A request with a wrong token causes no network
+call.
 """
 
 import asyncio
@@ -14,17 +14,17 @@ from aiohttp import web
 from gemini_operator.callbacks import address
 from gemini_operator.callbacks.address import Target
 from gemini_operator.callbacks.keys import KeyDirectory
-from gemini_operator.receiver import access, answers, edge, event
-from gemini_operator.receiver.acknowledge import Acknowledger
-from gemini_operator.receiver.answers import Answer, Refused, Result
+from gemini_operator.receiver import access_log, edge, event
+from gemini_operator.receiver.access_log import RefusalLogLimiter
 from gemini_operator.receiver.budget import WriteBudget
-from gemini_operator.receiver.limits import Limits
-from gemini_operator.receiver.log_lines import RefusalLines
-from gemini_operator.receiver.routes import ROUTES, Route
+from gemini_operator.receiver.record import DeliveryRecorder
+from gemini_operator.receiver.responses import CallbackResponse, Refused, Result, http_response
+from gemini_operator.receiver.routes import ROUTES, CallbackRoute
+from gemini_operator.receiver.settings import Limits
 from gemini_operator.receiver.signatures import headers
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
-from gemini_operator.receiver.signatures.verdict import Verdict
-from gemini_operator.receiver.unverified import Unverified
+from gemini_operator.receiver.signatures.keys import Verdict
+from gemini_operator.receiver.unverified import UnverifiedRequests
 from gemini_operator.receiver.verification import Verifier
 from gemini_operator.telemetry import logs
 
@@ -32,13 +32,15 @@ _log = logs.get_logger(__name__)
 
 
 class CallbackHandler:
-    """Handles every request to the public port; holds no state of any delivery.
+    """Handles every request to the public port. It keeps no state of a delivery.
 
     Args:
-        keys: the callback keys that addresses are checked with.
-        verifier: checks signatures, with newer keys where that may help.
-        acknowledger: writes events down.
-        budget: how many writes one attempt of a job may cause.
+        keys: the callback keys that the tokens of addresses are made with.
+        verifier: verifies signatures.
+        recorder: writes events to the API server.
+        budget: limits the writes of each attempt of a job.
+        limits: sizes, times and numbers of requests.
+        routes: what is served, by the plural in the address.
         now: the time of day in Unix seconds.
     """
 
@@ -47,58 +49,62 @@ class CallbackHandler:
         *,
         keys: KeyDirectory,
         verifier: Verifier,
-        acknowledger: Acknowledger,
+        recorder: DeliveryRecorder,
         budget: WriteBudget,
         limits: Limits,
-        routes: Mapping[str, Route] = ROUTES,
+        routes: Mapping[str, CallbackRoute] = ROUTES,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
         self._verifier = verifier
-        self._acknowledger = acknowledger
+        self._recorder = recorder
         self._budget = budget
         self._limits = limits
         self._routes = routes
         self._now = now
         self._in_flight = 0
-        self._unverified = Unverified(limits)
-        self._lines = RefusalLines()
+        self._unverified = UnverifiedRequests(limits)
+        self._log_limiter = RefusalLogLimiter()
 
     async def __call__(self, request: web.BaseRequest) -> web.Response:
-        """Answer, whatever happens, with a constant body."""
+        """Respond, whatever happens, with a body that depends on the status only."""
         started = time.perf_counter()
-        entry = access.Entry()
+        entry = access_log.Entry()
         try:
-            answer = await self._handle(request, entry)
+            response = await self._handle(request, entry)
         except Refused as refused:
-            answer = refused.answer
-        except Exception as error:  # noqa: BLE001 - a stranger must not see a fault, Google must retry
-            # The exception's own words may quote the request.
+            response = refused.response
+        except Exception as error:  # noqa: BLE001 - strangers must not see errors, and Google must retry
+            # The exception's message may quote the request.
             frame = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{frame.name}:{frame.lineno}"
             _log.error("a request failed here", error=type(error).__name__, where=where)
-            answer = Answer(Result.INTERNAL)
-        access.record(entry, answer, time.perf_counter() - started, self._lines)
-        return answers.response(answer)
+            response = CallbackResponse(Result.INTERNAL)
+        access_log.record(entry, response, time.perf_counter() - started, self._log_limiter)
+        return http_response(response)
 
-    async def _handle(self, request: web.BaseRequest, entry: access.Entry) -> Answer:
+    async def _handle(self, request: web.BaseRequest, entry: access_log.Entry) -> CallbackResponse:
         claimed, route, target = self._read_head(request, entry)
         loop = asyncio.get_running_loop()
         try:
-            async with self._unverified.hold(_address_of(target), request.remote):
+            async with self._unverified.admit(_address_of(target), request.remote):
                 body = await edge.read_body(request, self._limits)
-                answer_by = loop.time() + self._limits.answer_seconds
-                async with asyncio.timeout_at(answer_by):
+                respond_by = loop.time() + self._limits.response_seconds
+                async with asyncio.timeout_at(respond_by):
                     await self._verify(route, claimed, body, entry)
-            async with asyncio.timeout_at(answer_by):
+            async with asyncio.timeout_at(respond_by):
                 return await self._deliver(target, route, claimed, body, entry)
         except TimeoutError:
-            return Answer(Result.UNAVAILABLE)
+            return CallbackResponse(Result.UNAVAILABLE)
 
     def _read_head(
-        self, request: web.BaseRequest, entry: access.Entry
-    ) -> tuple[WebhookHeaders, Route, Target]:
-        """Everything that can be refused without the body."""
+        self, request: web.BaseRequest, entry: access_log.Entry
+    ) -> tuple[WebhookHeaders, CallbackRoute, Target]:
+        """Check everything that does not need the body.
+
+        Raises:
+            Refused: a check failed.
+        """
         edge.check_method(request)
         target, route = self._locate(request.raw_path)
         entry.target = target
@@ -115,7 +121,7 @@ class CallbackHandler:
             raise Refused(Result.BAD_SIGNATURE)
         return claimed, route, target
 
-    def _locate(self, raw_path: str) -> tuple[Target, Route]:
+    def _locate(self, raw_path: str) -> tuple[Target, CallbackRoute]:
         parsed = address.parse(raw_path)
         if parsed is None:
             raise Refused(Result.UNKNOWN_ADDRESS)
@@ -126,7 +132,7 @@ class CallbackHandler:
         return target, route
 
     async def _verify(
-        self, route: Route, claimed: WebhookHeaders, body: bytes, entry: access.Entry
+        self, route: CallbackRoute, claimed: WebhookHeaders, body: bytes, entry: access_log.Entry
     ) -> None:
         found = await self._verifier.verify(route.schemes, claimed, body, self._now())
         entry.scheme = found.scheme
@@ -136,12 +142,12 @@ class CallbackHandler:
     async def _deliver(
         self,
         target: Target,
-        route: Route,
+        route: CallbackRoute,
         claimed: WebhookHeaders,
         body: bytes,
-        entry: access.Entry,
-    ) -> Answer:
-        """Record a verified event, unless too many others are being recorded."""
+        entry: access_log.Entry,
+    ) -> CallbackResponse:
+        """Record a verified event, within the limits of concurrent writes and of its attempt."""
         if self._in_flight >= self._limits.in_flight:
             raise Refused(Result.BUSY)
         wait = self._budget.take(_address_of(target))
@@ -150,14 +156,14 @@ class CallbackHandler:
         derived = event.derive(claimed, target.attempt, body)
         entry.event_type = derived.type
         if not event.concerns(derived, route.family):
-            return Answer(Result.IRRELEVANT)
+            return CallbackResponse(Result.IRRELEVANT)
         self._in_flight += 1
         try:
-            return await self._acknowledger.record(target, derived)
+            return await self._recorder.record(target, derived)
         finally:
             self._in_flight -= 1
 
 
 def _address_of(target: Target) -> tuple[str, str]:
-    """What limits count by: one attempt of one job, under whichever key its address was made."""
+    """The key of the limits: one attempt of one job, whichever callback key its address has."""
     return target.uid, target.attempt

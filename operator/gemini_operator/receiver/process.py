@@ -1,4 +1,4 @@
-"""The receiver as a process: its parts, in the order they start and stop."""
+"""The receiver process: creates its parts, serves until a signal, then stops them in order."""
 
 import asyncio
 import signal
@@ -10,29 +10,29 @@ from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.kube import connection
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.receiver.acknowledge import Acknowledger
 from gemini_operator.receiver.budget import WriteBudget
 from gemini_operator.receiver.handler import CallbackHandler
 from gemini_operator.receiver.jwks.fetch import JwksFetcher
 from gemini_operator.receiver.jwks.store import JwksStore
-from gemini_operator.receiver.limits import Limits
-from gemini_operator.receiver.probe import StatusProbe
+from gemini_operator.receiver.record import DeliveryRecorder, StatusProbe
 from gemini_operator.receiver.server import PublicServer
-from gemini_operator.receiver.settings import Settings
+from gemini_operator.receiver.settings import Limits, Settings
 from gemini_operator.receiver.verification import Verifier
 from gemini_operator.telemetry import logs
 from gemini_operator.telemetry.http import HealthServer
 
 PATCH_TIMEOUT = 2.0
-"""Seconds for one request to the API server; three fit into the time that an answer may take."""
+"""Seconds for one request to the API server. Two fit into the time for a response."""
 
 _log = logs.get_logger(__name__)
 
 
 async def run(settings: Settings, keys: KeyDirectory) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what was accepted.
+    """Serve until SIGTERM or SIGINT, then finish the accepted requests.
 
-    Raises OSError when a port is taken, and what `kube.connection.load` raises.
+    Raises:
+        OSError: a port is taken.
+        ValueError: there is no connection to Kubernetes.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -52,7 +52,7 @@ async def run(settings: Settings, keys: KeyDirectory) -> None:
         warming = asyncio.create_task(store.warm())
         stack.callback(warming.cancel)
         click.echo(f"metrics on http://{settings.health_host}:{health.port}")
-        # The last line: whoever waits for it finds both ports open and both lines written.
+        # This line comes last: when a caller reads it, both ports are open and both lines written.
         click.echo(f"listening on http://{server.host}:{server.port}")
         await stopping.wait()
         _log.info("stopping: finishing the requests that were accepted")
@@ -72,7 +72,7 @@ async def _assemble(
     handler = CallbackHandler(
         keys=keys,
         verifier=Verifier(store),
-        acknowledger=Acknowledger(BatchJobs(client), StatusProbe(client)),
+        recorder=DeliveryRecorder(BatchJobs(client), StatusProbe(client)),
         budget=WriteBudget(),
         limits=limits,
     )

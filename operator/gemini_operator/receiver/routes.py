@@ -1,4 +1,4 @@
-"""Which addresses the receiver serves, and what it accepts on each."""
+"""The kinds of job that the receiver serves, and what it accepts for each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,14 @@ from gemini_operator.receiver.signatures.table import Scheme
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """A kind of job: the schemes its deliveries may be signed with, the family of its events."""
+class CallbackRoute:
+    """What is accepted for one kind of job."""
 
     schemes: Sequence[Scheme]
+    """The kinds of signature that its deliveries may have."""
     family: str
-    """The first word of the types of event that concern it; others are acknowledged unrecorded."""
+    """The first word of its event types. Other events are acknowledged but not recorded."""
 
 
-ROUTES = {PLURAL: Route(table.DYNAMIC, "batch")}
-"""By the plural in the address."""
+ROUTES = {PLURAL: CallbackRoute(table.DYNAMIC, "batch")}
+"""The routes by the plural in the address."""

@@ -1,7 +1,7 @@
-"""The public port: aiohttp's low-level server without its words.
+"""The public port: aiohttp's low-level server, with responses and logs of the receiver's own.
 
-aiohttp repeats a malformed request line or header in its answer and logs it with a traceback; both
-may hold the token of a callback address (S16).
+aiohttp quotes a malformed request line or header in its response, and logs it with a traceback.
+Both may contain the token of a callback address (S16).
 """
 
 import asyncio
@@ -10,22 +10,22 @@ from typing import Any
 
 from aiohttp import web
 
-from gemini_operator.receiver import access, answers
-from gemini_operator.receiver.answers import Answer, Result
-from gemini_operator.receiver.limits import Limits
+from gemini_operator.receiver import access_log
+from gemini_operator.receiver.responses import CallbackResponse, Result, http_response
+from gemini_operator.receiver.settings import Limits
 from gemini_operator.telemetry import logs
 
 BACKLOG = 1024
-"""Connections not yet accepted. Where a flood overflows it, a genuine sender waits a second or more
-until its system tries again."""
+"""Connections that wait to be accepted. If a flood fills it, a genuine sender's system tries again
+after a second or more."""
 
 _log = logs.get_logger(__name__)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-class Connection(web.RequestHandler):
-    """One connection, whose mistakes are answered and logged in constant words."""
+class CallbackConnection(web.RequestHandler):
+    """One connection. Its protocol errors are answered and logged with constant text."""
 
     __slots__ = ()
 
@@ -38,19 +38,19 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         del exc, message
         if request.writer.output_size > 0:
-            raise ConnectionError("an answer is already on its way")
-        answer = Answer(Result.MALFORMED if status == 400 else Result.INTERNAL)
-        access.record(access.Entry(), answer, 0.0)
-        response = answers.response(answer)
-        response.force_close()
-        return response
+            raise ConnectionError("a response is already being sent")
+        response = CallbackResponse(Result.MALFORMED if status == 400 else Result.INTERNAL)
+        access_log.record(access_log.Entry(), response, 0.0)
+        closing = http_response(response)
+        closing.force_close()
+        return closing
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         del args
         _log.error("a connection failed", error=type(kw.get("exc_info")).__name__)
 
     def log_debug(self, *args: Any, **kw: Any) -> None:
-        """Nothing: these lines quote requests."""
+        """Log nothing, as these lines quote requests."""
 
 
 class _Server(web.Server):
@@ -58,11 +58,11 @@ class _Server(web.Server):
         super().__init__(handler, handler_cancellation=False)
         self._limits = limits
 
-    def __call__(self) -> Connection:
-        return Connection(
+    def __call__(self) -> CallbackConnection:
+        return CallbackConnection(
             self,
             loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type] # None turns it off, says aiohttp's own code
+            access_log=None,  # type: ignore[arg-type] # aiohttp itself passes None for no access log
             auto_decompress=False,
             keepalive_timeout=self._limits.idle_seconds,
             lingering_time=self._limits.linger_seconds,
@@ -70,12 +70,13 @@ class _Server(web.Server):
 
 
 class PublicServer:
-    """Listens, and on closing first finishes what it has accepted.
+    """Serves callbacks. `close` first finishes the requests that it has accepted.
 
     Args:
-        handler: answers one request; it is not cancelled when its client leaves.
+        handler: responds to one request; it is not cancelled when the client disconnects.
         host: address to listen on.
-        port: TCP port; 0 takes a free one, which `port` then tells.
+        port: TCP port. 0 takes a free one; `port` is its number after `start`.
+        limits: times of connections.
     """
 
     def __init__(self, handler: Handler, *, host: str, port: int, limits: Limits) -> None:
@@ -94,11 +95,15 @@ class PublicServer:
 
     @property
     def accepting(self) -> bool:
-        """Whether new connections are welcome."""
+        """Whether it accepts new connections."""
         return self._site is not None and not self._draining
 
     async def start(self) -> None:
-        """Raises OSError when the port is taken."""
+        """Listen.
+
+        Raises:
+            OSError: the port is taken.
+        """
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, backlog=BACKLOG)
         await site.start()
@@ -106,7 +111,7 @@ class PublicServer:
         self.port = site.port
 
     async def close(self) -> None:
-        """Refuse new connections, wait for the requests in hand, then close the rest."""
+        """Refuse new connections, wait for accepted requests, then close every connection."""
         self._draining = True
         site, self._site = self._site, None
         if site is not None:

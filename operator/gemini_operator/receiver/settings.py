@@ -1,4 +1,4 @@
-"""How a receiver is configured."""
+"""The receiver's options and limits."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,11 @@ DEFAULT_JWKS_URL = "https://generativelanguage.googleapis.com/.well-known/jwks.j
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ProcessSettings):
-    """The receiver's flags. Raises ValueError with one line for a combination that is refused."""
+    """The receiver's flags.
+
+    Raises:
+        ValueError: the flags do not fit together; the message is one line.
+    """
 
     host: str = flag("--host", default="0.0.0.0", help="Address to listen on for callbacks.")
     port: int = flag(
@@ -51,3 +55,29 @@ class Settings(ProcessSettings):
         if url.scheme not in schemes or not url.host or url.user or url.password:
             allowed = " or ".join(f"{scheme}://" for scheme in schemes)
             raise ValueError(f"--jwks-url must start with {allowed} and name a host and no user")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may use, and all of them. Sizes are in bytes, times in seconds."""
+
+    body_bytes: int = 64 * 1024
+    """Google's events are usually below 20 kB."""
+    body_seconds: float = 5.0
+    """From the head of a request to the end of its body."""
+    response_seconds: float = 5.0
+    """From the end of the body to the response, with fetching keys and the write to the API server."""
+    idle_seconds: float = 5.0
+    """How long a connection may stay without a complete request head."""
+    linger_seconds: float = 1.0
+    """How long the rest of a refused request is read. Its sender sees no response otherwise."""
+    in_flight: int = 256
+    """Verified deliveries that are written at once. Others are asked to retry."""
+    unverified: int = 512
+    """Requests with a valid address and no verified signature yet: at most 32 MiB of bodies."""
+    unverified_per_peer: int = 256
+    """UnverifiedRequests requests of one IP address, which may be a load balancer's."""
+    unverified_per_address: int = 16
+    """UnverifiedRequests requests for one attempt of one job. Google sends few events for it."""
+    drain_seconds: float = 15.0
+    """How long the process waits at its end for the requests that it accepted."""

@@ -1,9 +1,10 @@
-"""Room for the requests that Google is not yet known to have signed.
+"""Limit the requests whose signature is not verified yet.
 
-Such a request costs a stranger one connection and the address of a job that may have ended long
-ago. So there is always room for the next one: where a limit is reached, the oldest request has to
-go. The body of a genuine delivery comes with its head or right behind it, so it is never the oldest
-for long, and a limit for each peer is safe even where every peer is the same load balancer.
+A stranger needs only one connection for such a request, and the address of a job, which may have
+ended long ago. So strangers must not be able to fill the limit: when it is reached, the oldest
+request is evicted and the new one admitted. The body of a genuine delivery arrives right behind its
+head, so it is verified before it is the oldest. The limit of a peer is therefore safe even if the
+peer is a load balancer.
 """
 
 import asyncio
@@ -11,8 +12,8 @@ from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from gemini_operator.receiver.answers import Refused, Result
-from gemini_operator.receiver.limits import Limits
+from gemini_operator.receiver.responses import Refused, Result
+from gemini_operator.receiver.settings import Limits
 
 _Key = tuple[str, Hashable]
 _ALL: _Key = ("all", None)
@@ -21,12 +22,12 @@ _ALL: _Key = ("all", None)
 @dataclass(slots=True, eq=False)
 class _Request:
     limits: Mapping[_Key, int]
-    """What the request counts under, and how many may."""
+    """The groups that the request counts in, and the limit of each."""
     evict: Callable[[], None]
 
 
-class Unverified:
-    """The unverified requests in hand, oldest first: by address, by peer and all together."""
+class UnverifiedRequests:
+    """The current unverified requests, oldest first: by address, by peer and all together."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -36,11 +37,11 @@ class Unverified:
         return len(self._requests.get(_ALL, ()))
 
     @asynccontextmanager
-    async def hold(self, address: Hashable, peer: Hashable) -> AsyncIterator[None]:
-        """Count as unverified during the block.
+    async def admit(self, address: Hashable, peer: Hashable) -> AsyncIterator[None]:
+        """Count a request as unverified during the block.
 
         Raises:
-            Refused: a newer request needed the room; the block was cancelled where it waited.
+            Refused: a newer request evicted this one; the block was cancelled where it waited.
         """
         evicted = False
 
@@ -51,7 +52,7 @@ class Unverified:
 
         try:
             async with asyncio.timeout(None) as deadline:
-                with self.entered(address, peer, evict):
+                with self.admitted(address, peer, evict):
                     yield
         except TimeoutError:
             if not evicted:
@@ -59,10 +60,10 @@ class Unverified:
             raise Refused(Result.EVICTED) from None
 
     @contextmanager
-    def entered(
+    def admitted(
         self, address: Hashable, peer: Hashable, evict: Callable[[], None]
     ) -> Iterator[None]:
-        """As `hold`, but it is `evict` that ends the block; it is called once at most."""
+        """As `admit`, but an eviction calls `evict`, at most once, and does not cancel the block."""
         limits = {
             ("address", address): self._limits.unverified_per_address,
             ("peer", peer): self._limits.unverified_per_peer,

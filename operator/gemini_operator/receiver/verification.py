@@ -1,15 +1,13 @@
-"""Checking a delivery with the keys at hand, then once more with newer ones."""
+"""Verify a delivery with the cached keys, then with newer ones if none of them matches."""
 
 from collections.abc import Sequence
 
-from gemini_operator.receiver.answers import Refused, Result
-from gemini_operator.receiver.jwks.errors import KeysUnavailable
-from gemini_operator.receiver.jwks.store import JwksStore
+from gemini_operator.receiver.jwks.store import JwksStore, KeysUnavailable
+from gemini_operator.receiver.responses import Refused, Result
 from gemini_operator.receiver.signatures import table
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
-from gemini_operator.receiver.signatures.keys import KeySet
+from gemini_operator.receiver.signatures.keys import KeySet, Verdict
 from gemini_operator.receiver.signatures.table import Scheme, Verification
-from gemini_operator.receiver.signatures.verdict import Verdict
 from gemini_operator.telemetry import metrics
 
 
@@ -21,16 +19,21 @@ class Verifier:
 
     @staticmethod
     def precheck(schemes: Sequence[Scheme], headers: WebhookHeaders, now: float) -> Verification:
-        """UNACCEPTED where no body and no key could make a token hold, so neither is needed."""
+        """Verify without the body and without keys.
+
+        The verdict is UNACCEPTED if no body and no key could make a token valid.
+        """
         return table.verify(schemes, headers, b"", KeySet(), now)
 
     async def verify(
         self, schemes: Sequence[Scheme], headers: WebhookHeaders, body: bytes, now: float
     ) -> Verification:
-        """The verdict that the newest keys give, or one that no newer key can change.
+        """Return the verdict of the newest keys, or one that no newer key can change.
 
-        For headers that passed `precheck`, others would cost a fetch of the keys.
-        Raises Refused while newer keys might match and cannot be had: send it again (S20).
+        Call `precheck` first: other headers would cause a fetch of the keys.
+
+        Raises:
+            Refused: newer keys may match but cannot be fetched now, so Google has to retry (S20).
         """
         with metrics.RECEIVER_VERIFICATION_SECONDS.time():
             try:

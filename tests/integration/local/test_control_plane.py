@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from local.api import MERGE_PATCH, ApiError
 from local.control_plane import ControlPlane
 from local.errors import LocalError
 from local.kubectl import Kubectl, KubectlError
@@ -51,6 +52,34 @@ def test_the_api_server_comes_back_on_its_port_with_its_data(
     assert control_plane.server == server
     kept = json.loads(kubectl("get", "configmap", "kept", "-n", namespace, "-o", "json"))
     assert kept["metadata"]["name"] == "kept"
+
+
+def test_a_refused_request_tells_its_status(control_plane: ControlPlane, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    body = {"metadata": {"name": "twice"}}
+    control_plane.api.request("POST", path, body)
+    with pytest.raises(ApiError, match="already exists") as refused:
+        control_plane.api.request("POST", path, body)
+    assert refused.value.status == 409
+    with (
+        pytest.raises(ApiError, match="404 page not found") as unknown,
+        control_plane.api.lines("/apis/example.com/v1/things?watch=true", timeout=10),
+    ):
+        pass
+    assert unknown.value.status == 404
+
+
+def test_a_watch_is_read_while_it_goes_on(control_plane: ControlPlane, namespace: str) -> None:
+    api, path = control_plane.api, f"/api/v1/namespaces/{namespace}/configmaps"
+    version = api.request("GET", path)["metadata"]["resourceVersion"]
+    watch = f"{path}?watch=true&resourceVersion={version}&fieldSelector=metadata.name%3Dwatched"
+    with api.lines(watch, timeout=10) as lines:
+        api.request("POST", path, {"metadata": {"name": "watched"}, "data": {"a": "1"}})
+        assert json.loads(next(lines))["type"] == "ADDED"
+        api.request("PATCH", f"{path}/watched", {"data": {"a": None}}, MERGE_PATCH)
+        changed = json.loads(next(lines))
+    assert changed["type"] == "MODIFIED"
+    assert "data" not in changed["object"]
 
 
 def test_a_start_that_fails_tells_the_last_log_line(

@@ -38,7 +38,7 @@ RUNNING = {"attempt": {"id": ATTEMPT, "number": 1, "startTime": "2026-11-03T09:0
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     status: int
     headers: dict[str, str]
     body: bytes
@@ -111,17 +111,17 @@ class Receiver:
 
     def deliver(
         self, target: Target, body: bytes = BODY, *, signer: Signer = SIGNER, **headers: Any
-    ) -> Answer:
+    ) -> Reply:
         return self.post(self.path(target), body, signer.headers(body, **headers))
 
-    def post(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> Reply:
         url = urlsplit(self.process.url)
         connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=DEADLINE)
         try:
             connection.request("POST", path, body, headers)
             answer = connection.getresponse()
             received = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, received, answer.read())
+            return Reply(answer.status, received, answer.read())
         finally:
             connection.close()
 
@@ -130,13 +130,13 @@ class Receiver:
         lines = [n for n in self.process.text().splitlines() if n.startswith("metrics on ")]
         return lines[-1].removeprefix("metrics on ")
 
-    def get_metrics_port(self, path: str) -> Answer:
+    def get_metrics_port(self, path: str) -> Reply:
         url = urlsplit(self.metrics_url)
         connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=DEADLINE)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+            return Reply(answer.status, dict(answer.getheaders()), answer.read())
         finally:
             connection.close()
 

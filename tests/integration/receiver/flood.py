@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gemini_operator.receiver import open_files
+from gemini_operator.base import open_files
 
 PROJECT = Path(__file__).parents[3]
 PAUSE = 0.2

@@ -16,7 +16,7 @@ import pytest
 
 from gemini_operator.callbacks.address import Target
 from tests.deliveries import Signer
-from tests.integration.receiver.conftest import BODY, DEADLINE, SIGNER, Answer, Job, Receiver
+from tests.integration.receiver.conftest import BODY, DEADLINE, SIGNER, Job, Receiver, Reply
 from tests.integration.receiver.flood import Plan, running
 from tests.waiting import eventually
 
@@ -48,7 +48,7 @@ def start(receiver: Receiver, target: Target, rest: str) -> str:
     return "\r\n".join([*lines, rest])
 
 
-def deliver_in_two_parts(receiver: Receiver, target: Target) -> Answer:
+def deliver_in_two_parts(receiver: Receiver, target: Target) -> Reply:
     """The body comes some time after the head, as through a load balancer."""
     url = urlsplit(receiver.process.url)
     connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=DEADLINE)
@@ -60,7 +60,7 @@ def deliver_in_two_parts(receiver: Receiver, target: Target) -> Answer:
         time.sleep(0.05)
         connection.send(BODY)
         answer = connection.getresponse()
-        return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        return Reply(answer.status, dict(answer.getheaders()), answer.read())
     finally:
         connection.close()
 
@@ -125,7 +125,7 @@ def assert_answered_soon(
     target = job.target()
     lines_before = receiver.process.text().count("\n")
     took = []
-    ways: list[Callable[[Target], Answer]] = [
+    ways: list[Callable[[Target], Reply]] = [
         receiver.deliver,
         partial(deliver_in_two_parts, receiver),
     ]

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_operator.controller.memory import EVENT_REREADS, SEARCH_DELAYS, Facts, Memory, Search
+from gemini_operator.controller.memory import (
+    CUT_OFF,
+    EVENT_REREADS,
+    SEARCH_DELAYS,
+    Facts,
+    Memory,
+    Search,
+)
 from tests.unit.controller.builders import (
     ATTEMPT,
     EARLIER,
@@ -39,8 +46,21 @@ def test_p11_the_grace_ends_never_before_timeout_and_first_sight_have_both_passe
     search = begun(Facts(UID), age=age)
     assert search.grace_ends >= MONOTONIC + GRACE
     assert search.grace_ends >= MONOTONIC - age + TIMEOUT + GRACE - 1e-6
-    later = max(MONOTONIC, MONOTONIC - age + TIMEOUT)
+    later = max(MONOTONIC, MONOTONIC - age + TIMEOUT + CUT_OFF)
     assert search.grace_ends == pytest.approx(later + GRACE)
+
+
+def test_p11_an_attempt_may_have_begun_up_to_a_second_after_what_the_status_says() -> None:
+    """Else a batch that Google lists just within the grace would be paid for twice."""
+    attempt = a_job(status=unnamed()).status.attempt
+    assert attempt is not None
+    begun_at = NOW + timedelta(seconds=0.999)
+    stored = attempt.model_copy(update={"start_time": begun_at}).model_dump(mode="json")
+    read = type(attempt).model_validate(stored)
+    search = Facts(UID).begin_search(
+        read, now=begun_at, monotonic=MONOTONIC, timeout=TIMEOUT, grace=GRACE
+    )
+    assert search.grace_ends >= MONOTONIC + TIMEOUT + GRACE
 
 
 def test_p11_the_grace_of_an_attempt_is_set_once() -> None:

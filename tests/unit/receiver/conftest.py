@@ -14,14 +14,13 @@ from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.connection import Connection
-from gemini_operator.receiver.acknowledge import Acknowledger
 from gemini_operator.receiver.budget import WriteBudget
 from gemini_operator.receiver.handler import CallbackHandler
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.jwks.store import JwksStore
-from gemini_operator.receiver.limits import Limits
-from gemini_operator.receiver.probe import StatusProbe
+from gemini_operator.receiver.record import DeliveryRecorder, StatusProbe
 from gemini_operator.receiver.server import PublicServer
+from gemini_operator.receiver.settings import Limits
 from gemini_operator.receiver.signatures.keys import KeySet
 from gemini_operator.receiver.verification import Verifier
 from tests.callback_keys import KEY
@@ -171,7 +170,7 @@ async def edge(keys: KeyDirectory, limits: Limits) -> AsyncIterator[Edge]:
     handler = CallbackHandler(
         keys=keys,
         verifier=Verifier(JwksStore(fetch)),
-        acknowledger=Acknowledger(BatchJobs(client), StatusProbe(client)),
+        recorder=DeliveryRecorder(BatchJobs(client), StatusProbe(client)),
         budget=WriteBudget(),
         limits=limits,
         now=lambda: found.now,

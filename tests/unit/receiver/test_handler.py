@@ -1,9 +1,9 @@
 import pytest
 
-from gemini_operator.receiver.jwks.errors import JwksError
+from gemini_operator.receiver.access_log import PER_ADDRESS
 from gemini_operator.receiver.jwks.parse import parse
-from gemini_operator.receiver.limits import Limits
-from gemini_operator.receiver.log_lines import PER_ADDRESS
+from gemini_operator.receiver.jwks.store import JwksError
+from gemini_operator.receiver.settings import Limits
 from gemini_operator.telemetry.metrics import REGISTRY
 from tests.deliveries import Signer, encoded, envelope, jwks
 from tests.waiting import eventually_async
@@ -184,7 +184,7 @@ async def test_s14_the_writes_of_one_attempt_are_limited_after_the_signature(edg
     assert edge.writes == 10
 
 
-@pytest.mark.parametrize("limits", [Limits(answer_seconds=0.2)])
+@pytest.mark.parametrize("limits", [Limits(response_seconds=0.2)])
 async def test_an_api_server_that_hangs_is_not_waited_for(edge: Edge, limits: Limits) -> None:
     del limits
     edge.api_hangs = True

@@ -1,10 +1,11 @@
 import asyncio
+import contextlib
 import gzip
 import logging
 
 import pytest
 
-from gemini_operator.receiver.limits import Limits
+from gemini_operator.receiver.settings import Limits
 from tests.waiting import eventually_async
 
 from .conftest import BODY, QUICK, Edge, read_reply
@@ -244,7 +245,9 @@ async def test_s20_bytes_that_trickle_in_do_not_keep_a_connection(
             if done:
                 break
         assert closed.done()
-        assert await closed == b""
+        # A byte that came too late is answered with a reset.
+        with contextlib.suppress(ConnectionResetError):
+            assert await closed == b""
 
 
 @pytest.mark.parametrize("limits", [QUICK])
@@ -256,7 +259,7 @@ async def test_an_idle_connection_is_closed_after_its_answer(edge: Edge, limits:
         assert await reader.read() == b""
 
 
-@pytest.mark.parametrize("limits", [Limits(in_flight=1, answer_seconds=1.0)])
+@pytest.mark.parametrize("limits", [Limits(in_flight=1, response_seconds=1.0)])
 async def test_more_deliveries_at_once_than_allowed_are_sent_away(
     edge: Edge, limits: Limits
 ) -> None:

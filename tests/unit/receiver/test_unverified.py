@@ -3,9 +3,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from gemini_operator.receiver.answers import Refused, Result
-from gemini_operator.receiver.limits import Limits
-from gemini_operator.receiver.unverified import Unverified
+from gemini_operator.receiver.responses import Refused, Result
+from gemini_operator.receiver.settings import Limits
+from gemini_operator.receiver.unverified import UnverifiedRequests
 
 LIMITS = Limits(unverified=6, unverified_per_peer=4, unverified_per_address=2)
 
@@ -14,7 +14,7 @@ class Crowd:
     """Requests that stay until they are evicted; their number is the order they came in."""
 
     def __init__(self) -> None:
-        self.unverified = Unverified(LIMITS)
+        self.unverified = UnverifiedRequests(LIMITS)
         self.evicted: list[int] = []
         self._present: list[ExitStack] = []
 
@@ -23,7 +23,7 @@ class Crowd:
         stack = ExitStack()
         self._present.append(stack)
         stack.enter_context(
-            self.unverified.entered(address, peer, lambda: self.evicted.append(number))
+            self.unverified.admitted(address, peer, lambda: self.evicted.append(number))
         )
         return stack
 
@@ -82,23 +82,23 @@ def test_nothing_is_remembered_of_who_has_left() -> None:
 
 
 async def test_an_evicted_block_ends_where_it_waits() -> None:
-    unverified = Unverified(Limits(unverified=1))
+    unverified = UnverifiedRequests(Limits(unverified=1))
 
     async def wait() -> None:
-        async with unverified.hold("one", "a"):
+        async with unverified.admit("one", "a"):
             await asyncio.Event().wait()
 
     oldest = asyncio.create_task(wait())
     await asyncio.sleep(0)
-    async with unverified.hold("two", "b"):
+    async with unverified.admit("two", "b"):
         with pytest.raises(Refused) as refused:
             await oldest
-    assert refused.value.answer.result is Result.EVICTED
+    assert refused.value.response.result is Result.EVICTED
     assert len(unverified) == 0
 
 
 async def test_a_time_limit_inside_the_block_stays_what_it_is() -> None:
-    unverified = Unverified(LIMITS)
+    unverified = UnverifiedRequests(LIMITS)
     with pytest.raises(TimeoutError):
-        async with unverified.hold("one", "a"), asyncio.timeout(0):
+        async with unverified.admit("one", "a"), asyncio.timeout(0):
             await asyncio.Event().wait()

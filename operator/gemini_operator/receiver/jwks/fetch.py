@@ -1,9 +1,9 @@
-"""Fetching the key set over HTTP."""
+"""Fetch the key set over HTTP."""
 
 import aiohttp
 
-from gemini_operator.receiver.jwks.errors import JwksError
 from gemini_operator.receiver.jwks.parse import parse
+from gemini_operator.receiver.jwks.store import JwksError
 from gemini_operator.receiver.signatures.keys import KeySet
 
 TIMEOUT_SECONDS = 2.0
@@ -11,7 +11,7 @@ MAX_BYTES = 256 * 1024
 
 
 class JwksFetcher:
-    """Asks one URL for its key set: no redirects, no proxies, no cookies, a bounded answer."""
+    """Gets the key set of one URL, without redirects, proxies or cookies, up to a size."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
         self._url = url
@@ -19,7 +19,11 @@ class JwksFetcher:
         self._session: aiohttp.ClientSession | None = None
 
     async def __call__(self) -> KeySet:
-        """The keys published now; raises JwksError."""
+        """Fetch the published keys.
+
+        Raises:
+            JwksError: there was no usable answer.
+        """
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), timeout=self._timeout
@@ -39,7 +43,7 @@ class JwksFetcher:
             raise JwksError(f"no connection: {type(error).__name__}") from None
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         if self._session is not None:
             await self._session.close()
 

@@ -1,4 +1,4 @@
-"""A JSON Web Key Set becomes the keys that may verify a delivery; pure."""
+"""Parse a JSON Web Key Set."""
 
 import base64
 import binascii
@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from gemini_operator.receiver.jwks.errors import JwksError
+from gemini_operator.receiver.jwks.store import JwksError
 from gemini_operator.receiver.signatures.keys import KeySet
 
 MAX_KEYS = 16
@@ -16,9 +16,10 @@ _ED25519_LENGTH = 32
 
 
 def parse(document: bytes) -> KeySet:
-    """Every usable key of the set, with or without `kid`; unusable members are skipped.
+    """Return every usable key of the set, with or without `kid`, and skip the others.
 
-    Raises JwksError for anything that is not a non-empty JWK Set, as an outage may look like one.
+    Raises:
+        JwksError: the document is no JWK Set, or an empty one, as a broken publisher may send.
     """
     try:
         content = json.loads(document.decode("utf-8"))
@@ -33,7 +34,7 @@ def parse(document: bytes) -> KeySet:
 
 
 def _ed25519_point(member: Any) -> bytes | None:
-    """The public key of one member (RFC 8037), None if it isn't Ed25519 or not for signatures."""
+    """The public key of one member; None unless it is Ed25519 and for signatures (RFC 8037)."""
     if not isinstance(member, dict):
         return None
     if member.get("kty") != "OKP" or member.get("crv") != "Ed25519":

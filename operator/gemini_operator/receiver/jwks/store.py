@@ -1,32 +1,51 @@
-"""The keys at hand, and when to ask for newer ones."""
+"""Cache Google's verification keys and decide when to fetch them again."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gemini_operator.receiver.jwks.errors import JwksError, KeysUnavailable
 from gemini_operator.receiver.signatures.keys import KeySet
 from gemini_operator.telemetry import logs, metrics
 
 _log = logs.get_logger(__name__)
 
 
+class JwksError(Exception):
+    """One fetch failed to return a key set. The message says why in a few words."""
+
+
+class KeysUnavailable(Exception):
+    """There are no keys to verify with now. The sender should retry after `retry_after` seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("no verification keys are available yet")
+        self.retry_after = retry_after
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Seconds; the defaults outlive an outage of a day and notice a revoked key in an hour."""
+    """Times in seconds. With the defaults, deliveries are verified through an outage of one day,
+    and a revoked key is noticed within an hour.
+    """
 
     ttl: float = 3600.0
     stale: float = 24 * 3600.0
-    """How old keys may be while newer ones cannot be had."""
+    """The oldest age of keys that are used while newer ones cannot be fetched."""
     cooldown: float = 30.0
-    """At least this long between refreshes that strangers can cause with bad signatures."""
+    """The shortest time between two fetches that bad signatures can cause."""
     first_backoff: float = 1.0
     max_backoff: float = 60.0
 
 
 class JwksStore:
-    """A cache of one key set. One fetch runs at a time and everybody waits for that one."""
+    """A cache of one key set. Only one fetch runs at a time, and every caller waits for it.
+
+    Args:
+        fetch: gets the published keys; raises JwksError.
+        policy: ages and delays.
+        clock: a monotonic clock in seconds.
+    """
 
     def __init__(
         self,
@@ -43,12 +62,13 @@ class JwksStore:
         self._failures = 0
         self._blocked_until = float("-inf")
         self._forced_at = float("-inf")
-        self._flight: asyncio.Task[None] | None = None
+        self._fetching: asyncio.Task[None] | None = None
 
     async def current(self) -> KeySet:
-        """Keys no older than their time to live, or older ones while newer can't be had.
+        """Return keys no older than their time to live, or older ones while a fetch fails.
 
-        Raises KeysUnavailable when there are none, or only ones that are too old.
+        Raises:
+            KeysUnavailable: there are no keys, or only ones that are too old.
         """
         if self._keys is not None and self._age() <= self._policy.ttl:
             return self._keys
@@ -60,13 +80,14 @@ class JwksStore:
             raise
 
     async def newer(self, known: KeySet) -> KeySet:
-        """Keys fetched after `known` failed to match, which a rotation would explain.
+        """Return keys that are newer than `known`, as Google may have rotated them.
 
-        Raises KeysUnavailable while the cooldown or a failure forbids to ask.
+        Raises:
+            KeysUnavailable: the cooldown or the backoff forbids a fetch now.
         """
         if self._keys is not None and self._keys is not known:
             return self._keys
-        if self._flight is None:
+        if self._fetching is None:
             wait = self._forced_at + self._policy.cooldown - self._clock()
             if wait > 0:
                 raise KeysUnavailable(wait)
@@ -74,27 +95,27 @@ class JwksStore:
         return await self._refreshed()
 
     async def warm(self) -> None:
-        """Fetch ahead of the first delivery; a failure is no more than a log line."""
+        """Fetch the keys before the first delivery. A failure is only logged."""
         try:
             await self.current()
         except KeysUnavailable:
             return
 
     async def close(self) -> None:
-        """Give up a fetch that is under way."""
-        if self._flight is not None:
-            self._flight.cancel()
-            await asyncio.wait([self._flight])
+        """Cancel a fetch that is running."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.wait([self._fetching])
 
     def _age(self) -> float:
         return self._clock() - self._fetched_at
 
     async def _refreshed(self) -> KeySet:
-        if self._flight is None:
+        if self._fetching is None:
             self._refuse_while_blocked()
-            self._flight = asyncio.create_task(self._fetch_once())
-            self._flight.add_done_callback(self._landed)
-        await asyncio.shield(self._flight)
+            self._fetching = asyncio.create_task(self._fetch_once())
+            self._fetching.add_done_callback(self._fetch_done)
+        await asyncio.shield(self._fetching)
         self._refuse_while_blocked()
         if self._keys is None:
             raise KeysUnavailable(self._policy.first_backoff)
@@ -105,8 +126,8 @@ class JwksStore:
         if wait > 0:
             raise KeysUnavailable(wait)
 
-    def _landed(self, _flight: asyncio.Task[None]) -> None:
-        self._flight = None
+    def _fetch_done(self, _task: asyncio.Task[None]) -> None:
+        self._fetching = None
 
     async def _fetch_once(self) -> None:
         try:

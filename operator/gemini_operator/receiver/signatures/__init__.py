@@ -1,1 +1,1 @@
-"""Who speaks: pure verification of a delivery's signatures."""
+"""Verify the signatures of a delivery, without I/O."""

@@ -1,6 +1,7 @@
-"""`v1a,<base64>`: Ed25519 over `<id>.<timestamp>.<raw body>`, as Gemini was seen to sign.
+"""Tokens `v1a,<base64>`: Ed25519 signatures of `<id>.<timestamp>.<raw body>`.
 
-Source: googleapis/python-genai#2927 (live deliveries); the token's form is Standard Webhooks 1.0.0.
+That is what Gemini signs, as live deliveries in googleapis/python-genai#2927 show. The token's form
+is from Standard Webhooks 1.0.0.
 """
 
 import base64
@@ -10,8 +11,7 @@ import re
 from cryptography.exceptions import InvalidSignature
 
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
-from gemini_operator.receiver.signatures.keys import KeySet
-from gemini_operator.receiver.signatures.verdict import Verdict
+from gemini_operator.receiver.signatures.keys import KeySet, Verdict
 
 PREFIX = b"v1a,"
 SHAPE = re.compile(rb"v1a,[^,]*")
@@ -21,8 +21,8 @@ _GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
 def verify(headers: WebhookHeaders, body: bytes, token: bytes, keys: KeySet, now: float) -> Verdict:
-    """Check one token against every Ed25519 key. Pure, and raises on no input."""
-    del now  # the signature covers the timestamp, which was compared before
+    """Check one token with every Ed25519 key. No input makes it raise."""
+    del now  # the signature covers the timestamp, which is checked before
     signature = _decode(token)
     if signature is None:
         return Verdict.UNACCEPTED
@@ -37,7 +37,7 @@ def verify(headers: WebhookHeaders, body: bytes, token: bytes, keys: KeySet, now
 
 
 def _decode(token: bytes) -> bytes | None:
-    """The 64 bytes behind canonical base64; None for any second spelling of a signature."""
+    """Decode the 64 bytes of canonical base64; None for any other spelling of a signature."""
     encoded = token.removeprefix(PREFIX)
     try:
         signature = base64.b64decode(encoded, validate=True)

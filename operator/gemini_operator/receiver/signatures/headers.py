@@ -1,4 +1,4 @@
-"""The three headers of Standard Webhooks, read strictly or not at all."""
+"""Read the three headers of Standard Webhooks, strictly."""
 
 import re
 from collections.abc import Iterable
@@ -8,32 +8,32 @@ TOLERANCE_SECONDS = 300
 MAX_TOKENS = 16
 
 _NAMES = (b"webhook-id", b"webhook-timestamp", b"webhook-signature")
-# Without a dot, so that no part of the signed content can pass for another.
+# An id has no dot, so the parts of the signed content cannot be shifted.
 _ID = re.compile(rb"[A-Za-z0-9_-]{1,128}")
 _TIMESTAMP = re.compile(rb"[0-9]{1,12}")
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookHeaders:
-    """What a sender claims: the event's id, the attempt's time, and the tokens that prove both."""
+    """The event's id, the time of the delivery, and the signature tokens."""
 
     id: str
     timestamp: int
-    """Unix seconds of this attempt to deliver, refreshed by every retry."""
+    """Unix seconds of this delivery; every retry has a new one."""
     tokens: tuple[bytes, ...]
     signed_prefix: bytes
-    """`<id>.<timestamp>.` with the very bytes received; the raw body follows it."""
+    """`<id>.<timestamp>.` in the bytes received. The raw body follows it."""
 
     def is_current(self, now: float) -> bool:
-        """Whether the attempt is at most five minutes away from `now` (Unix seconds)."""
+        """Whether the delivery is at most five minutes away from `now`, in Unix seconds."""
         return abs(int(now) - self.timestamp) <= TOLERANCE_SECONDS
 
 
 def read(raw_headers: Iterable[tuple[bytes, bytes]]) -> WebhookHeaders | None:
-    """The three headers, or None unless each is there exactly once and well-formed.
+    """Return the three headers; None unless each occurs exactly once and is well-formed.
 
-    Names are matched in any case. Of two headers with one name, one part of a program may read
-    the first and another the last, so a repeated header is refused.
+    Names are matched in any case. A repeated header is refused, as one program reads the first of
+    them and another the last.
     """
     found: dict[bytes, bytes] = {}
     for name, value in raw_headers:
@@ -60,5 +60,5 @@ def read(raw_headers: Iterable[tuple[bytes, bytes]]) -> WebhookHeaders | None:
 
 
 def _is_folded(token: bytes) -> bool:
-    """Whether a proxy joined several headers into this token: a comma is part of its grammar."""
+    """Whether a proxy joined several headers into this token, which has only one comma itself."""
     return token.count(b",") > 1

@@ -1,6 +1,7 @@
-"""Which kinds of signature a route accepts; the shape of a token chooses its verifier.
+"""The kinds of signature that a route accepts.
 
-Each kind has keys of its own, so choosing by shape cannot confuse algorithms.
+The shape of a token selects the check. Each kind has keys of its own, so a token cannot be checked
+with the key of another algorithm.
 """
 
 import re
@@ -9,31 +10,30 @@ from dataclasses import dataclass
 
 from gemini_operator.receiver.signatures import ed25519
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
-from gemini_operator.receiver.signatures.keys import KeySet
-from gemini_operator.receiver.signatures.verdict import Verdict
+from gemini_operator.receiver.signatures.keys import KeySet, Verdict
 
-Verifier = Callable[[WebhookHeaders, bytes, bytes, KeySet, float], Verdict]
-"""`(headers, raw body, token, keys, now) -> verdict`; pure, and raises on no input."""
+TokenCheck = Callable[[WebhookHeaders, bytes, bytes, KeySet, float], Verdict]
+"""`(headers, raw body, token, keys, now) -> verdict`. No input makes it raise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """One kind of signature: its name in metrics and logs, its tokens' shape, its verifier."""
+    """One kind of signature: its name in metrics and logs, the shape of its tokens, its check."""
 
     name: str
     shape: re.Pattern[bytes]
-    verify: Verifier
+    verify: TokenCheck
 
 
 V1A = Scheme("v1a", ed25519.SHAPE, ed25519.verify)
 
 DYNAMIC = (V1A,)
-"""Accepted where the address was given with the job (a dynamic webhook)."""
+"""The schemes of dynamic webhooks, whose address is given with the job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The best verdict that any token earned, and the scheme of the token that earned it."""
+    """The best verdict of all tokens, and the scheme of its token."""
 
     verdict: Verdict
     scheme: str = "none"
@@ -42,7 +42,7 @@ class Verification:
 def verify(
     schemes: Sequence[Scheme], headers: WebhookHeaders, body: bytes, keys: KeySet, now: float
 ) -> Verification:
-    """Try the tokens in turn until one holds; unknown shapes are skipped, none is trusted."""
+    """Check the tokens until one is valid. Tokens of unknown shape are skipped."""
     best = Verification(Verdict.UNACCEPTED)
     for token in headers.tokens:
         scheme = next((scheme for scheme in schemes if scheme.shape.fullmatch(token)), None)

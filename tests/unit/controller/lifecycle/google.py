@@ -70,10 +70,19 @@ class Batch:
 
 @dataclass
 class Google:
-    """The batches of one key; `crowd` is how many were open at once, at most."""
+    """
+    The batches of one key.
+
+    Args:
+        crowd: how many were open at once, at most.
+        complete: whether listings are.
+        listings: how many there were.
+    """
 
     batches: list[Batch] = field(default_factory=list)
     crowd: int = 0
+    complete: bool = True
+    listings: int = 0
 
     def pass_to(self, monotonic: float) -> None:
         """Cancels take effect as time passes."""
@@ -117,9 +126,10 @@ class Google:
     def open(self) -> list[Batch]:
         return [batch for batch in self.batches if batch.open]
 
-    def listing(self, monotonic: float, *, complete: bool) -> Listing:
+    def listing(self, monotonic: float) -> Listing:
+        self.listings += 1
         shown = tuple(b.summary() for b in self.there() if b.visible <= monotonic)
-        return Listing(shown, complete)
+        return Listing(shown, self.complete)
 
 
 def observed(batch: Batch) -> Observation:

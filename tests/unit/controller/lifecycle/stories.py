@@ -59,10 +59,10 @@ def a_story(title: str, seed: int) -> World:
 def tell(plot: Plot, seed: int) -> World:
     """Each round something happens, or nothing, and time passes, with or without the controller."""
     chance = random.Random(seed)
-    world = World(output=chance.random() < 0.5)
-    world.luck = lambda: _luck(chance, plot)
+    output = chance.random() < 0.5
+    spec = dict(ADOPTS) if plot.adopts else {}
+    world = World(output, spec, lambda: _luck(chance, plot), chance=random.Random(seed))
     if plot.adopts:
-        world.spec = dict(ADOPTS)
         world.google.batches = [Batch("batches/one", None, NOW)]
     for number in range(ROUNDS):
         _something_happens(world, chance, plot, number)

@@ -14,7 +14,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.memory import Facts, ListSnapshot
+from gemini_operator.controller.memory import CUT_OFF, Facts, ListSnapshot
 from tests.unit.controller.builders import (
     ADOPTS,
     ATTEMPT,
@@ -37,7 +37,7 @@ from tests.unit.controller.builders import (
     unnamed,
 )
 
-GRACE_ENDS = MONOTONIC + RULES.create_timeout + RULES.submit_grace
+GRACE_ENDS = MONOTONIC + RULES.create_timeout + RULES.submit_grace + CUT_OFF
 LATE = MONOTONIC + deletion.PATIENCE
 GIVEN_UP = [an_attempt(EARLIER)]
 ORPHAN = {"deletionPolicy": "Orphan"}

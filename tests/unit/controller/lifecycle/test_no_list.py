@@ -14,7 +14,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     PatchStatus,
     RequeueAfter,
 )
-from gemini_operator.controller.memory import Facts, Memory
+from gemini_operator.controller.memory import CUT_OFF, Facts, Memory
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.remote import CANNOT_TELL, CannotTell
@@ -34,7 +34,7 @@ from tests.unit.controller.builders import (
 )
 from tests.unit.controller.clocks import ManualClock
 
-GRACE_ENDS = MONOTONIC + RULES.create_timeout + RULES.submit_grace
+GRACE_ENDS = MONOTONIC + RULES.create_timeout + RULES.submit_grace + CUT_OFF
 LATE = MONOTONIC + deletion.PATIENCE
 
 

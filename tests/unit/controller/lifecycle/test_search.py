@@ -11,7 +11,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.memory import Facts
+from gemini_operator.controller.memory import CUT_OFF, Facts
 from tests.unit.controller.builders import (
     ATTEMPT,
     MODEL,
@@ -29,7 +29,7 @@ from tests.unit.controller.builders import (
     written,
 )
 
-GRACE_ENDS = MONOTONIC + RULES.create_timeout + RULES.submit_grace
+GRACE_ENDS = MONOTONIC + RULES.create_timeout + RULES.submit_grace + CUT_OFF
 BEFORE, AFTER = GRACE_ENDS - 1, GRACE_ENDS
 
 
@@ -104,9 +104,9 @@ def test_p11_two_complete_listings_the_second_after_the_grace_mean_nowhere(
 @pytest.mark.parametrize(
     ("age", "ends"),
     [
-        pytest.param(0.0, MONOTONIC + 25 + 60, id="just written ahead"),
-        pytest.param(10.0, MONOTONIC + 15 + 60, id="the create may still be on its way"),
-        pytest.param(25.0, MONOTONIC + 60, id="the create has timed out now"),
+        pytest.param(0.0, MONOTONIC + 25 + 60 + CUT_OFF, id="just written ahead"),
+        pytest.param(10.0, MONOTONIC + 15 + 60 + CUT_OFF, id="the create may still be on its way"),
+        pytest.param(25.0, MONOTONIC + 60 + CUT_OFF, id="the create has timed out now"),
         pytest.param(3600.0, MONOTONIC + 60, id="found long after, by another process"),
     ],
 )

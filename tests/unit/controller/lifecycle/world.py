@@ -1,81 +1,96 @@
 """
-A job, its Google and its time, as the protocol sees them: what a pass decides is carried out here.
+A job, its API server, its Google and its time; the controller in it is the one that is shipped.
 
-Whoever plays chooses what happens next; the rules must hold for every choice. Passes run when
-somebody has asked for one, as the queue has it, so a job that nothing wakes sleeps here too.
+Whoever plays chooses what happens next; the rules must hold for every choice. The job is reconciled
+when somebody has asked for it, as the queue has it, so a job that nothing wakes sleeps here too.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any, Literal
+import asyncio
+import atexit
+import base64
+import contextlib
+import random
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, Literal, cast
 
-from gemini_operator.api import conditions
+from pydantic import SecretStr
+
+from gemini_operator.api import conditions, group
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Attempt, OutputStatus, Status
-from gemini_operator.controller.job import Job
-from gemini_operator.controller.lifecycle import (
-    adoption,
-    cancellation,
-    completion,
-    credentials,
-    deletion,
-    observation,
-    policies,
-    refresh,
-    submission,
-)
-from gemini_operator.controller.lifecycle.decisions import (
-    AddFinalizer,
-    Adopt,
-    Cancel,
-    Decision,
-    DeleteObject,
-    DeleteRemote,
-    Deliver,
-    Event,
-    ListRemote,
-    PatchStatus,
-    RecordBatchName,
-    RemoveFinalizer,
-    RequeueAfter,
-    Submit,
-)
-from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Seen, Snapshot, Unreadable
-from gemini_operator.controller.memory import Facts, Refusal
+from gemini_operator.api.status import Status
+from gemini_operator.controller.assembly import assemble
+from gemini_operator.controller.job import DEFAULT_API_KEY, Job, Key, from_object
+from gemini_operator.controller.leadership_settings import ElectionSettings
+from gemini_operator.controller.lifecycle import cancellation, refresh
+from gemini_operator.controller.lifecycle.decisions import Event
+from gemini_operator.controller.quota.quota import Admission
 from gemini_operator.controller.remote.api_keys import CredentialsProblem
-from gemini_operator.controller.remote.reads import _remember
-from gemini_operator.controller.remote.sweep import Index, _listed_for
+from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.gemini import errors
-from gemini_operator.gemini.remote import Summary
+from gemini_operator.gemini.remote import Listing, Observation, Submission, Summary
+from gemini_operator.gemini.settings import GeminiSettings
+from gemini_operator.gemini.tokens import read_token
+from gemini_operator.kube import patches
+from gemini_operator.kube.errors import Invalid, KubeError, NotFound
 from tests.unit.controller.builders import (
-    FINGERPRINT,
+    INLINE,
+    MODEL,
     MONOTONIC,
     NOW,
     RULES,
     TO_CONFIG_MAP,
     UID,
-    a_job,
     an_event,
     time,
 )
+from tests.unit.controller.clocks import ManualClock
+from tests.unit.controller.lifecycle.api_server import JSON, ApiServer, Path
 from tests.unit.controller.lifecycle.google import NEVER, REFUSALS, Batch, Google, Luck, observed
 
 SWEEP = 900.0
 
-# Seconds until a pass that failed is tried again, and until the quota calls a job that waits.
-BACK_OFF = 10.0
+# Seconds until the quota calls a job that waits.
+TURN = 10.0
 
-# Passes at one moment, at most: whoever needs more decides in circles.
-PASSES = 25
+# Reconciles at one moment, at most: whoever needs more decides in circles.
+RECONCILES = 25
 
-NO_KEY = "the Secret holds no key"
+KEY = Key("team-a", "job")
+JOB = "apis", group.GROUP, group.VERSION, "namespaces", KEY.namespace, group.PLURAL, KEY.name
+SECRET = "api", "v1", "namespaces", KEY.namespace, "secrets", DEFAULT_API_KEY[0]
+API_KEY = "a-key-of-more-than-twenty-characters"
 REFUSED = "API key not valid"
+
+SETTINGS = ControllerSettings(
+    gemini=GeminiSettings(create_timeout=RULES.create_timeout),
+    election=ElectionSettings(False, "unused", None, 15, 10.0, 2.0),
+    public_url=None,
+    callback_keys_dir=None,
+    callback_signing_key=None,
+    default_api_key_secret=DEFAULT_API_KEY,
+    namespaces=(),
+    workers=8,
+    max_open_batches_per_key=100,
+    max_priority=RULES.max_priority,
+    submit_grace=RULES.submit_grace,
+    sweep_interval=SWEEP,
+    credentials_ttl=1.0,
+    relist_interval=600.0,
+    kubeconfig=None,
+    health_host="127.0.0.1",
+    metrics_port=0,
+)
+
+_loop = asyncio.new_event_loop()
+atexit.register(_loop.close)
 
 
 @dataclass(frozen=True)
 class Moment:
-    """One write of the status; `turn` numbers the moments at which passes ran."""
+    """One write of the status; `turn` numbers the moments at which the job was reconciled."""
 
     turn: int
     at: datetime
@@ -98,391 +113,302 @@ class Sent:
 
 @dataclass
 class World:
-    """Everything about one job; `status` is what the API server stores."""
+    """
+    Everything about one job.
+
+    Args:
+        output: the results go to a ConfigMap.
+        spec: members of the spec beside the model and the input; `None` takes one away.
+        luck: how Google treats the next create.
+        has_finalizer: the object has our finalizer from the start.
+        chance: jitter.
+    """
 
     output: bool = False
     spec: dict[str, Any] = field(default_factory=dict)
     luck: Callable[[], Luck] = Luck
+    has_finalizer: bool = False
+    chance: random.Random = field(default_factory=lambda: random.Random(0))
     google: Google = field(default_factory=Google)
     key: Literal["good", "missing", "refused"] = "good"
     down: bool = False
     """Google answers nothing."""
-    status: dict[str, Any] = field(default_factory=dict)
-    annotations: dict[str, str] = field(default_factory=dict)
-    generation: int = 1
-    has_finalizer: bool = False
     deleted: float | None = None
     released: bool = False
-    passed: float = 0.0
     turns: int = 0
-    due: float = 0.0
     sweep: float = MONOTONIC + SWEEP
-    listing: bool = False
     failing: bool = False
-    """The last pass could not go on and is tried again later."""
-    creates: int = 0
+    """The last reconcile could not go on and is tried again later."""
     history: list[Moment] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
-    holders: list[adoption.Holder] = field(default_factory=list)
     neglected: list[str] = field(default_factory=list)
-    facts: Facts = field(default_factory=lambda: Facts(UID))
-    read: Job | None = None
+
+    def __post_init__(self) -> None:
+        self.clock = ManualClock()
+        self._receiving = False
+        self._untold: list[JSON | None] = []
+        self._next: Luck | None = None
+        self._kube = _Kube(self)
+        self._remote = _RemoteJobs(self)
+        metadata = {
+            "namespace": KEY.namespace,
+            "name": KEY.name,
+            "uid": UID,
+            "generation": 1,
+            "creationTimestamp": time(NOW),
+            "finalizers": [group.FINALIZER] if self.has_finalizer else [],
+        }
+        self.body: JSON = {"metadata": metadata, "spec": self._whole_spec()}
+        self._kube.put(JOB, self.body)
+        self._start()
 
     # What happens to it
 
     def edit(self, **spec: Any) -> None:
         """A person changes the spec; `None` takes a field away."""
         new = {name: value for name, value in {**self.spec, **spec}.items() if value is not None}
-        if new != self.spec and not self.released:
-            self.spec, self.generation = new, self.generation + 1
-            self.changed()
+        if new == self.spec or self.released:
+            return
+        self.spec = new
+        metadata = {**self.body["metadata"], "generation": self.generation + 1}
+        self._kube.put(JOB, {**self.body, "metadata": metadata, "spec": self._whole_spec()})
+        self._tell()
 
     def annotate(self, name: str, value: str) -> None:
-        self.annotations[name] = value
-        self.changed()
+        if not self.released:
+            self._run(
+                self._kube.patch(
+                    *JOB, body={"metadata": {"annotations": {name: value}}}, merge=True
+                )
+            )
+            self._tell()
 
     def delete(self) -> None:
         """Nothing but our finalizer keeps the object."""
-        if self.deleted is None:
-            self.deleted, self.released = self.passed, not self.has_finalizer
-            self.changed()
+        if not self.released:
+            self._run(self._kube.delete(*JOB))
+            self._tell()
 
     def call_back(self, number: int) -> None:
         """The receiver records an event, under the conditions that its patch tests."""
         attempt = self.status.get("attempt")
         mine = [b for b in self.google.batches if attempt and b.attempt == attempt["id"]]
-        if mine and self.deleted is None and "completionTime" not in self.status:
-            event = an_event(f"event-{number}", attempt=mine[0].attempt, remoteName=mine[0].name)
-            self.status["lastEvent"] = event
-            self.changed()
+        if attempt is None or not mine or self.released:
+            return
+        event = an_event(f"event-{number}", attempt=mine[0].attempt, remoteName=mine[0].name)
+        patch = patches.record_event(UID, attempt["id"], event)
+        self._receiving = True
+        with contextlib.suppress(Invalid):
+            self._run(self._kube.patch(*JOB, "status", body=patch, merge=False))
+        self._receiving = False
+        self._tell()
 
     def restart(self) -> None:
         """Another process takes over: what was only remembered is gone, and every job is looked at."""
-        self.facts = Facts(UID)
-        self.listing = False
+        self._start()
         self.sweep = self.monotonic + SWEEP
-        self.wake()
-
-    def changed(self) -> None:
-        """The object is another one than before, as the watch tells."""
-        self.read = None
-        self.wake()
 
     def wake(self) -> None:
-        self.due = self.monotonic
+        self._parts.queue.add(KEY)
 
     # Time
 
     @property
     def monotonic(self) -> float:
-        return MONOTONIC + self.passed
+        return self.clock.monotonic()
 
     @property
-    def now(self) -> datetime:
-        return NOW + timedelta(seconds=self.passed)
+    def passed(self) -> float:
+        return self.monotonic - MONOTONIC
+
+    @property
+    def due(self) -> float:
+        """When the queue wants the next reconcile."""
+        queue = self._parts.queue
+        return self.monotonic if queue.depth else min(queue._due.values(), default=NEVER)
 
     def advance(self, seconds: float) -> None:
-        """Time passes, and no pass runs: the process was away."""
-        self.passed += seconds
+        """Time passes, and nothing is reconciled: the process was away."""
+        self.clock.advance(seconds)
         self.google.pass_to(self.monotonic)
 
     def live(self, seconds: float) -> None:
-        """Time passes, and passes run when somebody has asked for them."""
+        """Time passes, and the job is reconciled when somebody has asked for it."""
         until = self.monotonic + seconds
         self.turn()
         while not self.released and min(self.due, self.sweep) <= until:
             self.advance(max(0.0, min(self.due, self.sweep) - self.monotonic))
             if self.sweep <= self.monotonic:
                 self.sweep = self.monotonic + SWEEP
-                self._sweep()
+                self._run(self._parts.sweeper.sweep())
             self.turn()
         if not self.released:
             self.advance(until - self.monotonic)
 
     def turn(self) -> None:
-        """Every pass that is wanted now."""
+        """Every reconcile that is wanted now."""
         self.turns += 1
-        decisions: list[Decision | None] = []
-        while self.due <= self.monotonic and not self.released:
-            decisions.append(self.run())
-            if self.listing:
-                self.show()
-            assert len(decisions) < PASSES, f"decided in circles: {decisions[-4:]}"
+        queue = self._parts.queue
+        for _ in range(RECONCILES):
+            queue._fire()
+            if not queue.depth:
+                break
+            self._run(self._reconcile(queue._take()))
+            self._tell()
+        else:
+            raise AssertionError(f"decided in circles: {self.history[-4:]}")
         self._inspect()
 
-    # Listings
-
     def show(self, *, complete: bool = True) -> None:
-        """A listing of the job's key, begun and ended now, as the sweeper tells it."""
-        self.listing = False
-        self.snapshot()
-        if self.key == "good" and not self.down:
-            job, attempt = self.job(), self.status.get("attempt")
-            listing = self.google.listing(self.monotonic, complete=complete)
-            list_snapshot = Index(listing).list_snapshot(job, self.monotonic)
-            self.facts.note_list_snapshot(list_snapshot, bool(attempt and attempt.get("batchName")))
-        self.facts.refused = REFUSED if self.key == "refused" else None
-        self.facts.note_listed(self.monotonic)
-        self.wake()
+        """The batches of the job's key are listed, now."""
+        self.google.complete = complete
+        self._run(self._list())
+        self.google.complete = True
 
-    def _sweep(self) -> None:
-        if self.key != "missing" and _listed_for(self.job(), self.now):
-            self.show()
+    # What is
 
-    # A pass
+    @property
+    def status(self) -> JSON:
+        """As the API server stores it, or has stored it last."""
+        found: JSON = self.body.get("status", {})
+        return found
 
-    def run(self) -> Decision | None:
-        """One pass; `None` where it could not decide."""
-        self.due, self.failing = NEVER, False
-        snapshot = self.snapshot()
-        try:
-            decision = policies.decide(snapshot, self._observe(snapshot))
-            self._carry_out(snapshot, decision)
-        except CredentialsProblem as problem:
-            self.failing = True
-            self._without_key(snapshot, problem)
-        except errors.GeminiError as error:
-            self.failing = True
-            self._unanswered(snapshot, error)
-        else:
-            self._come_back(policies.alarm(replace(snapshot, job=self.job())))
-            return decision
-        return None
+    @property
+    def generation(self) -> int:
+        return int(self.body["metadata"]["generation"])
+
+    @property
+    def creates(self) -> int:
+        return len(self.sent)
 
     def job(self) -> Job:
-        """The object, read once for each of its versions."""
-        self.read = self.read or self._read_object()
-        return self.read
-
-    def _read_object(self) -> Job:
-        deletion_time = None if self.deleted is None else NOW + timedelta(seconds=self.deleted)
-        deleted: dict[str, Any] = (
-            {"deletionTimestamp": time(deletion_time)} if deletion_time else {}
-        )
-        return a_job(
-            spec={**({"output": TO_CONFIG_MAP} if self.output else {}), **self.spec},
-            status=self.status,
-            has_finalizer=self.has_finalizer,
-            generation=self.generation,
-            annotations=self.annotations,
-            **deleted,
-        )
-
-    def snapshot(self) -> Snapshot:
-        """As the reconciler makes it."""
-        job = self.job()
-        attempt = job.status.attempt
-        if job.deleting and self.facts.deleting_since is None:
-            self.facts.deleting_since = self.monotonic
-        if attempt is None or attempt.batch_name is not None:
-            self.facts.search = None
-        else:
-            self.facts.begin_search(
-                attempt,
-                now=self.now,
-                monotonic=self.monotonic,
-                timeout=RULES.create_timeout,
-                grace=RULES.submit_grace,
-            )
-        return Snapshot(job, self.facts, self.now, self.monotonic, RULES)
+        return from_object(self.body)
 
     def is_true(self, kind: str) -> bool:
         return conditions.is_true(Status.model_validate(self.status).conditions, kind)
 
-    # Observe
+    # The process
 
-    def _observe(self, snapshot: Snapshot) -> Remote | None:
-        name = observation.wanted(snapshot)
-        if name is None:
-            return None
-        remote = self._read(name)
-        _remember(snapshot, remote, name)
-        return remote
+    def _start(self) -> None:
+        """A new process remembers nothing, and looks at every object."""
+        self._parts = assemble(
+            SETTINGS,
+            kube=cast(Any, self._kube),
+            clients=cast(Any, SimpleNamespace(for_key=self._client)),
+            clock=self.clock,
+            schema=cast(Any, SimpleNamespace(missing=(), suspect=lambda: None)),
+            rng=self.chance,
+        )
+        self._reserve = self._parts.quota.reserve
+        self._parts.quota.reserve = self._reserve_with_luck  # type: ignore[method-assign]
+        self._untold.clear()
+        if not self.released:
+            self._parts.event_handler.on_event(None, self.body)
 
-    def _read(self, name: str) -> Remote:
-        self._credential()
-        if self.key == "refused":
+    def _client(self, _: SecretStr) -> SimpleNamespace:
+        return SimpleNamespace(batches=self._remote, fingerprint_group="key-1")
+
+    def _reserve_with_luck(
+        self, job: Job, key_id: str, fingerprint: Callable[[str], str] | None = None
+    ) -> Admission:
+        """With bad luck other jobs of the key have all the slots, for a while."""
+        self._next = self._next or self.luck()
+        if self._next.answer == "full":
+            self._next = None
+            self._parts.queue.add_after(job.key, TURN)
+            return Admission.QUOTA_FULL
+        return self._reserve(job, key_id, fingerprint)
+
+    async def _reconcile(self, key: Key) -> None:
+        """As a worker does, which may meet no other exception."""
+        self.failing = False
+        try:
+            await self._parts.reconciler.run(key)
+        except (KubeError, errors.GeminiError) as error:
             self.failing = True
-            return Unreadable(errors.CredentialsRejected(REFUSED))
-        batch = self.google.find(name)
-        return Gone(same_key=True) if batch is None else Seen(observed(batch))
+            self._parts.queue.back_off(key, at_least=error.retry_after or 0.0)
+        finally:
+            self._parts.queue.done(key)
 
-    def _secret(self) -> None:
-        if self.key == "missing":
-            raise CredentialsProblem(Reason.CREDENTIALS_MISSING, NO_KEY)
+    async def _list(self) -> None:
+        with contextlib.suppress(CredentialsProblem):
+            api_key = await self._parts.api_keys.resolve(self.job().api_key)
+            self._parts.sweeper.search(api_key, KEY)
 
-    def _credential(self) -> None:
-        self._secret()
-        if self.down:
-            raise errors.Unavailable("503")
+    def _run(self, work: Coroutine[Any, Any, object]) -> None:
+        """Do `work`, and what it leaves to be done beside it."""
+        _loop.run_until_complete(self._finish(work))
 
-    def _ask(self) -> None:
-        """A request that changes something at Google."""
-        self._credential()
-        if self.key == "refused":
-            raise CredentialsProblem(Reason.CREDENTIALS_REJECTED, REFUSED)
+    async def _finish(self, work: Coroutine[Any, Any, object]) -> None:
+        await work
+        await self._parts.events.drain()
+        while running := tuple(self._parts.sweeper._running.values()):
+            await asyncio.gather(*running)
 
-    # Act
+    # The API server
 
-    def _come_back(self, seconds: float | None) -> None:
-        if seconds is not None:
-            self.due = min(self.due, self.monotonic + seconds)
-
-    def _carry_out(self, snapshot: Snapshot, decision: Decision) -> None:
-        match decision:
-            case RequeueAfter(seconds):
-                self._come_back(seconds)
-            case PatchStatus():
-                self._write(decision)
-            case ListRemote(seconds):
-                if seconds <= 0:
-                    self._secret()
-                    self.listing = True
-                self._come_back(seconds or None)
-            case AddFinalizer():
-                self.has_finalizer = True
-                self.changed()
-            case RemoveFinalizer(event):
-                self._release(event)
-            case DeleteObject():
-                self.delete()
-            case _:
-                self._at_google(snapshot, decision)
-
-    def _at_google(self, snapshot: Snapshot, decision: Decision) -> None:
-        match decision:
-            case Submit(number):
-                self._submit(snapshot, number)
-            case RecordBatchName(summary):
-                self._name(snapshot, summary)
-            case Deliver(seen):
-                self._credential()
-                output = OutputStatus(config_map="results", bytes=1, records=0)
-                self._write(completion.delivered(snapshot, seen, output))
-            case DeleteRemote(names, then, event):
-                for name in names:
-                    self._ask()
-                    self.google.cancel(name, self.monotonic)
-                    self.google.delete(name)
-                if then is None:
-                    self._release(event)
-                else:
-                    self._write(then)
-            case Cancel(batch):
-                self._ask()
-                self.google.cancel(batch, self.monotonic)
-                self.facts.note_cancel(batch, self.monotonic)
-                self.wake()
-            case Adopt():
-                self._adopt(snapshot)
-            case _:
-                raise AssertionError(decision)
-
-    def _release(self, event: Event | None) -> None:
-        self.released = True
-        self.events += [event] if event else []
-
-    def _name(self, snapshot: Snapshot, summary: Summary) -> None:
-        self._store(submission.named(snapshot, summary))
-        self.wake()
-
-    def _submit(self, snapshot: Snapshot, number: int) -> None:
-        luck = self.luck()
-        if luck.answer == "full":
-            self._write(submission.queued(snapshot, Reason.QUEUED, "", BACK_OFF))
+    def note_version(self, body: JSON | None) -> None:
+        """The object has a new version, or is gone."""
+        self._untold.append(body)
+        if body is None:
+            self.released = True
+            self.deleted = self.passed if self.deleted is None else self.deleted
             return
-        self._ask()
-        self.creates += 1
-        attempt = self._attempt(f"{self.creates:016x}", number)
-        self._note_sent(snapshot, attempt)
-        self._store(submission.written_ahead(snapshot, attempt))
-        if luck.answer in ("batch", "no answer"):
-            batch = self.google.create(attempt.id, self.now, self.monotonic, luck)
-            if luck.answer == "batch":
-                self._name(self.snapshot(), batch.summary())
-        if luck.answer in REFUSALS:
-            self.facts.refusal = Refusal(attempt.id, REFUSALS[luck.answer], 5.0)
-        self.wake()
+        before, self.body = self.status, body
+        if "deletionTimestamp" in body["metadata"] and self.deleted is None:
+            self.deleted = self.passed
+        if self.status != before and not self._receiving:
+            stored = Status.model_validate(self.status)
+            self.history.append(Moment(self.turns, self.clock.now(), self.generation, stored))
 
-    def _note_sent(self, snapshot: Snapshot, attempt: Attempt) -> None:
+    def _tell(self) -> None:
+        """The watch tells what has happened to the object, our own writes included."""
+        untold, self._untold = self._untold, []
+        for body in untold:
+            kind = "DELETED" if body is None else "MODIFIED"
+            self._parts.event_handler.on_event(kind, body or self.body)
+
+    def _whole_spec(self) -> JSON:
+        spec = {"model": MODEL, "input": INLINE, **self.spec}
+        if self.output:
+            spec["output"] = TO_CONFIG_MAP
+        return {name: value for name, value in spec.items() if value is not None}
+
+    # Google
+
+    def create(self, submission: Submission) -> Summary:
+        """What becomes of a create; raises as `RemoteJob.submit` does."""
+        luck, self._next = self._next or self.luck(), None
+        token = read_token(submission.display_name)
+        assert token is not None
+        before = self.history[-2].status if len(self.history) > 1 else Status()
         beside = tuple(self.google.open())
-        self.sent.append(
-            Sent(
-                self.monotonic,
-                attempt.id,
-                self.spec,
-                snapshot.status,
-                self.deleted is not None,
-                beside,
-            )
-        )
+        deleting = self.deleted is not None
+        sent = Sent(self.monotonic, token.attempt_id, self.spec, before, deleting, beside)
+        self.sent.append(sent)
+        if self.down:
+            raise errors.Ambiguous("503")
+        if self.key == "refused":
+            raise errors.CredentialsRejected(REFUSED)
+        if luck.answer in REFUSALS:
+            raise REFUSALS[luck.answer]
+        if luck.answer in ("batch", "no answer"):
+            batch = self.google.create(token.attempt_id, self.clock.now(), self.monotonic, luck)
+            if luck.answer == "batch":
+                return batch.summary()
+        raise errors.Ambiguous("no answer")
 
-    def _adopt(self, snapshot: Snapshot) -> None:
-        self._ask()
-        terms = snapshot.job.spec.adopt
-        assert terms is not None
-        batch = self.google.find(terms.batch_name)
-        if batch is None:
-            self._write(adoption.not_found(snapshot, terms))
-            return
-        record = self._attempt("a" * 16, 1).model_copy(update={"batch_name": terms.batch_name})
-        self.facts.note_rivals(bool(self.holders), self.monotonic)
-        self._write(
-            adoption.refused(snapshot, batch.summary())
-            or adoption.claimed(snapshot, terms)
-            or adoption.contested(snapshot, terms, self.holders)
-            or adoption.settled(snapshot, batch.summary(), record)
-        )
-
-    def _attempt(self, an_id: str, number: int) -> Attempt:
-        return Attempt(
-            id=an_id, number=number, start_time=self.now, api_key_fingerprint=FINGERPRINT
-        )
-
-    # Where a pass cannot go on
-
-    def _without_key(self, snapshot: Snapshot, problem: CredentialsProblem) -> None:
-        if self.deleted is None:
-            self._write(credentials.stalled(snapshot, problem.reason, str(problem)))
-        elif deletion.out_of_patience(snapshot):
-            self._release(deletion.left_behind(str(problem)).event)
-        else:
-            self._come_back(5.0)
-
-    def _unanswered(self, snapshot: Snapshot, error: errors.GeminiError) -> None:
-        if self.deleted is None:
-            self._come_back(BACK_OFF)
-        else:
-            self._carry_out(snapshot, deletion.blocked(snapshot, f"{error}."))
-
-    # Write
-
-    def _write(self, write: PatchStatus) -> None:
-        if self._store(write.status):
-            self.events += write.events
-        if write.retry:
-            self._come_back(BACK_OFF)
-        else:
-            self._come_back(write.seconds or 0.0)
-
-    def _store(self, status: Status) -> bool:
-        event = self.status.get("lastEvent")
-        new = status.dump() | ({"lastEvent": event} if event else {})
-        changed = new != self.status
-        if changed:
-            self.status, self.read = new, None
-            stored = Status.model_validate(new)
-            self.history.append(Moment(self.turns, self.now, self.generation, stored))
-        return changed
-
-    # What must be so when all passes have run
+    # What must be so when everything that is wanted has been done
 
     def _inspect(self) -> None:
         """Whether anything that could be done now was left undone."""
-        if self.released or self.failing or self.deleted is not None:
+        job = self._parts.store.get(KEY)
+        if job is None or self.failing or self.deleted is not None:
             return
-        snapshot = self.snapshot()
+        snapshot = self._parts.reconciler.snapshots.take(job)
+        if self.down or self.key != "good" or snapshot.facts.retrying:
+            return
         named = self.google.find(snapshot.status.batch_name) if snapshot.status.attempt else None
         if named is not None and named.open and not snapshot.job.finished:
             if cancellation.cause(snapshot) is not None and not named.cancels:
@@ -491,6 +417,70 @@ class World:
                 self.neglected.append(f"a request is not answered at {self.passed}")
         if snapshot.status.observed_generation != self.generation:
             self.neglected.append(f"generation {self.generation} is not acknowledged")
+
+
+class _Kube(ApiServer):
+    """The API server of a world."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.clock.now, self._note)
+        self._world = world
+
+    async def get(self, *path: str, params: Mapping[str, str] | None = None, **_: object) -> JSON:
+        if path != SECRET:
+            return await super().get(*path, params=params)
+        if self._world.key == "missing":
+            raise NotFound(404, "NotFound", "the Secret is not there")
+        return {"data": {DEFAULT_API_KEY[1]: base64.b64encode(API_KEY.encode()).decode()}}
+
+    def _note(self, path: Path, body: JSON | None) -> None:
+        if path == JOB:
+            self._world.note_version(body)
+        elif path[1] == "events.k8s.io" and body is not None:
+            warning = body["type"] == "Warning"
+            reason = next(reason for reason in Reason if reason.value == body["reason"])
+            self._world.events.append(Event(reason, body["note"], warning))
+
+
+class _RemoteJobs:
+    """The batches of the world's key, as `gemini_operator.gemini.remote.RemoteJob` has them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def submit(
+        self, submission: Submission, *, may_send: Callable[[], bool] | None = None
+    ) -> Summary:
+        assert may_send is None or may_send()
+        return self._world.create(submission)
+
+    async def search(self) -> Listing:
+        self._check()
+        return self._world.google.listing(self._world.monotonic)
+
+    async def observe(self, name: str) -> Observation:
+        return observed(self._find(name))
+
+    async def cancel(self, name: str) -> None:
+        self._find(name)
+        self._world.google.cancel(name, self._world.monotonic)
+
+    async def delete(self, name: str) -> None:
+        self._find(name)
+        self._world.google.delete(name)
+
+    def _check(self) -> None:
+        if self._world.down:
+            raise errors.Unavailable("503")
+        if self._world.key == "refused":
+            raise errors.CredentialsRejected(REFUSED)
+
+    def _find(self, name: str) -> Batch:
+        self._check()
+        batch = self._world.google.find(name)
+        if batch is None:
+            raise errors.NotFound(f"{name} not found")
+        return batch
 
 
 def stalled_as(world: World, reason: Reason) -> bool:

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from gemini_operator.receiver.jwks.errors import JwksError
 from gemini_operator.receiver.jwks.fetch import MAX_BYTES, JwksFetcher
+from gemini_operator.receiver.jwks.store import JwksError
 from tests.deliveries import Signer, encoded, jwks
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

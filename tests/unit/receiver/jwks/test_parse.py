@@ -5,8 +5,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_operator.receiver.jwks.errors import JwksError
 from gemini_operator.receiver.jwks.parse import MAX_KEYS, parse
+from gemini_operator.receiver.jwks.store import JwksError
 from tests.deliveries import Signer, encoded, jwks
 
 SIGNER = Signer()

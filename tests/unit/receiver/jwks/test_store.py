@@ -2,9 +2,8 @@ import asyncio
 
 import pytest
 
-from gemini_operator.receiver.jwks.errors import JwksError, KeysUnavailable
 from gemini_operator.receiver.jwks.parse import parse
-from gemini_operator.receiver.jwks.store import JwksStore, Policy
+from gemini_operator.receiver.jwks.store import JwksError, JwksStore, KeysUnavailable, Policy
 from gemini_operator.receiver.signatures.keys import KeySet
 from tests.deliveries import Signer, jwks
 

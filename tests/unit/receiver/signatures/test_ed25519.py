@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.signatures import ed25519, headers
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
-from gemini_operator.receiver.signatures.keys import KeySet
-from gemini_operator.receiver.signatures.verdict import Verdict
+from gemini_operator.receiver.signatures.keys import KeySet, Verdict
 from tests.deliveries import Signer, jwks
 
 # Ed25519 seed 00..1f; the message is that of Standard Webhooks' own v1 test vector.

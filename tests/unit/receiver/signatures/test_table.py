@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.signatures import headers, table
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
-from gemini_operator.receiver.signatures.keys import KeySet
+from gemini_operator.receiver.signatures.keys import KeySet, Verdict
 from gemini_operator.receiver.signatures.table import Scheme, Verification
-from gemini_operator.receiver.signatures.verdict import Verdict
 from tests.deliveries import Signer, encoded, envelope, jwks
 
 SIGNER = Signer()

@@ -1,0 +1,44 @@
+"""A token bucket: how often something may happen, with bursts up to a limit."""
+
+from collections.abc import Callable
+
+
+class TokenBucket:
+    """A bucket that starts full, is refilled at a constant rate and never holds more than its capacity.
+
+    Args:
+        capacity: the most tokens that it holds, so the largest burst.
+        per_second: tokens that are refilled each second.
+        clock: a monotonic clock in seconds.
+    """
+
+    __slots__ = ("_capacity", "_clock", "_filled_at", "_per_second", "_tokens")
+
+    def __init__(self, capacity: float, per_second: float, clock: Callable[[], float]) -> None:
+        self._capacity = capacity
+        self._per_second = per_second
+        self._clock = clock
+        self._tokens = capacity
+        self._filled_at = clock()
+
+    def wait(self) -> float:
+        """Return the seconds until there is a token; 0 if there is one now. Spends nothing.
+
+        A caller that needs a token of several buckets asks each of them first, and takes from all
+        or from none.
+        """
+        self._refill()
+        return max(0.0, (1 - self._tokens) / self._per_second)
+
+    def take(self) -> float:
+        """Spend one token and return 0. Without a token, return the seconds until there is one."""
+        seconds = self.wait()
+        if seconds == 0:
+            self._tokens -= 1
+        return seconds
+
+    def _refill(self) -> None:
+        now = self._clock()
+        earned = (now - self._filled_at) * self._per_second
+        self._tokens = min(self._capacity, self._tokens + earned)
+        self._filled_at = now
