@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from gemini_operator.kube.connection import Connection
+from gemini_operator.kube.connection import ClusterConnection
 
 HOST = "127.0.0.1"
 
@@ -75,7 +75,7 @@ class Forwarder:
         self._end(self._listener)
         self.interrupt()
 
-    def instead_of(self, connection: Connection) -> Connection:
+    def instead_of(self, connection: ClusterConnection) -> ClusterConnection:
         """The same server by this way."""
         return replace(connection, server=self.url)
 

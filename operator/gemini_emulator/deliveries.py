@@ -66,7 +66,7 @@ _CONNECTIONS = 64
 
 
 @dataclass
-class Delivery:
+class CallbackDelivery:
     """One event for one address.
 
     `attempts` holds the result of each attempt: an HTTP status, or the kind of failure.
@@ -103,12 +103,12 @@ class Deliveries:
         self._clock = clock
         self._queue = DelayQueue(clock)
         self._in_flight: set[str] = set()
-        self._deliveries: dict[str, Delivery] = {}
+        self._deliveries: dict[str, CallbackDelivery] = {}
         for path in sorted(root.glob("msg_*.json")):
-            self._index(Delivery(**read_json(path)))
+            self._index(CallbackDelivery(**read_json(path)))
         self.base_url = ""
 
-    def __iter__(self) -> Iterator[Delivery]:
+    def __iter__(self) -> Iterator[CallbackDelivery]:
         return iter(tuple(self._deliveries.values()))
 
     def announce(self, batch: Batch) -> None:
@@ -119,7 +119,7 @@ class Deliveries:
             if identity in self._deliveries:
                 continue
             allowed = allowed_url(uri, self._allowed) is not None
-            delivery = Delivery(
+            delivery = CallbackDelivery(
                 id=identity,
                 job=batch.name,
                 type=event_type(batch),
@@ -157,7 +157,7 @@ class Deliveries:
                     attempts.create_task(self._attempt(session, delivery))
                 await self._queue.wait()
 
-    def _take_due(self) -> list[Delivery]:
+    def _take_due(self) -> list[CallbackDelivery]:
         now = self._clock()
         found = [self._deliveries.get(identity) for identity in self._queue.take()]
         return [
@@ -167,7 +167,7 @@ class Deliveries:
             if delivery.id not in self._in_flight
         ]
 
-    async def _attempt(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
+    async def _attempt(self, session: aiohttp.ClientSession, delivery: CallbackDelivery) -> None:
         try:
             status = await self._post(session, delivery)
         finally:
@@ -182,7 +182,7 @@ class Deliveries:
         if delivery.id in self._deliveries:
             self._save(delivery)
 
-    async def _post(self, session: aiohttp.ClientSession, delivery: Delivery) -> int | str:
+    async def _post(self, session: aiohttp.ClientSession, delivery: CallbackDelivery) -> int | str:
         """Send one attempt with a fresh timestamp; return its status or the kind of failure.
 
         Redirects are not followed: their target was not checked against the allowed addresses.
@@ -208,19 +208,19 @@ class Deliveries:
         except (aiohttp.ClientError, OSError):
             return "connection error"
 
-    def _save(self, delivery: Delivery) -> None:
+    def _save(self, delivery: CallbackDelivery) -> None:
         write_json(self._path(delivery), asdict(delivery))
         self._index(delivery)
 
-    def _index(self, delivery: Delivery) -> None:
+    def _index(self, delivery: CallbackDelivery) -> None:
         self._deliveries[delivery.id] = delivery
         self._queue.put(delivery.id, delivery.due)
 
-    def _path(self, delivery: Delivery) -> Path:
+    def _path(self, delivery: CallbackDelivery) -> Path:
         return self._root / f"{delivery.id}.json"
 
 
-def attempt_rows(delivery: Delivery) -> list[dict[str, Any]]:
+def attempt_rows(delivery: CallbackDelivery) -> list[dict[str, Any]]:
     """Return one row per attempt; a delivery without attempts has one row, with number 0."""
     common = {
         "job": delivery.job,

@@ -32,7 +32,7 @@ IMMUTABLE = (
 """Members of the spec that a job keeps as they were when it was created."""
 
 
-class Adopt(Model):
+class AdoptSource(Model):
     """A batch that exists at Google already."""
 
     batch_name: Annotated[str, bounded(136, names.BATCH_NAME)]
@@ -188,6 +188,6 @@ class Spec(Model):
     cancelled and deleted, with Orphan it is left alone. Absent means Delete. Required with
     adopt."""
 
-    adopt: Adopt | None = None
+    adopt: AdoptSource | None = None
     """adopt takes over an existing batch instead of submitting one. With it, input must be absent,
     suspend false, backoffLimit 0 and deletionPolicy set. Immutable."""

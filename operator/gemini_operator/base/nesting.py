@@ -7,6 +7,11 @@ The API server stores objects of 10,000 levels; Python's parser ends with a Recu
 import json
 import re
 
+
+class Undecodable(ValueError):
+    """Bytes are not one JSON object within the bounds of depth."""
+
+
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _ALL_BUT_BRACKETS_AND_QUOTES = bytes(set(range(256)) - set(b'[]{}"'))
 _STRING = re.compile(rb'"[^"]*"')

@@ -3,9 +3,9 @@
 import random
 from dataclasses import dataclass
 
+from gemini_operator.base.clock import Clock
 from gemini_operator.callbacks.address import CallbackAddresses
 from gemini_operator.callbacks.keys import KeyDirectory
-from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import JobReader
 from gemini_operator.controller.lifecycle.snapshot import Rules
 from gemini_operator.controller.memory import Memory

@@ -10,10 +10,10 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from gemini_operator.controller.clock import Clock
+from gemini_operator.base.clock import Clock
 from gemini_operator.controller.leadership_settings import ElectionSettings
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.connection import Connection
+from gemini_operator.kube.connection import ClusterConnection
 from gemini_operator.kube.errors import KubeError
 from gemini_operator.kube.lease import Election, LeaseTaken, Terms
 from gemini_operator.telemetry import metrics
@@ -26,7 +26,7 @@ LOOK = 0.25
 log = get_logger(__name__)
 
 
-class Candidate(Protocol):
+class LeaseCandidate(Protocol):
     """What is said to the API server; see `kube.lease.Election`."""
 
     @property
@@ -66,7 +66,7 @@ class Leadership:
 
     def __init__(
         self,
-        candidate: Candidate,
+        candidate: LeaseCandidate,
         settings: ElectionSettings,
         clock: Clock,
         *,
@@ -164,7 +164,7 @@ class Leadership:
 
 
 def leadership(
-    settings: ElectionSettings, connection: Connection, clock: Clock
+    settings: ElectionSettings, connection: ClusterConnection, clock: Clock
 ) -> Leadership | Alone:
     """What the administrator has chosen; its requests wait behind no others."""
     if not settings.enabled:

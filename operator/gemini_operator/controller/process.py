@@ -3,8 +3,8 @@
 import asyncio
 import signal
 
+from gemini_operator.base.clock import Clock, SystemClock
 from gemini_operator.controller.assembly import assemble
-from gemini_operator.controller.clock import Clock, SystemClock
 from gemini_operator.controller.leadership import leadership
 from gemini_operator.controller.quota.warmup import QuotaWarmup
 from gemini_operator.controller.served_schema import ServedSchema
@@ -15,7 +15,7 @@ from gemini_operator.controller.workers import Workers
 from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.connection import Connection
+from gemini_operator.kube.connection import ClusterConnection
 from gemini_operator.telemetry import metrics
 from gemini_operator.telemetry.http import HealthServer
 from gemini_operator.telemetry.logs import get_logger
@@ -30,7 +30,10 @@ class Controller:
     """All parts of the controller, wired; `run` returns the exit status."""
 
     def __init__(
-        self, settings: ControllerSettings, connection: Connection, clock: Clock | None = None
+        self,
+        settings: ControllerSettings,
+        connection: ClusterConnection,
+        clock: Clock | None = None,
     ) -> None:
         self._settings = settings
         self._stop = asyncio.Event()

@@ -8,7 +8,7 @@ import random
 from collections import OrderedDict, deque
 from typing import NamedTuple, Protocol
 
-from gemini_operator.controller.clock import Clock
+from gemini_operator.base.clock import Clock
 from gemini_operator.controller.job import Key
 
 BACKOFF_BASE = 0.5

@@ -7,8 +7,9 @@ from google.genai import types
 from google.genai.client import AsyncClient
 
 from gemini_operator.api import names
+from gemini_operator.base.nesting import Undecodable
 from gemini_operator.gemini import batch_request, batch_resource, documents, errors
-from gemini_operator.gemini.connection import Connection
+from gemini_operator.gemini.connection import GeminiConnection
 from gemini_operator.gemini.listing import list_batches
 from gemini_operator.gemini.remote import Listing, Observation, Submission, Summary
 from gemini_operator.gemini.settings import GeminiSettings
@@ -25,7 +26,7 @@ class Batches:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: GeminiConnection,
         sdk: AsyncClient,
         settings: GeminiSettings,
         clock: Callable[[], float] = time.monotonic,
@@ -49,7 +50,7 @@ class Batches:
         )
         try:
             operation = documents.parse(answer.body)
-        except documents.Undecodable as error:
+        except Undecodable as error:
             raise errors.Ambiguous(f"{call}: Google's answer is {error}", status=200) from None
         name = batch_resource.name_of(operation)
         if name is None:

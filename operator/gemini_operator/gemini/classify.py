@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 
+from gemini_operator.base.nesting import Undecodable
 from gemini_operator.gemini import documents, errors
 from gemini_operator.telemetry import sanitize
 
@@ -225,7 +226,7 @@ def _said(body: bytes) -> Mapping[str, Any]:
     """The `error` member of Google's error body; a list of one is unpacked; else empty."""
     try:
         said = documents.parse(body.strip().removeprefix(b"[").removesuffix(b"]")).get("error")
-    except documents.Undecodable:
+    except Undecodable:
         return {}
     return said if isinstance(said, dict) else {"message": json.dumps(said)} if said else {}
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from gemini_operator.gemini import api_key, sdk
 from gemini_operator.gemini.batches import Batches
-from gemini_operator.gemini.connection import Connection
+from gemini_operator.gemini.connection import GeminiConnection
 from gemini_operator.gemini.files import Files
 from gemini_operator.gemini.remote import RemoteJob
 from gemini_operator.gemini.settings import GeminiSettings
@@ -45,7 +45,7 @@ class GeminiClient:
         may_send: Callable[[], bool] | None = None,
     ) -> None:
         self.fingerprint_group = fingerprint_group
-        self._connection = Connection(key, settings, ssl_context, may_send)
+        self._connection = GeminiConnection(key, settings, ssl_context, may_send)
         # The SDK closes its side when it is collected, so it lives as long as its users.
         self._sdk = sdk.build(key, settings, self._connection.http, ssl_context)
         self.batches = Batches(self._connection, self._sdk.aio, settings)

@@ -12,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx2
 from pydantic import SecretStr
 
+from gemini_operator.base.nesting import Undecodable
 from gemini_operator.gemini import classify, documents, errors
 from gemini_operator.gemini.classify import Answer
 from gemini_operator.gemini.pool import Pool
@@ -24,7 +25,7 @@ API_VERSION = "v1beta"
 _LIMITS = httpx2.Limits(max_connections=32, max_keepalive_connections=4, keepalive_expiry=30.0)
 
 
-class Connection:
+class GeminiConnection:
     """
     A bounded pool to one origin, with the key of one client.
 
@@ -184,7 +185,7 @@ async def _document(answer: Answer, call: str) -> dict[str, object]:
         if len(answer.body) > 2**20:
             return await asyncio.to_thread(documents.parse, answer.body)
         return documents.parse(answer.body)
-    except documents.Undecodable as error:
+    except Undecodable as error:
         raise errors.Unavailable(f"{call}: Google's answer is {error}", status=200) from None
 
 

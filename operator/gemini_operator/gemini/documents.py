@@ -4,12 +4,9 @@ import json
 from typing import Any, NoReturn
 
 from gemini_operator.base import nesting
+from gemini_operator.base.nesting import Undecodable
 
 MAX_DEPTH = 64
-
-
-class Undecodable(ValueError):
-    """The bytes are not a JSON object within the bounds."""
 
 
 def parse(body: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from google.genai.client import AsyncClient
 
 from gemini_operator.api import names
 from gemini_operator.gemini import classify, errors, wire
-from gemini_operator.gemini.connection import Connection
+from gemini_operator.gemini.connection import GeminiConnection
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.transport import Exchange
 from gemini_operator.telemetry import sanitize
@@ -39,7 +39,9 @@ class FileInfo:
 class Files:
     """The File API for one API key; every method raises `errors.GeminiError`s only."""
 
-    def __init__(self, connection: Connection, sdk: AsyncClient, settings: GeminiSettings) -> None:
+    def __init__(
+        self, connection: GeminiConnection, sdk: AsyncClient, settings: GeminiSettings
+    ) -> None:
         self._connection = connection
         self._sdk = sdk
         self._settings = settings

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gemini_operator.gemini import batch_resource, errors
-from gemini_operator.gemini.connection import Connection
+from gemini_operator.gemini.connection import GeminiConnection
 from gemini_operator.gemini.remote import Listing, Summary
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.transport import ANSWER_LIMIT
@@ -14,7 +14,7 @@ _log = logs.get_logger(__name__)
 
 
 async def list_batches(
-    connection: Connection, settings: GeminiSettings, clock: Callable[[], float]
+    connection: GeminiConnection, settings: GeminiSettings, clock: Callable[[], float]
 ) -> Listing:
     """
     Page through `batches.list` until its end or a cap (protocol P11).
@@ -27,7 +27,7 @@ async def list_batches(
 
 class _Pass:
     def __init__(
-        self, connection: Connection, settings: GeminiSettings, clock: Callable[[], float]
+        self, connection: GeminiConnection, settings: GeminiSettings, clock: Callable[[], float]
     ) -> None:
         self._connection = connection
         self._settings = settings

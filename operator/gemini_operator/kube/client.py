@@ -14,8 +14,9 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
+from gemini_operator.base.nesting import Undecodable
 from gemini_operator.kube import decoding, errors
-from gemini_operator.kube.connection import Connection
+from gemini_operator.kube.connection import ClusterConnection
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -47,7 +48,7 @@ class KubeClient:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: ClusterConnection,
         *,
         timeout: float = 10.0,
         limit: int = 64,
@@ -109,9 +110,11 @@ class KubeClient:
         try:
             return await self._exchange(method, url, params, headers, data)
         except TimeoutError:
-            raise errors.Unavailable(0, "Timeout", f"no answer to {method} in time") from None
+            raise errors.ApiServerUnavailable(
+                0, "Timeout", f"no answer to {method} in time"
+            ) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise errors.Unavailable(0, "NoConnection", _broken(error)) from None
+            raise errors.ApiServerUnavailable(0, "NoConnection", _broken(error)) from None
 
     async def _exchange(
         self,
@@ -153,8 +156,8 @@ def _encoded(body: object) -> io.BytesIO:
 def _decoded(body: bytes) -> dict[str, Any]:
     try:
         return decoding.parse(body)
-    except decoding.Undecodable as error:
-        raise errors.Unavailable(200, "BrokenAnswer", str(error)) from None
+    except Undecodable as error:
+        raise errors.ApiServerUnavailable(200, "BrokenAnswer", str(error)) from None
 
 
 def _broken(error: Exception) -> str:

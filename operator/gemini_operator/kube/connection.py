@@ -18,7 +18,6 @@ from gemini_operator.telemetry import sanitize
 config: Any = _config
 
 Headers = Callable[[], Awaitable[dict[str, str]]]
-Clock = Callable[[], float]
 
 REFRESH_INTERVAL = 60.0
 """Seconds for which a token is used before its source is asked again: a kubelet renews a mounted
@@ -28,7 +27,7 @@ POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 @dataclass(frozen=True)
-class Connection:
+class ClusterConnection:
     """`server` is a URL without a slash at its end; `ssl` what aiohttp takes by that name.
 
     `namespace` is the pod's own, or the one that the kubeconfig's context names.
@@ -45,7 +44,9 @@ class Connection:
     """The kubeconfig's own `proxy-url`; the environment is not asked."""
 
 
-async def load(kubeconfig: str | None, *, clock: Clock = time.monotonic) -> Connection:
+async def load(
+    kubeconfig: str | None, *, clock: Callable[[], float] = time.monotonic
+) -> ClusterConnection:
     """Read the file `kubeconfig`; without one the pod's mount, `$KUBECONFIG` or `~/.kube/config`.
 
     `clock`: seconds, monotonic; it decides when credentials are renewed. Raise ValueError with one line that says what is missing or wrong.
@@ -66,7 +67,7 @@ def _default_kubeconfig() -> str | None:
     return os.environ.get("KUBECONFIG") or "~/.kube/config"
 
 
-def _in_cluster(clock: Clock) -> Connection:
+def _in_cluster(clock: Callable[[], float]) -> ClusterConnection:
     configuration: Any = Configuration()
     config.load_incluster_config(configuration)
 
@@ -87,7 +88,7 @@ def _existing(path: str) -> str:
     return str(file)
 
 
-async def _from_file(path: str, clock: Clock) -> Connection:
+async def _from_file(path: str, clock: Callable[[], float]) -> ClusterConnection:
     configuration: Any = Configuration()
     loader = await _load_kube_config(path, configuration)
 
@@ -109,8 +110,8 @@ async def _load_kube_config(path: str, configuration: Any) -> Any:
 
 def _connection(
     configuration: Any, namespace: str, authentication: "_Authentication"
-) -> Connection:
-    return Connection(
+) -> ClusterConnection:
+    return ClusterConnection(
         server=configuration.host.rstrip("/"),
         ssl=_ssl_context(configuration),
         namespace=namespace,
@@ -133,7 +134,7 @@ def _ssl_context(configuration: Any) -> ssl.SSLContext | bool:
 
 class _Authentication:
     def __init__(
-        self, configuration: Any, refresh: Callable[[], Awaitable[None]], clock: Clock
+        self, configuration: Any, refresh: Callable[[], Awaitable[None]], clock: Callable[[], float]
     ) -> None:
         self._configuration = configuration
         self._refresh = refresh

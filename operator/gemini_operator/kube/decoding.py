@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from gemini_operator.base import nesting
+from gemini_operator.base.nesting import Undecodable
 
 LEVELS = 100
 """Of objects and lists in one answer. More than a request may have in its job in its list, so that
@@ -24,10 +25,6 @@ out the size is kept."""
 # Whoever watches lists anew after this. An etcd that is overloaded, or a connection that was cut,
 # is a reason for that too, and none to end.
 _EXPIRED = b'{"type":"ERROR","object":{"code":410}}'
-
-
-class Undecodable(ValueError):
-    """The bytes are not a JSON object."""
 
 
 def parse(body: bytes, levels: int = LEVELS) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class BadName(KubeError):
     """A name that cannot be a segment of a path (rule S3). Nothing was sent."""
 
 
-class NotFound(KubeError):
+class ObjectNotFound(KubeError):
     """404: the object, its namespace or its kind is not there.
 
     `missing` is the group, plural kind and name of the object, where the answer names one. Without
@@ -88,11 +88,11 @@ class TooManyRequests(KubeError):
     """429: the API server asks for fewer requests; see `retry_after`. Nothing was done."""
 
 
-class Unavailable(KubeError):
+class ApiServerUnavailable(KubeError):
     """No answer, a broken one, or a 5xx. Whether a write was done is unknown."""
 
 
-class AnswerTooLarge(Unavailable):
+class AnswerTooLarge(ApiServerUnavailable):
     """An answer was cut off at the client's limit. Another try will be, too."""
 
 
@@ -110,7 +110,7 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> KubeErr
         return Forbidden(reason, message, namespace_terminating=terminating)
     wait = _retry_after(headers, details)
     if status == 404:
-        return NotFound(
+        return ObjectNotFound(
             status, reason, message, missing=_missing(reason, details), retry_after=wait
         )
     return _kind(status, reason)(status, reason, message, retry_after=wait)
@@ -120,7 +120,7 @@ def _kind(status: int, reason: str) -> type[KubeError]:
     if status == 409:
         return AlreadyExists if reason == "AlreadyExists" else Conflict
     if status >= 500:
-        return Unavailable
+        return ApiServerUnavailable
     return {401: Unauthorized, 429: TooManyRequests}.get(status, KubeError)
 
 

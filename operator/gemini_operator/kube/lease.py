@@ -11,26 +11,14 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
+from gemini_operator.base.clock import Clock
 from gemini_operator.kube import errors, lease_record
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.lease_record import LastSeen, Lease
 
 RELEASE_TRIES = 3
-
-
-class Clock(Protocol):
-    """Time, injected."""
-
-    def now(self) -> datetime:
-        """The wall clock, aware: written into the Lease for people, never compared."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds that never jump back and keep counting while the machine is suspended."""
-        ...
 
 
 class LeaseTaken(errors.Conflict):
@@ -147,7 +135,9 @@ class Election:
                 yield
         except TimeoutError:
             self._held = None
-            raise errors.Unavailable(0, "Timeout", "no answer about the Lease in time") from None
+            raise errors.ApiServerUnavailable(
+                0, "Timeout", "no answer about the Lease in time"
+            ) from None
         except BaseException:
             self._held = None
             raise
@@ -155,7 +145,7 @@ class Election:
     async def _read(self) -> Lease | None:
         try:
             lease = await self._client.get(*self._path(), self._terms.name)
-        except errors.NotFound:
+        except errors.ObjectNotFound:
             return None
         self._seen.note(lease, self._clock.monotonic())
         return lease

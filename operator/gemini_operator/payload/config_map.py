@@ -8,7 +8,7 @@ from gemini_operator.api.group import OUTPUT_UID
 from gemini_operator.api.status import OutputStatus
 from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import AlreadyExists, Invalid, NotFound
+from gemini_operator.kube.errors import AlreadyExists, Invalid, ObjectNotFound
 from gemini_operator.payload.results import Results
 
 LIMIT = 900 * 1024
@@ -28,7 +28,7 @@ async def check(kube: KubeClient, namespace: str, name: str, uid: str) -> None:
     """
     try:
         existing = await config_maps.get(kube, namespace, name)
-    except NotFound:
+    except ObjectNotFound:
         return
     if _owner(existing) != uid:
         raise _foreign(name)

@@ -15,7 +15,7 @@ from gemini_operator.api.spec import Spec
 from gemini_operator.base import nesting
 from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import NotFound
+from gemini_operator.kube.errors import ObjectNotFound
 
 KEY_LIMIT = 256
 
@@ -68,7 +68,7 @@ async def load(
 async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str) -> str:
     try:
         config_map = await config_maps.get(kube, namespace, name)
-    except NotFound:
+    except ObjectNotFound:
         raise InputMissing(f"there is no ConfigMap {name} in namespace {namespace}") from None
     if key in (config_map.get("data") or {}):
         return str(config_map["data"][key])

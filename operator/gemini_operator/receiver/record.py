@@ -50,7 +50,7 @@ class StatusProbe:
         path = *space, target.plural, target.name, "status"
         try:
             await self._client.patch(*path, body=[], merge=False, accept=_NO_FORMAT)
-        except errors.NotFound:
+        except errors.ObjectNotFound:
             return False
         except errors.KubeError as error:
             if error.status != _NOT_ACCEPTABLE:
@@ -95,7 +95,7 @@ class DeliveryRecorder:
 
     async def _response_to(self, target: Target, error: errors.KubeError) -> CallbackResponse:
         response = response_to(error, target)
-        if response.result is not Result.IRRELEVANT or not isinstance(error, errors.NotFound):
+        if response.result is not Result.IRRELEVANT or not isinstance(error, errors.ObjectNotFound):
             return response
         try:
             served = await self._probe.is_served(target)
@@ -107,7 +107,7 @@ class DeliveryRecorder:
 def response_to(error: errors.KubeError, target: Target) -> CallbackResponse:
     """The response to a delivery whose patch was refused or failed."""
     match error:
-        case errors.NotFound():
+        case errors.ObjectNotFound():
             # Any other 404 means that the kind is not served, not that the job is gone.
             gone = error.missing == (GROUP, target.plural, target.name)
             return CallbackResponse(Result.IRRELEVANT if gone else Result.NOT_SERVED)

@@ -6,7 +6,7 @@ import pytest
 from gemini_operator.kube import connection
 from gemini_operator.kube.batch_jobs import BatchJobs, JobKey
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import Forbidden, KubeError, NotFound
+from gemini_operator.kube.errors import Forbidden, KubeError, ObjectNotFound
 from local.control_plane import ControlPlane
 from tests.integration.kube.conftest import JobMaker
 
@@ -88,7 +88,7 @@ async def test_p05_the_probe_passes_where_the_kind_is_served(
 
 
 async def test_a_kind_that_is_not_served_is_not_found(client: KubeClient) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(ObjectNotFound):
         await client.get("apis", "gemini-operator.io", "v1alpha1", "nosuchkinds")
 
 

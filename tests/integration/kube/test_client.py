@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.connection import Connection
-from gemini_operator.kube.errors import BadName, KubeError, TooManyRequests, Unavailable
+from gemini_operator.kube.connection import ClusterConnection
+from gemini_operator.kube.errors import ApiServerUnavailable, BadName, KubeError, TooManyRequests
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -21,7 +21,7 @@ async def headers() -> dict[str, str]:
 
 
 def client_of(server: str, *, timeout: float = 10, max_answer: int = 1024) -> KubeClient:
-    connection = Connection(server, ssl=True, namespace="default", headers=headers)
+    connection = ClusterConnection(server, ssl=True, namespace="default", headers=headers)
     return KubeClient(connection, timeout=timeout, max_answer=max_answer)
 
 
@@ -58,7 +58,7 @@ def free_port() -> int:
 
 async def test_a_refused_connection_is_unavailable() -> None:
     client = client_of(f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(Unavailable) as error:
+    with pytest.raises(ApiServerUnavailable) as error:
         await client.get("api")
     await client.close()
     assert error.value.status == 0
@@ -66,7 +66,7 @@ async def test_a_refused_connection_is_unavailable() -> None:
 
 async def test_an_unknown_host_is_unavailable() -> None:
     client = client_of("http://no-such-host.invalid")
-    with pytest.raises(Unavailable):
+    with pytest.raises(ApiServerUnavailable):
         await client.get("api")
     await client.close()
 
@@ -77,7 +77,7 @@ async def test_an_answer_that_does_not_come_is_unavailable() -> None:
         return web.Response()
 
     async with talking_to(silent, patience=0.2) as client:
-        with pytest.raises(Unavailable) as error:
+        with pytest.raises(ApiServerUnavailable) as error:
             await client.get("api")
     assert error.value.reason == "Timeout"
 
@@ -92,7 +92,7 @@ async def test_an_answer_that_stops_in_its_middle_is_unavailable() -> None:
         return answer
 
     async with talking_to(broken) as client:
-        with pytest.raises(Unavailable):
+        with pytest.raises(ApiServerUnavailable):
             await client.get("api")
 
 
@@ -111,7 +111,7 @@ async def test_an_overloaded_server_tells_how_long_to_wait() -> None:
         return web.json_response({}, status=503, headers={"Retry-After": "2"})
 
     async with talking_to(starting) as client:
-        with pytest.raises(Unavailable) as error:
+        with pytest.raises(ApiServerUnavailable) as error:
             await client.get("api")
     assert error.value.retry_after == 2.0
 
@@ -177,7 +177,7 @@ async def test_s22_an_answer_without_end_is_cut_off() -> None:
             await answer.write(b"x" * 256)
 
     async with talking_to(endless) as client:
-        with pytest.raises(Unavailable) as error:
+        with pytest.raises(ApiServerUnavailable) as error:
             await client.get("api")
     assert error.value.reason == "AnswerTooLarge"
 
@@ -188,7 +188,7 @@ async def test_s22_the_size_of_an_answer_counts_after_decompression() -> None:
         return web.Response(body=body, headers={"Content-Encoding": "gzip"})
 
     async with talking_to(bomb, max_answer=4096) as client:
-        with pytest.raises(Unavailable) as error:
+        with pytest.raises(ApiServerUnavailable) as error:
             await client.get("api")
     assert error.value.reason == "AnswerTooLarge"
 
@@ -199,7 +199,7 @@ async def test_an_answer_that_is_no_object_is_unavailable(body: str) -> None:
         return web.Response(text=body, content_type="application/json")
 
     async with talking_to(odd) as client:
-        with pytest.raises(Unavailable):
+        with pytest.raises(ApiServerUnavailable):
             await client.get("api")
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gemini_operator.kube import connection
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import Forbidden, Unauthorized, Unavailable
+from gemini_operator.kube.errors import ApiServerUnavailable, Forbidden, Unauthorized
 from local.control_plane import ControlPlane
 
 
@@ -105,7 +105,7 @@ async def test_another_servers_certificate_is_refused(
     config["clusters"][0]["cluster"]["certificate-authority"] = str(authority)
     path = tmp_path / "kubeconfig"
     path.write_text(yaml.safe_dump(config))
-    with pytest.raises(Unavailable):
+    with pytest.raises(ApiServerUnavailable):
         await read_namespaces(str(path))
 
 

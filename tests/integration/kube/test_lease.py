@@ -8,7 +8,7 @@ import pytest
 
 from gemini_operator.kube import connection
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import Conflict, KubeError, Unavailable
+from gemini_operator.kube.errors import ApiServerUnavailable, Conflict, KubeError
 from gemini_operator.kube.lease import Election, LeaseTaken, Terms, new_identity
 from local.control_plane import ControlPlane
 from tests.forwarder import Forwarder
@@ -218,7 +218,7 @@ async def test_p06_a_hanging_api_server_is_a_failed_try_within_the_timeout(
     assert await leader.acquire()
     forwarder.block()
     for call in (leader.renew, leader.acquire, leader.release):
-        with pytest.raises(Unavailable, match="in time"):
+        with pytest.raises(ApiServerUnavailable, match="in time"):
             await call()
     forwarder.unblock()
     patient = candidate("leader", through=client)
@@ -232,7 +232,7 @@ async def test_p06_a_broken_connection_is_a_failed_renewal(
     leader = candidate("leader", through=client)
     assert await leader.acquire()
     forwarder.close()
-    with pytest.raises(Unavailable):
+    with pytest.raises(ApiServerUnavailable):
         await leader.renew()
 
 
@@ -244,7 +244,7 @@ async def test_p06_a_claim_whose_answer_was_lost_is_found_again(
     lucky = candidate("lucky", through=client, timeout=1.0)
     await client.get("version")  # the connection stands
     forwarder.block(answers_only=True)
-    with pytest.raises(Unavailable):
+    with pytest.raises(ApiServerUnavailable):
         await lucky.acquire()
     forwarder.unblock()
     assert await lucky.acquire()

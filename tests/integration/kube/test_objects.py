@@ -7,7 +7,7 @@ import pytest
 
 from gemini_operator.kube import config_maps, events, secrets
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import AlreadyExists, BadName, NotFound
+from gemini_operator.kube.errors import AlreadyExists, BadName, ObjectNotFound
 from gemini_operator.kube.secrets import KeyMissing
 from local.kubectl import Kubectl
 
@@ -28,7 +28,7 @@ async def test_a_secrets_key_is_read_and_hidden_from_logs(
 async def test_a_missing_secret_is_told_from_a_missing_key(
     client: KubeClient, kubectl: Kubectl, namespace: str
 ) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(ObjectNotFound):
         await secrets.read_key(client, namespace, "gemini-api-key", "api-key")
     kubectl(
         "create", "secret", "generic", "gemini-api-key", "--from-literal=empty=", "-n", namespace
@@ -69,7 +69,7 @@ async def test_s08_an_existing_config_map_is_not_overwritten(
 
 
 async def test_a_missing_config_map_is_not_found(client: KubeClient, namespace: str) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(ObjectNotFound):
         await config_maps.get(client, namespace, "absent")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from gemini_operator.kube import patches
 from gemini_operator.kube.batch_jobs import BatchJobs
-from gemini_operator.kube.errors import Conflict, Invalid, NotFound
+from gemini_operator.kube.errors import Conflict, Invalid, ObjectNotFound
 from tests.integration.kube.conftest import JobMaker
 
 FINALIZER = "gemini-operator.io/batch"
@@ -115,7 +115,7 @@ async def test_removing_the_last_finalizer_of_a_deleted_job_ends_it(
     job = make_job(finalizers=[FINALIZER])
     await jobs.delete(*key(job), job["metadata"]["uid"])
     await jobs.patch(*key(job), patches.remove_finalizer(job["metadata"], FINALIZER), merge=False)
-    with pytest.raises(NotFound):
+    with pytest.raises(ObjectNotFound):
         await jobs.get(*key(job))
 
 
@@ -288,7 +288,7 @@ async def test_an_event_for_a_job_that_is_gone_is_not_found(
     jobs: BatchJobs, namespace: str
 ) -> None:
     body = patches.record_event(OTHER_UID, ATTEMPT, EVENT)
-    with pytest.raises(NotFound):
+    with pytest.raises(ObjectNotFound):
         await jobs.patch_status(namespace, "gone", body, merge=False)
 
 
@@ -311,5 +311,5 @@ async def test_a_delete_with_another_uid_is_a_conflict(jobs: BatchJobs, make_job
 async def test_a_delete_with_the_right_uid_deletes(jobs: BatchJobs, make_job: JobMaker) -> None:
     job = make_job()
     await jobs.delete(*key(job), job["metadata"]["uid"])
-    with pytest.raises(NotFound):
+    with pytest.raises(ObjectNotFound):
         await jobs.get(*key(job))

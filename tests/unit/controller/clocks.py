@@ -6,7 +6,7 @@ from tests.unit.controller.builders import MONOTONIC, NOW
 
 
 class ManualClock:
-    """`controller.clock.Clock`, both of its clocks moved together."""
+    """`base.clock.Clock`, both of its clocks moved together."""
 
     def __init__(self) -> None:
         self._passed = 0.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from gemini_operator.controller.clock import Clock
+from gemini_operator.base.clock import Clock
 from gemini_operator.controller.job import Job, Key
 from gemini_operator.controller.quota.quota import Admission, Quota
 from gemini_operator.controller.quota.usage import QuotaUsage

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gemini_operator.controller.leadership import Leadership
-from gemini_operator.kube.errors import Conflict, KubeError, Unavailable
+from gemini_operator.kube.errors import ApiServerUnavailable, Conflict, KubeError
 from gemini_operator.kube.lease import LeaseTaken
 from gemini_operator.telemetry import metrics
 from tests.unit.controller.clocks import ManualClock
@@ -14,7 +14,7 @@ from tests.unit.controller.test_leadership_settings import election
 
 DEADLINE = 10.0
 HANGS = 3600.0
-DOWN = Unavailable(0, "NoConnection", "the API server cannot be reached")
+DOWN = ApiServerUnavailable(0, "NoConnection", "the API server cannot be reached")
 
 
 class Time(ManualClock):

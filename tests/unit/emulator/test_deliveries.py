@@ -5,7 +5,7 @@ import pytest
 
 from gemini_emulator.addresses import Prefix
 from gemini_emulator.batches import Batch
-from gemini_emulator.deliveries import Deliveries, Delivery, attempt_rows, event_id, payload
+from gemini_emulator.deliveries import CallbackDelivery, Deliveries, attempt_rows, event_id, payload
 from gemini_emulator.schedule import RetrySchedule
 from gemini_emulator.signing import SigningKeys
 
@@ -122,7 +122,7 @@ async def test_cleared_deliveries_are_gone_from_the_disk_too(
 
 
 def test_every_attempt_is_shown() -> None:
-    one = Delivery("msg_1", "batches/b", "batch.failed", "http://h", "{}", 1.0, 2.0)
+    one = CallbackDelivery("msg_1", "batches/b", "batch.failed", "http://h", "{}", 1.0, 2.0)
     assert [(row["attempt"], row["status"]) for row in attempt_rows(one)] == [(0, "pending")]
     one.attempts = [503, "timeout"]
     assert [(row["attempt"], row["status"]) for row in attempt_rows(one)] == [

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemini_operator.base.nesting import Undecodable
 from gemini_operator.gemini import documents
 
 JSON = st.recursive(
@@ -37,7 +38,7 @@ def test_s22_every_object_within_the_bounds_is_read_as_it_is(value: dict[str, ob
 
 def test_s22_sixty_four_levels_are_read_and_sixty_five_are_not() -> None:
     assert documents.parse(nested(64))
-    with pytest.raises(documents.Undecodable, match="64 levels"):
+    with pytest.raises(Undecodable, match="64 levels"):
         documents.parse(nested(65))
 
 
@@ -68,7 +69,7 @@ def test_s22_brackets_in_strings_are_not_levels() -> None:
     ],
 )
 def test_s22_anything_else_is_undecodable(body: bytes) -> None:
-    with pytest.raises(documents.Undecodable):
+    with pytest.raises(Undecodable):
         documents.parse(body)
 
 
@@ -85,6 +86,6 @@ def test_s22_anything_else_is_undecodable(body: bytes) -> None:
 )
 def test_s22_a_megabyte_made_to_be_slow_is_not(body: bytes) -> None:
     began = time.process_time()
-    with pytest.raises(documents.Undecodable):
+    with pytest.raises(Undecodable):
         documents.parse(body)
     assert time.process_time() - began < 2

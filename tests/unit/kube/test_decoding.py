@@ -8,8 +8,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from gemini_operator.base.nesting import Undecodable
 from gemini_operator.kube import decoding
-from gemini_operator.kube.decoding import BoundedResponse, Undecodable
+from gemini_operator.kube.decoding import BoundedResponse
 
 GOOD: dict[str, Any] = {
     "kind": "GeminiBatchJob",

@@ -18,14 +18,14 @@ def answer(status: int, headers: dict[str, str] | None = None, **members: Any) -
     [
         (401, "Unauthorized", errors.Unauthorized),
         (403, "Forbidden", errors.Forbidden),
-        (404, "NotFound", errors.NotFound),
+        (404, "NotFound", errors.ObjectNotFound),
         (409, "Conflict", errors.Conflict),
         (409, "AlreadyExists", errors.AlreadyExists),
         (422, "Invalid", errors.Invalid),
         (429, "TooManyRequests", errors.TooManyRequests),
-        (500, "InternalError", errors.Unavailable),
-        (503, "ServiceUnavailable", errors.Unavailable),
-        (504, "Timeout", errors.Unavailable),
+        (500, "InternalError", errors.ApiServerUnavailable),
+        (503, "ServiceUnavailable", errors.ApiServerUnavailable),
+        (504, "Timeout", errors.ApiServerUnavailable),
         (410, "Expired", errors.KubeError),
         (307, "", errors.KubeError),
     ],
@@ -99,7 +99,7 @@ def test_no_answer_is_too_odd_for_an_error(status: int, body: bytes) -> None:
     ],
 )
 def test_s22_hostile_bodies_become_plain_errors(body: bytes) -> None:
-    assert isinstance(errors.from_answer(404, {}, body), errors.NotFound)
+    assert isinstance(errors.from_answer(404, {}, body), errors.ObjectNotFound)
 
 
 def test_s22_messages_are_one_bounded_line_without_control_characters() -> None:

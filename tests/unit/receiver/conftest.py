@@ -13,7 +13,7 @@ from gemini_operator.callbacks.address import Target
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.connection import Connection
+from gemini_operator.kube.connection import ClusterConnection
 from gemini_operator.receiver.budget import WriteBudget
 from gemini_operator.receiver.handler import CallbackHandler
 from gemini_operator.receiver.jwks.parse import parse
@@ -166,7 +166,9 @@ async def edge(keys: KeyDirectory, limits: Limits) -> AsyncIterator[Edge]:
     finished = asyncio.Event()
     api = await asyncio.start_server(visitor, "127.0.0.1", 0)
     api_port = api.sockets[0].getsockname()[1]
-    client = KubeClient(Connection(f"http://127.0.0.1:{api_port}", False, "default", headers))
+    client = KubeClient(
+        ClusterConnection(f"http://127.0.0.1:{api_port}", False, "default", headers)
+    )
     handler = CallbackHandler(
         keys=keys,
         verifier=Verifier(JwksStore(fetch)),

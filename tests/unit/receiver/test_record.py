@@ -15,11 +15,11 @@ MISSING = (GROUP, PLURAL, TARGET.name)
 @pytest.mark.parametrize(
     ("error", "result", "status"),
     [
-        (errors.NotFound(404, "NotFound", "gone", missing=MISSING), Result.IRRELEVANT, 200),
-        (errors.NotFound(404, "Status404", "no such kind"), Result.NOT_SERVED, 503),
-        (errors.NotFound(404, "NotFound", "no resource"), Result.NOT_SERVED, 503),
+        (errors.ObjectNotFound(404, "NotFound", "gone", missing=MISSING), Result.IRRELEVANT, 200),
+        (errors.ObjectNotFound(404, "Status404", "no such kind"), Result.NOT_SERVED, 503),
+        (errors.ObjectNotFound(404, "NotFound", "no resource"), Result.NOT_SERVED, 503),
         *(
-            (errors.NotFound(404, "NotFound", "x", missing=other), Result.NOT_SERVED, 503)
+            (errors.ObjectNotFound(404, "NotFound", "x", missing=other), Result.NOT_SERVED, 503)
             for other in [
                 (GROUP, PLURAL, "another-job"),
                 (GROUP, "geminicronjobs", TARGET.name),
@@ -39,8 +39,8 @@ MISSING = (GROUP, PLURAL, TARGET.name)
         (errors.Unauthorized(401, "Unauthorized", "token"), Result.FORBIDDEN, 503),
         (errors.Conflict(409, "Conflict", "changed"), Result.CONFLICT, 503),
         (errors.TooManyRequests(429, "TooManyRequests", "slow"), Result.THROTTLED, 503),
-        (errors.Unavailable(0, "Timeout", "slow"), Result.UNAVAILABLE, 503),
-        (errors.Unavailable(500, "InternalError", "etcd"), Result.UNAVAILABLE, 503),
+        (errors.ApiServerUnavailable(0, "Timeout", "slow"), Result.UNAVAILABLE, 503),
+        (errors.ApiServerUnavailable(500, "InternalError", "etcd"), Result.UNAVAILABLE, 503),
         (errors.KubeError(418, "Teapot", "short"), Result.UNAVAILABLE, 503),
         (errors.BadName(400, "BadName", "x"), Result.UNAVAILABLE, 503),
     ],
@@ -53,7 +53,7 @@ def test_s13_what_a_refused_patch_means(
     assert response.status == status
 
 
-@pytest.mark.parametrize("kind", [errors.TooManyRequests, errors.Unavailable])
+@pytest.mark.parametrize("kind", [errors.TooManyRequests, errors.ApiServerUnavailable])
 def test_the_wait_that_the_api_server_asks_for_is_passed_on(kind: type[errors.KubeError]) -> None:
     assert response_to(kind(429, "Busy", "later", retry_after=17.0), TARGET).retry_after == 17
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from gemini_operator.api.conditions import SUBMITTED
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.spec import Adopt as Terms
+from gemini_operator.api.spec import AdoptSource
 from gemini_operator.api.states import State
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.lifecycle import ownership, stuck, submission
@@ -51,7 +51,7 @@ def decide(snapshot: Snapshot) -> Decision | None:
     return Adopt()
 
 
-def not_found(snapshot: Snapshot, terms: Terms) -> PatchStatus:
+def not_found(snapshot: Snapshot, terms: AdoptSource) -> PatchStatus:
     """End the job whose key does not show the batch."""
     message = (
         f"{terms.batch_name} is not found with this job's API key: correct spec.adopt.batchName "
@@ -67,7 +67,7 @@ def refused(snapshot: Snapshot, batch: Summary) -> PatchStatus | None:
     return submission.failed(snapshot, Reason.ADOPTION_REFUSED, "")
 
 
-def claimed(snapshot: Snapshot, terms: Terms) -> PatchStatus | None:
+def claimed(snapshot: Snapshot, terms: AdoptSource) -> PatchStatus | None:
     """Claim the batch, which the job's key has read; `None` if that is done."""
     if snapshot.status.batch_name == terms.batch_name:
         return None
@@ -75,7 +75,9 @@ def claimed(snapshot: Snapshot, terms: Terms) -> PatchStatus | None:
     return PatchStatus(snapshot.condition(status, SUBMITTED, False, Reason.ADOPTING))
 
 
-def contested(snapshot: Snapshot, terms: Terms, holders: Iterable[Holder]) -> PatchStatus | None:
+def contested(
+    snapshot: Snapshot, terms: AdoptSource, holders: Iterable[Holder]
+) -> PatchStatus | None:
     """End the job if another one has the batch or the older claim; wait for what is not proven."""
     ahead = [one for one in holders if _is_ahead(snapshot, terms, one)]
     if any(one.uid == terms.previous_uid for one in ahead):
@@ -105,7 +107,7 @@ def settled(snapshot: Snapshot, batch: Summary, attempt: Attempt) -> PatchStatus
     return PatchStatus(status, (Event(Reason.ADOPTED, note),))
 
 
-def _is_ahead(snapshot: Snapshot, terms: Terms, holder: Holder) -> bool:
+def _is_ahead(snapshot: Snapshot, terms: AdoptSource, holder: Holder) -> bool:
     if holder.uid == terms.previous_uid:
         # Only once it is done with the batch may that be taken over from it.
         return not holder.over

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.names import normalise_model
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.clock import Clock
+from gemini_operator.base.clock import Clock
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.quota.backoff import Backoff
 from gemini_operator.controller.quota.keys import ApiKeyQuota, ApiKeyQuotas, Fingerprint

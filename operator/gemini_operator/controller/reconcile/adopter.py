@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.spec import Adopt as Terms
+from gemini_operator.api.spec import AdoptSource
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.job import Job, JobReader
 from gemini_operator.controller.lifecycle import adoption, ownership, submission
@@ -79,7 +79,7 @@ class Adopter:
     async def _settle(
         self,
         snapshot: Snapshot,
-        terms: Terms,
+        terms: AdoptSource,
         api_key: ApiKey,
         batch: Summary,
         write: Callable[[PatchStatus], Awaitable[None]],
@@ -94,7 +94,7 @@ class Adopter:
                 contested or adoption.settled(snapshot, batch, _record(snapshot, batch, api_key))
             )
 
-    async def _rivals(self, snapshot: Snapshot, terms: Terms) -> list[Job]:
+    async def _rivals(self, snapshot: Snapshot, terms: AdoptSource) -> list[Job]:
         listed = await self._batch_jobs.list_by_batch(self._namespaces, terms.batch_name)
         # What cannot be read never acts, so it holds nothing.
         jobs = [one for one in map(self._reader.read, listed) if isinstance(one, Job)]
@@ -123,7 +123,7 @@ def _record(snapshot: Snapshot, batch: Summary, api_key: ApiKey) -> Attempt:
     )
 
 
-def _holders(rivals: Iterable[Job], terms: Terms, proven: set[str]) -> list[Holder]:
+def _holders(rivals: Iterable[Job], terms: AdoptSource, proven: set[str]) -> list[Holder]:
     return [
         Holder(
             uid=one.uid,

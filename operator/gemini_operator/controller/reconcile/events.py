@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.clock import Clock
+from gemini_operator.base.clock import Clock
 from gemini_operator.controller.job import Job, UnreadableJob
 from gemini_operator.controller.lifecycle.decisions import Event
 from gemini_operator.kube import events as kube_events

@@ -1,6 +1,6 @@
 """What a reconcile decides on: the job, the time, and what this process remembers of the job."""
 
-from gemini_operator.controller.clock import Clock
+from gemini_operator.base.clock import Clock
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.snapshot import Rules, Snapshot
 from gemini_operator.controller.memory import Memory

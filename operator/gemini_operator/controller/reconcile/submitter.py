@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from gemini_operator.api.group import PLURAL
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Attempt
+from gemini_operator.base.clock import Clock
 from gemini_operator.callbacks.address import CallbackAddresses, Target
-from gemini_operator.controller.clock import Clock
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import credentials, submission
 from gemini_operator.controller.lifecycle.decisions import PatchStatus, RecordBatchName
@@ -27,7 +27,7 @@ from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors, tokens
 from gemini_operator.gemini.remote import Submission
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import Unavailable
+from gemini_operator.kube.errors import ApiServerUnavailable
 from gemini_operator.payload import requests
 from gemini_operator.payload.config_map import DeliveryRefused
 from gemini_operator.payload.requests import BatchInput
@@ -180,7 +180,7 @@ class Submitter:
             api_key_fingerprint=api_key.fingerprint(snapshot.job.uid),
         )
         # A write-ahead without an answer may have landed.
-        with self.reserved_slot(snapshot.job, kept_on=(Stale, Unavailable)):
+        with self.reserved_slot(snapshot.job, kept_on=(Stale, ApiServerUnavailable)):
             # First, as it may fail: from the write-ahead on an attempt counts as sent.
             request = self._submission(snapshot, attempt, batch_input)
             job = await self._writer.status(snapshot, submission.written_ahead(snapshot, attempt))

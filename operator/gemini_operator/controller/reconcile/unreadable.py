@@ -7,7 +7,7 @@ from typing import Any
 from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED, Condition
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.clock import Clock
+from gemini_operator.base.clock import Clock
 from gemini_operator.controller.job import UnreadableJob
 from gemini_operator.controller.lifecycle.decisions import Event
 from gemini_operator.controller.reconcile.events import EventRecorder

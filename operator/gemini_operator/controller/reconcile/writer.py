@@ -66,7 +66,7 @@ class Writer:
         """
         try:
             body = await self._batch_jobs.get(*job.key)
-        except errors.NotFound:
+        except errors.ObjectNotFound:
             self._store.remove(job.key, job.uid)
             raise Stale from None
         if self._keep(body).uid != job.uid:
@@ -166,7 +166,7 @@ class Writer:
             return
         try:
             await self._batch_jobs.patch(*job.key, patch, merge=False)
-        except errors.NotFound:
+        except errors.ObjectNotFound:
             self._store.remove(job.key, job.uid)
         except errors.Invalid as error:
             if error.has_causes:
@@ -184,7 +184,7 @@ class Writer:
         """
         try:
             await self._batch_jobs.delete(*job.key, job.uid)
-        except errors.NotFound:
+        except errors.ObjectNotFound:
             self._store.remove(job.key, job.uid)
         except errors.Conflict:
             raise Stale from None
@@ -204,7 +204,7 @@ class Writer:
                 body = await self._batch_jobs.patch_status(*job.key, patch, merge=False)
                 self._kept(body, {"status": _nested(fields)})
                 return
-            except errors.NotFound:
+            except errors.ObjectNotFound:
                 raise Stale from None
             except errors.KubeError as error:
                 if isinstance(error, errors.Invalid) and not error.has_causes:
@@ -247,7 +247,7 @@ class Writer:
     def _stale_on_conflict(self) -> Any:
         try:
             yield
-        except (errors.Conflict, errors.NotFound):
+        except (errors.Conflict, errors.ObjectNotFound):
             raise Stale from None
 
     def _keep(self, body: Mapping[str, Any]) -> Job:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.clock import Clock
+from gemini_operator.base.clock import Clock
 from gemini_operator.controller.job import KeyRef
 from gemini_operator.gemini.api_key import InvalidKey, fingerprint
 from gemini_operator.gemini.clients import GeminiClient, GeminiClients
 from gemini_operator.kube import secrets
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import BadName, Forbidden, NotFound
+from gemini_operator.kube.errors import BadName, Forbidden, ObjectNotFound
 
 REMEMBERED = 4096
 NEGATIVE_TTL = 5.0
@@ -139,7 +139,7 @@ class ApiKeys:
             key = await secrets.read_key(self._kube, ref.namespace, ref.secret, ref.key)
             client = self._clients.for_key(key)
             return ApiKey(key, client.fingerprint_group, self._clients)
-        except (NotFound, secrets.KeyMissing, BadName) as error:
+        except (ObjectNotFound, secrets.KeyMissing, BadName) as error:
             return CredentialsProblem(Reason.CREDENTIALS_MISSING, f"{what}: {error.message}.")
         except Forbidden as error:
             return CredentialsProblem(

@@ -7,7 +7,7 @@ A read that has to wait is delayed, never dropped.
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from gemini_operator.controller.clock import Clock
+from gemini_operator.base.clock import Clock
 from gemini_operator.controller.job import Key
 
 K = TypeVar("K")

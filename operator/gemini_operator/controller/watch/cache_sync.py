@@ -13,7 +13,7 @@ from gemini_operator.controller.job import Key
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.watch.event_handler import EventHandler
 from gemini_operator.kube.batch_jobs import BatchJobs
-from gemini_operator.kube.errors import KubeError, NotFound
+from gemini_operator.kube.errors import KubeError, ObjectNotFound
 from gemini_operator.telemetry.logs import get_logger
 
 PROBE_DELAYS = (0.5, 1.0, 2.0, 5.0)
@@ -82,7 +82,7 @@ class CacheSync:
     async def _fetch(self, key: Key) -> None:
         try:
             body = await self._batch_jobs.get(*key)
-        except NotFound:
+        except ObjectNotFound:
             return
         except KubeError as error:
             log.warning("an object cannot be fetched; the next list asks again", error=str(error))

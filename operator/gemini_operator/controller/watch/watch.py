@@ -18,7 +18,7 @@ import aiohttp
 import kopf
 
 from gemini_operator.api import group
-from gemini_operator.kube.connection import Connection
+from gemini_operator.kube.connection import ClusterConnection
 from gemini_operator.kube.decoding import BoundedResponse
 from gemini_operator.telemetry.logs import get_logger
 
@@ -54,7 +54,7 @@ class Watch:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: ClusterConnection,
         namespaces: Sequence[str],
         on_event: OnEvent,
         on_end: Callable[[], None],

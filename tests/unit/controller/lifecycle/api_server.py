@@ -94,7 +94,7 @@ class ApiServer:
 
     def _find(self, path: Path) -> JSON:
         if path not in self.objects:
-            raise errors.NotFound(404, "NotFound", f"{path[-1]} not found", missing=None)
+            raise errors.ObjectNotFound(404, "NotFound", f"{path[-1]} not found", missing=None)
         return self.objects[path]
 
 

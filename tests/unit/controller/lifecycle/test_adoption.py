@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.spec import Adopt as Terms
+from gemini_operator.api.spec import AdoptSource
 from gemini_operator.api.status import Attempt
 from gemini_operator.controller.lifecycle import adoption, observation, policies
 from gemini_operator.controller.lifecycle.adoption import Holder
@@ -56,7 +56,7 @@ def adopting(status: dict[str, Any] | None = None, **terms: str) -> Snapshot:
     return a_snapshot(spec=spec, status=CLAIMED if status is None else status)
 
 
-def terms_of(snapshot: Snapshot) -> Terms:
+def terms_of(snapshot: Snapshot) -> AdoptSource:
     assert snapshot.job.spec.adopt is not None
     return snapshot.job.spec.adopt
 

@@ -34,7 +34,7 @@ from gemini_operator.gemini.remote import Listing, Observation, Submission, Summ
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.tokens import read_token
 from gemini_operator.kube import patches
-from gemini_operator.kube.errors import Invalid, KubeError, NotFound
+from gemini_operator.kube.errors import Invalid, KubeError, ObjectNotFound
 from tests.unit.controller.builders import (
     INLINE,
     MODEL,
@@ -430,7 +430,7 @@ class _Kube(ApiServer):
         if path != SECRET:
             return await super().get(*path, params=params)
         if self._world.key == "missing":
-            raise NotFound(404, "NotFound", "the Secret is not there")
+            raise ObjectNotFound(404, "NotFound", "the Secret is not there")
         return {"data": {DEFAULT_API_KEY[1]: base64.b64encode(API_KEY.encode()).decode()}}
 
     def _note(self, path: Path, body: JSON | None) -> None:

@@ -15,12 +15,12 @@ from gemini_operator.controller.quota.warmup import AT_A_TIME, QuotaWarmup, may_
 from gemini_operator.controller.remote.api_keys import ApiKey, CredentialsProblem
 from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.gemini.settings import GeminiSettings
-from gemini_operator.kube.errors import KubeError, Unavailable
+from gemini_operator.kube.errors import ApiServerUnavailable, KubeError
 from tests.unit.controller.builders import a_job, an_attempt, finished, submitted, unnamed
 from tests.unit.controller.quotas import GROUP, Harness, named
 
 MISSING = CredentialsProblem(Reason.CREDENTIALS_MISSING, "there is no such Secret")
-DOWN = Unavailable(503, "ServiceUnavailable", "try again")
+DOWN = ApiServerUnavailable(503, "ServiceUnavailable", "try again")
 RUNNING = {"state": "Running", "attempt": an_attempt()}
 
 

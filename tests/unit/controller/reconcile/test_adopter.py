@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from gemini_operator.api import names
-from gemini_operator.api.spec import Adopt
+from gemini_operator.api.spec import AdoptSource
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.reconcile.adopter import _holders, _record
 from gemini_operator.controller.remote.api_keys import ApiKey
@@ -25,7 +25,7 @@ from tests.unit.controller.builders import (
     unnamed,
 )
 
-TERMS = Adopt(batch_name=BATCH)
+TERMS = AdoptSource(batch_name=BATCH)
 FOUND = a_batch()
 KEYS = [
     ApiKey(SecretStr(f"emulator-of-project-{name}"), name, None)  # type: ignore[arg-type]

@@ -27,7 +27,7 @@ from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.gemini.remote import Submission
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.tokens import read_token, token_of
-from gemini_operator.kube.errors import Unavailable
+from gemini_operator.kube.errors import ApiServerUnavailable
 from gemini_operator.payload.requests import BatchInput
 from tests.callback_keys import KEY
 from tests.unit.controller.builders import (
@@ -197,10 +197,10 @@ def test_p23_a_job_that_fails_before_its_write_ahead_keeps_its_place_from_nobody
     first, second = quota.harness.put("a/first"), quota.harness.put("a/second", 1)
     assert quota.harness.admits(first, second) == [first]
     job = quota.harness.job(first)
-    error = Unavailable(500, "InternalError", "etcd")
+    error = ApiServerUnavailable(500, "InternalError", "etcd")
     with (
-        pytest.raises(Unavailable),
-        quota._submitter.reserved_slot(job, kept_on=(Unavailable,) if kept else (Stale,)),
+        pytest.raises(ApiServerUnavailable),
+        quota._submitter.reserved_slot(job, kept_on=(ApiServerUnavailable,) if kept else (Stale,)),
     ):
         raise error
     assert quota.harness.queue.take() == ([] if kept else [second])

@@ -12,7 +12,7 @@ from gemini_operator.controller.watch.event_handler import EventHandler
 from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.connection import Connection
+from gemini_operator.kube.connection import ClusterConnection
 from tests.unit.controller.clocks import ManualClock
 
 
@@ -26,7 +26,7 @@ async def nobody() -> AsyncIterator[KubeClient]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        client = KubeClient(Connection(url, ssl=False, namespace="default", headers=headers))
+        client = KubeClient(ClusterConnection(url, ssl=False, namespace="default", headers=headers))
         yield client
         await client.close()
 

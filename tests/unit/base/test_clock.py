@@ -3,7 +3,7 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from gemini_operator.controller.clock import SystemClock
+from gemini_operator.base.clock import SystemClock
 
 
 def test_the_wall_clock_is_aware_and_in_utc() -> None:
