@@ -37,13 +37,17 @@ def flag(
     Args:
         name: of the flag, with its dashes. The field may have a shorter name.
         default: as a user would give it. The field's default is the same, parsed.
-        parse: turns what the user gave into the field's value; a `ValueError` names the flag.
+        parse: turns what the user gave into the field's value. Its `ValueError` becomes a usage
+            error that begins with the flag. It is not called for a flag without value or default.
         option: whatever else `click.Option` takes, such as `help`, `type` and `is_flag`.
     """
 
+    def parsed(value: Any) -> Any:
+        return value if parse is None or value is None else parse(value)
+
     def checked(_context: click.Context, _option: click.Parameter, value: Any) -> Any:
         try:
-            return value if parse is None else parse(value)
+            return parsed(value)
         except ValueError as error:
             raise click.UsageError(f"{name}: {error}") from error
 
@@ -52,8 +56,7 @@ def flag(
     metadata = {_OPTION: click.Option([name], callback=checked, **option)}
     if option.get("required"):
         return dataclasses.field(metadata=metadata)
-    value = default if parse is None else parse(default)
-    return dataclasses.field(default=value, metadata=metadata)
+    return dataclasses.field(default=parsed(default), metadata=metadata)
 
 
 def options(settings: type) -> list[click.Parameter]:

@@ -30,6 +30,7 @@ class Group:
 class Settings(Inherited):
     place: Path = flag("--place", required=True, type=click.Path(path_type=Path), help="Where.")
     group: Group = field(default_factory=Group)
+    other: tuple[str, str] | None = flag("--other", parse=_both, help="Two more words, or none.")
     pair: tuple[str, str] = flag("--pair", default="a/b", parse=_both, help="Two words.")
 
     def __post_init__(self) -> None:
@@ -46,6 +47,7 @@ def test_a_class_lists_its_own_flags_first_and_a_group_in_its_place() -> None:
     assert [each.opts for each in options(Settings)] == [
         ["--place"],
         ["--group-size"],
+        ["--other"],
         ["--pair"],
         ["--color"],
     ]
@@ -53,7 +55,8 @@ def test_a_class_lists_its_own_flags_first_and_a_group_in_its_place() -> None:
 
 def test_the_default_of_a_flag_is_the_default_of_its_field() -> None:
     default = Settings(place=Path("here"))
-    assert (default.pair, default.group, default.color) == (("a", "b"), Group(size=2), False)
+    assert (default.other, default.pair) == (None, ("a", "b"))
+    assert (default.group, default.color) == (Group(size=2), False)
     assert CliRunner().invoke(command, ["--place", "here"]).output == f"{default}\n"
 
 
