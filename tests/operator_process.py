@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import yaml
 
-from documents.access import rules as rules_of
+from documents import access_rules
 from local import access
 from local.access import Account
 from local.control_plane import ControlPlane
@@ -29,10 +29,10 @@ SIGNING_KEY = "key-1"
 GROUP = "gemini-operator.io"
 
 # The least that each process needs, as the local cluster grants it and docs/security.md shows it.
-CONTROLLER_RULES = rules_of("controller")
-LEASE_RULES = rules_of("controller", "Role")
+CONTROLLER_RULES = access_rules("controller")
+LEASE_RULES = access_rules("controller", "Role")
 """Of the controller, in its own namespace."""
-RECEIVER_RULES = rules_of("receiver")
+RECEIVER_RULES = access_rules("receiver")
 
 QUICK_GRACE = ("--create-timeout", "2", "--submit-grace", "4")
 """For tests that wait until a batch is known not to be there."""

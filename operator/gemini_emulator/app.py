@@ -5,14 +5,12 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from aiohttp import web
 
 from gemini_emulator import model_routes
-from gemini_emulator.addresses import Prefix
 from gemini_emulator.batch_routes import BatchRoutes
 from gemini_emulator.batch_runner import BatchRunner
 from gemini_emulator.batches import BatchStore
@@ -29,30 +27,17 @@ from gemini_emulator.request_filter import (
     error_response,
 )
 from gemini_emulator.routes import ApiRoute, RouteHandler
-from gemini_emulator.schedule import RetrySchedule, Schedule, TimeSource
-from gemini_emulator.signing import SignatureMode, SigningKeys
+from gemini_emulator.schedule import TimeSource
+from gemini_emulator.settings import EmulatorSettings
+from gemini_emulator.signing import SigningKeys
 
 _SHUTDOWN_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class EmulatorSettings:
-    """The command-line options, parsed."""
-
-    state_dir: Path
-    schedule: Schedule
-    retries: RetrySchedule
-    deliver_to: tuple[Prefix, ...]
-    signature: SignatureMode
-    control_token: str | None
-    max_open_batches: int
 
 
 class Emulator:
     """The state, the signing keys and the background loops of one emulator process."""
 
-    def __init__(self, settings: EmulatorSettings, clock: TimeSource) -> None:
-        root = settings.state_dir
+    def __init__(self, settings: EmulatorSettings, root: Path, clock: TimeSource) -> None:
         self.faults = Faults()
         self.counters = RequestCounters(root / "requests.log")
         self.keys = SigningKeys(root / "keys", settings.signature)
@@ -62,7 +47,7 @@ class Emulator:
             root / "deliveries",
             keys=self.keys,
             allowed=settings.deliver_to,
-            retries=settings.retries,
+            retries=settings.retry_schedule,
             clock=clock,
         )
         self.batch_runner = BatchRunner(
@@ -130,14 +115,14 @@ async def _unknown_path_as_api_error(
         return error_response(ApiError(404, "Requested URL was not found on this server."))
 
 
-async def serve(settings: EmulatorSettings, host: str, port: int) -> None:
+async def serve(settings: EmulatorSettings, folder: Path) -> None:
     """Serve until SIGTERM or SIGINT; print the address once connections are accepted."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    emulated = Emulator(settings, time.time)
+    emulated = Emulator(settings, folder, time.time)
     try:
-        async with _listening(emulated.application(), host, port) as url:
+        async with _listening(emulated.application(), settings.host, settings.port) as url:
             emulated.deliveries.base_url = url
             click.echo(f"listening on {url}")
             await _run_until(stop, emulated)

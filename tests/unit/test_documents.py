@@ -10,12 +10,10 @@ import click
 import pytest
 import yaml
 
-from documents import fields, flags, metrics, pages
-from gemini_emulator.addresses import Prefix
-from gemini_emulator.app import Emulator, EmulatorSettings
-from gemini_emulator.schedule import RetrySchedule, Schedule
-from gemini_operator.api import conditions, group
-from gemini_operator.api.reasons import Reason
+import documents
+from gemini_emulator.app import Emulator
+from gemini_emulator.settings import EmulatorSettings
+from gemini_operator.api import group
 from gemini_operator.api.spec import Spec
 from gemini_operator.cli import COMMANDS
 from gemini_operator.controller.lifecycle.unsupported import unsupported
@@ -45,7 +43,6 @@ NO_HOSTS = {
     "geminibatchjob.gemini-operator.io",
     "host",
 }
-KINDS = ("SUBMITTED", "COMPLETE", "FAILED", "SUSPENDED", "STALLED")
 DIAGRAMS = ("flowchart LR", "sequenceDiagram", "stateDiagram-v2")
 
 every_document = pytest.mark.parametrize(
@@ -116,12 +113,12 @@ def test_every_flag_in_a_command_is_known(document: Path) -> None:
         name, *rest = words[words.index(called[0]) + 1 :]
         if name == "|":
             continue
-        known = {option.opts[0] for option in flags.options(name)}
+        known = {option.opts[0] for option in documents.options(name)}
         assert {word.split("=")[0] for word in rest if word.startswith("--")} <= known, command
 
 
 def test_flags_of_configuration_are_those_of_click() -> None:
-    every = {option.opts[0] for name in COMMANDS for option in flags.options(name)}
+    every = {option.opts[0] for name in COMMANDS for option in documents.options(name)}
     text = text_of(DOCS / "configuration.md")
     named = {word for code in inline_code(text) for word in re.findall(r"^--[a-z-]+", code)}
     assert named == every
@@ -130,26 +127,26 @@ def test_flags_of_configuration_are_those_of_click() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_flag_has_its_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """GEMINI_OPERATOR_ and the flag, as docs/configuration.md says."""
-    command = flags.command(name)
+    command = documents.command(name)
     context = click.Context(command, **command.context_settings)
-    for option in flags.options(name):
+    for option in documents.options(name):
         variable = "GEMINI_OPERATOR_" + option.opts[0].removeprefix("--").replace("-", "_").upper()
         monkeypatch.setenv(variable, "given")
         assert option.resolve_envvar_value(context) == "given", variable
 
 
 def test_every_option_explains_itself() -> None:
-    assert not [o.opts for name in COMMANDS for o in flags.options(name) if not o.help]
+    assert not [o.opts for name in COMMANDS for o in documents.options(name) if not o.help]
 
 
 def test_tables_from_the_code_are_fresh() -> None:
-    stale = [str(page.relative_to(PROJECT)) for page in pages.stale()]
+    stale = [str(page.relative_to(PROJECT)) for page in documents.stale()]
     assert not stale, "run `make tables` and commit the result"
 
 
 def test_every_table_from_the_code_has_its_place() -> None:
-    placed = [name for page in DOCS.rglob("*.md") for name in pages.names(text_of(page))]
-    assert sorted(placed) == sorted(pages.TABLES)
+    placed = [name for page in DOCS.rglob("*.md") for name in documents.tables_of(text_of(page))]
+    assert sorted(placed) == sorted(documents.TABLES)
 
 
 @pytest.mark.parametrize("part", ["spec", "status"])
@@ -158,7 +155,7 @@ def test_every_field_of_the_crd_is_described(part: str) -> None:
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][part]
     shown = [cells[0].strip("`") for cells in rows(text_of(DOCS / "api.md"), f"## {part.title()}")]
     assert sorted(shown) == sorted(paths(part, schema))
-    assert all(member.get("description") for _, member, _ in fields.described(part))
+    assert all(member.get("description") for _, member, _ in documents.described(part))
 
 
 def paths(prefix: str, schema: Any) -> Iterator[str]:
@@ -168,17 +165,8 @@ def paths(prefix: str, schema: Any) -> Iterator[str]:
         yield from paths(path, member.get("items", member))
 
 
-def test_every_reason_stands_below_a_condition() -> None:
-    table = rows(text_of(DOCS / "concepts.md"), "## States and conditions")
-    named = {code for *_, cell in table for code in re.findall(r"`(\w+)`", cell)}
-    kinds = {getattr(conditions, name) for name in KINDS}
-    assert named - kinds == {reason.value for reason in Reason} - kinds
-    first = {code for cell, *_ in table for code in re.findall(r"`(\w+)`", cell)}
-    assert first == kinds
-
-
 def test_metrics_are_named_as_they_are_exposed() -> None:
-    every = {metrics.exposed(metric) for _, metric in metrics.every()}
+    every = {documents.exposed(metric) for _, metric in documents.every_metric()}
     text = text_of(DOCS / "operations.md") + text_of(DOCS / "configuration.md")
     assert set(re.findall(r"`(gemini_operator_\w+)", text)) == every
 
@@ -271,16 +259,7 @@ def test_security_begins_with_the_two_sentences() -> None:
 
 def test_the_emulators_routes_are_all_there(tmp_path: Path) -> None:
     text = text_of(DOCS / "emulator.md")
-    settings = EmulatorSettings(
-        state_dir=tmp_path,
-        schedule=Schedule(),
-        retries=RetrySchedule(),
-        deliver_to=(Prefix.parse("http://127.0.0.1:"),),
-        signature="v1a",
-        control_token=None,
-        max_open_batches=1,
-    )
-    emulator = Emulator(settings, lambda: 0.0)
+    emulator = Emulator(EmulatorSettings(), tmp_path, lambda: 0.0)
     emulator.application()
     names = {route.name for route in emulator._routes()}
     shown = [code for code in inline_code(text) if re.fullmatch(r"[a-z]+\.[a-zA-Z]+|jwks", code)]

@@ -5,17 +5,12 @@ from pathlib import Path
 import click
 
 from gemini_operator.api.crd import FILE_NAME, render
+from gemini_operator.base.flags import CONTEXT
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-@click.command(
-    context_settings={
-        "auto_envvar_prefix": "GEMINI_OPERATOR",
-        "show_default": True,
-        "max_content_width": 100,
-    }
-)
+@click.command(context_settings=CONTEXT)
 @click.option("--output", type=FOLDER, help="Write the definition into this folder.")
 @click.option("--check", type=FOLDER, help="Fail when the definition in this folder is stale.")
 def crds(output: Path | None, check: Path | None) -> None:

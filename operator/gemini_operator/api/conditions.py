@@ -10,14 +10,15 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from gemini_operator.api.condition_types import ConditionType
 from gemini_operator.api.model import Model, Time, bounded
 from gemini_operator.api.reasons import Reason
 
-SUBMITTED: Final = "Submitted"
-COMPLETE: Final = "Complete"
-FAILED: Final = "Failed"
-SUSPENDED: Final = "Suspended"
-STALLED: Final = "Stalled"
+SUBMITTED: Final = ConditionType.SUBMITTED.value
+COMPLETE: Final = ConditionType.COMPLETE.value
+FAILED: Final = ConditionType.FAILED.value
+SUSPENDED: Final = ConditionType.SUSPENDED.value
+STALLED: Final = ConditionType.STALLED.value
 
 MESSAGE_LIMIT: Final = 32768
 """Characters in a message; the bound that `metav1.Condition` has."""

@@ -3,20 +3,25 @@
 A message names what is wrong and what to do; the caller adds the particulars with `explain`.
 """
 
-from enum import StrEnum
-from typing import Self
+from gemini_operator.api.condition_types import ConditionType
+from gemini_operator.api.words import Word
 
 
-class Reason(StrEnum):
-    """A CamelCase reason, as Kubernetes' API conventions ask for; `message` is its default text."""
+class Reason(Word):
+    """
+    A CamelCase reason, as Kubernetes' API conventions ask for.
+
+    Args:
+        message: what it says by default.
+        conditions: the types of condition that carry it; none of them when only Events do.
+    """
 
     message: str
+    conditions: tuple[ConditionType, ...]
 
-    def __new__(cls, value: str, message: str) -> Self:
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.message = message
-        return member
+    def __init__(self, _value: str, message: str, *conditions: ConditionType) -> None:
+        self.message = message
+        self.conditions = conditions
 
     def explain(self, detail: object = "") -> str:
         """Give the default message, followed by the particulars of the case if there are any."""
@@ -29,6 +34,7 @@ class Reason(StrEnum):
             "Waiting for a free place: as many batches as allowed are open for this API key. "
             "Nothing to do; the job is submitted in its turn."
         ),
+        ConditionType.SUBMITTED,
     )
     QUOTA_EXCEEDED = (
         "QuotaExceeded",
@@ -36,43 +42,63 @@ class Reason(StrEnum):
             "Google answered that the quota of this API key and model is used up. The operator tries "
             "again by itself; wait for open batches to end, or raise the quota."
         ),
+        ConditionType.SUBMITTED,
     )
-    SUBMITTING = ("Submitting", "The batch is being created at Google.")
-    SUBMITTED = ("Submitted", "Google accepted the batch.")
+    SUBMITTING = ("Submitting", "The batch is being created at Google.", ConditionType.SUBMITTED)
+    SUBMITTED = ("Submitted", "Google accepted the batch.", ConditionType.SUBMITTED)
     ADOPTING = (
         "Adopting",
         "The batch named in spec.adopt is claimed; it is being checked that no other job has it.",
+        ConditionType.SUBMITTED,
     )
-    ADOPTED = ("Adopted", "The batch named in spec.adopt now belongs to this job.")
+    ADOPTED = (
+        "Adopted",
+        "The batch named in spec.adopt now belongs to this job.",
+        ConditionType.SUBMITTED,
+    )
     SUSPENDING = (
         "Suspending",
         (
             "spec.suspend was set, so the batch is being cancelled at Google. When it has ended and "
             "spec.suspend is false a new one is submitted, and billed."
         ),
+        ConditionType.SUSPENDED,
     )
     SUSPENDED = (
         "Suspended",
         "spec.suspend is true: no batch runs at Google. Set it to false to submit.",
+        ConditionType.SUBMITTED,
+        ConditionType.SUSPENDED,
     )
-    RESUMED = ("Resumed", "spec.suspend is false again: the job may be submitted.")
+    RESUMED = (
+        "Resumed",
+        "spec.suspend is false again: the job may be submitted.",
+        ConditionType.SUBMITTED,
+        ConditionType.SUSPENDED,
+    )
     RETRYING = (
         "Retrying",
         (
             "Google ended the batch without results. After a pause a new one is submitted, and billed, "
             "as spec.backoffLimit allows."
         ),
+        ConditionType.SUBMITTED,
     )
     CANCELLING = ("Cancelling", "The batch is being cancelled at Google, which may take a while.")
 
     # Ends
-    SUCCEEDED = ("Succeeded", "Every request succeeded and the results are in their place.")
+    SUCCEEDED = (
+        "Succeeded",
+        "Every request succeeded and the results are in their place.",
+        ConditionType.COMPLETE,
+    )
     COMPLETED_WITH_FAILURES = (
         "CompletedWithFailures",
         (
             "The batch ended and the results are in their place, but single requests failed: "
             "look for lines with an error member."
         ),
+        ConditionType.COMPLETE,
     )
     REMOTE_FAILED = (
         "RemoteFailed",
@@ -80,6 +106,7 @@ class Reason(StrEnum):
             "Google ended the batch as failed. Correct what it names, then create the job anew; "
             "spec.backoffLimit allows new batches after such an end."
         ),
+        ConditionType.FAILED,
     )
     REMOTE_EXPIRED = (
         "RemoteExpired",
@@ -87,6 +114,7 @@ class Reason(StrEnum):
             "Google did not finish the batch within its time limit. Create the job anew, perhaps with "
             "fewer requests; spec.backoffLimit allows new batches after such an end."
         ),
+        ConditionType.FAILED,
     )
     BACKOFF_LIMIT_EXCEEDED = (
         "BackoffLimitExceeded",
@@ -94,6 +122,7 @@ class Reason(StrEnum):
             "The batch failed or expired more often than spec.backoffLimit allows to retry it. Correct "
             "the cause, then create the job anew."
         ),
+        ConditionType.FAILED,
     )
     DEADLINE_EXCEEDED = (
         "DeadlineExceeded",
@@ -101,10 +130,12 @@ class Reason(StrEnum):
             "The job ran longer than spec.activeDeadlineSeconds; nothing of it runs at Google any more. "
             "Create the job anew with a longer deadline."
         ),
+        ConditionType.FAILED,
     )
     CANCELLED = (
         "Cancelled",
         "The batch was cancelled, by spec.shutdown or at Google. Create the job anew to run it.",
+        ConditionType.FAILED,
     )
     INVALID_REQUEST = (
         "InvalidRequest",
@@ -112,10 +143,12 @@ class Reason(StrEnum):
             "Google refused the batch and would refuse it again. Correct what it names and create the "
             "job anew."
         ),
+        ConditionType.FAILED,
     )
     INVALID_INPUT = (
         "InvalidInput",
         "The input cannot be used, so nothing was submitted. Correct it and create the job anew.",
+        ConditionType.FAILED,
     )
     REMOTE_NOT_FOUND = (
         "RemoteNotFound",
@@ -123,6 +156,7 @@ class Reason(StrEnum):
             "The batch is gone at Google, deleted there by somebody. Create the job anew to run it "
             "again."
         ),
+        ConditionType.FAILED,
     )
     OUTPUT_TOO_LARGE = (
         "OutputTooLarge",
@@ -130,13 +164,15 @@ class Reason(StrEnum):
             "The results do not fit into the output. They stay at Google, as status.output says: "
             "fetch them there. Create smaller jobs to have them delivered."
         ),
+        ConditionType.FAILED,
     )
     DELIVERY_FAILED = (
         "DeliveryFailed",
         (
             "The results could not be written to the output. They stay at Google, as status.output "
-            "says."
+            "says: fetch them there."
         ),
+        ConditionType.FAILED,
     )
     ALREADY_ADOPTED = (
         "AlreadyAdopted",
@@ -144,6 +180,7 @@ class Reason(StrEnum):
             "The batch named in spec.adopt belongs to another job. Delete this job, or name another "
             "batch."
         ),
+        ConditionType.FAILED,
     )
     ADOPTION_REFUSED = (
         "AdoptionRefused",
@@ -151,6 +188,7 @@ class Reason(StrEnum):
             "The batch named in spec.adopt was submitted for another object. If that object is yours "
             "and gone, name its uid in spec.adopt.previousUID."
         ),
+        ConditionType.FAILED,
     )
 
     # A person has to look
@@ -160,10 +198,12 @@ class Reason(StrEnum):
             "The Secret or the key that holds the Gemini API key is missing or has no usable value. "
             "Create or correct it; the job goes on by itself."
         ),
+        ConditionType.STALLED,
     )
     INPUT_MISSING = (
         "InputMissing",
         "The input is not there: create the ConfigMap or key; the job goes on by itself.",
+        ConditionType.STALLED,
     )
     CREDENTIALS_REJECTED = (
         "CredentialsRejected",
@@ -171,6 +211,7 @@ class Reason(StrEnum):
             "Google refused the Gemini API key. Put a valid key into the Secret; the job goes on by "
             "itself."
         ),
+        ConditionType.STALLED,
     )
     CREDENTIALS_CHANGED = (
         "CredentialsChanged",
@@ -186,6 +227,7 @@ class Reason(StrEnum):
             "The batch is not found, but the Secret now holds another API key than the one it was "
             "submitted with. Restore that key; nothing is submitted again."
         ),
+        ConditionType.STALLED,
     )
     AMBIGUOUS_SUBMISSION = (
         "AmbiguousSubmission",
@@ -194,6 +236,7 @@ class Reason(StrEnum):
             "Look at Google's list, then annotate the job with gemini-operator.io/resolve-submission: "
             "batches/<id> to take that batch, or Resubmit:<attempt id> to submit again."
         ),
+        ConditionType.STALLED,
     )
     REMOTE_STUCK = (
         "RemoteStuck",
@@ -202,6 +245,7 @@ class Reason(StrEnum):
             "keeps looking. To give it up set spec.shutdown to Cancel, or delete the job; then create "
             "it anew."
         ),
+        ConditionType.STALLED,
     )
     DELETION_BLOCKED = (
         "DeletionBlocked",
@@ -210,6 +254,7 @@ class Reason(StrEnum):
             "The operator tries again by itself. To let the object go at once, and leave the batch to "
             'itself, annotate it with gemini-operator.io/force-delete: "true".'
         ),
+        ConditionType.STALLED,
     )
     NOT_SUPPORTED_YET = (
         "NotSupportedYet",
@@ -217,6 +262,7 @@ class Reason(StrEnum):
             "The job uses a field that this version of the operator cannot honour yet, so nothing was "
             "submitted. Create the job without it."
         ),
+        ConditionType.STALLED,
     )
     INTERNAL = (
         "Internal",
@@ -224,6 +270,7 @@ class Reason(StrEnum):
             "The operator met a situation it does not understand and stopped here. Its log says more; "
             "please report it."
         ),
+        ConditionType.STALLED,
     )
 
     SCHEMA_OUTDATED = (
@@ -234,6 +281,7 @@ class Reason(StrEnum):
             "The job then recovers automatically. If the CRD is current, an admission webhook changes "
             "what is written."
         ),
+        ConditionType.STALLED,
     )
 
     # Only in Events

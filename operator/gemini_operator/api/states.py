@@ -1,19 +1,15 @@
 """The words of `status.state`: where a job is, in one word for people. Programs read conditions."""
 
-from enum import StrEnum
-from typing import Self
+from gemini_operator.api.words import Word
 
 
-class State(StrEnum):
+class State(Word):
     """Every word, in the order in which a job comes by them; `meaning` is said in the docs."""
 
     meaning: str
 
-    def __new__(cls, value: str, meaning: str) -> Self:
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.meaning = meaning
-        return member
+    def __init__(self, _value: str, meaning: str) -> None:
+        self.meaning = meaning
 
     QUEUED = "Queued", "Nothing is at Google; the job waits for its turn, its key or its input."
     SUSPENDED = "Suspended", "Nothing is at Google, and nothing is sent while spec.suspend is true."

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+import click
+
 from gemini_operator.api import names
+from gemini_operator.base.flags import flag
 
 MOST_POLL = 1.0
 """Seconds between two looks of a standby, at most: it must notice a released Lease at once."""
@@ -17,16 +20,39 @@ class ElectionSettings:
         ValueError: values that contradict each other, in one line for a person.
     """
 
-    enabled: bool
-    name: str
-    namespace: str | None
-    """None: the process's own."""
-    duration: int
-    """For which others wait after the last renewal."""
-    renew_deadline: float
-    """After the start of the last renewal, when the holder must be gone."""
-    retry_period: float
-    """Between two renewals."""
+    enabled: bool = flag(
+        "--leader-elect",
+        default=False,
+        is_flag=True,
+        help="Let several controllers run: one works, the others stand by. Every one needs it.",
+    )
+    name: str = flag(
+        "--lease-name", default="gemini-operator", help="The Lease that the leader holds."
+    )
+    namespace: str | None = flag(
+        "--lease-namespace",
+        show_default="the process's own",
+        help="The namespace of the Lease.",
+    )
+    duration: int = flag(
+        "--lease-duration",
+        default=15,
+        type=click.IntRange(1),
+        help="Seconds without a renewal after which another controller takes over.",
+    )
+    renew_deadline: float = flag(
+        "--lease-renew-deadline",
+        default=10.0,
+        type=click.FloatRange(0.1),
+        help="Seconds without a renewal after which the leader ends; below --lease-duration.",
+    )
+    """It counts from the start of the last renewal that succeeded."""
+    retry_period: float = flag(
+        "--lease-retry-period",
+        default=2.0,
+        type=click.FloatRange(0.05),
+        help="Seconds between two renewals; below --lease-renew-deadline.",
+    )
 
     def __post_init__(self) -> None:
         if not self.retry_period < self.renew_deadline < self.duration:

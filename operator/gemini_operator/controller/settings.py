@@ -1,39 +1,111 @@
 """What the administrator decides about the controller."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import click
+
+from gemini_operator.base.flags import flag
+from gemini_operator.controller.job import DEFAULT_API_KEY
 from gemini_operator.controller.leadership_settings import ElectionSettings
+from gemini_operator.controller.lifecycle.snapshot import MAX_PRIORITY
 from gemini_operator.gemini.settings import GeminiSettings
+from gemini_operator.telemetry.options import ProcessSettings
 
 
-@dataclass(frozen=True)
-class ControllerSettings:
+def _secret_ref(text: str) -> tuple[str, str]:
+    name, slash, key = text.partition("/")
+    if not (name and slash and key) or "/" in key:
+        raise click.BadParameter(f"{text!r} is not NAME/KEY, such as gemini-api-key/api-key")
+    return name, key
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControllerSettings(ProcessSettings):
     """
-    The controller's configuration; times in seconds.
+    The controller's flags; times in seconds.
 
     Raises:
         ValueError: values that contradict each other, in one line for a person.
     """
 
-    gemini: GeminiSettings
-    election: ElectionSettings
-    public_url: str | None
-    callback_keys_dir: Path | None
-    callback_signing_key: str | None
-    default_api_key_secret: tuple[str, str]
-    namespaces: tuple[str, ...]
-    workers: int
-    max_open_batches_per_key: int
-    max_priority: int
-    submit_grace: float
-    sweep_interval: float
-    credentials_ttl: float
-    relist_interval: float
-    kubeconfig: str | None
-    health_host: str
-    metrics_port: int
+    gemini: GeminiSettings = field(default_factory=GeminiSettings)
+    public_url: str | None = flag(
+        "--public-url",
+        help="The receiver's URL as Google sees it. Without it jobs are created without a webhook "
+        "and the sweep, then at least every minute, finds their ends.",
+    )
+    callback_keys_dir: Path | None = flag(
+        "--callback-keys-dir",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Directory of callback keys: files of 64 hexadecimal characters.",
+    )
+    callback_signing_key: str | None = flag(
+        "--callback-signing-key", help="The file in that directory whose key signs new addresses."
+    )
+    default_api_key_secret: tuple[str, str] = flag(
+        "--default-api-key-secret",
+        default="/".join(DEFAULT_API_KEY),
+        parse=_secret_ref,
+        metavar="NAME/KEY",
+        help="Secret, in the job's namespace, for jobs without apiKeySecretRef.",
+    )
+    namespaces: tuple[str, ...] = flag(
+        "--namespaces",
+        default="",
+        parse=_names,
+        show_default="all",
+        help="Namespaces to watch, comma separated.",
+    )
+    workers: int = flag(
+        "--workers",
+        default=64,
+        type=click.IntRange(1, 256),
+        help="Jobs worked on at a time; of one API key, or of one namespace, an eighth of them.",
+    )
+    max_open_batches_per_key: int = flag(
+        "--max-open-batches-per-key",
+        default=100,
+        type=click.IntRange(1),
+        help="Batches open at Google with one API key; further jobs wait, fair between namespaces.",
+    )
+    max_priority: int = flag(
+        "--max-priority",
+        default=MAX_PRIORITY,
+        type=click.IntRange(-MAX_PRIORITY - 1, MAX_PRIORITY),
+        show_default="any, as Google documents",
+        help="The highest priority that a batch gets, whatever its job asks for.",
+    )
+    submit_grace: float = flag(
+        "--submit-grace",
+        default=60.0,
+        type=click.FloatRange(0.2),
+        help="Seconds for which a batch may be missing from Google's list after an unclear create.",
+    )
+    sweep_interval: float = flag(
+        "--sweep-interval",
+        default=900.0,
+        type=click.FloatRange(0.1),
+        help="Seconds between two looks at all batches of an API key.",
+    )
+    credentials_ttl: float = flag(
+        "--credentials-ttl",
+        default=60.0,
+        type=click.FloatRange(0.1, 60.0),
+        help="Seconds for which a Secret's value is kept before it is read again.",
+    )
+    relist_interval: float = flag(
+        "--relist-interval",
+        default=600.0,
+        type=click.FloatRange(1.0),
+        help="Seconds between two comparisons of the watch with a list.",
+    )
+    election: ElectionSettings = field(default_factory=ElectionSettings)
 
     def __post_init__(self) -> None:
         if self.gemini.create_timeout * 2 > self.submit_grace:

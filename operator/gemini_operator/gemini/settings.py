@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
+import click
 import httpx2
+
+from gemini_operator.base.flags import flag
 
 DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GeminiSettings:
     """
     How Google is called; times in seconds, limits in bytes after decompression.
@@ -16,15 +19,31 @@ class GeminiSettings:
         ValueError: values that cannot work, in one line for a person.
     """
 
-    base_url: str = DEFAULT_BASE_URL
-    create_timeout: float = 25.0
+    base_url: str = flag(
+        "--gemini-base-url", default=DEFAULT_BASE_URL, help="Root URL of the Gemini API."
+    )
+    allow_insecure: bool = flag(
+        "--allow-insecure-gemini",
+        default=False,
+        is_flag=True,
+        help="Allow a plain http base URL (local emulator).",
+    )
+    trust_env: bool = flag(
+        "--trust-proxy-environment",
+        default=False,
+        is_flag=True,
+        help="Use HTTPS_PROXY and NO_PROXY for Gemini.",
+    )
+    """Certificate files that the environment names are used too."""
+    create_timeout: float = flag(
+        "--create-timeout",
+        default=25.0,
+        type=click.FloatRange(0.1),
+        help="Seconds to wait for Google's answer to a create; at most half of --submit-grace.",
+    )
     """From the call of `submit` to Google's answer, connecting included."""
     timeout: float = 30.0
     """For every other call, from its start to the end of its answer."""
-    allow_insecure: bool = False
-    """Whether the base URL may be plain http."""
-    trust_env: bool = False
-    """Whether proxies and certificate files named in the environment are used."""
     results_timeout: float = 180.0
     """For a read that may carry results."""
     results_limit: int = 64 * 2**20

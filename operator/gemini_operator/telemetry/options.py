@@ -1,48 +1,39 @@
-"""The command-line options that the controller and the receiver share."""
+"""The flags that the controller and the receiver share."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 import click
 
+from gemini_operator.base.flags import flag
 from gemini_operator.telemetry import logs
 
-CONTEXT: dict[str, Any] = {
-    "auto_envvar_prefix": "GEMINI_OPERATOR",
-    "show_default": True,
-    "max_content_width": 100,
-}
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+@dataclass(frozen=True, kw_only=True)
+class ProcessSettings:
+    """How a process reaches the API server, serves health and metrics, and logs."""
 
-_HEALTH_HOST = click.option(
-    "--health-host", default="0.0.0.0", help="Address for /healthz, /readyz, /metrics."
-)
-_METRICS_PORT = click.option(
-    "--metrics-port",
-    default=8081,
-    type=click.IntRange(0, 65535),
-    help="Port for /healthz, /readyz and /metrics; 0 takes a free one.",
-)
-_KUBECONFIG = click.option(
-    "--kubeconfig", help="Path of a kubeconfig; default: the pod's ServiceAccount, or ~/.kube."
-)
-_LOG_FORMAT = click.option(
-    "--log-format",
-    default="json",
-    type=click.Choice(logs.FORMATS),
-    help="json for machines, text for people.",
-)
-_LOG_LEVEL = click.option(
-    "--log-level",
-    default="info",
-    type=click.Choice(logs.LEVELS),
-    help="The least important lines to write; libraries write warnings and errors only.",
-)
-
-
-def process_options(command: Command) -> Command:
-    """Add `--kubeconfig`, `--health-host`, `--metrics-port`, `--log-format` and `--log-level`."""
-    for option in (_LOG_LEVEL, _LOG_FORMAT, _METRICS_PORT, _HEALTH_HOST, _KUBECONFIG):
-        command = option(command)
-    return command
+    kubeconfig: str | None = flag(
+        "--kubeconfig",
+        help="Path of a kubeconfig; default: the pod's ServiceAccount, or ~/.kube.",
+    )
+    health_host: str = flag(
+        "--health-host", default="0.0.0.0", help="Address for /healthz, /readyz, /metrics."
+    )
+    metrics_port: int = flag(
+        "--metrics-port",
+        default=8081,
+        type=click.IntRange(0, 65535),
+        help="Port for /healthz, /readyz and /metrics; 0 takes a free one.",
+    )
+    log_format: str = flag(
+        "--log-format",
+        default="json",
+        type=click.Choice(logs.FORMATS),
+        help="json for machines, text for people.",
+    )
+    log_level: str = flag(
+        "--log-level",
+        default="info",
+        type=click.Choice(logs.LEVELS),
+        help="The least important lines to write; libraries write warnings and errors only.",
+    )

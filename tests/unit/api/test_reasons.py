@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from gemini_operator.api.condition_types import ConditionType
 from gemini_operator.api.group import RESOLVE_SUBMISSION
 from gemini_operator.api.reasons import Reason
 
@@ -24,26 +25,12 @@ def test_a_message_is_one_or_more_sentences(reason: Reason) -> None:
 
 @pytest.mark.parametrize(
     "reason",
-    [
-        Reason.AMBIGUOUS_SUBMISSION,
-        Reason.CREDENTIALS_CHANGED,
-        Reason.CREDENTIALS_MISSING,
-        Reason.CREDENTIALS_REJECTED,
-        Reason.KEY_CHANGED,
-        Reason.NOT_SUPPORTED_YET,
-        Reason.INTERNAL,
-        Reason.INVALID_INPUT,
-        Reason.INVALID_REQUEST,
-        Reason.REMOTE_FAILED,
-        Reason.REMOTE_EXPIRED,
-        Reason.DEADLINE_EXCEEDED,
-        Reason.OUTPUT_TOO_LARGE,
-        Reason.ALREADY_ADOPTED,
-    ],
+    [each for each in Reason if {ConditionType.FAILED, ConditionType.STALLED} & {*each.conditions}],
 )
 def test_a_message_about_a_fault_says_what_to_do(reason: Reason) -> None:
     assert re.search(
-        r"\b(Create|Correct|Put|Restore|Look|annotate|report|use|Delete|name)\b", reason.message
+        r"\b([Cc]reate|Correct|Put|Restore|Look|annotate|report|Delete|set|fetch|name|apply)\b",
+        reason.message,
     )
 
 

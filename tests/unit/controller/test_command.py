@@ -1,50 +1,26 @@
-from typing import Any
-
+import click
 import pytest
 from click.testing import CliRunner
 
-from gemini_operator.controller.command import _settings, controller
-from gemini_operator.controller.lifecycle.snapshot import MAX_PRIORITY
-from gemini_operator.telemetry import logs
+from gemini_operator.base import flags
+from gemini_operator.controller.command import controller
+from gemini_operator.controller.settings import ControllerSettings
 
-REQUIRED: dict[str, Any] = {
-    "gemini_base_url": "https://generativelanguage.googleapis.com",
-    "allow_insecure_gemini": False,
-    "trust_proxy_environment": False,
-    "public_url": None,
-    "callback_keys_dir": None,
-    "callback_signing_key": None,
-    "default_api_key_secret": ("gemini-api-key", "api-key"),
-    "namespaces": "",
-    "workers": 64,
-    "max_priority": MAX_PRIORITY,
-    "max_open_batches_per_key": 100,
-    "create_timeout": 25.0,
-    "submit_grace": 60.0,
-    "sweep_interval": 900.0,
-    "credentials_ttl": 60.0,
-    "relist_interval": 600.0,
-    "leader_elect": False,
-    "lease_name": "gemini-operator",
-    "lease_namespace": None,
-    "lease_duration": 15,
-    "lease_renew_deadline": 10.0,
-    "lease_retry_period": 2.0,
-    "kubeconfig": None,
-    "health_host": "0.0.0.0",
-    "metrics_port": 8081,
-}
+
+def parsed(*arguments: str) -> ControllerSettings:
+    with controller.make_context("controller", list(arguments)) as context:
+        return flags.build(ControllerSettings, context.params)
+
+
+def test_the_defaults_of_the_flags_are_those_of_the_settings() -> None:
+    assert parsed() == ControllerSettings()
 
 
 def test_the_defaults_work_together() -> None:
-    """Every option that the settings need has one, and no other is left over."""
-    with controller.make_context("controller", []) as context:
-        options = dict(context.params)
-    assert (options.pop("log_format"), options.pop("log_level")) == ("json", "info")
-    assert options == REQUIRED
-    settings = _settings(options)
+    settings = parsed()
     assert (settings.namespaces, settings.sweep_seconds) == ((), 60.0)
-    assert settings.gemini.create_timeout == 25.0
+    assert settings.default_api_key_secret == ("gemini-api-key", "api-key")
+    assert (settings.gemini.create_timeout, settings.election.enabled) == (25.0, False)
 
 
 @pytest.mark.parametrize(
@@ -57,25 +33,25 @@ def test_the_defaults_work_together() -> None:
     ],
 )
 def test_namespaces_are_separated_by_commas(text: str, namespaces: tuple[str, ...]) -> None:
-    assert _settings({**REQUIRED, "namespaces": text}).namespaces == namespaces
+    assert parsed("--namespaces", text).namespaces == namespaces
 
 
 @pytest.mark.parametrize(
-    ("options", "flag"),
+    ("arguments", "flag"),
     [
-        ({"create_timeout": 31.0}, "--create-timeout"),
-        ({"lease_duration": 10}, "--lease-duration"),
-        ({"lease_retry_period": 10.0}, "--lease-retry-period"),
-        ({"gemini_base_url": "http://127.0.0.1:8085"}, "--allow-insecure-gemini"),
-        ({"public_url": "https://receiver.example"}, "--callback-keys-dir"),
+        (("--create-timeout", "31"), "--create-timeout"),
+        (("--lease-duration", "10"), "--lease-duration"),
+        (("--lease-retry-period", "10"), "--lease-retry-period"),
+        (("--gemini-base-url", "http://127.0.0.1:8085"), "--allow-insecure-gemini"),
+        (("--public-url", "https://receiver.example"), "--callback-keys-dir"),
     ],
 )
-def test_options_that_contradict_each_other_are_refused_in_one_line(
-    options: dict[str, Any], flag: str
+def test_flags_that_contradict_each_other_are_refused_in_one_line(
+    arguments: tuple[str, ...], flag: str
 ) -> None:
-    with pytest.raises(ValueError, match=flag) as refused:
-        _settings({**REQUIRED, **options})
-    assert "\n" not in str(refused.value)
+    with pytest.raises(click.UsageError, match=flag) as refused:
+        parsed(*arguments)
+    assert "\n" not in refused.value.format_message()
 
 
 @pytest.mark.parametrize(
@@ -103,22 +79,10 @@ def test_an_option_that_cannot_work_exits_2_before_anything_starts(
     assert arguments[0] in result.stderr
 
 
-def test_every_option_can_be_given_in_the_environment() -> None:
-    environment = {
-        "GEMINI_OPERATOR_DEFAULT_API_KEY_SECRET": "mine/token",
-        "GEMINI_OPERATOR_SUBMIT_GRACE": "120",
-        "GEMINI_OPERATOR_WORKERS": "3",
-    }
-    with CliRunner(env=environment).isolation(env=environment):
-        context = controller.make_context("controller", [], auto_envvar_prefix="GEMINI_OPERATOR")
-    assert context.params["default_api_key_secret"] == ("mine", "token")
-    assert (context.params["submit_grace"], context.params["workers"]) == (120.0, 3)
-
-
-def test_the_log_options_are_those_that_the_logs_know() -> None:
-    choices = {
-        option.name: tuple(option.to_info_dict()["type"]["choices"])
-        for option in controller.params
-        if option.name in ("log_format", "log_level")
-    }
-    assert choices == {"log_format": logs.FORMATS, "log_level": logs.LEVELS}
+def test_every_option_can_be_given_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMINI_OPERATOR_DEFAULT_API_KEY_SECRET", "mine/token")
+    monkeypatch.setenv("GEMINI_OPERATOR_SUBMIT_GRACE", "120")
+    monkeypatch.setenv("GEMINI_OPERATOR_WORKERS", "3")
+    settings = parsed()
+    assert settings.default_api_key_secret == ("mine", "token")
+    assert (settings.submit_grace, settings.workers) == (120.0, 3)

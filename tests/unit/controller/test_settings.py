@@ -3,31 +3,16 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.controller.lifecycle.snapshot import MAX_PRIORITY
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.gemini.settings import GeminiSettings
-from tests.unit.controller.test_leadership_settings import election
 
 
 def settings(*, create_timeout: float = 25.0, **changed: Any) -> ControllerSettings:
     known: dict[str, Any] = {
         "gemini": GeminiSettings(create_timeout=create_timeout),
-        "election": election(),
         "public_url": "https://receiver.example",
         "callback_keys_dir": Path("keys"),
         "callback_signing_key": "key-1",
-        "default_api_key_secret": ("gemini-api-key", "api-key"),
-        "namespaces": (),
-        "workers": 16,
-        "max_priority": MAX_PRIORITY,
-        "max_open_batches_per_key": 100,
-        "submit_grace": 60.0,
-        "sweep_interval": 900.0,
-        "credentials_ttl": 60.0,
-        "relist_interval": 600.0,
-        "kubeconfig": None,
-        "health_host": "127.0.0.1",
-        "metrics_port": 0,
     }
     return ControllerSettings(**(known | changed))
 

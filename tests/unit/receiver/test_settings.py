@@ -1,18 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from gemini_operator.receiver.settings import DEFAULT_JWKS_URL, Settings
 
 
 def settings(jwks_url: str, *, insecure: bool = False) -> Settings:
-    return Settings(
-        host="127.0.0.1",
-        port=0,
-        health_host="127.0.0.1",
-        metrics_port=0,
-        jwks_url=jwks_url,
-        allow_insecure_jwks=insecure,
-        kubeconfig=None,
-    )
+    return Settings(callback_keys_dir=Path("keys"), jwks_url=jwks_url, allow_insecure_jwks=insecure)
 
 
 @pytest.mark.parametrize("url", [DEFAULT_JWKS_URL, "https://keys.example.com:8443/jwks.json"])

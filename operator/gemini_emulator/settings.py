@@ -1,0 +1,84 @@
+"""The emulator's flags."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gemini_emulator.addresses import Prefix, is_loopback
+from gemini_emulator.schedule import RetrySchedule, Schedule
+from gemini_emulator.signing import SignatureMode
+from gemini_operator.base.flags import flag
+
+
+def _prefixes(texts: Iterable[str]) -> tuple[Prefix, ...]:
+    return tuple(Prefix.parse(text) for text in texts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmulatorSettings:
+    """
+    Where the emulator listens and how it behaves.
+
+    Raises:
+        ValueError: values that contradict each other, in one line for a person.
+    """
+
+    host: str = flag("--host", default="127.0.0.1", help="Address to listen on.")
+    port: int = flag(
+        "--port", default=8085, type=click.IntRange(0, 65535), help="Port; 0 picks a free one."
+    )
+    state_dir: Path | None = flag(
+        "--state-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder that keeps batches, files, keys and pending callbacks. Without one, the state "
+        "ends with the process.",
+    )
+    schedule: Schedule = flag(
+        "--schedule",
+        default="pending=1s,running=2s",
+        parse=Schedule.parse,
+        help="How long a batch stays in each state (ms, s, m, h).",
+    )
+    deliver_to: tuple[Prefix, ...] = flag(
+        "--deliver-to",
+        default=(),
+        parse=_prefixes,
+        multiple=True,
+        metavar="PREFIX",
+        help="Callbacks go only to addresses with this scheme, host and port and below this path; "
+        "an empty port, as in http://127.0.0.1:, means every port. Repeatable; none: no callbacks.",
+    )
+    signature: SignatureMode = flag(
+        "--signature",
+        default="v1a",
+        type=click.Choice(["v1a", "jwt", "both"]),
+        help="How callbacks are signed: Ed25519 as seen of Google, RS256 as Google documents, or "
+        "both.",
+    )
+    retry_schedule: RetrySchedule = flag(
+        "--retry-schedule",
+        default="first=5s,max=1h,for=24h",
+        parse=RetrySchedule.parse,
+        help="Delay after the first failed callback, doubled up to max, until for is over "
+        "(ms, s, m, h).",
+    )
+    max_open_batches: int = flag(
+        "--max-open-batches",
+        default=100,
+        type=click.IntRange(1),
+        help="Unfinished batches of one project; a further one is refused with 429.",
+    )
+    control_token: str | None = flag(
+        "--control-token",
+        show_default=False,
+        help="Bearer token that the routes under /emulator/ ask for. Needed off loopback.",
+    )
+
+    def __post_init__(self) -> None:
+        if self.control_token is None and not is_loopback(self.host):
+            raise ValueError(
+                f"--host {self.host} is not a loopback address: set --control-token, which "
+                "protects the routes under /emulator/"
+            )
