@@ -23,7 +23,6 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.status import Status
 from gemini_operator.controller.assembly import assemble
 from gemini_operator.controller.job import DEFAULT_API_KEY, Job, Key, from_object
-from gemini_operator.controller.leadership_settings import ElectionSettings
 from gemini_operator.controller.lifecycle import cancellation, refresh
 from gemini_operator.controller.lifecycle.decisions import Event
 from gemini_operator.controller.quota.quota import Admission
@@ -66,22 +65,9 @@ REFUSED = "API key not valid"
 
 SETTINGS = ControllerSettings(
     gemini=GeminiSettings(create_timeout=RULES.create_timeout),
-    election=ElectionSettings(False, "unused", None, 15, 10.0, 2.0),
-    public_url=None,
-    callback_keys_dir=None,
-    callback_signing_key=None,
-    default_api_key_secret=DEFAULT_API_KEY,
-    namespaces=(),
-    workers=8,
-    max_open_batches_per_key=100,
-    max_priority=RULES.max_priority,
     submit_grace=RULES.submit_grace,
     sweep_interval=SWEEP,
     credentials_ttl=1.0,
-    relist_interval=600.0,
-    kubeconfig=None,
-    health_host="127.0.0.1",
-    metrics_port=0,
 )
 
 _loop = asyncio.new_event_loop()
