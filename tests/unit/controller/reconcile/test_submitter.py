@@ -12,8 +12,8 @@ from gemini_operator.callbacks.address import CallbackAddresses
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.controller.job import Job, JobReader
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
-from gemini_operator.controller.quota.backoff import CAP
 from gemini_operator.controller.quota.quota import Admission
+from gemini_operator.controller.quota.throttle import CAP
 from gemini_operator.controller.reconcile.submitter import (
     DEFINITE,
     DISPLAY_LIMIT,
