@@ -5,7 +5,7 @@ the event, or if no job can ever need it (S13).
 """
 
 from gemini_operator.api.group import GROUP, VERSION
-from gemini_operator.api.status import LastEvent
+from gemini_operator.api.v1alpha1.status import LastEvent
 from gemini_operator.base import logs, metrics
 from gemini_operator.callbacks.address import Target
 from gemini_operator.kube import errors, patches

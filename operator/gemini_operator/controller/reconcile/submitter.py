@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from gemini_operator.api.group import PLURAL
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Attempt
+from gemini_operator.api.v1alpha1.status import Attempt
 from gemini_operator.base.backoff import Backoff
 from gemini_operator.base.clock import Clock
 from gemini_operator.base.logs import get_logger

@@ -8,7 +8,7 @@ from typing import Any
 from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, JobReader, UnreadableJob
 from gemini_operator.controller.lifecycle.snapshot import Snapshot

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from gemini_operator.api.status import Attempt
+from gemini_operator.api.v1alpha1.status import Attempt
 from gemini_operator.callbacks.address import CallbackAddresses
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.controller.job import Job, JobReader
