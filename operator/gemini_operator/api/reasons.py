@@ -100,6 +100,30 @@ class Reason(Word):
         ),
         ConditionType.COMPLETE,
     )
+    RESULTS_MISMATCH = (
+        "ResultsMismatch",
+        (
+            "The batch ended and the results are in their place, but they do not match the requests: "
+            "a line whose error has a reason like RESULT_MISSING stands for what Google did not send."
+        ),
+        ConditionType.COMPLETE,
+    )
+    ALL_REQUESTS_FAILED = (
+        "AllRequestsFailed",
+        (
+            "No request succeeded. The results are in their place: correct what their errors name, "
+            "then create a new job."
+        ),
+        ConditionType.FAILED,
+    )
+    WAITING_FOR_RESULTS = (
+        "WaitingForResults",
+        (
+            "Google says that the batch succeeded and does not show its results yet. The operator "
+            "looks again for an hour."
+        ),
+        ConditionType.COMPLETE,
+    )
     REMOTE_FAILED = (
         "RemoteFailed",
         (

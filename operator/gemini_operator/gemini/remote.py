@@ -124,6 +124,11 @@ class Observation:
     too_large: bool = False
     """The results were not read, as they exceed the limit; otherwise none means that there are none."""
 
+    @property
+    def has_results(self) -> bool:
+        """Whether Google shows results, few or all."""
+        return self.results_file is not None or bool(self.inline_results) or self.too_large
+
 
 @dataclass(frozen=True)
 class Listing:

@@ -1,7 +1,7 @@
 """Results in a ConfigMap: created once, never overwriting anybody's (rules P24, S8)."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gemini_operator.api.group import OUTPUT_UID
@@ -9,7 +9,7 @@ from gemini_operator.api.v1alpha1.status import OutputStatus
 from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import AlreadyExists, Invalid, ObjectNotFound
-from gemini_operator.payload.results import Results
+from gemini_operator.payload.results import ResultsTooLarge
 
 LIMIT = 900 * 1024
 KEY = "results.jsonl"
@@ -35,47 +35,51 @@ async def check(kube: KubeClient, namespace: str, name: str, uid: str) -> None:
 
 
 async def deliver(
-    kube: KubeClient, namespace: str, name: str, uid: str, results: Results
+    kube: KubeClient, namespace: str, name: str, uid: str, lines: Sequence[str]
 ) -> OutputStatus:
     """
     Create the ConfigMap, or find the one that an earlier, interrupted delivery created.
 
     Raises:
+        ResultsTooLarge: the lines have more than `LIMIT` bytes.
         DeliveryRefused: the name is taken, or the API server refuses the ConfigMap.
         gemini_operator.kube.errors.KubeError: it did not answer; delivering again is safe.
     """
+    text = "".join(lines)
+    data = text.encode()
+    if len(data) > LIMIT:
+        raise ResultsTooLarge(
+            f"The results have {len(data)} bytes; a ConfigMap takes {LIMIT} at most"
+        )
+    digest = hashlib.sha256(data).hexdigest()
     try:
-        await config_maps.create(kube, namespace, _manifest(name, uid, results))
+        await config_maps.create(kube, namespace, _manifest(name, uid, text))
     except AlreadyExists:
-        await _expect_same(kube, namespace, name, uid, results)
+        await _expect_same(kube, namespace, name, uid, digest)
     except Invalid as error:
         raise DeliveryRefused(f"ConfigMap {name} was refused: {error.message}") from None
-    return OutputStatus(
-        config_map=name, bytes=results.bytes, records=results.records, sha256=results.sha256
-    )
+    return OutputStatus(config_map=name, bytes=len(data), records=len(lines), sha256=digest)
 
 
-async def _expect_same(
-    kube: KubeClient, namespace: str, name: str, uid: str, results: Results
-) -> None:
+async def _expect_same(kube: KubeClient, namespace: str, name: str, uid: str, digest: str) -> None:
     existing = await config_maps.get(kube, namespace, name)
     if _owner(existing) != uid:
         raise _foreign(name)
     data = (existing.get("data") or {}).get(KEY, "")
-    if hashlib.sha256(data.encode()).hexdigest() != results.sha256:
+    if hashlib.sha256(data.encode()).hexdigest() != digest:
         raise DeliveryRefused(
             f"ConfigMap {name} was made for this job but holds other results: delete it"
         )
 
 
-def _manifest(name: str, uid: str, results: Results) -> dict[str, Any]:
+def _manifest(name: str, uid: str, text: str) -> dict[str, Any]:
     return {
         "metadata": {
             "name": name,
             "annotations": {OUTPUT_UID: uid},
             "labels": {"app.kubernetes.io/managed-by": "gemini-operator"},
         },
-        "data": {KEY: results.jsonl},
+        "data": {KEY: text},
     }
 
 

@@ -5,19 +5,15 @@ Messages carry line numbers and what is wrong, never the text of an input (rule 
 
 import base64
 import binascii
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
-from gemini_operator.api.v1alpha1.input import REQUEST_LEVELS
 from gemini_operator.api.v1alpha1.spec import Spec
-from gemini_operator.base import nesting
 from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import ObjectNotFound
-
-KEY_LIMIT = 256
+from gemini_operator.payload import request_lines
 
 
 class InvalidInput(Exception):
@@ -30,7 +26,11 @@ class InputMissing(Exception):
 
 @dataclass(frozen=True)
 class BatchInput:
-    """Exactly one of: requests (`{"key": …, "request": {…}}` each), or a file of the File API."""
+    """
+    Exactly one of: requests, or a file of the File API.
+
+    Each request is `{"key": …, "request": {…}}`, with `metadata` where the user gave it some.
+    """
 
     inline: list[dict[str, Any]] | None = None
     file_name: str | None = None
@@ -61,7 +61,7 @@ async def load(
     if spec.input.config_map_key_ref is not None:
         ref = spec.input.config_map_key_ref
         text = await _config_map_text(kube, namespace, ref.name, ref.key)
-        return BatchInput(inline=parse_lines(text))
+        return BatchInput(inline=_parsed(text, ref.name, ref.key))
     return BatchInput(inline=list((stored.get("input") or {}).get("inline") or ()))
 
 
@@ -81,65 +81,8 @@ async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str
         raise InvalidInput(f"key {key} of ConfigMap {name} is not UTF-8 text") from None
 
 
-def parse_lines(text: str) -> list[dict[str, Any]]:
-    r"""
-    Requests from JSONL: one `{"key": …, "request": {…}}` a line; blank lines are skipped.
-
-    Raises:
-        InvalidInput: names the first line that is wrong.
-    """
-    numbered = enumerate(text.split("\n"), start=1)
-    items = [(number, _request(number, line)) for number, line in numbered if line.strip()]
-    if not items:
-        raise InvalidInput("the input has no requests: every line is blank")
-    _refuse_duplicates(items)
-    return [item for _, item in items]
-
-
-def _request(number: int, line: str) -> dict[str, Any]:
+def _parsed(text: str, name: str, key: str) -> list[dict[str, Any]]:
     try:
-        item = json.loads(line, parse_constant=_refuse)
-    except RecursionError:
-        raise _too_deep(number) from None
-    except ValueError:
-        raise InvalidInput(f"line {number} is not JSON") from None
-    if not isinstance(item, dict):
-        raise InvalidInput(f"line {number} is not a JSON object")
-    key, request = item.get("key"), item.get("request")
-    if not isinstance(key, str) or not 0 < len(key) <= KEY_LIMIT:
-        raise InvalidInput(f'line {number} has no "key" of 1 to {KEY_LIMIT} characters')
-    if not isinstance(request, dict) or not request:
-        raise InvalidInput(f'line {number} has no "request" object')
-    if nesting.exceeds(request, REQUEST_LEVELS):
-        raise _too_deep(number)
-    if not _can_be_sent(item):
-        raise InvalidInput(f"line {number} has a number out of range or half of a surrogate pair")
-    return {"key": key, "request": request}
-
-
-def _too_deep(number: int) -> InvalidInput:
-    return InvalidInput(
-        f"line {number} is nested deeper than {REQUEST_LEVELS} levels of objects and lists"
-    )
-
-
-def _refuse(constant: str) -> NoReturn:
-    """NaN and Infinity, which Python reads and JSON does not know."""
-    raise ValueError(constant)
-
-
-def _can_be_sent(item: Mapping[str, Any]) -> bool:
-    """Whether what was read can be written again: Python reads more than that."""
-    try:
-        json.dumps(item, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _refuse_duplicates(items: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
-    seen: dict[str, int] = {}
-    for number, item in items:
-        first = seen.setdefault(item["key"], number)
-        if first != number:
-            raise InvalidInput(f"lines {first} and {number} have the same key")
+        return request_lines.parse(text)
+    except request_lines.InvalidLines as error:
+        raise InvalidInput(f"ConfigMap {name}, key {key}: {error}") from None

@@ -1,31 +1,45 @@
-"""From a batch's results to the job's output."""
+"""From a batch's results to the job's output, and to what is said of them."""
 
+from collections.abc import Sequence
 from contextlib import aclosing
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import completion
+from gemini_operator.controller.lifecycle.completion import Tally
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.reconcile.claims import Claims
+from gemini_operator.controller.reconcile.writer import Stale
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
-from gemini_operator.gemini.remote import Observation
+from gemini_operator.gemini.remote import Observation, Outcome
+from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.payload import config_map, results
+from gemini_operator.kube.errors import ObjectNotFound
+from gemini_operator.payload import config_map, matching, requests, results
+from gemini_operator.payload.matching import Matched
+from gemini_operator.payload.results import Result, Verdict
 
 # Google's lines may hold members that are left out of ours.
 RAW_LIMIT = 2 * config_map.LIMIT
 
-UNDELIVERABLE = (
-    config_map.DeliveryRefused,
-    results.MalformedResults,
-    results.ResultsMissing,
+LATE = (
     errors.NotFound,
     errors.Rejected,
+    errors.Throttled,
+    errors.Unavailable,
 )
-"""What no second try changes."""
+"""Answers to the download of a result file that may be another one later."""
+
+GOOGLES_ORDER = (
+    "The input has changed since it was submitted or is gone, so the lines are in Google's order."
+)
+
+
+class ResultsLate(Exception):
+    """Google does not show the results, though it says that they are there."""
 
 
 class Delivery:
@@ -33,12 +47,13 @@ class Delivery:
     Brings results to outputs.
 
     Args:
-        kube: checks and creates ConfigMaps.
+        kube: reads inputs again; checks and creates ConfigMaps.
         claims: knows who else holds a batch.
     """
 
     def __init__(self, kube: KubeClient, claims: Claims) -> None:
         self._kube = kube
+        self._batch_jobs = BatchJobs(kube)
         self._claims = claims
 
     async def check(self, job: Job) -> None:
@@ -56,31 +71,81 @@ class Delivery:
         self, snapshot: Snapshot, observation: Observation, api_key: ApiKey
     ) -> PatchStatus:
         """
-        Put the results of a succeeded batch into the output, and answer with the job's end.
+        Count the results of a batch that has ended, put them into the output, and end the job.
 
         Raises:
+            Stale: the object has changed or gone.
             GeminiError, KubeError: no answer for now; delivering again is safe.
         """
-        job = snapshot.job
-        if await self._claims.held_by_another(job, observation.summary, api_key):
+        if await self._claims.held_by_another(snapshot.job, observation.summary, api_key):
             return completion.somebody_elses(snapshot, observation)
-        name = _config_map(job)
-        if name is None:
-            return completion.delivered(snapshot, observation, completion.at_google(observation))
         try:
-            rendered = await _results(api_key.client, observation)
-            delivered = await config_map.deliver(
-                self._kube, job.key.namespace, name, job.uid, rendered
-            )
+            return await self._deliver(snapshot, observation, api_key.client)
         except (results.ResultsTooLarge, errors.TooLarge) as error:
             return completion.undeliverable(
                 snapshot, observation, Reason.OUTPUT_TOO_LARGE, f"{error}."
             )
-        except UNDELIVERABLE as error:
+        except config_map.DeliveryRefused as error:
             return completion.undeliverable(
                 snapshot, observation, Reason.DELIVERY_FAILED, f"{error}."
             )
-        return completion.delivered(snapshot, observation, delivered)
+        except ResultsLate as error:
+            return completion.late(snapshot, observation, f"{error}.") or completion.undeliverable(
+                snapshot, observation, Reason.DELIVERY_FAILED, f"{error}."
+            )
+
+    async def _deliver(
+        self, snapshot: Snapshot, observation: Observation, client: GeminiClient
+    ) -> PatchStatus:
+        job, name = snapshot.job, _config_map(snapshot.job)
+        place = completion.at_google(observation)
+        if name is None and observation.inline_results is None:
+            if not observation.has_results:
+                raise ResultsLate("its answer holds no results")
+            # A file that stays at Google is not read only to be counted: it may have gigabytes.
+            return completion.delivered(snapshot, observation, place, None)
+        found = await _read(client, observation)
+        matched, note = await self._match(job, observation, found)
+        if not found and matched.total and observation.summary.outcome is Outcome.SUCCEEDED:
+            waiting = completion.late(snapshot, observation, "its list of results is empty.")
+            if waiting is not None:
+                return waiting
+        if name is not None:
+            place = await config_map.deliver(
+                self._kube, job.key.namespace, name, job.uid, matched.lines
+            )
+        return completion.delivered(snapshot, observation, place, _tally(matched, note))
+
+    async def _match(
+        self, job: Job, observation: Observation, found: Sequence[Result]
+    ) -> tuple[Matched, str]:
+        """The results in the order of the input where that is known, and what to say if it is not."""
+        expected = observation.summary.requests.total
+        if job.spec.input is None or job.spec.input.file_name is not None:
+            return matching.as_sent(found, expected), ""
+        asked = await self._requests(job)
+        known = asked is not None and (not expected or len(asked) == expected)
+        if asked is not None and known and matching.fits(asked, found):
+            return matching.match(asked, found), ""
+        if job.spec.input.inline is not None and asked is not None:
+            # Inline requests cannot change, so what does not fit is Google's.
+            return matching.match(asked, found), ""
+        return matching.as_sent(found, expected), GOOGLES_ORDER
+
+    async def _requests(self, job: Job) -> list[matching.Request] | None:
+        """The requests of the input as it is now; `None` if it cannot be read any more."""
+        try:
+            body = await self._batch_jobs.get(*job.key)
+        except ObjectNotFound:
+            raise Stale from None
+        if body["metadata"]["uid"] != job.uid:
+            raise Stale
+        try:
+            loaded = await requests.load(self._kube, job.key.namespace, job.spec, body["spec"])
+        except (requests.InputMissing, requests.InvalidInput):
+            return None
+        items = loaded.inline or ()
+        return [matching.Request(item["key"], item.get("metadata")) for item in items]
 
 
 def _config_map(job: Job) -> str | None:
@@ -88,14 +153,31 @@ def _config_map(job: Job) -> str | None:
     return output.config_map.name if output is not None and output.config_map is not None else None
 
 
-async def _results(client: GeminiClient, observation: Observation) -> results.Results:
+async def _read(client: GeminiClient, observation: Observation) -> list[Result]:
     if observation.inline_results is not None:
-        return results.from_inline(observation.inline_results, config_map.LIMIT)
+        return results.of_items(observation.inline_results)
     if observation.too_large:
         raise results.ResultsTooLarge("the results are too large to be read")
     if observation.results_file is None:
-        raise results.ResultsMissing(
-            "Google says that the batch succeeded, but its answer holds no results"
-        )
-    async with aclosing(client.files.download(observation.results_file, RAW_LIMIT)) as chunks:
-        return await results.from_file(chunks, config_map.LIMIT)
+        raise ResultsLate("its answer holds no results")
+    try:
+        async with aclosing(client.files.download(observation.results_file, RAW_LIMIT)) as chunks:
+            found = await results.of_file(chunks)
+    except LATE as error:
+        raise ResultsLate(f"{observation.results_file} cannot be read: {error}") from None
+    if found and all(result.problem is not None and result.key is None for result in found):
+        raise ResultsLate(f"{observation.results_file} holds no results: {found[0].problem}")
+    return found
+
+
+def _tally(matched: Matched, note: str) -> Tally:
+    counts = matched.counts
+    return Tally(
+        total=matched.total,
+        succeeded=matched.succeeded,
+        failed=counts[Verdict.FAILED],
+        blocked=counts[Verdict.BLOCKED],
+        lost=counts[Verdict.EMPTY] + counts[Verdict.UNREADABLE] + counts[Verdict.MISSING],
+        extra=matched.extra,
+        note=note,
+    )

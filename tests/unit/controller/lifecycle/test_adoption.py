@@ -31,6 +31,7 @@ from tests.unit.controller.builders import (
     a_condition,
     a_snapshot,
     an_attempt,
+    delivering,
     finished,
     reason_of,
     seen,
@@ -266,7 +267,9 @@ def test_p25_what_stood_in_the_way_is_gone() -> None:
 def test_p25_no_token_is_asked_for_afterwards() -> None:
     snapshot = adopting(settled(SOMEBODYS).status.dump())
     assert policies.decide(snapshot, None) == RequeueAfter()
-    status = written(policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED", attempt=None)))
+    status = written(
+        delivering(snapshot, policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED", attempt=None)))
+    )
     assert reason_of(status, "Complete") == ("True", Reason.SUCCEEDED)
 
 

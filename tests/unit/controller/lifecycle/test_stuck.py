@@ -24,6 +24,7 @@ from tests.unit.controller.builders import (
     a_snapshot,
     an_attempt,
     cancelling,
+    delivering,
     finished,
     note,
     reason_of,
@@ -120,7 +121,8 @@ def test_each_attempt_has_its_own_49_hours() -> None:
 @pytest.mark.parametrize("end", ["SUCCEEDED", "EXPIRED", "CANCELLED"])
 def test_its_end_needs_nobody_any_more(end: str) -> None:
     known = submitted(conditions=[SAID, a_condition("Stalled", "True", "RemoteStuck")])
-    status = written(policies.decide(later(DUE + 9, known), seen(f"BATCH_STATE_{end}")))
+    snapshot = later(DUE + 9, known)
+    status = written(delivering(snapshot, policies.decide(snapshot, seen(f"BATCH_STATE_{end}"))))
     assert status.completion_time is not None
     assert reason_of(status, "Stalled") is None
 
