@@ -171,11 +171,12 @@ def _inline(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 def _input_problem(items: Sequence[Mapping[str, Any]], shortened: bool) -> str | None:
     for number, item in enumerate(items, start=1):
-        if nesting.exceeds(item["request"], REQUEST_LEVELS):
-            return (
-                f"request {number} of input.inline is nested deeper than {REQUEST_LEVELS} levels "
-                "of objects and lists"
-            )
+        for name in ("request", "metadata"):
+            if nesting.exceeds(item.get(name), REQUEST_LEVELS):
+                return (
+                    f"{name} {number} of input.inline is nested deeper than {REQUEST_LEVELS} levels "
+                    "of objects and lists"
+                )
     if (_at_least(items) if shortened else _size(items)) > INLINE_BYTES:
         return (
             f"input.inline has more than {INLINE_BYTES // 1024} KiB: put the requests into a "
@@ -186,10 +187,8 @@ def _input_problem(items: Sequence[Mapping[str, Any]], shortened: bool) -> str |
 
 def _at_least(items: Sequence[Mapping[str, Any]]) -> int:
     """The size of requests whose content is left out: the number in its place (`nesting.cut`)."""
-    requests = (item["request"] for item in items)
-    members = (
-        request.values() if isinstance(request, Mapping) else [request] for request in requests
-    )
+    parts = (item.get(name) for item in items for name in ("request", "metadata"))
+    members = (part.values() if isinstance(part, Mapping) else [part] for part in parts)
     return sum(map(_left_out, itertools.chain.from_iterable(members)))
 
 
@@ -234,7 +233,7 @@ def _without_payload(spec: Mapping[str, Any]) -> dict[str, Any]:
     source = spec.get("input")
     if not source or "inline" not in source:
         return dict(spec)
-    first = [{**item, "request": {}} for item in (source["inline"] or ())[:1]]
+    first = [{**item, "request": {}, "metadata": None} for item in (source["inline"] or ())[:1]]
     return {**spec, "input": {**source, "inline": first}}
 
 

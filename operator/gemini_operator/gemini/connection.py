@@ -68,6 +68,7 @@ class GeminiConnection:
         params: Mapping[str, str] | None = None,
         limit: int | None = None,
         seconds: float | None = None,
+        any_number: bool = False,
     ) -> dict[str, object]:
         """
         GET one JSON object.
@@ -78,6 +79,7 @@ class GeminiConnection:
             params: the query.
             limit: bytes of the answer, for callers that can do something about a larger one.
             seconds: for the whole call; `GeminiSettings.timeout` when None.
+            any_number: the answer may hold NaN and Infinity, as results do.
 
         Raises:
             errors.TooLarge: the answer exceeds `limit`.
@@ -89,7 +91,7 @@ class GeminiConnection:
         answer = await self.exchange(
             lambda: self.http.send(request), exchange, call=call, seconds=seconds
         )
-        return await _document(answer, call)
+        return await _document(answer, call, any_number)
 
     async def exchange(
         self,
@@ -179,12 +181,12 @@ class GeminiConnection:
         return classify.of_exception(error, call=call, creating=creating, secrets=self.secrets)
 
 
-async def _document(answer: Answer, call: str) -> dict[str, object]:
+async def _document(answer: Answer, call: str, any_number: bool) -> dict[str, object]:
     """Parse beside the event loop what would hold it up."""
     try:
         if len(answer.body) > 2**20:
-            return await asyncio.to_thread(documents.parse, answer.body)
-        return documents.parse(answer.body)
+            return await asyncio.to_thread(documents.parse, answer.body, any_number=any_number)
+        return documents.parse(answer.body, any_number=any_number)
     except Undecodable as error:
         raise errors.Unavailable(f"{call}: Google's answer is {error}", status=200) from None
 

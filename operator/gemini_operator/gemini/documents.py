@@ -9,9 +9,11 @@ from gemini_operator.base.nesting import Undecodable
 MAX_DEPTH = 64
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse(body: bytes, *, any_number: bool = False) -> dict[str, Any]:
     """
     Read one JSON object of at most `MAX_DEPTH` levels (rule S22).
+
+    `any_number`: read NaN and Infinity too, which Google has sent in results. JSON has neither.
 
     Raises:
         Undecodable: no JSON, not UTF-8, too deep, or not an object; the message quotes nothing.
@@ -20,7 +22,8 @@ def parse(body: bytes) -> dict[str, Any]:
         raise Undecodable(f"not JSON of at most {MAX_DEPTH} levels")
     try:
         # Text, not bytes: for bytes `json` would also guess UTF-16, which the scan can't see.
-        document = json.loads(body.decode("utf-8"), parse_constant=_refuse)
+        refuse = None if any_number else _refuse
+        document = json.loads(body.decode("utf-8"), parse_constant=refuse)
     except (ValueError, RecursionError):
         raise Undecodable("not JSON in UTF-8") from None
     if not isinstance(document, dict):

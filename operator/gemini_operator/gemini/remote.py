@@ -61,7 +61,7 @@ class Submission:
     display_name: str
     """With the attempt token at its end (`tokens.display_name`)."""
     inline: list[dict[str, Any]] | None = field(default=None, repr=False)
-    """Items `{"key": …, "request": {…}}`; each request is sent as it is."""
+    """Items `{"key": …, "request": {…}}`, with `metadata` or without; each is sent as it is."""
     file_name: str | None = None
     """`files/…` in the File API."""
     priority: int = 0

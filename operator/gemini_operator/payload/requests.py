@@ -62,7 +62,14 @@ async def load(
         ref = spec.input.config_map_key_ref
         text = await _config_map_text(kube, namespace, ref.name, ref.key)
         return BatchInput(inline=_parsed(text, ref.name, ref.key))
-    return BatchInput(inline=list((stored.get("input") or {}).get("inline") or ()))
+    items = list((stored.get("input") or {}).get("inline") or ())
+    for number, item in enumerate(items, start=1):
+        if (item.get("metadata") or {}).get("key", item["key"]) != item["key"]:
+            raise InvalidInput(
+                f"request {number} of input.inline has another key in metadata than beside it: "
+                "leave metadata.key out"
+            )
+    return BatchInput(inline=items)
 
 
 async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str) -> str:

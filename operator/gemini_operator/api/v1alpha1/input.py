@@ -63,6 +63,22 @@ class InlineRequest(Model):
     on as it is, of at most 64 levels of objects and lists. A model in it is not used: spec.model
     is."""
 
+    metadata: (
+        Annotated[
+            dict[str, Any],
+            Field(
+                max_length=64,
+                json_schema_extra={
+                    "x-kubernetes-preserve-unknown-fields": True,
+                    "additionalProperties": None,
+                },
+            ),
+        ]
+        | None
+    ) = None
+    """metadata is anything else about the request, as a JSON object. It is sent to Google with the
+    request, and its result carries it."""
+
 
 class Input(Model):
     """Where the requests come from: exactly one of the members."""

@@ -1,5 +1,6 @@
 """What a create says: Google's REST JSON, and the little that the SDK must be told besides."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from google.genai import types
@@ -54,7 +55,10 @@ def batch(submission: Submission) -> dict[str, Any]:
 def _input_config(submission: Submission) -> dict[str, Any]:
     if submission.inline is None:
         return {"fileName": submission.file_name}
-    requests = [
-        {"request": item["request"], "metadata": {"key": item["key"]}} for item in submission.inline
-    ]
-    return {"requests": {"requests": requests}}
+    return {"requests": {"requests": [_request(item) for item in submission.inline]}}
+
+
+def _request(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Google sends the metadata back with the result; the key is what results are matched by."""
+    metadata = {**(item.get("metadata") or {}), "key": item["key"]}
+    return {"request": item["request"], "metadata": metadata}

@@ -68,6 +68,7 @@ class Batches:
             call=call,
             limit=self._settings.results_limit,
             seconds=self._settings.results_timeout,
+            any_number=True,
         )
         if batch_resource.name_of(operation) != name:
             raise errors.Unavailable(f"{call}: Google's answer is about another batch", status=200)

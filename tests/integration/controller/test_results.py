@@ -1,0 +1,185 @@
+"""What Google sends as results, and what a user gets: in the input's order, counted, and said."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.controller.conftest import NEVER
+from tests.operator_process import Operator, generate, inline_job, job
+from tests.waiting import eventually
+
+SCHEDULE = NEVER
+
+TEXTS = {"a": "Say a.", "b": "Say b.", "c": "Say c."}
+JSON = dict[str, Any]
+
+
+def ok(key: object = None, **response: Any) -> JSON:
+    metadata = {} if key is None else {"metadata": {"key": key}}
+    return {**metadata, "response": response or {"candidates": []}}
+
+
+BLOCKED = {"metadata": {"key": "c"}, "response": {"promptFeedback": {"blockReason": "SAFETY"}}}
+FAILED = {"metadata": {"key": "a"}, "error": {"code": 13, "message": "internal"}}
+
+
+def answer(
+    shared: Operator, name: str, items: object, state: str = "SUCCEEDED", **more: Any
+) -> None:
+    """Let Google answer so when the job's batch is read, and have it read."""
+    batch = shared.status(name)["batchName"]
+    [known] = shared.batches_of(name)
+    metadata = {
+        "displayName": known["displayName"],
+        "model": "models/gemini-2.5-flash",
+        "state": f"BATCH_STATE_{state}",
+        "createTime": "2099-01-01T00:00:00Z",
+        "output": {"inlinedResponses": {"inlinedResponses": items}},
+        **more,
+    }
+    body = {"name": batch, "done": True, "metadata": metadata}
+    shared.emulator.fault("batches.get", "status", status=200, body=body)
+    shared.annotate(name, requested_at="now")
+
+
+def submitted(shared: Operator, name: str, **spec: Any) -> None:
+    shared.apply(inline_job(name, TEXTS, output={"configMap": {"name": name}}, **spec))
+    shared.wait_condition(name, "Submitted")
+
+
+@pytest.fixture(autouse=True)
+def honest_again(shared: Operator) -> Any:
+    yield
+    shared.emulator.clear_faults()
+
+
+def test_results_are_delivered_in_the_order_of_the_input(shared: Operator, name: str) -> None:
+    submitted(shared, name)
+    answer(shared, name, [ok("c"), ok("a"), ok("b")])
+    status = shared.wait_complete(name)
+    assert [line["key"] for line in shared.results(name)] == ["a", "b", "c"]
+    assert (status["state"], status["output"]["records"]) == ("Succeeded", 3)
+
+
+def test_results_without_keys_belong_to_the_requests_at_their_positions(
+    shared: Operator, name: str
+) -> None:
+    submitted(shared, name)
+    answer(shared, name, [ok(text=str(number)) for number in range(3)])
+    shared.wait_complete(name)
+    assert shared.results(name) == [
+        {"key": key, "response": {"text": str(number)}} for number, key in enumerate("abc")
+    ]
+
+
+def test_one_failed_one_missing_and_one_blocked_request_are_said_exactly(
+    shared: Operator, name: str
+) -> None:
+    shared.apply(inline_job(name, TEXTS | {"d": "Say d."}, output={"configMap": {"name": name}}))
+    shared.wait_condition(name, "Submitted")
+    stats = {"requestCount": "4", "successfulRequestCount": "4"}
+    answer(shared, name, [FAILED, BLOCKED, ok("d")], batchStats=stats)
+    complete = shared.wait_condition(name, "Complete", "ResultsMismatch")
+    said = "1 of 4 requests succeeded (1 failed, 1 blocked by Google, 1 without a usable result)."
+    assert said in complete["message"]
+    assert "Google itself counts 4 of 4." in complete["message"]
+    assert said in shared.kubectl("describe", "gbj", name)
+    status = shared.status(name)
+    assert status["state"] == "PartiallySucceeded"
+    assert status["requests"] == {"total": 4, "succeeded": 1, "failed": 3, "pending": 0}
+    lines = shared.results(name)
+    assert [line["key"] for line in lines] == ["a", "b", "c", "d"]
+    assert [set(line) - {"key"} for line in lines] == [
+        {"error"},
+        {"error"},
+        {"response"},
+        {"response"},
+    ]
+    assert "no result" in lines[1]["error"]["message"]
+
+
+def test_results_that_belong_to_no_request_are_said(shared: Operator, name: str) -> None:
+    submitted(shared, name)
+    answer(shared, name, [ok("a"), ok("b"), ok("c"), ok("foreign"), ok("a")])
+    complete = shared.wait_condition(name, "Complete", "ResultsMismatch")
+    assert "2 results belong to no request and were left out." in complete["message"]
+    assert [line["key"] for line in shared.results(name)] == ["a", "b", "c"]
+
+
+def test_a_job_of_which_no_request_succeeded_has_failed_and_its_results_are_there(
+    shared: Operator, name: str
+) -> None:
+    submitted(shared, name)
+    items = [{"metadata": {"key": key}, "status": {"code": 3, "message": "no"}} for key in "abc"]
+    answer(shared, name, items, batchStats={"requestCount": "3", "successfulRequestCount": "3"})
+    failed = shared.wait_condition(name, "Failed", "AllRequestsFailed")
+    assert "0 of 3 requests succeeded (3 failed)." in failed["message"]
+    assert shared.status(name)["state"] == "Failed"
+    assert [line["status"]["code"] for line in shared.results(name)] == [3, 3, 3]
+
+
+def test_a_number_that_json_does_not_know_costs_its_line_only(shared: Operator, name: str) -> None:
+    submitted(shared, name)
+    answer(shared, name, [ok("a"), ok("b", avgLogprobs=float("nan")), ok("c")])
+    shared.wait_condition(name, "Complete", "ResultsMismatch")
+    text = shared.get(name, "configmaps")["data"]["results.jsonl"]
+    assert "NaN" in shared.results(name)[1]["error"]["message"]
+    json.loads(text.splitlines()[1], parse_constant=lambda _: pytest.fail("a bare word"))
+
+
+def test_separators_of_lines_in_a_text_do_not_end_its_line(shared: Operator, name: str) -> None:
+    submitted(shared, name)
+    text = "one\u2028two\u0085three\u2029"
+    answer(shared, name, [ok(key, text=text) for key in "abc"])
+    shared.wait_complete(name)
+    assert [line["response"]["text"] for line in shared.results(name)] == [text] * 3
+
+
+def test_metadata_is_sent_and_delivered_back(shared: Operator, name: str) -> None:
+    items = [
+        {"key": "a", "request": generate("Say a."), "metadata": {"product_id": "p-1"}},
+        {"key": "b", "request": generate("Say b.")},
+    ]
+    shared.apply(job(name, {"inline": items}, output={"configMap": {"name": name}}))
+    shared.wait_condition(name, "Submitted")
+    shared.emulator.job(shared.status(name)["batchName"].removeprefix("batches/"), "succeed")
+    shared.wait_complete(name)
+    first, second = shared.results(name)
+    assert first["metadata"] == {"product_id": "p-1"}
+    assert "metadata" not in second
+
+
+@pytest.mark.parametrize(
+    "output",
+    [None, {}, {"inlinedResponses": {}}, {"inlinedResponses": {"inlinedResponses": []}}],
+    ids=["no output", "empty output", "no list", "an empty list"],
+)
+def test_results_that_come_late_are_waited_for_and_that_is_said(
+    shared: Operator, name: str, output: Any
+) -> None:
+    submitted(shared, name)
+    answer(shared, name, [], output=output)
+    waiting = eventually(
+        lambda: (said := shared.condition(name, "Complete")) and said,
+        timeout=30,
+        what="the condition Complete",
+    )
+    assert (waiting["status"], waiting["reason"]) == ("False", "WaitingForResults")
+    assert "completionTime" not in shared.status(name)
+    shared.emulator.clear_faults()
+    shared.emulator.job(shared.status(name)["batchName"].removeprefix("batches/"), "succeed")
+    shared.annotate(name, requested_at="again")
+    assert shared.wait_complete(name)["requests"]["succeeded"] == 3
+
+
+def test_partial_results_of_a_cancelled_batch_are_delivered_and_counted(
+    shared: Operator, name: str
+) -> None:
+    submitted(shared, name)
+    answer(shared, name, [ok("b")], state="CANCELLED")
+    failed = shared.wait_condition(name, "Failed", "Cancelled")
+    assert "Partial results: 1 of 3 requests succeeded" in failed["message"]
+    status = shared.status(name)
+    assert (status["state"], status["output"]["configMap"]) == ("Cancelled", name)
+    assert ["error" in line for line in shared.results(name)] == [True, False, True]
