@@ -116,6 +116,14 @@ class Reason(Word):
         ),
         ConditionType.FAILED,
     )
+    OUTPUT_REFUSED = (
+        "OutputRefused",
+        (
+            "The cluster refuses the ConfigMap for the results. Change what refuses it, such as a "
+            "policy or a quota; the job recovers automatically."
+        ),
+        ConditionType.STALLED,
+    )
     WAITING_FOR_RESULTS = (
         "WaitingForResults",
         (

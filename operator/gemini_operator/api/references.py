@@ -27,7 +27,8 @@ class ConfigMapRef(Model):
 
     name: ResourceName
     """name is the ConfigMap's name, in the namespace of the job. It must not exist yet: one that
-    the operator did not make for this job is left alone and refused before anything is sent."""
+    the operator did not make for this job is left alone and refused before anything is sent. So is
+    one that an older job names which has not ended."""
 
 
 class ApiKeySecretRef(Model):

@@ -1,5 +1,6 @@
 """What the watch and our own writes have told so far: one projection for each object."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from gemini_operator.controller.job import Job, Key, UnreadableJob
@@ -22,6 +23,7 @@ class Store:
         self._unreadable: dict[Key, UnreadableJob] = {}
         self._adopting: dict[Key, Job] = {}
         self._hidden: dict[Key, Job] = {}
+        self._outputs: defaultdict[tuple[str, str], dict[Key, Job]] = defaultdict(dict)
         self._doubted: set[Key] = set()
         self._changed = changed or (lambda _before, _after: None)
 
@@ -35,6 +37,10 @@ class Store:
     def adopting(self) -> tuple[Job, ...]:
         """The jobs that adopt a batch, or have done so."""
         return tuple(self._adopting.values())
+
+    def delivering_to(self, namespace: str, config_map: str) -> tuple[Job, ...]:
+        """The jobs of a namespace whose results go to that ConfigMap."""
+        return tuple(self._outputs.get((namespace, config_map), {}).values())
 
     @property
     def unreadable_count(self) -> int:
@@ -67,6 +73,7 @@ class Store:
         self._jobs[found.key] = found
         if found.spec.adopt is not None:
             self._adopting[found.key] = found
+        self._index_output(before, found)
         self._changed(before, found)
         return True
 
@@ -75,8 +82,19 @@ class Store:
         job = self._jobs.pop(found.key, None)
         if job is not None:
             self._hidden[found.key] = job
+            self._index_output(job, None)
         self._adopting.pop(found.key, None)
         self._unreadable[found.key] = found
+
+    def _index_output(self, before: Job | None, after: Job | None) -> None:
+        for job in (before, after):
+            place = None if job is None else _output(job)
+            if job is None or place is None:
+                continue
+            if job is after:
+                self._outputs[place][job.key] = job
+            elif self._outputs[place].pop(job.key, None) is not None and not self._outputs[place]:
+                del self._outputs[place]
 
     def doubt(self) -> None:
         """Take each object once more although its version is known: it may have been shown cut."""
@@ -99,6 +117,7 @@ class Store:
         self._adopting.pop(key, None)
         job = self._jobs.pop(key, None) or self._hidden.pop(key, None)
         if job is not None:
+            self._index_output(job, None)
             self._changed(job, None)
         return job
 
@@ -119,3 +138,10 @@ class Store:
 
     def _known(self, key: Key) -> Job | UnreadableJob | None:
         return self._jobs.get(key) or self._unreadable.get(key)
+
+
+def _output(job: Job) -> tuple[str, str] | None:
+    output = job.spec.output
+    if output is None or output.config_map is None:
+        return None
+    return job.key.namespace, output.config_map.name

@@ -11,7 +11,10 @@ async def get(client: KubeClient, namespace: str, name: str) -> dict[str, Any]:
     return await client.get("api", "v1", "namespaces", namespace, "configmaps", name)
 
 
-async def create(client: KubeClient, namespace: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+async def create(
+    client: KubeClient, namespace: str, manifest: Mapping[str, Any], *, dry_run: bool = False
+) -> dict[str, Any]:
     """Raise AlreadyExists when there is one of this name, whoever made it."""
     path = "api", "v1", "namespaces", namespace, "configmaps"
-    return await client.post(*path, body={"apiVersion": "v1", "kind": "ConfigMap", **manifest})
+    body = {"apiVersion": "v1", "kind": "ConfigMap", **manifest}
+    return await client.post(*path, body=body, dry_run=dry_run)

@@ -1,14 +1,15 @@
 """Results in a ConfigMap: created once, never overwriting anybody's (rules P24, S8)."""
 
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gemini_operator.api.group import OUTPUT_UID
 from gemini_operator.api.v1alpha1.status import OutputStatus
 from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import AlreadyExists, Invalid, ObjectNotFound
+from gemini_operator.kube.errors import AlreadyExists, Forbidden, Invalid, ObjectNotFound
 from gemini_operator.payload.results import ResultsTooLarge
 
 LIMIT = 900 * 1024
@@ -19,16 +20,24 @@ class DeliveryRefused(Exception):
     """The ConfigMap cannot take the results; the message says why and what to do."""
 
 
+class OutputRefused(Exception):
+    """The cluster does not let the operator create the ConfigMap; an administrator may change that."""
+
+
 async def check(kube: KubeClient, namespace: str, name: str, uid: str) -> None:
     """
-    Make sure, before anything is paid for, that the name is free or already ours.
+    Make sure, before anything is paid for, that the results can be put there.
 
     Raises:
         DeliveryRefused: a ConfigMap of that name belongs to something else.
+        OutputRefused: the API server, a policy or a quota refuses the ConfigMap.
+        gemini_operator.kube.errors.KubeError: it did not answer.
     """
     try:
         existing = await config_maps.get(kube, namespace, name)
     except ObjectNotFound:
+        with _refusals(name), contextlib.suppress(AlreadyExists):
+            await config_maps.create(kube, namespace, _manifest(name, uid, ""), dry_run=True)
         return
     if _owner(existing) != uid:
         raise _foreign(name)
@@ -42,7 +51,8 @@ async def deliver(
 
     Raises:
         ResultsTooLarge: the lines have more than `LIMIT` bytes.
-        DeliveryRefused: the name is taken, or the API server refuses the ConfigMap.
+        DeliveryRefused: the name is taken.
+        OutputRefused: the API server, a policy or a quota refuses the ConfigMap.
         gemini_operator.kube.errors.KubeError: it did not answer; delivering again is safe.
     """
     text = "".join(lines)
@@ -53,12 +63,20 @@ async def deliver(
         )
     digest = hashlib.sha256(data).hexdigest()
     try:
-        await config_maps.create(kube, namespace, _manifest(name, uid, text))
+        with _refusals(name):
+            await config_maps.create(kube, namespace, _manifest(name, uid, text))
     except AlreadyExists:
         await _expect_same(kube, namespace, name, uid, digest)
-    except Invalid as error:
-        raise DeliveryRefused(f"ConfigMap {name} was refused: {error.message}") from None
     return OutputStatus(config_map=name, bytes=len(data), records=len(lines), sha256=digest)
+
+
+@contextlib.contextmanager
+def _refusals(name: str) -> Iterator[None]:
+    """What an administrator can change is no reason to give up results that are paid for."""
+    try:
+        yield
+    except (Forbidden, Invalid) as error:
+        raise OutputRefused(f"ConfigMap {name} is refused: {error.message}") from None
 
 
 async def _expect_same(kube: KubeClient, namespace: str, name: str, uid: str, digest: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from local.api import ApiError
 from tests.integration.controller.conftest import NEVER
 from tests.operator_process import Operator, generate, inline_job, job
 from tests.waiting import eventually
@@ -183,3 +184,85 @@ def test_partial_results_of_a_cancelled_batch_are_delivered_and_counted(
     status = shared.status(name)
     assert (status["state"], status["output"]["configMap"]) == ("Cancelled", name)
     assert ["error" in line for line in shared.results(name)] == [True, False, True]
+
+
+# Places for the results
+
+
+def test_of_two_jobs_with_one_output_the_second_is_refused_before_it_is_paid(
+    shared: Operator, name: str
+) -> None:
+    submitted(shared, name)
+    second = f"{name}-second"
+    shared.apply(inline_job(second, TEXTS, output={"configMap": {"name": name}}))
+    failed = shared.wait_condition(second, "Failed", "DeliveryFailed")
+    assert f"job {name} delivers to ConfigMap {name} too" in failed["message"]
+    assert shared.batches_of(second) == []
+
+
+def test_a_policy_against_the_output_stalls_the_job_before_it_is_paid(
+    shared: Operator, name: str
+) -> None:
+    api = shared.control_plane.api
+    policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+    api.request("POST", policies, policy(shared.namespace, name))
+    api.request("POST", f"{policies[:-3]}ybindings", binding(name))
+    try:
+        eventually(lambda: refused(shared, name), timeout=30, what="the policy to act")
+        shared.apply(inline_job(name, TEXTS, output={"configMap": {"name": name}}))
+        stalled = shared.wait_condition(name, "Stalled", "OutputRefused")
+        assert "ConfigMaps need a label team" in stalled["message"]
+        assert shared.batches_of(name) == []
+    finally:
+        api.request("DELETE", f"{policies[:-3]}ybindings/{name}")
+        api.request("DELETE", f"{policies}/{name}")
+    shared.wait_condition(name, "Submitted", timeout=60)
+    assert shared.condition(name, "Stalled") == {}
+
+
+def policy(namespace: str, name: str) -> JSON:
+    return {
+        "metadata": {"name": name},
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+                "resourceRules": [
+                    {
+                        "apiGroups": [""],
+                        "apiVersions": ["v1"],
+                        "operations": ["CREATE"],
+                        "resources": ["configmaps"],
+                    }
+                ],
+            },
+            "matchConditions": [
+                {"name": "ours", "expression": f"object.metadata.name.startsWith('{name}')"}
+            ],
+            "validations": [
+                {
+                    "expression": "has(object.metadata.labels) && 'team' in object.metadata.labels",
+                    "message": "ConfigMaps need a label team",
+                    "reason": "Forbidden",
+                }
+            ],
+        },
+    }
+
+
+def binding(name: str) -> JSON:
+    return {
+        "metadata": {"name": name},
+        "spec": {"policyName": name, "validationActions": ["Deny"]},
+    }
+
+
+def refused(shared: Operator, name: str) -> bool:
+    """Whether the policy is in effect already."""
+    body = {"metadata": {"generateName": f"{name}-", "labels": {}}}
+    try:
+        path = f"{shared.path('configmaps')}?dryRun=All"
+        shared.control_plane.api.request("POST", path, body)
+    except ApiError:
+        return True
+    return False

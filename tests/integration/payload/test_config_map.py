@@ -8,8 +8,16 @@ import pytest
 from gemini_operator.api.group import OUTPUT_UID
 from gemini_operator.api.v1alpha1.status import OutputStatus
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.payload.config_map import KEY, LIMIT, DeliveryRefused, check, deliver
+from gemini_operator.payload.config_map import (
+    KEY,
+    LIMIT,
+    DeliveryRefused,
+    OutputRefused,
+    check,
+    deliver,
+)
 from gemini_operator.payload.results import ResultsTooLarge
+from local.api import ApiError
 from local.control_plane import ControlPlane
 from tests.integration.payload.conftest import ConfigMapMaker
 
@@ -103,8 +111,19 @@ async def test_p24_what_the_api_server_refuses_is_told_in_its_words(
     client: KubeClient, namespace: str
 ) -> None:
     """Such a name cannot come from a job; a policy of the administrator refuses in the same way."""
-    with pytest.raises(DeliveryRefused, match=r"ConfigMap Not-A-Name was refused: .*RFC 1123"):
+    refused = pytest.raises(OutputRefused, match=r"ConfigMap Not-A-Name is refused: .*RFC 1123")
+    with refused:
         await deliver(client, namespace, "Not-A-Name", UID, some())
+    with refused:
+        await check(client, namespace, "Not-A-Name", UID)
+
+
+async def test_the_check_before_the_batch_creates_nothing(
+    client: KubeClient, control_plane: ControlPlane, namespace: str
+) -> None:
+    await check(client, namespace, "results", UID)
+    with pytest.raises(ApiError, match="not found"):
+        stored(control_plane, namespace, "results")
 
 
 async def test_results_that_are_too_large_are_measured_and_nothing_is_created(

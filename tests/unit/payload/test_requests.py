@@ -18,7 +18,9 @@ async def test_inline_requests_are_taken_from_the_stored_object_not_from_the_pro
 async def test_inline_metadata_must_not_name_another_key() -> None:
     item = {"key": "a", "request": {"x": 1}, "metadata": {"key": "b"}}
     stored = {"input": {"inline": [{"key": "z", "request": {"x": 1}}, item]}}
-    with pytest.raises(InvalidInput, match=r"request 2 of input\.inline has another key in metadata"):
+    with pytest.raises(
+        InvalidInput, match=r"request 2 of input\.inline has another key in metadata"
+    ):
         await load(None, "team-a", a_job(spec=stored).spec, stored)  # type: ignore[arg-type]
 
 

@@ -23,6 +23,7 @@ HEALED_BY_AN_ANSWER = frozenset(
     {
         Reason.CREDENTIALS_MISSING,
         Reason.INPUT_MISSING,
+        Reason.OUTPUT_REFUSED,
         Reason.CREDENTIALS_REJECTED,
         Reason.KEY_CHANGED,
         Reason.AMBIGUOUS_SUBMISSION,

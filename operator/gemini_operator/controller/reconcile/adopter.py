@@ -12,14 +12,14 @@ from gemini_operator.controller.lifecycle import adoption, ownership
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import failed
+from gemini_operator.controller.lifecycle.status import failed, stalled
 from gemini_operator.controller.reconcile.claims import Claims
 from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.controller.remote.reads import look
 from gemini_operator.gemini.remote import Summary
 from gemini_operator.kube.batch_jobs import BatchJobs
-from gemini_operator.payload.config_map import DeliveryRefused
+from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
 
 
 class Adopter:
@@ -108,6 +108,8 @@ class Adopter:
         """The end of a job whose results would have no place; `None` where they have one."""
         try:
             await self._delivery.check(snapshot.job)
+        except OutputRefused as error:
+            return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
         except DeliveryRefused as error:
             message = f"Nothing was adopted, for the results would have no place: {error}."
             return failed(snapshot, Reason.DELIVERY_FAILED, "", message)

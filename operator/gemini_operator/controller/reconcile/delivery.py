@@ -9,9 +9,11 @@ from gemini_operator.controller.lifecycle import completion
 from gemini_operator.controller.lifecycle.completion import Tally
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import stalled
 from gemini_operator.controller.reconcile.claims import Claims
 from gemini_operator.controller.reconcile.writer import Stale
 from gemini_operator.controller.remote.api_keys import ApiKey
+from gemini_operator.controller.store import Store
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Observation, Outcome
@@ -33,6 +35,9 @@ LATE = (
 )
 """Answers to the download of a result file that may be another one later."""
 
+REFUSED_PAUSE = 60.0
+"""Seconds until an output that the cluster refuses is tried again; each try reads the results."""
+
 GOOGLES_ORDER = (
     "The input has changed since it was submitted or is gone, so the lines are in Google's order."
 )
@@ -48,11 +53,13 @@ class Delivery:
 
     Args:
         kube: reads inputs again; checks and creates ConfigMaps.
+        store: tells which other job delivers to the same place.
         claims: knows who else holds a batch.
     """
 
-    def __init__(self, kube: KubeClient, claims: Claims) -> None:
+    def __init__(self, kube: KubeClient, store: Store, claims: Claims) -> None:
         self._kube = kube
+        self._store = store
         self._batch_jobs = BatchJobs(kube)
         self._claims = claims
 
@@ -61,11 +68,22 @@ class Delivery:
         Make sure, before anything is paid for, that the results will have a place.
 
         Raises:
-            DeliveryRefused: the ConfigMap belongs to something else.
+            DeliveryRefused: the ConfigMap belongs to something else, or an older job that has not
+                ended names it too.
+            OutputRefused: the API server, a policy or a quota refuses the ConfigMap.
             KubeError: the API server did not answer.
         """
-        if (name := _config_map(job)) is not None:
-            await config_map.check(self._kube, job.key.namespace, name, job.uid)
+        name = _config_map(job)
+        if name is None:
+            return
+        mine = job.created, job.uid
+        for other in self._store.delivering_to(job.key.namespace, name):
+            over = other.finished or other.deleting
+            if not over and (other.created, other.uid) < mine:
+                raise config_map.DeliveryRefused(
+                    f"job {other.key.name} delivers to ConfigMap {name} too: name another"
+                )
+        await config_map.check(self._kube, job.key.namespace, name, job.uid)
 
     async def deliver(
         self, snapshot: Snapshot, observation: Observation, api_key: ApiKey
@@ -85,6 +103,8 @@ class Delivery:
             return completion.undeliverable(
                 snapshot, observation, Reason.OUTPUT_TOO_LARGE, f"{error}."
             )
+        except config_map.OutputRefused as error:
+            return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.", REFUSED_PAUSE)
         except config_map.DeliveryRefused as error:
             return completion.undeliverable(
                 snapshot, observation, Reason.DELIVERY_FAILED, f"{error}."

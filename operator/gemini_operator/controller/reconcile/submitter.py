@@ -31,7 +31,7 @@ from gemini_operator.gemini.remote import Submission
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import ApiServerUnavailable
 from gemini_operator.payload import requests
-from gemini_operator.payload.config_map import DeliveryRefused
+from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
 from gemini_operator.payload.requests import BatchInput
 
 # Seconds between the write-ahead's answer and the create, at most (rule P8).
@@ -162,6 +162,8 @@ class Submitter:
             return stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
         except requests.InvalidInput as error:
             return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
+        except OutputRefused as error:
+            return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
         except DeliveryRefused as error:
             message = f"Nothing was submitted, for the results would have no place: {error}."
             return failed(snapshot, Reason.DELIVERY_FAILED, "", message)
