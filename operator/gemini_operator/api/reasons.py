@@ -193,8 +193,8 @@ class Reason(Word):
     OUTPUT_TOO_LARGE = (
         "OutputTooLarge",
         (
-            "The results do not fit into the output. They stay at Google, as status.output says: "
-            "fetch them there. Create smaller jobs to have them delivered."
+            "The results do not fit into the output. They stay at Google, as status.output says, also "
+            "when this job is deleted: fetch them there."
         ),
         ConditionType.FAILED,
     )
@@ -202,7 +202,8 @@ class Reason(Word):
         "DeliveryFailed",
         (
             "The results could not be written to the output. They stay at Google, as status.output "
-            "says: fetch them there."
+            "says: fetch them there, or create a job with another output and spec.adopt, with the "
+            "batch as batchName and this job's uid as previousUID."
         ),
         ConditionType.FAILED,
     )
@@ -324,6 +325,13 @@ class Reason(Word):
     ORPHANED = (
         "Orphaned",
         "The job was deleted and its batch left at Google, as spec.deletionPolicy asks.",
+    )
+    RESULTS_KEPT = (
+        "ResultsKept",
+        (
+            "The job was deleted before its results were delivered, so its batch stays at Google. "
+            "Adopt it with a new job (spec.adopt with previousUID), or delete it there."
+        ),
     )
     BATCH_LEFT_BEHIND = (
         "BatchLeftBehind",

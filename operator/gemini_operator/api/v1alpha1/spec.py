@@ -185,8 +185,8 @@ class Spec(Model):
 
     deletion_policy: Literal["Delete", "Orphan"] | None = None
     """deletionPolicy says what happens at Google when the job is deleted: with Delete the batch is
-    cancelled and deleted, with Orphan it is left alone. Absent means Delete. Required with
-    adopt."""
+    cancelled and deleted, with Orphan it is left alone. Absent means Delete, except for a batch
+    whose results could not be delivered, which is left alone. Required with adopt."""
 
     adopt: AdoptSource | None = None
     """adopt takes over an existing batch instead of submitting one. With it, input must be absent,
