@@ -49,7 +49,9 @@ async def deliver(
     except AlreadyExists:
         await _expect_same(kube, namespace, name, uid, results)
     except Invalid as error:
-        raise DeliveryRefused(f"ConfigMap {name} was refused: {error.message}") from None
+        raise DeliveryRefused(
+            f"the API server rejected ConfigMap {name}: {error.message}"
+        ) from None
     return OutputStatus(
         config_map=name, bytes=results.bytes, records=results.records, sha256=results.sha256
     )
@@ -63,9 +65,7 @@ async def _expect_same(
         raise _foreign(name)
     data = (existing.get("data") or {}).get(KEY, "")
     if hashlib.sha256(data.encode()).hexdigest() != results.sha256:
-        raise DeliveryRefused(
-            f"ConfigMap {name} was made for this job but holds other results: delete it"
-        )
+        raise DeliveryRefused(f"ConfigMap {name} was created for this job but holds other results")
 
 
 def _manifest(name: str, uid: str, results: Results) -> dict[str, Any]:
@@ -87,5 +87,5 @@ def _owner(config_map: Mapping[str, Any]) -> str | None:
 
 def _foreign(name: str) -> DeliveryRefused:
     return DeliveryRefused(
-        f"ConfigMap {name} exists and was not made for this job: delete it or name another"
+        f"ConfigMap {name} exists and was not created for this job; in a new job name another one, or delete it first"
     )

@@ -69,7 +69,7 @@ async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str
     try:
         config_map = await config_maps.get(kube, namespace, name)
     except ObjectNotFound:
-        raise InputMissing(f"there is no ConfigMap {name} in namespace {namespace}") from None
+        raise InputMissing(f"namespace {namespace} has no ConfigMap {name}") from None
     if key in (config_map.get("data") or {}):
         return str(config_map["data"][key])
     encoded = (config_map.get("binaryData") or {}).get(key)
@@ -91,7 +91,7 @@ def parse_lines(text: str) -> list[dict[str, Any]]:
     numbered = enumerate(text.split("\n"), start=1)
     items = [(number, _request(number, line)) for number, line in numbered if line.strip()]
     if not items:
-        raise InvalidInput("the input has no requests: every line is blank")
+        raise InvalidInput("the input has no requests: every line is empty")
     _refuse_duplicates(items)
     return [item for _, item in items]
 

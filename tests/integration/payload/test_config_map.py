@@ -69,7 +69,7 @@ async def test_s08_a_config_map_that_is_not_this_jobs_is_left_alone(
     """Even if it holds the very same results."""
     make_config_map("results", {KEY: some().jsonl}, annotations=annotations)
     before = stored(control_plane, namespace, "results")
-    with pytest.raises(DeliveryRefused, match="was not made for this job"):
+    with pytest.raises(DeliveryRefused, match="was not created for this job"):
         await deliver(client, namespace, "results", UID, some())
     assert stored(control_plane, namespace, "results") == before
 
@@ -99,5 +99,5 @@ async def test_p24_what_the_api_server_refuses_is_told_in_its_words(
     client: KubeClient, namespace: str
 ) -> None:
     """Such a name cannot come from a job; a policy of the administrator refuses in the same way."""
-    with pytest.raises(DeliveryRefused, match=r"ConfigMap Not-A-Name was refused: .*RFC 1123"):
+    with pytest.raises(DeliveryRefused, match=r"rejected ConfigMap Not-A-Name: .*RFC 1123"):
         await deliver(client, namespace, "Not-A-Name", UID, some())

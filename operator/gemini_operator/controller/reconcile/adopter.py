@@ -109,7 +109,7 @@ class Adopter:
         try:
             await self._delivery.check(snapshot.job)
         except DeliveryRefused as error:
-            message = f"Nothing was adopted, for the results would have no place: {error}."
+            message = f"Nothing was adopted, because the results could not be written: {error}."
             return failed(snapshot, Reason.DELIVERY_FAILED, "", message)
         return None
 

@@ -92,10 +92,10 @@ async def _results(client: GeminiClient, observation: Observation) -> results.Re
     if observation.inline_results is not None:
         return results.from_inline(observation.inline_results, config_map.LIMIT)
     if observation.too_large:
-        raise results.ResultsTooLarge("the results are too large to be read")
+        raise results.ResultsTooLarge("the results are too large to read")
     if observation.results_file is None:
         raise results.ResultsMissing(
-            "Google says that the batch succeeded, but its answer holds no results"
+            "Google reports that the batch succeeded, but its answer has no results"
         )
     async with aclosing(client.files.download(observation.results_file, RAW_LIMIT)) as chunks:
         return await results.from_file(chunks, config_map.LIMIT)

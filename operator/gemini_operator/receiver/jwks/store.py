@@ -137,7 +137,7 @@ class JwksStore:
             backoff = self._policy.first_backoff * 2.0 ** min(self._failures - 1, 16)
             self._blocked_until = self._clock() + min(backoff, self._policy.max_backoff)
             metrics.JWKS_FETCHES.labels("failed").inc()
-            _log.warning("verification keys not fetched", reason=str(error))
+            _log.warning("verification keys could not be fetched", reason=str(error))
             return
         self._failures = 0
         self._blocked_until = float("-inf")
