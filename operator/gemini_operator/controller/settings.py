@@ -115,15 +115,15 @@ class ControllerSettings(ProcessSettings):
         if self.gemini.create_timeout * 2 > self.submit_grace:
             raise ValueError(
                 f"--create-timeout {self.gemini.create_timeout:g} is more than half of --submit-grace "
-                f"{self.submit_grace:g}: a create that is still on its way could be taken for "
-                "lost; raise the grace or lower the timeout"
+                f"{self.submit_grace:g}: a create request that is still on its way could be "
+                "considered lost; raise the grace or lower the timeout"
             )
         if self.public_url is not None:
             _check_public_url(self.public_url)
         if self.public_url is not None and self.callback_keys_dir is None:
             raise ValueError(
                 "--public-url needs --callback-keys-dir: without keys no callback address can be "
-                "made; give the directory that the receiver uses too"
+                "signed; name the directory that the receiver uses too"
             )
         if self.public_url is not None and self.callback_signing_key is None:
             raise ValueError(

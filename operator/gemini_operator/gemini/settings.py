@@ -87,7 +87,7 @@ def _check_url(base_url: str, *, allow_insecure: bool) -> None:
         raise ValueError(f"the Gemini base URL must be like {DEFAULT_BASE_URL}")
     if url.scheme == "http" and not allow_insecure:
         raise ValueError(
-            "the Gemini base URL is plain http, which shows API keys to everybody on the way; "
+            "the Gemini base URL is plain http, which exposes API keys on the network; "
             "use https, or --allow-insecure-gemini for a local emulator"
         )
     if url.userinfo or url.query or url.fragment:

@@ -87,7 +87,9 @@ class CacheSync:
         except ObjectNotFound:
             return
         except KubeError as error:
-            log.warning("an object cannot be read; retrying with the next list", error=str(error))
+            log.warning(
+                "an object could not be fetched; retrying with the next list", error=str(error)
+            )
             return
         log.warning("the watch missed an object", namespace=key.namespace, name=key.name)
         self._event_handler.keep(body)
