@@ -75,7 +75,8 @@ class ControllerSettings(ProcessSettings):
         "--max-open-batches-per-key",
         default=100,
         type=click.IntRange(1),
-        help="Maximum number of open batches per API key. Further jobs wait; namespaces take turns.",
+        help="Maximum number of open batches per API key. Further jobs wait; the namespace with the "
+        "fewest open batches goes first.",
     )
     max_priority: int = flag(
         "--max-priority",

@@ -14,7 +14,8 @@ class ProcessSettings:
 
     kubeconfig: str | None = flag(
         "--kubeconfig",
-        help="Path of a kubeconfig. Without it: the pod's ServiceAccount, or outside a pod ~/.kube.",
+        help="Path of a kubeconfig. Without it: the pod's ServiceAccount; outside a pod, $KUBECONFIG "
+        "or ~/.kube/config.",
     )
     health_host: str = flag(
         "--health-host",
