@@ -44,7 +44,7 @@ JOBS_QUEUED = Gauge(
 )
 UNREADABLE_JOBS = Gauge(
     "gemini_operator_unreadable_jobs",
-    "Objects that do not fit this version's schema; each has a condition Stalled.",
+    "Objects that do not fit this version's schema; a condition Stalled or an Event says why.",
     registry=REGISTRY,
 )
 OPEN_BATCHES = Gauge(
