@@ -223,16 +223,16 @@ class Reason(Word):
     CREDENTIALS_CHANGED = (
         "CredentialsChanged",
         (
-            "The Secret now holds a different API key from the one that submitted the batch, so "
-            "the operator may be unable to reach the batch, which may still be running. Restore "
-            "the earlier key, or cancel the batch at Google."
+            "The Secret no longer holds the API key that was used to submit the batch, so the "
+            "operator may be unable to reach the batch, which may still be running. Restore the "
+            "earlier key, or cancel the batch at Google."
         ),
     )
     KEY_CHANGED = (
         "KeyChanged",
         (
-            "Google does not find the batch, but the Secret now holds a different API key from "
-            "the one that submitted it. Restore that key. Nothing is submitted again."
+            "Google does not find the batch, but the Secret no longer holds the API key that was "
+            "used to submit it. Restore that key. Nothing is submitted again."
         ),
         ConditionType.STALLED,
     )
@@ -275,8 +275,8 @@ class Reason(Word):
     INTERNAL = (
         "Internal",
         (
-            "The operator met an unexpected problem and cannot continue with this job. Its log "
-            "says more; please report it."
+            "The operator met an unexpected problem and cannot continue with this job. The "
+            "operator's log says more; please report it."
         ),
         ConditionType.STALLED,
     )
