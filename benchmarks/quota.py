@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.job import Job
 from tests.unit.controller.builders import NOW, a_job, an_attempt
 from tests.unit.controller.builders import time as rfc3339

@@ -15,8 +15,8 @@ from gemini_operator.api.condition_types import ConditionType
 from gemini_operator.api.crd import custom_resource_definition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
+from gemini_operator.base import metrics
 from gemini_operator.cli import COMMANDS
-from gemini_operator.telemetry import metrics
 
 PROJECT = Path(__file__).parents[1]
 PAGES = PROJECT / "docs"

@@ -14,7 +14,7 @@ import documents
 from gemini_emulator.app import Emulator
 from gemini_emulator.settings import EmulatorSettings
 from gemini_operator.api import group
-from gemini_operator.api.spec import Spec
+from gemini_operator.api.v1alpha1.spec import Spec
 from gemini_operator.cli import COMMANDS
 from gemini_operator.controller.lifecycle.unsupported import unsupported
 from tests.markdown import commands, fences, inline_code, prose, rows, slugs, text_of

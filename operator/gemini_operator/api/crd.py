@@ -5,9 +5,9 @@ from typing import Any
 import yaml
 
 from gemini_operator.api import group
-from gemini_operator.api.spec import Spec
-from gemini_operator.api.status import Status
 from gemini_operator.api.structural import structural_schema
+from gemini_operator.api.v1alpha1.spec import Spec
+from gemini_operator.api.v1alpha1.status import Status
 
 FILE_NAME = f"{group.GROUP}_{group.PLURAL}.yaml"
 HEADER = "# Generated from operator/gemini_operator/api: change the models, then run `make crds`.\n"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from gemini_operator.telemetry import logs
+from gemini_operator.base import logs
 
 RECHECK_SECONDS = 1.0
 

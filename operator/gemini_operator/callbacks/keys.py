@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pydantic import SecretBytes
 
+from gemini_operator.base import metrics
 from gemini_operator.callbacks import directory
 from gemini_operator.callbacks.directory import Directory
 from gemini_operator.callbacks.randomness import looks_random
-from gemini_operator.telemetry import metrics
 
 _WHAT = "callback keys"
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)

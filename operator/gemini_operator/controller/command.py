@@ -6,12 +6,11 @@ import sys
 
 import click
 
-from gemini_operator.base import flags
+from gemini_operator.base import environment, flags, logs
+from gemini_operator.base.process import disable_core_dumps
 from gemini_operator.controller.process import Controller
 from gemini_operator.controller.settings import ControllerSettings
-from gemini_operator.gemini import environment
 from gemini_operator.kube import connection
-from gemini_operator.telemetry import core_dumps, logs
 
 
 @click.command(context_settings=flags.CONTEXT, params=flags.options(ControllerSettings))
@@ -20,7 +19,7 @@ def controller(**given: object) -> None:
     settings = flags.build(ControllerSettings, given)
     logs.configure(settings.log_format, settings.log_level)
     environment.scrub(os.environ)
-    core_dumps.disable()
+    disable_core_dumps()
     sys.exit(asyncio.run(_run(settings)))
 
 

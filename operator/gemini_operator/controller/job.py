@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from gemini_operator.api import group
-from gemini_operator.api.input import INLINE_BYTES, REQUEST_LEVELS
-from gemini_operator.api.spec import Spec
-from gemini_operator.api.status import Status
-from gemini_operator.base import nesting
-from gemini_operator.telemetry import sanitize
+from gemini_operator.api.v1alpha1.input import INLINE_BYTES, REQUEST_LEVELS
+from gemini_operator.api.v1alpha1.spec import Spec
+from gemini_operator.api.v1alpha1.status import Status
+from gemini_operator.base import nesting, sanitize
 
 DEFAULT_API_KEY = "gemini-api-key", "api-key"
 """Name and key of the Secret for jobs that name none, unless the administrator chose another."""

@@ -10,14 +10,14 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from gemini_operator.base import metrics
 from gemini_operator.base.clock import Clock
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.leadership_settings import ElectionSettings
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.connection import ClusterConnection
 from gemini_operator.kube.errors import KubeError
 from gemini_operator.kube.lease import Election, LeaseTaken, Terms
-from gemini_operator.telemetry import metrics
-from gemini_operator.telemetry.logs import get_logger
 
 # Seconds between two looks at the clock. A timer up to the deadline would not do: the loop's clock
 # stands still while the machine is suspended.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from gemini_operator.api.status import Attempt
+from gemini_operator.api.v1alpha1.status import Attempt
 from gemini_operator.controller.job import Job, Key
 from gemini_operator.gemini.errors import GeminiError
 from gemini_operator.gemini.remote import Summary

@@ -1,9 +1,12 @@
 """The controller as a process: what is started, in which order, and how it ends."""
 
 import asyncio
-import signal
 
+from gemini_operator.base import metrics
 from gemini_operator.base.clock import Clock, SystemClock
+from gemini_operator.base.health import HealthServer
+from gemini_operator.base.logs import get_logger
+from gemini_operator.base.process import stop_requested
 from gemini_operator.controller.assembly import assemble
 from gemini_operator.controller.leadership import leadership
 from gemini_operator.controller.quota.warmup import QuotaWarmup
@@ -16,9 +19,6 @@ from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.connection import ClusterConnection
-from gemini_operator.telemetry import metrics
-from gemini_operator.telemetry.http import HealthServer
-from gemini_operator.telemetry.logs import get_logger
 
 # Seconds for which reconciles under way may go on after SIGTERM: below a pod's usual 30.
 DRAIN = 20.0
@@ -75,9 +75,7 @@ class Controller:
 
     async def start(self) -> None:
         """Take signals and serve health; raises `OSError` when the port is taken."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        self._stop = stop_requested()
         await self._health.start()
         print(f"listening on http://{self._settings.health_host}:{self._health.port}", flush=True)  # noqa: T201 - the port may have been chosen by the machine
 

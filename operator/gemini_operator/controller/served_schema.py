@@ -9,10 +9,10 @@ from functools import cache
 from typing import Any
 
 from gemini_operator.api.crd import custom_resource_definition
+from gemini_operator.base.logs import get_logger
 from gemini_operator.kube import open_api
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import KubeError
-from gemini_operator.telemetry.logs import get_logger
 
 PARTS = ("spec", "status")
 ANY_FIELD = "x-kubernetes-preserve-unknown-fields"

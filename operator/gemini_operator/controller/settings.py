@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 import click
 
 from gemini_operator.base.flags import flag
+from gemini_operator.base.options import ProcessSettings
 from gemini_operator.controller.job import DEFAULT_API_KEY
 from gemini_operator.controller.leadership_settings import ElectionSettings
 from gemini_operator.controller.lifecycle.snapshot import MAX_PRIORITY
 from gemini_operator.gemini.settings import GeminiSettings
-from gemini_operator.telemetry.options import ProcessSettings
 
 
 def _secret_ref(text: str) -> tuple[str, str]:

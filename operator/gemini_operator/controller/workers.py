@@ -4,13 +4,13 @@ import asyncio
 import time
 
 from gemini_operator.api.reasons import Reason
+from gemini_operator.base import metrics
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Key
 from gemini_operator.controller.reconcile.reconciler import Reconciler
 from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.gemini.errors import GeminiError
 from gemini_operator.kube.errors import KubeError
-from gemini_operator.telemetry import metrics
-from gemini_operator.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 

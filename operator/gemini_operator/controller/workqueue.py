@@ -8,6 +8,7 @@ import random
 from collections import OrderedDict, deque
 from typing import NamedTuple, Protocol
 
+from gemini_operator.base.backoff import Backoff
 from gemini_operator.base.clock import Clock
 from gemini_operator.controller.job import Key
 
@@ -46,7 +47,7 @@ class KeyedQueue:
 
     def __init__(self, clock: Clock, rng: random.Random | None = None) -> None:
         self._clock = clock
-        self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
+        self._backoff = Backoff(BACKOFF_BASE, BACKOFF_CAP, rng)
         self._lines: OrderedDict[str, deque[Key]] = OrderedDict()
         self._waiting: set[Key] = set()
         self._working: set[Key] = set()
@@ -98,8 +99,8 @@ class KeyedQueue:
         now = self._clock.monotonic()
         in_a_row, until = self._failures.get(key, _Failures())
         if until <= now:
-            ceiling = min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(in_a_row, 16))
-            in_a_row, until = in_a_row + 1, now + self._rng.uniform(ceiling / 2, ceiling)
+            in_a_row += 1
+            until = now + self._backoff.seconds(in_a_row)
         until = max(until, now + at_least)
         self._failures[key] = _Failures(in_a_row, until)
         self.add_after(key, until - now)

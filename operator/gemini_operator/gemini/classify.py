@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx2
 
+from gemini_operator.base import sanitize
 from gemini_operator.base.nesting import Undecodable
 from gemini_operator.gemini import documents, errors
-from gemini_operator.telemetry import sanitize
 
 MAX_WAIT = 3600.0
 """Seconds; a longer wait asked for by Google is cut to this."""

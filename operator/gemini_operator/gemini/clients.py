@@ -11,9 +11,9 @@ import httpx2
 from pydantic import SecretStr
 
 from gemini_operator.gemini import api_key, sdk
-from gemini_operator.gemini.batches import Batches
 from gemini_operator.gemini.connection import GeminiConnection
 from gemini_operator.gemini.files import Files
+from gemini_operator.gemini.kinds.batches import Batches
 from gemini_operator.gemini.remote import RemoteJob
 from gemini_operator.gemini.settings import GeminiSettings
 

@@ -12,11 +12,11 @@ import httpx2
 from google.genai.client import AsyncClient
 
 from gemini_operator.api import names
+from gemini_operator.base import sanitize
 from gemini_operator.gemini import classify, errors, wire
 from gemini_operator.gemini.connection import GeminiConnection
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.transport import Exchange
-from gemini_operator.telemetry import sanitize
 
 
 @dataclass(frozen=True)

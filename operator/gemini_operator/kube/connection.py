@@ -12,7 +12,7 @@ import yaml
 from kubernetes.aio import config as _config
 from kubernetes.aio.client import Configuration
 
-from gemini_operator.telemetry import sanitize
+from gemini_operator.base import sanitize
 
 # The package has types for some of its modules and none for this one.
 config: Any = _config

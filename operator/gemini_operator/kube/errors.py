@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from gemini_operator.telemetry import sanitize
+from gemini_operator.base import sanitize
 
 MAX_RETRY_AFTER = 3600.0
 

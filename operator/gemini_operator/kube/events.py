@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from gemini_operator.base import sanitize
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.telemetry import sanitize
 
 CONTROLLER = "gemini-operator.io/controller"
 NOTE_LIMIT = 1024

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gemini_operator.api.group import OUTPUT_UID
-from gemini_operator.api.status import OutputStatus
+from gemini_operator.api.v1alpha1.status import OutputStatus
 from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import AlreadyExists, Invalid, ObjectNotFound

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from gemini_operator.api.input import REQUEST_LEVELS
-from gemini_operator.api.spec import Spec
+from gemini_operator.api.v1alpha1.input import REQUEST_LEVELS
+from gemini_operator.api.v1alpha1.spec import Spec
 from gemini_operator.base import nesting
 from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient

@@ -5,10 +5,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+from gemini_operator.base import logs, metrics
 from gemini_operator.callbacks.address import Target
 from gemini_operator.receiver.budget import MAX_ENTRIES, TokenBuckets
 from gemini_operator.receiver.responses import CallbackResponse
-from gemini_operator.telemetry import logs, metrics
 
 PER_ADDRESS = 5
 PER_ADDRESS_AND_MINUTE = 6

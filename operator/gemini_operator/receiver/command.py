@@ -5,12 +5,11 @@ import os
 
 import click
 
-from gemini_operator.base import flags, open_files
+from gemini_operator.base import environment, flags, logs, open_files
+from gemini_operator.base.process import disable_core_dumps
 from gemini_operator.callbacks.keys import KeyDirectory
-from gemini_operator.gemini import environment
 from gemini_operator.receiver import process
 from gemini_operator.receiver.settings import Settings
-from gemini_operator.telemetry import core_dumps, logs
 
 
 @click.command(context_settings=flags.CONTEXT, params=flags.options(Settings))
@@ -19,7 +18,7 @@ def receiver(**given: object) -> None:
     settings = flags.build(Settings, given)
     logs.configure(settings.log_format, settings.log_level)
     environment.scrub(os.environ)
-    core_dumps.disable()
+    disable_core_dumps()
     open_files.raise_limit()
     try:
         asyncio.run(process.run(settings, KeyDirectory(settings.callback_keys_dir)))

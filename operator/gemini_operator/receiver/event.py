@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gemini_operator.api.model import MAX_YEAR, MIN_YEAR
-from gemini_operator.api.status import LastEvent
+from gemini_operator.api.v1alpha1.status import LastEvent
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
 
 _TYPE = re.compile(r"[A-Za-z0-9_-]{1,32}(\.[A-Za-z0-9_-]{1,32}){0,2}", re.ASCII)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
+from gemini_operator.base import logs
 from gemini_operator.callbacks import address
 from gemini_operator.callbacks.address import Target
 from gemini_operator.callbacks.keys import KeyDirectory
@@ -26,7 +27,6 @@ from gemini_operator.receiver.signatures.headers import WebhookHeaders
 from gemini_operator.receiver.signatures.keys import Verdict
 from gemini_operator.receiver.unverified import UnverifiedRequests
 from gemini_operator.receiver.verification import Verifier
-from gemini_operator.telemetry import logs
 
 _log = logs.get_logger(__name__)
 

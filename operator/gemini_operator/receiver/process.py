@@ -1,11 +1,13 @@
 """The receiver process: creates its parts, serves until a signal, then stops them in order."""
 
 import asyncio
-import signal
 from contextlib import AsyncExitStack
 
 import click
 
+from gemini_operator.base import logs
+from gemini_operator.base.health import HealthServer
+from gemini_operator.base.process import stop_requested
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.kube import connection
 from gemini_operator.kube.batch_jobs import BatchJobs
@@ -18,8 +20,6 @@ from gemini_operator.receiver.record import DeliveryRecorder, StatusProbe
 from gemini_operator.receiver.server import PublicServer
 from gemini_operator.receiver.settings import Limits, Settings
 from gemini_operator.receiver.verification import Verifier
-from gemini_operator.telemetry import logs
-from gemini_operator.telemetry.http import HealthServer
 
 PATCH_TIMEOUT = 2.0
 """Seconds for one request to the API server. Two fit into the time for a response."""
@@ -34,10 +34,7 @@ async def run(settings: Settings, keys: KeyDirectory) -> None:
         OSError: a port is taken.
         ValueError: there is no connection to Kubernetes.
     """
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = stop_requested()
     async with AsyncExitStack() as stack:
         server, store = await _assemble(settings, keys, stack)
         health = HealthServer(

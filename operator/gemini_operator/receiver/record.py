@@ -5,13 +5,13 @@ the event, or if no job can ever need it (S13).
 """
 
 from gemini_operator.api.group import GROUP, VERSION
-from gemini_operator.api.status import LastEvent
+from gemini_operator.api.v1alpha1.status import LastEvent
+from gemini_operator.base import logs, metrics
 from gemini_operator.callbacks.address import Target
 from gemini_operator.kube import errors, patches
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.receiver.responses import CallbackResponse, Result
-from gemini_operator.telemetry import logs, metrics
 
 ATTEMPTS = 3
 

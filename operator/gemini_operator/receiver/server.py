@@ -10,10 +10,10 @@ from typing import Any
 
 from aiohttp import web
 
+from gemini_operator.base import logs
 from gemini_operator.receiver import access_log
 from gemini_operator.receiver.responses import CallbackResponse, Result, http_response
 from gemini_operator.receiver.settings import Limits
-from gemini_operator.telemetry import logs
 
 BACKLOG = 1024
 """Connections that wait to be accepted. If a flood fills it, a genuine sender's system tries again

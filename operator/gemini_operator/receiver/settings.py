@@ -7,7 +7,7 @@ import click
 from yarl import URL
 
 from gemini_operator.base.flags import flag
-from gemini_operator.telemetry.options import ProcessSettings
+from gemini_operator.base.options import ProcessSettings
 
 DEFAULT_JWKS_URL = "https://generativelanguage.googleapis.com/.well-known/jwks.json"
 

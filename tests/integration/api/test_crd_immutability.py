@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from gemini_operator.api.spec import IMMUTABLE, Spec
+from gemini_operator.api.v1alpha1.spec import IMMUTABLE, Spec
 from local.errors import LocalError
 from tests.integration.api.jobs import Jobs, Json, minimal
 

@@ -6,8 +6,8 @@ import pytest
 
 from gemini_operator.api import conditions
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.spec import Spec
-from gemini_operator.api.status import (
+from gemini_operator.api.v1alpha1.spec import Spec
+from gemini_operator.api.v1alpha1.status import (
     Attempt,
     InputFile,
     OutputStatus,

@@ -6,9 +6,9 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from gemini_operator.base.environment import scrub
 from gemini_operator.gemini.api_key import InvalidKey
 from gemini_operator.gemini.clients import GeminiClient, GeminiClients
-from gemini_operator.gemini.environment import scrub
 from gemini_operator.gemini.remote import Submission
 from gemini_operator.gemini.settings import GeminiSettings
 from tests.emulator_process import API_KEY

@@ -4,8 +4,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from gemini_operator.gemini import errors
-from gemini_operator.gemini.batches import Batches
 from gemini_operator.gemini.clients import GeminiClient
+from gemini_operator.gemini.kinds.batches import Batches
 from gemini_operator.gemini.remote import Listing
 from gemini_operator.gemini.transport import ANSWER_LIMIT
 from tests.integration.gemini.conftest import ClientFor

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.group import OUTPUT_UID
-from gemini_operator.api.status import OutputStatus
+from gemini_operator.api.v1alpha1.status import OutputStatus
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.payload.config_map import KEY, LIMIT, DeliveryRefused, check, deliver
 from gemini_operator.payload.results import Results, from_inline

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from gemini_operator.api.spec import Spec
+from gemini_operator.api.v1alpha1.spec import Spec
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.payload.requests import BatchInput, InputMissing, InvalidInput, load
 from tests.integration.payload.conftest import ConfigMapMaker

@@ -8,8 +8,8 @@ import yaml
 from gemini_operator.api import group
 from gemini_operator.api.crd import HEADER, custom_resource_definition, render
 from gemini_operator.api.rules import KEY
-from gemini_operator.api.spec import Spec
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.spec import Spec
+from gemini_operator.api.v1alpha1.status import Status
 
 Schema = dict[str, Any]
 

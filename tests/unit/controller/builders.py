@@ -6,12 +6,12 @@ from typing import Any
 
 from gemini_operator.api import group
 from gemini_operator.api.conditions import find
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.job import Job, from_object
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Rules, Seen, Snapshot
 from gemini_operator.controller.memory import Facts, ListSnapshot
-from gemini_operator.gemini import batch_resource
+from gemini_operator.gemini.kinds import batch_resource
 from gemini_operator.gemini.remote import Observation, Summary
 from gemini_operator.gemini.tokens import display_name
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from gemini_operator.api import group
-from gemini_operator.api.input import INLINE_BYTES
+from gemini_operator.api.v1alpha1.input import INLINE_BYTES
 from gemini_operator.controller.job import Key, KeyRef, from_object
 from gemini_operator.kube import decoding
 from tests.unit.controller.builders import (

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gemini_operator.base import metrics
 from gemini_operator.controller.leadership import Leadership
 from gemini_operator.kube.errors import ApiServerUnavailable, Conflict, KubeError
 from gemini_operator.kube.lease import LeaseTaken
-from gemini_operator.telemetry import metrics
 from tests.unit.controller.clocks import ManualClock
 from tests.unit.controller.test_leadership_settings import election
 

@@ -5,7 +5,7 @@ import documents
 from documents import code, table
 from gemini_operator.api.condition_types import ConditionType
 from gemini_operator.api.reasons import Reason
-from gemini_operator.telemetry.metrics import REGISTRY
+from gemini_operator.base.metrics import REGISTRY
 
 PAGE = "before\n<!-- generated: access receiver -->\nold\n<!-- end -->\nafter\n"
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_operator.api.status import LastEvent
+from gemini_operator.api.v1alpha1.status import LastEvent
 from gemini_operator.receiver import event
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
 from tests.deliveries import encoded, envelope

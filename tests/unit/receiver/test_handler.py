@@ -1,10 +1,10 @@
 import pytest
 
+from gemini_operator.base.metrics import REGISTRY
 from gemini_operator.receiver.access_log import PER_ADDRESS
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.jwks.store import JwksError
 from gemini_operator.receiver.settings import Limits
-from gemini_operator.telemetry.metrics import REGISTRY
 from tests.deliveries import Signer, encoded, envelope, jwks
 from tests.waiting import eventually_async
 

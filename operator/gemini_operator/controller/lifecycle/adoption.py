@@ -10,9 +10,9 @@ from datetime import datetime
 
 from gemini_operator.api.conditions import SUBMITTED
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.spec import AdoptSource
 from gemini_operator.api.states import State
-from gemini_operator.api.status import Attempt
+from gemini_operator.api.v1alpha1.spec import AdoptSource
+from gemini_operator.api.v1alpha1.status import Attempt
 from gemini_operator.controller.lifecycle import ownership
 from gemini_operator.controller.lifecycle.decisions import Adopt, Decision, Event, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot

@@ -12,7 +12,7 @@ from gemini_operator.api.conditions import STALLED, without_condition
 from gemini_operator.api.names import normalise_model
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
-from gemini_operator.api.status import Attempt, Status, SupersededAttempt
+from gemini_operator.api.v1alpha1.status import Attempt, Status, SupersededAttempt
 from gemini_operator.controller import memory
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.decisions import (

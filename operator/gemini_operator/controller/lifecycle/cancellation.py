@@ -5,7 +5,7 @@ from enum import Enum
 from gemini_operator.api.conditions import SUSPENDED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.lifecycle import deadline, suspension
 from gemini_operator.controller.lifecycle.decisions import (
     Cancel,

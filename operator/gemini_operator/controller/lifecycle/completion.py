@@ -5,7 +5,7 @@ from dataclasses import replace
 from gemini_operator.api.conditions import COMPLETE
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
-from gemini_operator.api.status import OutputStatus, Requests, Status
+from gemini_operator.api.v1alpha1.status import OutputStatus, Requests, Status
 from gemini_operator.controller.lifecycle import cancellation, refresh, retries, suspension
 from gemini_operator.controller.lifecycle.cancellation import Cause
 from gemini_operator.controller.lifecycle.decisions import Decision, Deliver, Event, PatchStatus

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.gemini.remote import Observation, Summary
 
 

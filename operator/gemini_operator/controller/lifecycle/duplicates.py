@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Attempt, SupersededAttempt
+from gemini_operator.api.v1alpha1.status import Attempt, SupersededAttempt
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import resolution, submission, suspension
 from gemini_operator.controller.lifecycle.attempts import ambiguous, mismatch, open_attempts

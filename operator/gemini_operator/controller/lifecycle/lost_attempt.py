@@ -6,7 +6,7 @@ whoever may write statuses; what is submitted then is a second bill.
 
 from gemini_operator.api.conditions import SUBMITTED, is_true
 from gemini_operator.api.states import State
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.lifecycle.attempts import ambiguous
 from gemini_operator.controller.lifecycle.decisions import Decision
 from gemini_operator.controller.lifecycle.snapshot import Snapshot

@@ -6,7 +6,7 @@ from gemini_operator.api import names
 from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
-from gemini_operator.api.status import LastEvent, Status
+from gemini_operator.api.v1alpha1.status import LastEvent, Status
 from gemini_operator.controller.lifecycle import (
     cancellation,
     completion,

@@ -3,6 +3,7 @@
 from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
+from gemini_operator.base.backoff import Backoff
 from gemini_operator.controller.lifecycle import attempts
 from gemini_operator.controller.lifecycle.decisions import (
     Decision,
@@ -13,8 +14,7 @@ from gemini_operator.controller.lifecycle.decisions import (
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 # Seconds before the first new batch, doubled for each that follows: the pace of a batch/v1 Job.
-BASE = 10.0
-CAP = 360.0
+PACE = Backoff(first=10.0, most=360.0)
 
 
 def allowed(snapshot: Snapshot) -> bool:
@@ -38,7 +38,7 @@ def again(snapshot: Snapshot, reason: Reason, detail: str) -> PatchStatus:
 
 def pause(failures: int) -> float:
     """Seconds between the end of the batch and the next attempt."""
-    return min(CAP, BASE * 2.0 ** min(failures - 1, 10))
+    return PACE.longest(failures)
 
 
 def decide(snapshot: Snapshot) -> Decision | None:

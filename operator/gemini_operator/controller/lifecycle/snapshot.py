@@ -6,7 +6,7 @@ from typing import Any
 
 from gemini_operator.api.conditions import with_condition
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.memory import Facts
 from gemini_operator.gemini.errors import GeminiError

@@ -13,7 +13,7 @@ from gemini_operator.api.conditions import (
 from gemini_operator.api.model import rfc3339
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
-from gemini_operator.api.status import Requests, Status
+from gemini_operator.api.v1alpha1.status import Requests, Status
 from gemini_operator.controller.lifecycle.decisions import Event, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.gemini.remote import Outcome, Summary

@@ -9,7 +9,7 @@ from datetime import timedelta
 from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.model import rfc3339
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.gemini.remote import Summary
 

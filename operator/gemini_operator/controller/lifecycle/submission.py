@@ -5,7 +5,7 @@ from dataclasses import replace
 from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
-from gemini_operator.api.status import Attempt, Status
+from gemini_operator.api.v1alpha1.status import Attempt, Status
 from gemini_operator.controller.lifecycle.attempts import CLEARED
 from gemini_operator.controller.lifecycle.credentials import FILE_MISSING, NOT_PERMITTED
 from gemini_operator.controller.lifecycle.decisions import Decision, Event, PatchStatus, Submit

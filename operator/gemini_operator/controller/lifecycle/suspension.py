@@ -8,7 +8,7 @@ changes nothing about it.
 from gemini_operator.api.conditions import SUBMITTED, SUSPENDED, find, is_true
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.lifecycle import attempts
 from gemini_operator.controller.lifecycle.decisions import (
     Decision,

@@ -2,8 +2,8 @@
 
 from gemini_operator.api.conditions import STALLED, find, without_condition
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.spec import Spec
 from gemini_operator.api.states import State
+from gemini_operator.api.v1alpha1.spec import Spec
 from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     Event,

@@ -12,15 +12,15 @@ from enum import Enum, auto
 from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.names import normalise_model
 from gemini_operator.api.reasons import Reason
+from gemini_operator.base.backoff import Backoff
 from gemini_operator.base.clock import Clock
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, KeyRef
-from gemini_operator.controller.quota.backoff import Backoff
 from gemini_operator.controller.quota.keys import ApiKeyQuota, ApiKeyQuotas, Fingerprint
-from gemini_operator.controller.quota.throttle import Throttle
+from gemini_operator.controller.quota.throttle import BASE, CAP, Throttle
 from gemini_operator.controller.quota.usage import OpenBatch, QuotaUsage
 from gemini_operator.controller.quota.waiters import UNSENT, Waiter, Waiters, WaiterState
 from gemini_operator.controller.workqueue import Wakes
-from gemini_operator.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
@@ -61,7 +61,7 @@ class Quota:
         self._usage = usage
         self._queue = queue
         self._limit = limit
-        self._backoff = Backoff(rng)
+        self._backoff = Backoff(BASE, CAP, rng)
         self._keys = ApiKeyQuotas()
         self._waiters = Waiters()
         usage.notify(self)

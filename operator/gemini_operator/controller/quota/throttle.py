@@ -8,9 +8,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import count
 
+from gemini_operator.base.backoff import Backoff
 from gemini_operator.controller.job import Key
-from gemini_operator.controller.quota.backoff import Backoff
 from gemini_operator.controller.quota.fair_queue import Candidate, NamespaceQueue, Position
+
+# Seconds for which Google is left alone after a refusal: the first time, and at most.
+BASE = 5.0
+CAP = 300.0
 
 HEAD_TRIES = 3
 

@@ -8,13 +8,13 @@ something happens to its job (rule P23).
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, KeyRef
 from gemini_operator.controller.quota.quota import Quota
 from gemini_operator.controller.quota.usage import uses_quota
 from gemini_operator.controller.remote.api_keys import ApiKey, CredentialsProblem
 from gemini_operator.controller.store import Store
 from gemini_operator.kube.errors import KubeError
-from gemini_operator.telemetry.logs import get_logger
 
 AT_A_TIME = 16
 

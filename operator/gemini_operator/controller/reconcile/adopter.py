@@ -5,8 +5,8 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.spec import AdoptSource
-from gemini_operator.api.status import Attempt
+from gemini_operator.api.v1alpha1.spec import AdoptSource
+from gemini_operator.api.v1alpha1.status import Attempt
 from gemini_operator.controller.job import Job, JobReader
 from gemini_operator.controller.lifecycle import adoption, ownership
 from gemini_operator.controller.lifecycle.adoption import Holder

@@ -4,6 +4,8 @@ Nothing is cancelled or deleted that is not the job's own (S7, P21).
 """
 
 from gemini_operator.api.reasons import Reason
+from gemini_operator.base import metrics
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.decisions import Event
 from gemini_operator.controller.lifecycle.ownership import owns
@@ -17,8 +19,6 @@ from gemini_operator.controller.remote.reads import look
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Summary
-from gemini_operator.telemetry import metrics
-from gemini_operator.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 

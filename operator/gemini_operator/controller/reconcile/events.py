@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
+from gemini_operator.base import sanitize
 from gemini_operator.base.clock import Clock
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, UnreadableJob
 from gemini_operator.controller.lifecycle.decisions import Event
 from gemini_operator.kube import events as kube_events
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import AlreadyExists, Forbidden, KubeError
-from gemini_operator.telemetry import sanitize
-from gemini_operator.telemetry.logs import get_logger
 
 IN_FLIGHT = 200
 REMEMBERED = 4096

@@ -1,5 +1,6 @@
 """Write the name of a batch into its job: from then on the job owns what was paid for."""
 
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.lifecycle import submission
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import named, named_fields
@@ -8,7 +9,6 @@ from gemini_operator.controller.reconcile.events import EventRecorder
 from gemini_operator.controller.reconcile.writer import Stale, Writer
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.remote import Summary
-from gemini_operator.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from gemini_operator.api.reasons import Reason
+from gemini_operator.base import metrics
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, UnreadableJob
 from gemini_operator.controller.lifecycle import decisions, deletion, policies
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
@@ -32,8 +34,6 @@ from gemini_operator.controller.store import Store
 from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.gemini import errors
 from gemini_operator.kube.errors import Invalid
-from gemini_operator.telemetry import metrics
-from gemini_operator.telemetry.logs import get_logger
 
 # Seconds after a write that was not kept in which the job is left alone, unless it is deleted: the
 # events of that write, and of what took it back, are no reason to try again.

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 
 from gemini_operator.api.group import PLURAL
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Attempt
+from gemini_operator.api.v1alpha1.status import Attempt
+from gemini_operator.base.backoff import Backoff
 from gemini_operator.base.clock import Clock
+from gemini_operator.base.logs import get_logger
 from gemini_operator.callbacks.address import CallbackAddresses, Target
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import credentials, submission
@@ -20,7 +22,6 @@ from gemini_operator.controller.lifecycle.decisions import PatchStatus, RecordBa
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import failed, stalled
 from gemini_operator.controller.memory import Refusal
-from gemini_operator.controller.quota.backoff import Backoff
 from gemini_operator.controller.quota.quota import Admission, Quota
 from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.reconcile.writer import Stale, Writer
@@ -32,12 +33,12 @@ from gemini_operator.kube.errors import ApiServerUnavailable
 from gemini_operator.payload import requests
 from gemini_operator.payload.config_map import DeliveryRefused
 from gemini_operator.payload.requests import BatchInput
-from gemini_operator.telemetry.logs import get_logger
 
 # Seconds between the write-ahead's answer and the create, at most (rule P8).
 SEND_WITHIN = 5.0
 UNSENT_RETRY = 5.0
-# Seconds between the creates of a job that Google refuses for what it asks, at most.
+# Seconds between the creates of a job that Google refuses for what it asks: first, and at most.
+OWN_FIRST = 5.0
 OWN_RETRY = 60.0
 DISPLAY_LIMIT = 128
 
@@ -104,7 +105,7 @@ class Submitter:
         self._addresses = addresses
         self._clock = clock
         self._refused_retry = refused_retry
-        self._own = Backoff()
+        self._own = Backoff(OWN_FIRST, OWN_RETRY)
 
     async def submit(self, snapshot: Snapshot, number: int, api_key: ApiKey) -> Submitted:
         """
@@ -237,7 +238,7 @@ class Submitter:
             case errors.PermissionDenied() | errors.FileMissing():
                 # That is the job's own affair: neither good nor bad news for others of the key.
                 self._quota.release(job.key)
-                return min(OWN_RETRY, self._own.seconds(in_a_row))
+                return self._own.seconds(in_a_row)
             case errors.CredentialsRejected():
                 self._quota.refused(api_key.key_id, job)
                 return self._refused_retry

@@ -7,14 +7,14 @@ from typing import Any
 from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED, Condition
 from gemini_operator.api.reasons import Reason
+from gemini_operator.base import metrics
 from gemini_operator.base.clock import Clock
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import UnreadableJob
 from gemini_operator.controller.lifecycle.decisions import Event
 from gemini_operator.controller.reconcile.events import EventRecorder
 from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.kube.errors import Invalid
-from gemini_operator.telemetry import metrics
-from gemini_operator.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 

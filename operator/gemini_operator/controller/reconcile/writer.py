@@ -8,13 +8,13 @@ from typing import Any
 from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, JobReader, UnreadableJob
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.store import Store
 from gemini_operator.kube import errors, patches
 from gemini_operator.kube.batch_jobs import BatchJobs
-from gemini_operator.telemetry.logs import get_logger
 
 NAMING_DELAYS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 

@@ -4,13 +4,11 @@ Whoever knows a job's address can make Google sign events for it, and each asks 
 A read that has to wait is delayed, never dropped.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from gemini_operator.base.clock import Clock
+from gemini_operator.base.token_bucket import TokenBucket
 from gemini_operator.controller.job import Key
-
-K = TypeVar("K")
 
 
 class Rate(NamedTuple):
@@ -34,12 +32,6 @@ class Delayed(Exception):
         self.seconds = seconds
 
 
-@dataclass
-class _Bucket:
-    tokens: float
-    filled: float
-
-
 class ReadBudget:
     """The buckets of all keys and jobs."""
 
@@ -47,8 +39,8 @@ class ReadBudget:
         self._clock = clock
         self._per_key = per_key
         self._per_job = per_job
-        self._keys: dict[str, _Bucket] = {}
-        self._jobs: dict[Key, _Bucket] = {}
+        self._keys: dict[str, TokenBucket] = {}
+        self._jobs: dict[Key, TokenBucket] = {}
 
     def take(self, key_id: str, job: Key) -> None:
         """
@@ -57,24 +49,17 @@ class ReadBudget:
         Raises:
             Delayed: one of the two buckets is empty; nothing was counted.
         """
-        key_bucket = _filled(self._keys, key_id, self._per_key, self._clock.monotonic())
-        job_bucket = _filled(self._jobs, job, self._per_job, self._clock.monotonic())
-        wait = max(
-            (1 - key_bucket.tokens) / self._per_key.per_second,
-            (1 - job_bucket.tokens) / self._per_job.per_second,
-        )
+        if key_id not in self._keys:
+            self._keys[key_id] = TokenBucket(*self._per_key, self._clock.monotonic)
+        if job not in self._jobs:
+            self._jobs[job] = TokenBucket(*self._per_job, self._clock.monotonic)
+        buckets = self._keys[key_id], self._jobs[job]
+        wait = max(bucket.wait() for bucket in buckets)
         if wait > 0:
             raise Delayed(wait)
-        key_bucket.tokens -= 1
-        job_bucket.tokens -= 1
+        for bucket in buckets:
+            bucket.take()
 
     def forget(self, job: Key) -> None:
         """The job is gone."""
         self._jobs.pop(job, None)
-
-
-def _filled(buckets: dict[K, _Bucket], name: K, rate: Rate, now: float) -> _Bucket:
-    bucket = buckets.setdefault(name, _Bucket(rate.burst, now))
-    bucket.tokens = min(rate.burst, bucket.tokens + (now - bucket.filled) * rate.per_second)
-    bucket.filled = now
-    return bucket

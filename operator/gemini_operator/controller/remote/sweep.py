@@ -10,7 +10,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from gemini_operator.base import metrics
 from gemini_operator.base.clock import Clock
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.lifecycle import duplicates, ownership
 from gemini_operator.controller.memory import ListSnapshot, Memory
@@ -25,8 +27,6 @@ from gemini_operator.gemini.errors import CredentialsRejected, GeminiError
 from gemini_operator.gemini.remote import CANNOT_TELL, Listing, Summary
 from gemini_operator.gemini.tokens import Token, token_of
 from gemini_operator.kube.errors import KubeError
-from gemini_operator.telemetry import metrics
-from gemini_operator.telemetry.logs import get_logger
 
 JITTER = 0.1
 

@@ -9,12 +9,12 @@ import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Key
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.watch.event_handler import EventHandler
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.errors import KubeError, ObjectNotFound
-from gemini_operator.telemetry.logs import get_logger
 
 PROBE_DELAYS = (0.5, 1.0, 2.0, 5.0)
 SEEN_WITHIN = 10.0

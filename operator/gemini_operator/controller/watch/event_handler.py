@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import JobReader, Key, UnreadableJob
 from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.remote.read_budget import ReadBudget
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.workqueue import KeyedQueue
-from gemini_operator.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 

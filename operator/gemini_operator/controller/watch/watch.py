@@ -18,9 +18,9 @@ import aiohttp
 import kopf
 
 from gemini_operator.api import group
+from gemini_operator.base.logs import get_logger
 from gemini_operator.kube.connection import ClusterConnection
 from gemini_operator.kube.decoding import BoundedResponse
-from gemini_operator.telemetry.logs import get_logger
 
 UNUSED = f"{group.GROUP}/kopf-unused"
 

@@ -5,8 +5,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from gemini_operator.base import logs, metrics
+from gemini_operator.base.backoff import Backoff
 from gemini_operator.receiver.signatures.keys import KeySet
-from gemini_operator.telemetry import logs, metrics
 
 _log = logs.get_logger(__name__)
 
@@ -134,8 +135,8 @@ class JwksStore:
             self._keys = await self._fetch()
         except JwksError as error:
             self._failures += 1
-            backoff = self._policy.first_backoff * 2.0 ** min(self._failures - 1, 16)
-            self._blocked_until = self._clock() + min(backoff, self._policy.max_backoff)
+            backoff = Backoff(self._policy.first_backoff, self._policy.max_backoff)
+            self._blocked_until = self._clock() + backoff.longest(self._failures)
             metrics.JWKS_FETCHES.labels("failed").inc()
             _log.warning("verification keys could not be fetched", reason=str(error))
             return

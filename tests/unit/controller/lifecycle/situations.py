@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Attempt, Status
+from gemini_operator.api.v1alpha1.status import Attempt, Status
 from gemini_operator.controller.lifecycle import (
     adoption,
     completion,

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.spec import AdoptSource
-from gemini_operator.api.status import Attempt
+from gemini_operator.api.v1alpha1.spec import AdoptSource
+from gemini_operator.api.v1alpha1.status import Attempt
 from gemini_operator.controller.lifecycle import adoption, observation, policies
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.decisions import (

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Attempt
+from gemini_operator.api.v1alpha1.status import Attempt
 from gemini_operator.controller.lifecycle import attempts
 from tests.unit.controller.builders import (
     ATTEMPT,

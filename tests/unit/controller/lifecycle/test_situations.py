@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
 from tests.unit.controller.lifecycle.situations import SITUATIONS
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "lifecycle.md"

@@ -19,7 +19,7 @@ from gemini_operator.api.conditions import (
     is_true,
 )
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.lifecycle.attempts import KEPT, open_attempts
 from tests.unit.controller.lifecycle.google import NEVER
 from tests.unit.controller.lifecycle.stories import (

@@ -5,7 +5,7 @@ import pytest
 
 from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.lifecycle import policies, stuck
 from gemini_operator.controller.lifecycle.decisions import Cancel, PatchStatus, RequeueAfter
 from gemini_operator.controller.lifecycle.snapshot import Snapshot

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Attempt
+from gemini_operator.api.v1alpha1.status import Attempt
 from gemini_operator.controller.lifecycle import credentials, submission
 from gemini_operator.controller.lifecycle.decisions import PatchStatus, Submit
 from gemini_operator.controller.lifecycle.snapshot import MAX_PRIORITY, Snapshot

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from gemini_operator.api import conditions, group
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Status
+from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.assembly import assemble
 from gemini_operator.controller.job import DEFAULT_API_KEY, Job, Key, from_object
 from gemini_operator.controller.lifecycle import cancellation, refresh

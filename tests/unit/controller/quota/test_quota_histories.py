@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gemini_operator.controller.job import Job, Key
-from gemini_operator.controller.quota.backoff import CAP
 from gemini_operator.controller.quota.quota import Admission
+from gemini_operator.controller.quota.throttle import CAP
 from gemini_operator.controller.quota.usage import uses_quota
 from gemini_operator.controller.quota.warmup import may_wait
 from tests.unit.controller.quotas import GROUP, Harness, named

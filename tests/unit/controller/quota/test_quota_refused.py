@@ -3,8 +3,8 @@
 import pytest
 
 from gemini_operator.controller.job import Key
-from gemini_operator.controller.quota.backoff import BASE, CAP
 from gemini_operator.controller.quota.quota import Admission
+from gemini_operator.controller.quota.throttle import BASE, CAP
 from tests.unit.controller.quotas import GROUP, Harness
 
 NAMESPACES = ("a", "b", "c")

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_operator.controller.job import Key
-from gemini_operator.controller.quota.backoff import BASE, CAP
 from gemini_operator.controller.quota.quota import Admission
+from gemini_operator.controller.quota.throttle import BASE, CAP
 from tests.unit.controller.builders import a_condition
 from tests.unit.controller.quotas import GROUP, Harness
 

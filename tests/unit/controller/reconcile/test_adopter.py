@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from gemini_operator.api import names
-from gemini_operator.api.spec import AdoptSource
+from gemini_operator.api.v1alpha1.spec import AdoptSource
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.reconcile.adopter import _holders, _record
 from gemini_operator.controller.remote.api_keys import ApiKey

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from gemini_operator.api.status import Attempt
+from gemini_operator.api.v1alpha1.status import Attempt
 from gemini_operator.callbacks.address import CallbackAddresses
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.controller.job import Job, JobReader
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
-from gemini_operator.controller.quota.backoff import CAP
 from gemini_operator.controller.quota.quota import Admission
+from gemini_operator.controller.quota.throttle import CAP
 from gemini_operator.controller.reconcile.submitter import (
     DEFINITE,
     DISPLAY_LIMIT,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_operator.gemini import batch_resource
+from gemini_operator.gemini.kinds import batch_resource
 from gemini_operator.gemini.remote import Counts
 from gemini_operator.gemini.tokens import Token
 

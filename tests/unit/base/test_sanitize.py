@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretBytes
 
+from gemini_operator.base import sanitize
 from gemini_operator.callbacks import address
 from gemini_operator.callbacks.keys import CallbackKey
-from gemini_operator.telemetry import sanitize
 
 GOOGLES_KEY = "AIzaSyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q"
 NEWER_KEY = "AQ.Ab8RN6KkLlMmNnOoPp-QqRr_SsTt"

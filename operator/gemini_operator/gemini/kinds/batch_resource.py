@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from gemini_operator.api import names
+from gemini_operator.base import sanitize
 from gemini_operator.gemini import wire
 from gemini_operator.gemini.remote import Counts, Observation, Summary
 from gemini_operator.gemini.tokens import read_token
-from gemini_operator.telemetry import sanitize
 
 _NO_STATES = frozenset({"", "BATCH_STATE_UNSPECIFIED", "JOB_STATE_UNSPECIFIED"})
 _CANCELLED = 1

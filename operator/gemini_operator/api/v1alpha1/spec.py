@@ -9,11 +9,11 @@ from pydantic import ConfigDict, Field
 
 from gemini_operator.api import names
 from gemini_operator.api.group import RESERVED_PREFIX
-from gemini_operator.api.input import Input
 from gemini_operator.api.model import Model, bounded
-from gemini_operator.api.output import Output
 from gemini_operator.api.references import ApiKeySecretRef
 from gemini_operator.api.rules import immutable, rule, rules
+from gemini_operator.api.v1alpha1.input import Input
+from gemini_operator.api.v1alpha1.output import Output
 
 SECONDS_LIMIT = 2**31 - 1
 """About 68 years."""

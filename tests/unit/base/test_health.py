@@ -5,8 +5,8 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gemini_operator.telemetry import metrics
-from gemini_operator.telemetry.http import HealthServer
+from gemini_operator.base import metrics
+from gemini_operator.base.health import HealthServer
 
 
 class Readiness:

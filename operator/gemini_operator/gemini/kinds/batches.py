@@ -8,9 +8,10 @@ from google.genai.client import AsyncClient
 
 from gemini_operator.api import names
 from gemini_operator.base.nesting import Undecodable
-from gemini_operator.gemini import batch_request, batch_resource, documents, errors
+from gemini_operator.gemini import documents, errors
 from gemini_operator.gemini.connection import GeminiConnection
-from gemini_operator.gemini.listing import list_batches
+from gemini_operator.gemini.kinds import batch_request, batch_resource
+from gemini_operator.gemini.kinds.batch_listing import list_batches
 from gemini_operator.gemini.remote import Listing, Observation, Submission, Summary
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.transport import Exchange

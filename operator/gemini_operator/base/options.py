@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import click
 
+from gemini_operator.base import logs
 from gemini_operator.base.flags import flag
-from gemini_operator.telemetry import logs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from gemini_operator.api.spec import IMMUTABLE, Spec
+from gemini_operator.api.v1alpha1.spec import IMMUTABLE, Spec
 
 STORED = {
     "model": "gemini-2.5-flash",

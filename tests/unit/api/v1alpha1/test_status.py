@@ -5,7 +5,13 @@ from pydantic import ValidationError
 
 from gemini_operator.api.conditions import SUBMITTED, with_condition
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.status import Attempt, LastEvent, Requests, Status, SupersededAttempt
+from gemini_operator.api.v1alpha1.status import (
+    Attempt,
+    LastEvent,
+    Requests,
+    Status,
+    SupersededAttempt,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ATTEMPT = Attempt(id="0123456789abcdef", number=1, start_time=NOW)

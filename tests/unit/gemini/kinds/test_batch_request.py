@@ -1,6 +1,6 @@
 import pytest
 
-from gemini_operator.gemini import batch_request
+from gemini_operator.gemini.kinds import batch_request
 from gemini_operator.gemini.remote import Submission
 
 REQUEST = {"contents": [{"parts": [{"text": "hi"}]}], "generation_config": {"topK": 1}, "new": {}}

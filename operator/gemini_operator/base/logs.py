@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from gemini_operator.telemetry import sanitize
+from gemini_operator.base import sanitize
 
 FORMATS = ("json", "text")
 LEVELS = ("debug", "info", "warning", "error")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from gemini_operator.telemetry import logs, sanitize
+from gemini_operator.base import logs, sanitize
 
 API_KEY = "AIzaSyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q"
 ADDRESS = (

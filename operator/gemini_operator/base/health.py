@@ -5,7 +5,7 @@ from collections.abc import Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from gemini_operator.telemetry.metrics import REGISTRY
+from gemini_operator.base.metrics import REGISTRY
 
 
 class HealthServer:

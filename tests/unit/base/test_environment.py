@@ -1,6 +1,6 @@
 import os
 
-from gemini_operator.gemini.environment import scrub
+from gemini_operator.base.environment import scrub
 
 
 def test_s04_the_variables_of_the_sdk_are_removed() -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gemini_operator.gemini import batch_resource, errors
+from gemini_operator.base import logs
+from gemini_operator.gemini import errors
 from gemini_operator.gemini.connection import GeminiConnection
+from gemini_operator.gemini.kinds import batch_resource
 from gemini_operator.gemini.remote import Listing, Summary
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.transport import ANSWER_LIMIT
-from gemini_operator.telemetry import logs
 
 _log = logs.get_logger(__name__)
 

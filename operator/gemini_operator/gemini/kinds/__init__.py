@@ -1,0 +1,1 @@
+"""One `RemoteJob` for each kind of long-running job at Google."""

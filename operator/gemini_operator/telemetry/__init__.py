@@ -1,1 +1,0 @@
-"""Logs, metrics, health, and the sanitiser for everything that strangers wrote."""
