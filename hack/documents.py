@@ -96,7 +96,7 @@ def reasons() -> str:
 def conditions() -> str:
     """One row for each type of condition, and one for the reasons that only Events have."""
     rows = [[code(each), each.meaning, _reasons_of(each)] for each in ConditionType]
-    only_event = "something happened to a batch that the status cannot hold"
+    only_event = "Something happened that only an Event reports."
     rows.append(["none, an Event only", only_event, _reasons_of(None)])
     return table(("condition", "means", "reasons"), rows)
 

@@ -27,13 +27,16 @@ class EmulatorSettings:
 
     host: str = flag("--host", default="127.0.0.1", help="Address to listen on.")
     port: int = flag(
-        "--port", default=8085, type=click.IntRange(0, 65535), help="Port; 0 picks a free one."
+        "--port",
+        default=8085,
+        type=click.IntRange(0, 65535),
+        help="Port to listen on; 0 picks a free one.",
     )
     state_dir: Path | None = flag(
         "--state-dir",
         type=click.Path(path_type=Path, file_okay=False),
-        help="Folder that keeps batches, files, keys and pending callbacks. Without one, the state "
-        "ends with the process.",
+        help="Folder for batches, files, keys and pending callbacks. Without it, the state is lost "
+        "when the process ends.",
     )
     schedule: Schedule = flag(
         "--schedule",
@@ -47,33 +50,33 @@ class EmulatorSettings:
         parse=_prefixes,
         multiple=True,
         metavar="PREFIX",
-        help="Callbacks go only to addresses with this scheme, host and port and below this path; "
-        "an empty port, as in http://127.0.0.1:, means every port. Repeatable; none: no callbacks.",
+        help="Send callbacks only to addresses with this scheme, host and port, below this path. An "
+        "empty port, as in http://127.0.0.1:, means any port. Without it, no callbacks are sent.",
     )
     signature: SignatureMode = flag(
         "--signature",
         default="v1a",
         type=click.Choice(["v1a", "jwt", "both"]),
-        help="How callbacks are signed: Ed25519 as seen of Google, RS256 as Google documents, or "
-        "both.",
+        help="How callbacks are signed: v1a is Ed25519, as observed from Google; jwt is RS256, as "
+        "Google documents.",
     )
     retry_schedule: RetrySchedule = flag(
         "--retry-schedule",
         default="first=5s,max=1h,for=24h",
         parse=RetrySchedule.parse,
-        help="Delay after the first failed callback, doubled up to max, until for is over "
-        "(ms, s, m, h).",
+        help="Delay after the first failed callback; it doubles up to max, and retries end after "
+        "for (ms, s, m, h).",
     )
     max_open_batches: int = flag(
         "--max-open-batches",
         default=100,
         type=click.IntRange(1),
-        help="Unfinished batches of one project; a further one is refused with 429.",
+        help="Maximum number of unfinished batches per project; a further one is answered with 429.",
     )
     control_token: str | None = flag(
         "--control-token",
         show_default=False,
-        help="Bearer token that the routes under /emulator/ ask for. Needed off loopback.",
+        help="Bearer token for the routes under /emulator/. Required if --host is not loopback.",
     )
 
     def __post_init__(self) -> None:

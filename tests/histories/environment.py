@@ -36,7 +36,7 @@ CONTROLLER = (
 BAD_KEY = "a-key-that-google-refuses"
 
 # No history may make a process log one of these.
-ERROR_MARKS = ("Traceback (most recent call last)", "a pass failed", "went wrong")
+ERROR_MARKS = ("Traceback (most recent call last)", "a reconcile failed", "failed unexpectedly")
 
 
 class Environment:

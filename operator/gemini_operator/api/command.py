@@ -11,8 +11,8 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command(context_settings=CONTEXT)
-@click.option("--output", type=FOLDER, help="Write the definition into this folder.")
-@click.option("--check", type=FOLDER, help="Fail when the definition in this folder is stale.")
+@click.option("--output", type=FOLDER, help="Write the CRD into this folder.")
+@click.option("--check", type=FOLDER, help="Fail if the CRD in this folder is out of date.")
 def crds(output: Path | None, check: Path | None) -> None:
     """Print the CustomResourceDefinition, generated from the models, as YAML."""
     if output is not None and check is not None:

@@ -14,26 +14,26 @@ class ConditionType(Word):
     SUBMITTED = (
         "Submitted",
         (
-            "True: Google has the batch. False: not yet, or not any more, and the reason says why. "
-            "What ended or stalled the job before there was a batch is a reason here too."
+            "True: Google has the batch. False: not yet, or no longer; the reason says why. A job "
+            "that failed, or whose create was refused, has the reason of `Failed` or `Stalled` here."
         ),
     )
     COMPLETE = (
         "Complete",
-        "True: the batch has ended, and the results are where they should be.",
+        "True: the batch succeeded and the results are where `status.output` says.",
     )
     FAILED = (
         "Failed",
-        "True: the job has ended without results in their place. Excludes `Complete`; both stay.",
+        "True: the job ended without delivered results. A job never has both `Failed` and `Complete`, and neither is ever removed.",
     )
     SUSPENDED = (
         "Suspended",
         (
-            "True: `spec.suspend` holds the job back and no batch runs. False: it is being "
-            "cancelled, or the job was resumed."
+            "True: `spec.suspend` is set and no batch runs. False: the batch is being cancelled, or "
+            "the job was resumed."
         ),
     )
     STALLED = (
         "Stalled",
-        "True: a person has to look. It is removed when the job goes on.",
+        "True: somebody has to act. The condition is removed when the job continues.",
     )

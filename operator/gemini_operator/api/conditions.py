@@ -34,13 +34,13 @@ class Condition(Model):
     """status is True, False or Unknown."""
 
     reason: Annotated[str, bounded(1024, r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
-    """reason is one CamelCase word for programs that says why the status is what it is."""
+    """reason is one CamelCase word for programs that says why the condition has its status."""
 
     message: Annotated[str, Field(max_length=MESSAGE_LIMIT)]
     """message is for people: what happened and what to do. It may be empty."""
 
     observed_generation: Annotated[int, Field(ge=0)] | None = None
-    """observedGeneration is the metadata.generation that the condition was decided for."""
+    """observedGeneration is the metadata.generation that the condition is based on."""
 
     last_transition_time: Time
     """lastTransitionTime is when the status last changed; a new message does not move it."""

@@ -27,20 +27,21 @@ class Reason(Word):
         """Give the default message, followed by the particulars of the case if there are any."""
         return f"{self.message} {detail}".rstrip()
 
-    # On the way to Google
+    # Before and during the submission
     QUEUED = (
         "Queued",
         (
-            "Waiting for a free place: as many batches as allowed are open for this API key. "
-            "Nothing to do; the job is submitted in its turn."
+            "Waiting for quota: this API key already has as many open batches as "
+            "--max-open-batches-per-key allows. Nothing to do; the job is submitted when it is "
+            "its turn."
         ),
         ConditionType.SUBMITTED,
     )
     QUOTA_EXCEEDED = (
         "QuotaExceeded",
         (
-            "Google answered that the quota of this API key and model is used up. The operator tries "
-            "again by itself; wait for open batches to end, or raise the quota."
+            "Google reported that the quota of this API key and model is used up. The operator "
+            "retries automatically; wait for open batches to end, or raise the quota at Google."
         ),
         ConditionType.SUBMITTED,
     )
@@ -48,7 +49,10 @@ class Reason(Word):
     SUBMITTED = ("Submitted", "Google accepted the batch.", ConditionType.SUBMITTED)
     ADOPTING = (
         "Adopting",
-        "The batch named in spec.adopt is claimed; it is being checked that no other job has it.",
+        (
+            "The operator has claimed the batch named in spec.adopt and is checking that no other "
+            "job has it."
+        ),
         ConditionType.SUBMITTED,
     )
     ADOPTED = (
@@ -59,67 +63,68 @@ class Reason(Word):
     SUSPENDING = (
         "Suspending",
         (
-            "spec.suspend was set, so the batch is being cancelled at Google. When it has ended and "
-            "spec.suspend is false a new one is submitted, and billed."
+            "The job was suspended, so its batch is being cancelled at Google. Once the batch has "
+            "ended and spec.suspend is false, a new batch is submitted and billed."
         ),
         ConditionType.SUSPENDED,
     )
     SUSPENDED = (
         "Suspended",
-        "spec.suspend is true: no batch runs at Google. Set it to false to submit.",
+        "spec.suspend is true, and no batch runs at Google. Set it to false to submit the job.",
         ConditionType.SUBMITTED,
         ConditionType.SUSPENDED,
     )
     RESUMED = (
         "Resumed",
-        "spec.suspend is false again: the job may be submitted.",
+        "spec.suspend is false again, so the job can be submitted.",
         ConditionType.SUBMITTED,
         ConditionType.SUSPENDED,
     )
     RETRYING = (
         "Retrying",
         (
-            "Google ended the batch without results. After a pause a new one is submitted, and billed, "
-            "as spec.backoffLimit allows."
+            "Google ended the batch without results. After a delay a new batch is submitted and "
+            "billed, as spec.backoffLimit allows."
         ),
         ConditionType.SUBMITTED,
     )
     CANCELLING = ("Cancelling", "The batch is being cancelled at Google, which may take a while.")
 
-    # Ends
+    # The job has ended
     SUCCEEDED = (
         "Succeeded",
-        "Every request succeeded and the results are in their place.",
+        "Every request succeeded and the results are available.",
         ConditionType.COMPLETE,
     )
     COMPLETED_WITH_FAILURES = (
         "CompletedWithFailures",
         (
-            "The batch ended and the results are in their place, but single requests failed: "
-            "look for lines with an error member."
+            "The batch ended and the results are available, but some requests failed: look for "
+            "lines with an error member."
         ),
         ConditionType.COMPLETE,
     )
     RESULTS_MISMATCH = (
         "ResultsMismatch",
         (
-            "The batch ended and the results are in their place, but they do not match the requests: "
-            "a line whose error has a reason like RESULT_MISSING stands for what Google did not send."
+            "The batch ended and the results are available, but they do not match the requests. A "
+            "line whose error has a reason like RESULT_MISSING stands for a result that Google did "
+            "not send."
         ),
         ConditionType.COMPLETE,
     )
     ALL_REQUESTS_FAILED = (
         "AllRequestsFailed",
         (
-            "No request succeeded. The results are in their place: correct what their errors name, "
-            "then create a new job."
+            "No request succeeded. The results are available: fix what their errors name, then "
+            "create a new job."
         ),
         ConditionType.FAILED,
     )
     OUTPUT_REFUSED = (
         "OutputRefused",
         (
-            "The cluster refuses the ConfigMap for the results. Change what refuses it, such as a "
+            "The API server rejects the ConfigMap for the results. Fix what it names, such as a "
             "policy or a quota; the job recovers automatically."
         ),
         ConditionType.STALLED,
@@ -127,213 +132,219 @@ class Reason(Word):
     WAITING_FOR_RESULTS = (
         "WaitingForResults",
         (
-            "Google says that the batch succeeded and does not show its results yet. The operator "
-            "looks again for an hour."
+            "Google reports that the batch succeeded, but does not show its results yet. The "
+            "operator retries for an hour."
         ),
         ConditionType.COMPLETE,
     )
     REMOTE_FAILED = (
         "RemoteFailed",
         (
-            "Google ended the batch as failed. Correct what it names, then create the job anew; "
-            "spec.backoffLimit allows new batches after such an end."
+            "Google ended the batch as failed. Fix what Google's message names, then create a new "
+            "job. spec.backoffLimit allows automatic retries of such a batch."
         ),
         ConditionType.FAILED,
     )
     REMOTE_EXPIRED = (
         "RemoteExpired",
         (
-            "Google did not finish the batch within its time limit. Create the job anew, perhaps with "
-            "fewer requests; spec.backoffLimit allows new batches after such an end."
+            "Google did not finish the batch within its time limit. Create a new job, perhaps "
+            "with fewer requests. spec.backoffLimit allows automatic retries of such a batch."
         ),
         ConditionType.FAILED,
     )
     BACKOFF_LIMIT_EXCEEDED = (
         "BackoffLimitExceeded",
         (
-            "The batch failed or expired more often than spec.backoffLimit allows to retry it. Correct "
-            "the cause, then create the job anew."
+            "The batch failed or expired more often than spec.backoffLimit allows. Fix the cause, "
+            "then create a new job."
         ),
         ConditionType.FAILED,
     )
     DEADLINE_EXCEEDED = (
         "DeadlineExceeded",
         (
-            "The job ran longer than spec.activeDeadlineSeconds; nothing of it runs at Google any more. "
-            "Create the job anew with a longer deadline."
+            "The job ran longer than spec.activeDeadlineSeconds, and nothing of it runs at Google "
+            "any more. Create a new job with a longer deadline."
         ),
         ConditionType.FAILED,
     )
     CANCELLED = (
         "Cancelled",
-        "The batch was cancelled, by spec.shutdown or at Google. Create the job anew to run it.",
+        "The batch was cancelled, by spec.shutdown or at Google. Create a new job to run it.",
         ConditionType.FAILED,
     )
     INVALID_REQUEST = (
         "InvalidRequest",
         (
-            "Google refused the batch and would refuse it again. Correct what it names and create the "
-            "job anew."
+            "Google rejected the batch and would reject it again. Fix what Google's message "
+            "names, then create a new job."
         ),
         ConditionType.FAILED,
     )
     INVALID_INPUT = (
         "InvalidInput",
-        "The input cannot be used, so nothing was submitted. Correct it and create the job anew.",
+        "The input cannot be used, so nothing was submitted. Fix the input, then create a new job.",
         ConditionType.FAILED,
     )
     REMOTE_NOT_FOUND = (
         "RemoteNotFound",
         (
-            "The batch is gone at Google, deleted there by somebody. Create the job anew to run it "
-            "again."
+            "The batch no longer exists at Google: it was deleted outside the operator. Create a "
+            "new job to run it again."
         ),
         ConditionType.FAILED,
     )
     OUTPUT_TOO_LARGE = (
         "OutputTooLarge",
         (
-            "The results do not fit into the output. They stay at Google, as status.output says, also "
-            "when this job is deleted: fetch them there."
+            "The results are too large for the output. They stay at Google, where status.output "
+            "says, even if this job is deleted: download them there."
         ),
         ConditionType.FAILED,
     )
     DELIVERY_FAILED = (
         "DeliveryFailed",
         (
-            "The results could not be written to the output. They stay at Google, as status.output "
-            "says: fetch them there, or create a job with another output and spec.adopt, with the "
-            "batch as batchName and this job's uid as previousUID."
+            "The results could not be written to the output. They stay at Google, where "
+            "status.output says: download them there. Or create a job with another output whose "
+            "spec.adopt has this batch as batchName and this job's uid as previousUID."
         ),
         ConditionType.FAILED,
     )
     ALREADY_ADOPTED = (
         "AlreadyAdopted",
         (
-            "The batch named in spec.adopt belongs to another job. Delete this job, or name another "
-            "batch."
+            "The batch named in spec.adopt belongs to another job. Delete this job, or create a "
+            "new one that names another batch."
         ),
         ConditionType.FAILED,
     )
     ADOPTION_REFUSED = (
         "AdoptionRefused",
         (
-            "The batch named in spec.adopt was submitted for another object. If that object is yours "
-            "and gone, name its uid in spec.adopt.previousUID."
+            "The batch named in spec.adopt was submitted for another object. If that object was "
+            "yours and is gone, create a new job that names its uid in spec.adopt.previousUID."
         ),
         ConditionType.FAILED,
     )
 
-    # A person has to look
+    # Somebody has to act
     CREDENTIALS_MISSING = (
         "CredentialsMissing",
         (
-            "The Secret or the key that holds the Gemini API key is missing or has no usable value. "
-            "Create or correct it; the job goes on by itself."
+            "No usable Gemini API key: the Secret or its key is missing, cannot be read or holds "
+            "no valid value. Create or fix the Secret; the job recovers automatically."
         ),
         ConditionType.STALLED,
     )
     INPUT_MISSING = (
         "InputMissing",
-        "The input is not there: create the ConfigMap or key; the job goes on by itself.",
+        (
+            "The input does not exist. Create the ConfigMap or its key; the job recovers "
+            "automatically."
+        ),
         ConditionType.STALLED,
     )
     CREDENTIALS_REJECTED = (
         "CredentialsRejected",
         (
-            "Google refused the Gemini API key. Put a valid key into the Secret; the job goes on by "
-            "itself."
+            "Google rejected the Gemini API key. Put a valid key into the Secret; the job "
+            "recovers automatically."
         ),
         ConditionType.STALLED,
     )
     CREDENTIALS_CHANGED = (
         "CredentialsChanged",
         (
-            "The Secret now holds another API key than the one the batch was submitted with, so the "
-            "batch may be out of reach and still running. Restore the key, or cancel the batch at "
-            "Google."
+            "The Secret no longer holds the API key that was used to submit the batch, so the "
+            "operator may be unable to reach the batch, which may still be running. Restore the "
+            "earlier key, or cancel the batch at Google."
         ),
     )
     KEY_CHANGED = (
         "KeyChanged",
         (
-            "The batch is not found, but the Secret now holds another API key than the one it was "
-            "submitted with. Restore that key; nothing is submitted again."
+            "Google does not find the batch, but the Secret no longer holds the API key that was "
+            "used to submit it. Restore that key. Nothing is submitted again."
         ),
         ConditionType.STALLED,
     )
     AMBIGUOUS_SUBMISSION = (
         "AmbiguousSubmission",
         (
-            "It cannot be told whether Google created the batch, or which of several is this job's. "
-            "Look at Google's list, then annotate the job with gemini-operator.io/resolve-submission: "
-            "batches/<id> to take that batch, or Resubmit:<attempt id> to submit again."
+            "The operator cannot tell whether Google created the batch, or which of several "
+            "batches belongs to this job. Check Google's list of batches, then annotate the job "
+            "with gemini-operator.io/resolve-submission: batches/<id> to use that batch, or "
+            "Resubmit:<attempt id> to submit again."
         ),
         ConditionType.STALLED,
     )
     REMOTE_STUCK = (
         "RemoteStuck",
         (
-            "Google promises to end a batch within 48 hours, and has not ended this one. The operator "
-            "keeps looking. To give it up set spec.shutdown to Cancel, or delete the job; then create "
-            "it anew."
+            "Google should have ended this batch within 48 hours and has not. The operator keeps "
+            "checking it. To give it up, set spec.shutdown to Cancel or delete the job; then "
+            "create a new job."
         ),
         ConditionType.STALLED,
     )
     DELETION_BLOCKED = (
         "DeletionBlocked",
         (
-            "The job is deleted but its batch is not yet, because Google does not answer as it should. "
-            "The operator tries again by itself. To let the object go at once, and leave the batch to "
-            'itself, annotate it with gemini-operator.io/force-delete: "true".'
+            "The job is being deleted, but Google does not answer as needed to delete its batch. "
+            "The operator retries automatically. To remove the object now and leave the batch as "
+            'it is, annotate the job with gemini-operator.io/force-delete: "true".'
         ),
         ConditionType.STALLED,
     )
     NOT_SUPPORTED_YET = (
         "NotSupportedYet",
         (
-            "The job uses a field that this version of the operator cannot honour yet, so nothing was "
-            "submitted. Create the job without it."
+            "The job uses a field that this version of the operator does not support yet, so no "
+            "batch is submitted. Create a new job without it."
         ),
         ConditionType.STALLED,
     )
     INTERNAL = (
         "Internal",
         (
-            "The operator met a situation it does not understand and stopped here. Its log says more; "
-            "please report it."
+            "The operator met an unexpected problem and cannot continue with this job. The "
+            "operator's log says more; please report it."
         ),
         ConditionType.STALLED,
     )
-
     SCHEMA_OUTDATED = (
         "SchemaOutdated",
         (
-            "The API server drops part of what the operator writes, so nothing is sent to Google: the "
-            "CRD in this cluster is older than this operator: kubectl apply --server-side -f crds/. "
-            "The job then recovers automatically. If the CRD is current, an admission webhook changes "
-            "what is written."
+            "The API server drops fields that the operator writes, so nothing is sent to Google: "
+            "the CRD in this cluster is older than this operator. Run kubectl apply --server-side "
+            "-f crds/; the job then recovers automatically. If the CRD is current, an admission "
+            "webhook changes what the operator writes."
         ),
         ConditionType.STALLED,
     )
 
-    # Only in Events
+    # Events only
     DUPLICATE_CANCELLED = (
         "DuplicateCancelled",
-        "A second batch of this job surfaced at Google; it was cancelled and deleted.",
+        "A second batch of this job was found at Google; the operator cancelled and deleted it.",
     )
     ORPHANED = (
         "Orphaned",
-        "The job was deleted and its batch left at Google, as spec.deletionPolicy asks.",
+        "The job was deleted and its batch was left at Google, as spec.deletionPolicy asks.",
     )
     RESULTS_KEPT = (
         "ResultsKept",
         (
-            "The job was deleted before its results were delivered, so its batch stays at Google. "
-            "Adopt it with a new job (spec.adopt with previousUID), or delete it there."
+            "The job was deleted, but its results were never delivered, so its batch was left at "
+            "Google. Create a job that adopts the batch, or delete the batch at Google."
         ),
     )
     BATCH_LEFT_BEHIND = (
         "BatchLeftBehind",
-        "The job was deleted but its batch could not be. Cancel it at Google; it may be billed.",
+        (
+            "The job was deleted, but its batch was not: it may still run and be billed. Cancel "
+            "it at Google."
+        ),
     )

@@ -26,9 +26,9 @@ class ConfigMapRef(Model):
     """A ConfigMap in the job's namespace."""
 
     name: ResourceName
-    """name is the ConfigMap's name, in the namespace of the job. It must not exist yet: one that
-    the operator did not make for this job is left alone and refused before anything is sent. So is
-    one that an older job names which has not ended."""
+    """name is the ConfigMap's name, in the namespace of the job. It must not exist yet: if it
+    does, and the operator did not create it for this job, the job fails before anything is sent. So
+    does a job whose ConfigMap is also the output of an older job that has not ended."""
 
 
 class ApiKeySecretRef(Model):
@@ -39,12 +39,12 @@ class ApiKeySecretRef(Model):
 
     key: DataKey
     """key is the member of the Secret's data that holds the Gemini API key, of 20 to 512 printable
-    characters; a value with spaces or line ends is treated as missing."""
+    characters; a value with spaces or line breaks is treated as missing."""
 
 
 class CredentialsSecretRef(Model):
     """A Secret in the job's namespace with credentials for object storage."""
 
     name: ResourceName
-    """name is the Secret's name, in the namespace of the job. Its keys are a closed list per
-    storage; a Secret with any other key is refused."""
+    """name is the Secret's name, in the namespace of the job. Each kind of
+    storage accepts a fixed list of keys; a Secret with any other key is refused."""

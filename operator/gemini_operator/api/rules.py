@@ -65,4 +65,4 @@ def _same_presence(name: str) -> dict[str, str]:
 
 
 def _kept(name: str, verb: str) -> str:
-    return f"{name} cannot be {verb} after creation; delete the job and create it anew"
+    return f"{name} cannot be {verb} after creation; delete the job and create a new one"

@@ -11,14 +11,20 @@ class State(Word):
     def __init__(self, _value: str, meaning: str) -> None:
         self.meaning = meaning
 
-    QUEUED = "Queued", "Nothing is at Google; the job waits for its turn, its key or its input."
-    SUSPENDED = "Suspended", "Nothing is at Google, and nothing is sent while spec.suspend is true."
-    SUBMITTING = "Submitting", "A create request was written down; its batch is not known yet."
-    PENDING = "Pending", "Google has the batch and has not begun."
-    RUNNING = "Running", "Google works on the batch."
-    CANCELLING = "Cancelling", "Google was asked to stop the batch, which may still succeed."
+    QUEUED = (
+        "Queued",
+        "No batch runs at Google; the job waits, for example for quota, its API key or its input.",
+    )
+    SUSPENDED = (
+        "Suspended",
+        "No batch runs at Google, and none is submitted while spec.suspend is true.",
+    )
+    SUBMITTING = "Submitting", "A create request was recorded; its batch is not known yet."
+    PENDING = "Pending", "Google has the batch and has not started it."
+    RUNNING = "Running", "Google is processing the batch."
+    CANCELLING = "Cancelling", "The operator is cancelling the batch; it may still succeed."
     SUCCEEDED = "Succeeded", "The batch succeeded, and all of its requests did."
     PARTIALLY_SUCCEEDED = "PartiallySucceeded", "The batch succeeded; some of its requests failed."
-    FAILED = "Failed", "The job ended without all it was for; the condition Failed says why."
-    CANCELLED = "Cancelled", "The job was stopped by spec.shutdown, or at Google."
-    EXPIRED = "Expired", "Google gave the batch up: it did not end within 48 hours."
+    FAILED = "Failed", "The job ended without success; the condition Failed says why."
+    CANCELLED = "Cancelled", "The batch was cancelled, by spec.shutdown or at Google."
+    EXPIRED = "Expired", "Google gave up on the batch, which did not finish within its time limit."

@@ -18,18 +18,18 @@ for _collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
 
 LEADER = Gauge(
     "gemini_operator_leader",
-    "1 while this controller is the one that works, 0 while it stands by.",
+    "1 if this controller is the leader, 0 if it is on standby.",
     registry=REGISTRY,
 )
 RECONCILES = Counter(
     "gemini_operator_reconcile_total",
-    "Reconciles of a job, by result.",
+    "Reconciles, by result.",
     ["result"],
     registry=REGISTRY,
 )
 RECONCILE_SECONDS = Histogram(
     "gemini_operator_reconcile_duration_seconds",
-    "Time of one reconcile, outward calls included.",
+    "Duration of one reconcile, including calls to Google and the API server.",
     registry=REGISTRY,
 )
 WORKQUEUE_DEPTH = Gauge(
@@ -39,32 +39,32 @@ WORKQUEUE_DEPTH = Gauge(
 )
 JOBS_QUEUED = Gauge(
     "gemini_operator_jobs_queued",
-    "Jobs that wait for a place: as many batches as allowed are open, or Google throttles.",
+    "Jobs that wait for quota: the maximum of open batches is reached, or Google throttles.",
     registry=REGISTRY,
 )
 UNREADABLE_JOBS = Gauge(
     "gemini_operator_unreadable_jobs",
-    "Objects that do not fit this version's schema; each says so in its condition Stalled.",
+    "Objects that do not fit this version's schema; a condition Stalled or an Event says why.",
     registry=REGISTRY,
 )
 OPEN_BATCHES = Gauge(
     "gemini_operator_open_batches",
-    "Jobs that have, or may have, an open batch at Google, of all API keys together.",
+    "Jobs that have, or may have, an open batch at Google, over all API keys.",
     registry=REGISTRY,
 )
 BATCHES_LEFT_BEHIND = Counter(
     "gemini_operator_batches_left_behind_total",
-    "Batches that may still run at Google after their object was released.",
+    "Batches that may still run at Google although their object is gone.",
     registry=REGISTRY,
 )
 DUPLICATES_CANCELLED = Counter(
     "gemini_operator_duplicates_cancelled_total",
-    "Superseded batches that surfaced later and were cancelled and deleted.",
+    "Batches of superseded attempts that were found later, cancelled and deleted.",
     registry=REGISTRY,
 )
 SWEEP_SECONDS = Histogram(
     "gemini_operator_sweep_duration_seconds",
-    "Time of one listing of a key's batches.",
+    "Duration of listing the batches of one API key.",
     buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 120),
     registry=REGISTRY,
 )
@@ -73,25 +73,25 @@ SWEEP_SECONDS = Histogram(
 
 RECEIVER_REQUESTS = Counter(
     "gemini_operator_receiver_requests_total",
-    "Requests to the public port, by what became of them and the scheme of their signature.",
+    "Requests to the public port, by result and signature scheme.",
     ["result", "scheme"],
     registry=REGISTRY,
 )
 RECEIVER_PATCH_SECONDS = Histogram(
     "gemini_operator_receiver_patch_duration_seconds",
-    "Time of one attempt to record an event at the API server.",
+    "Duration of one attempt to record an event at the API server.",
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
     registry=REGISTRY,
 )
 RECEIVER_VERIFICATION_SECONDS = Histogram(
     "gemini_operator_receiver_verification_duration_seconds",
-    "Time of checking one delivery's signature, a fetch of newer keys included.",
+    "Duration of verifying one signature, including any fetch of new keys.",
     buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.1, 0.5, 1, 2.5),
     registry=REGISTRY,
 )
 RECEIVER_REFUSED_WRITES = Counter(
     "gemini_operator_receiver_refused_writes_total",
-    "Events that the API server's RBAC, admission or schema refused: the installation is at fault.",
+    "Events that RBAC, admission or the CRD kept from being recorded: fix the installation.",
     ["result"],
     registry=REGISTRY,
 )
@@ -103,7 +103,7 @@ JWKS_FETCHES = Counter(
 )
 JWKS_FETCHED_AT = Gauge(
     "gemini_operator_jwks_last_success_timestamp_seconds",
-    "When the verification keys were last fetched, in Unix seconds.",
+    "Unix time of the last successful fetch of Google's verification keys.",
     registry=REGISTRY,
 )
 JWKS_KEYS = Gauge(
@@ -113,7 +113,7 @@ JWKS_KEYS = Gauge(
 )
 CALLBACK_KEYS = Gauge(
     "gemini_operator_callback_key_loaded",
-    "1 for each callback key that is loaded, by the name of its file.",
+    "1 for each loaded callback key; the label is the name of its file.",
     ["id"],
     registry=REGISTRY,
 )

@@ -14,26 +14,29 @@ class ProcessSettings:
 
     kubeconfig: str | None = flag(
         "--kubeconfig",
-        help="Path of a kubeconfig; default: the pod's ServiceAccount, or ~/.kube.",
+        help="Path of a kubeconfig. Without it: the pod's ServiceAccount; outside a pod, $KUBECONFIG "
+        "or ~/.kube/config.",
     )
     health_host: str = flag(
-        "--health-host", default="0.0.0.0", help="Address for /healthz, /readyz, /metrics."
+        "--health-host",
+        default="0.0.0.0",
+        help="Address to listen on for /healthz, /readyz and /metrics.",
     )
     metrics_port: int = flag(
         "--metrics-port",
         default=8081,
         type=click.IntRange(0, 65535),
-        help="Port for /healthz, /readyz and /metrics; 0 takes a free one.",
+        help="Port for /healthz, /readyz and /metrics; 0 picks a free one.",
     )
     log_format: str = flag(
         "--log-format",
         default="json",
         type=click.Choice(logs.FORMATS),
-        help="json for machines, text for people.",
+        help="Format of log lines: json for machines, text for people.",
     )
     log_level: str = flag(
         "--log-level",
         default="info",
         type=click.Choice(logs.LEVELS),
-        help="The least important lines to write; libraries write warnings and errors only.",
+        help="Lowest level to log; libraries log warnings and errors only.",
     )

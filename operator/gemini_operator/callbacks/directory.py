@@ -64,7 +64,10 @@ class Directory(Generic[T]):
         except ValueError as error:
             if str(error) != self._complaint:
                 self._complaint = str(error)
-                _log.error(f"{self._what} not reloaded, the last good ones stay", reason=str(error))
+                _log.error(
+                    f"{self._what} not reloaded; the last valid ones are still used",
+                    reason=str(error),
+                )
         else:
             self._complaint = ""
             _log.info(f"{self._what} reloaded", files=[file.name for file in self._files()])

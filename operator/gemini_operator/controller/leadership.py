@@ -101,11 +101,11 @@ class Leadership:
                 trouble = False
             except KubeError as error:
                 if not trouble:
-                    log.warning("the lease cannot be taken yet", error=str(error))
+                    log.warning("the Lease cannot be acquired yet", error=str(error))
                 trouble = True
             if self._candidate.holder != holder:
                 holder = self._candidate.holder
-                log.info("another controller leads; this one stands by", leader=holder)
+                log.info("another controller leads; this one is on standby", leader=holder)
             await self._sleep(self._settings.poll_period)
         self._begin(begun)
 
@@ -123,7 +123,7 @@ class Leadership:
         try:
             await self._candidate.release()
         except KubeError as error:
-            log.warning("the lease was not given back; it expires", error=str(error))
+            log.warning("the Lease was not released; it will expire", error=str(error))
         await self._candidate.close()
 
     def _begin(self, begun: float) -> None:
@@ -149,7 +149,7 @@ class Leadership:
                 return
             except Exception as error:  # noqa: BLE001 - whatever it is, the Lease was not renewed
                 left = round(self._left(), 1)
-                log.warning("the lease was not renewed", error=str(error), seconds_left=left)
+                log.warning("the Lease was not renewed", error=str(error), seconds_left=left)
             took = self._clock.monotonic() - begun
             await self._sleep(max(0.0, self._settings.retry_period - took))
 
@@ -159,7 +159,7 @@ class Leadership:
         self._lost("it could not be renewed in time")
 
     def _lost(self, why: str) -> None:
-        log.error("the lease is lost; the process ends at once", reason=why)
+        log.error("the Lease is lost; the process exits at once", reason=why)
         self._end(1)
 
 

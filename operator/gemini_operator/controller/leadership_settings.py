@@ -24,15 +24,16 @@ class ElectionSettings:
         "--leader-elect",
         default=False,
         is_flag=True,
-        help="Let several controllers run: one works, the others stand by. Every one needs it.",
+        help="Elect a leader among several controllers; the others are on standby. Set it on every "
+        "controller.",
     )
     name: str = flag(
-        "--lease-name", default="gemini-operator", help="The Lease that the leader holds."
+        "--lease-name", default="gemini-operator", help="Name of the Lease for leader election."
     )
     namespace: str | None = flag(
         "--lease-namespace",
-        show_default="the process's own",
-        help="The namespace of the Lease.",
+        show_default="the controller's own",
+        help="Namespace of the Lease.",
     )
     duration: int = flag(
         "--lease-duration",
@@ -44,14 +45,14 @@ class ElectionSettings:
         "--lease-renew-deadline",
         default=10.0,
         type=click.FloatRange(0.1),
-        help="Seconds without a renewal after which the leader ends; below --lease-duration.",
+        help="Seconds without a renewal after which the leader exits; less than --lease-duration.",
     )
     """It counts from the start of the last renewal that succeeded."""
     retry_period: float = flag(
         "--lease-retry-period",
         default=2.0,
         type=click.FloatRange(0.05),
-        help="Seconds between two renewals; below --lease-renew-deadline.",
+        help="Seconds between two renewals; less than --lease-renew-deadline.",
     )
 
     def __post_init__(self) -> None:

@@ -96,7 +96,7 @@ class Controller:
         self._watch.start()
         await self._cache_sync.wait()
         log.info(
-            "every job has been seen",
+            "caches are synced",
             jobs=len(self._store),
             unreadable=self._store.unreadable_count,
         )
@@ -134,7 +134,7 @@ class Controller:
 
     def _not_ready(self) -> str | None:
         if not self._cache_sync.synced:
-            return "objects have not been seen by the watch yet"
+            return "the watch has not delivered every listed object yet"
         return self._schema.problem
 
     def _new_watch(self) -> Watch:
@@ -159,6 +159,6 @@ class Controller:
 
     def _watch_ended(self) -> None:
         if not self._stop.is_set():
-            log.error("the watch has ended; the process ends with it")
+            log.error("the watch has ended; the process exits")
             self._failed = True
             self._stop.set()

@@ -88,7 +88,7 @@ class ServedSchema:
         if found and found != before:
             log.error("the CRD is older than the operator", missing=found, do=APPLY)
         elif before and not found:
-            log.info("the CRD has every field now")
+            log.info("the CRD now has every field")
             await self._renew()
         self.missing = found
         if before and not found:

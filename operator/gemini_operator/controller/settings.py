@@ -37,73 +37,78 @@ class ControllerSettings(ProcessSettings):
     gemini: GeminiSettings = field(default_factory=GeminiSettings)
     public_url: str | None = flag(
         "--public-url",
-        help="The receiver's URL as Google sees it. Without it jobs are created without a webhook "
-        "and the sweep, then at least every minute, finds their ends.",
+        help="The receiver's URL as Google sees it. Without it, batches are created without a "
+        "webhook, and the sweep finds their ends; it then runs at least every 60 seconds.",
     )
     callback_keys_dir: Path | None = flag(
         "--callback-keys-dir",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Directory of callback keys: files of 64 hexadecimal characters.",
+        help="Directory of callback keys: files with 64 hexadecimal characters each.",
     )
     callback_signing_key: str | None = flag(
-        "--callback-signing-key", help="The file in that directory whose key signs new addresses."
+        "--callback-signing-key",
+        help="Name of the file in --callback-keys-dir whose key signs new callback addresses.",
     )
     default_api_key_secret: tuple[str, str] = flag(
         "--default-api-key-secret",
         default="/".join(DEFAULT_API_KEY),
         parse=_secret_ref,
         metavar="NAME/KEY",
-        help="Secret, in the job's namespace, for jobs without apiKeySecretRef.",
+        help="Secret and key that hold the API key for jobs without apiKeySecretRef, in the namespace "
+        "of the job.",
     )
     namespaces: tuple[str, ...] = flag(
         "--namespaces",
         default="",
         parse=_names,
         show_default="all",
-        help="Namespaces to watch, comma separated.",
+        help="Namespaces to watch, separated by commas.",
     )
     workers: int = flag(
         "--workers",
         default=64,
         type=click.IntRange(1, 256),
-        help="Jobs worked on at a time; of one API key, or of one namespace, an eighth of them.",
+        help="Jobs reconciled at the same time. At most an eighth of them may call Google with the same "
+        "API key, or for the same namespace.",
     )
     max_open_batches_per_key: int = flag(
         "--max-open-batches-per-key",
         default=100,
         type=click.IntRange(1),
-        help="Batches open at Google with one API key; further jobs wait, fair between namespaces.",
+        help="Maximum number of open batches per API key. Further jobs wait; the namespace with the "
+        "fewest open batches goes first.",
     )
     max_priority: int = flag(
         "--max-priority",
         default=MAX_PRIORITY,
         type=click.IntRange(-MAX_PRIORITY - 1, MAX_PRIORITY),
         show_default="any, as Google documents",
-        help="The highest priority that a batch gets, whatever its job asks for.",
+        help="Maximum priority of a batch; a higher spec.priority is lowered to it.",
     )
     submit_grace: float = flag(
         "--submit-grace",
         default=60.0,
         type=click.FloatRange(0.2),
-        help="Seconds for which a batch may be missing from Google's list after an unclear create.",
+        help="Seconds for which a new batch may be missing from Google's list, after a create whose "
+        "outcome is unknown.",
     )
     sweep_interval: float = flag(
         "--sweep-interval",
         default=900.0,
         type=click.FloatRange(0.1),
-        help="Seconds between two looks at all batches of an API key.",
+        help="Seconds between two sweeps, which list all batches of each API key.",
     )
     credentials_ttl: float = flag(
         "--credentials-ttl",
         default=60.0,
         type=click.FloatRange(0.1, 60.0),
-        help="Seconds for which a Secret's value is kept before it is read again.",
+        help="Seconds for which the value of a Secret is cached.",
     )
     relist_interval: float = flag(
         "--relist-interval",
         default=600.0,
         type=click.FloatRange(1.0),
-        help="Seconds between two comparisons of the watch with a list.",
+        help="Seconds between two lists of all jobs, which find what the watch missed.",
     )
     election: ElectionSettings = field(default_factory=ElectionSettings)
 
@@ -111,15 +116,15 @@ class ControllerSettings(ProcessSettings):
         if self.gemini.create_timeout * 2 > self.submit_grace:
             raise ValueError(
                 f"--create-timeout {self.gemini.create_timeout:g} is more than half of --submit-grace "
-                f"{self.submit_grace:g}: a create that is still on its way could be taken for "
-                "lost; raise the grace or lower the timeout"
+                f"{self.submit_grace:g}: a create request that is still on its way could be "
+                "considered lost; raise the grace or lower the timeout"
             )
         if self.public_url is not None:
             _check_public_url(self.public_url)
         if self.public_url is not None and self.callback_keys_dir is None:
             raise ValueError(
                 "--public-url needs --callback-keys-dir: without keys no callback address can be "
-                "made; give the directory that the receiver uses too"
+                "signed; name the directory that the receiver uses too"
             )
         if self.public_url is not None and self.callback_signing_key is None:
             raise ValueError(

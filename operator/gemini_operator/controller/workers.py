@@ -36,7 +36,7 @@ class Workers:
             return
         _, late = await asyncio.wait(self._tasks, timeout=seconds)
         if late:
-            log.warning("passes are cut off", count=len(late))
+            log.warning("reconciles were cut off", count=len(late))
 
     async def _work(self) -> None:
         while (key := await self._queue.get()) is not None:
@@ -56,7 +56,7 @@ class Workers:
             self._later(key, error)
         except Exception as error:
             delay = self._queue.back_off(key)
-            log.exception("a pass failed", **key._asdict(), again_in=round(delay, 1))
+            log.exception("a reconcile failed", **key._asdict(), again_in=round(delay, 1))
             await self._stall(key, error)
         finally:
             metrics.RECONCILES.labels(result).inc()
@@ -64,16 +64,18 @@ class Workers:
 
     async def _stall(self, key: Key, error: Exception) -> None:
         """Say so on the job, and try again all the same: what is in the way may be taken away."""
-        detail = f"A pass over the job failed ({type(error).__name__})."
+        detail = f"A reconcile of the job failed ({type(error).__name__})."
         try:
             await self._reconciler.stall(key, Reason.INTERNAL, detail)
         except KubeError as refused:
-            log.warning("a job cannot be stalled", **key._asdict(), error=str(refused))
+            log.warning(
+                "the condition Stalled could not be written", **key._asdict(), error=str(refused)
+            )
 
     def _later(self, key: Key, error: KubeError | GeminiError) -> None:
         delay = self._queue.back_off(key, at_least=error.retry_after or 0.0)
         log.warning(
-            "a pass will be tried again",
+            "a reconcile will be retried",
             namespace=key.namespace,
             name=key.name,
             kind=type(error).__name__,

@@ -26,20 +26,20 @@ class GeminiSettings:
         "--allow-insecure-gemini",
         default=False,
         is_flag=True,
-        help="Allow a plain http base URL (local emulator).",
+        help="Allow a --gemini-base-url with plain http (local emulator).",
     )
     trust_env: bool = flag(
         "--trust-proxy-environment",
         default=False,
         is_flag=True,
-        help="Use HTTPS_PROXY and NO_PROXY for Gemini.",
+        help="Use HTTPS_PROXY and NO_PROXY for requests to Google.",
     )
     """Certificate files that the environment names are used too."""
     create_timeout: float = flag(
         "--create-timeout",
         default=25.0,
         type=click.FloatRange(0.1),
-        help="Seconds to wait for Google's answer to a create; at most half of --submit-grace.",
+        help="Seconds to wait for Google's answer to a create request; at most half of --submit-grace.",
     )
     """From the call of `submit` to Google's answer, connecting included."""
     timeout: float = 30.0
@@ -87,7 +87,7 @@ def _check_url(base_url: str, *, allow_insecure: bool) -> None:
         raise ValueError(f"the Gemini base URL must be like {DEFAULT_BASE_URL}")
     if url.scheme == "http" and not allow_insecure:
         raise ValueError(
-            "the Gemini base URL is plain http, which shows API keys to everybody on the way; "
+            "the Gemini base URL is plain http, which exposes API keys on the network; "
             "use https, or --allow-insecure-gemini for a local emulator"
         )
     if url.userinfo or url.query or url.fragment:

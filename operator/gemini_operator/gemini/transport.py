@@ -110,9 +110,9 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
     def _gates(self, request: httpx2.Request, exchange: Exchange) -> Iterator[Gate]:
         if exchange.may_send is not None:
-            yield exchange.may_send, "its time had passed"
+            yield exchange.may_send, "its deadline had passed"
         if self._may_send is not None and request.method != "GET":
-            yield self._may_send, "this process may no longer act"
+            yield self._may_send, "this process no longer holds the Lease"
 
     def _refuse_strangers(self, request: httpx2.Request) -> None:
         if origin(request.url) != self._allowed:

@@ -76,7 +76,7 @@ def _refusals(name: str) -> Iterator[None]:
     try:
         yield
     except (Forbidden, Invalid) as error:
-        raise OutputRefused(f"ConfigMap {name} is refused: {error.message}") from None
+        raise OutputRefused(f"the API server rejects ConfigMap {name}: {error.message}") from None
 
 
 async def _expect_same(kube: KubeClient, namespace: str, name: str, uid: str, digest: str) -> None:
@@ -109,5 +109,5 @@ def _owner(config_map: Mapping[str, Any]) -> str | None:
 
 def _foreign(name: str) -> DeliveryRefused:
     return DeliveryRefused(
-        f"ConfigMap {name} exists and was not made for this job: delete it or name another"
+        f"ConfigMap {name} exists and was not created for this job; in a new job name another one, or delete it first"
     )

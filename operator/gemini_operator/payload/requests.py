@@ -76,7 +76,7 @@ async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str
     try:
         config_map = await config_maps.get(kube, namespace, name)
     except ObjectNotFound:
-        raise InputMissing(f"there is no ConfigMap {name} in namespace {namespace}") from None
+        raise InputMissing(f"namespace {namespace} has no ConfigMap {name}") from None
     if key in (config_map.get("data") or {}):
         return str(config_map["data"][key])
     encoded = (config_map.get("binaryData") or {}).get(key)

@@ -78,7 +78,9 @@ class CallbackHandler:
             # The exception's message may quote the request.
             frame = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{frame.name}:{frame.lineno}"
-            _log.error("a request failed here", error=type(error).__name__, where=where)
+            _log.error(
+                "a request failed with an internal error", error=type(error).__name__, where=where
+            )
             response = CallbackResponse(Result.INTERNAL)
         access_log.record(entry, response, time.perf_counter() - started, self._log_limiter)
         return http_response(response)

@@ -52,7 +52,7 @@ async def run(settings: Settings, keys: KeyDirectory) -> None:
         # This line comes last: when a caller reads it, both ports are open and both lines written.
         click.echo(f"listening on http://{server.host}:{server.port}")
         await stopping.wait()
-        _log.info("stopping: finishing the requests that were accepted")
+        _log.info("stopping: finishing accepted requests")
 
 
 async def _assemble(

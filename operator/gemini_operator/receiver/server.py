@@ -120,7 +120,7 @@ class PublicServer:
             async with asyncio.timeout(self._limits.drain_seconds):
                 await self._idle.wait()
         except TimeoutError:
-            _log.warning("requests were cut off at the end", requests=self._open)
+            _log.warning("requests were cut off at shutdown", requests=self._open)
         await self._runner.cleanup()
 
     async def _counted(self, request: web.BaseRequest) -> web.StreamResponse:

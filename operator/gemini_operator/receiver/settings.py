@@ -25,25 +25,25 @@ class Settings(ProcessSettings):
         "--port",
         default=8080,
         type=click.IntRange(0, 65535),
-        help="Port for callbacks; 0 takes a free one.",
+        help="Port for callbacks; 0 picks a free one.",
     )
     callback_keys_dir: Path = flag(
         "--callback-keys-dir",
         required=True,
         type=click.Path(path_type=Path),
-        help="Directory of callback keys: files of 64 hexadecimal characters, all of which are "
-        "accepted. Changes are noticed without a restart.",
+        help="Directory of callback keys: files with 64 hexadecimal characters each. All of them are "
+        "accepted, and changes are picked up without a restart.",
     )
     jwks_url: str = flag(
         "--jwks-url",
         default=DEFAULT_JWKS_URL,
-        help="https URL of the keys that Google signs with.",
+        help="https URL of Google's public keys, which verify callbacks.",
     )
     allow_insecure_jwks: bool = flag(
         "--allow-insecure-jwks",
         default=False,
         is_flag=True,
-        help="Allow a plain http --jwks-url (local emulator).",
+        help="Allow a --jwks-url with plain http (local emulator).",
     )
 
     def __post_init__(self) -> None:

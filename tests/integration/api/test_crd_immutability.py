@@ -178,7 +178,7 @@ def test_a_mutable_field_may_be_added_changed_and_removed(jobs: Jobs, name: str)
 def test_shutdown_cannot_be_taken_back(jobs: Jobs) -> None:
     refusal = jobs.change_refusal(minimal(shutdown="Cancel"), minimal())
 
-    assert "spec.shutdown: Invalid value: shutdown cannot be taken back" in refusal
+    assert "spec.shutdown: Invalid value: shutdown cannot be unset" in refusal
 
 
 def test_adoption_rules_hold_for_later_changes(jobs: Jobs) -> None:

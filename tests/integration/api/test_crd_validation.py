@@ -65,7 +65,7 @@ REFUSED = {
     ),
     "a bucket as input": (
         minimal(input={"object": {"uri": "s3://bucket"}}),
-        "spec.input.object.uri: Invalid value: uri names no object",
+        "spec.input.object.uri: Invalid value: uri does not name an object",
     ),
     "a negative backoffLimit": (minimal(backoffLimit=-1), "spec.backoffLimit: Invalid value: -1"),
     "a negative deadline": (
@@ -82,11 +82,11 @@ REFUSED = {
     ),
     "a TTL that loses the results": (
         minimal(ttlSecondsAfterFinished=60),
-        "spec.ttlSecondsAfterFinished: Invalid value: ttlSecondsAfterFinished would take the only",
+        "spec.ttlSecondsAfterFinished: Invalid value: ttlSecondsAfterFinished would delete the only",
     ),
     "a TTL that deletes at Google too": (
         minimal(ttlSecondsAfterFinished=60, deletionPolicy="Delete"),
-        "spec.ttlSecondsAfterFinished: Invalid value: ttlSecondsAfterFinished would take the only",
+        "spec.ttlSecondsAfterFinished: Invalid value: ttlSecondsAfterFinished would delete the only",
     ),
     "a priority that is no int64": (minimal(priority=2**63), "spec.priority: Invalid value"),
     "a fraction": (minimal(backoffLimit=1.5), "spec.backoffLimit: Invalid value"),

@@ -170,7 +170,7 @@ def test_p06_a_leader_that_was_stopped_beyond_its_lease_sends_nothing_and_ends(
     leader.send(signal.SIGCONT)
     assert leader.wait() == 1
     assert sent(operator) == before
-    assert "the lease is lost" in leader.text()
+    assert "the Lease is lost" in leader.text()
     assert lease(operator)["holderIdentity"] == holder
     assert leads(standby)
 
@@ -193,7 +193,7 @@ def test_p06_a_leader_whose_api_server_hangs_is_gone_before_another_leads(
         road.block()
         assert leader.wait() == 1
         assert not leads(standby)
-        assert "the lease is lost" in leader.text()
+        assert "the Lease is lost" in leader.text()
     begins_to_lead(standby)
     operator.apply(inline_job("job"))
     operator.wait_complete("job")
@@ -222,7 +222,7 @@ def test_p06_a_lease_is_kept_while_passes_end_and_given_back_when_none_acts(
 def kept_until_cut_off(operator: Operator, holder: str, leader: Process, standby: Process) -> bool:
     """Whether the drain has been cut off; `holder` must have kept the Lease until then."""
     seen = lease(operator).get("holderIdentity"), leads(standby)
-    cut_off = "passes are cut off" in leader.text()
+    cut_off = "reconciles were cut off" in leader.text()
     if not cut_off and seen != (holder, False):
         pytest.fail(f"the Lease was not kept while passes went on: {seen}")
     return cut_off

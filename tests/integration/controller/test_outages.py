@@ -52,7 +52,9 @@ def test_a_batch_that_is_created_while_the_api_server_is_away_gets_its_name(
     operator.emulator.wait_for_held("batches.create")
     operator.control_plane.stop_apiserver()
     operator.emulator.release()
-    eventually(lambda: "a batch name is not written yet" in operator.controller.text(), timeout=20)
+    eventually(
+        lambda: "a batch name could not be written yet" in operator.controller.text(), timeout=20
+    )
     operator.control_plane.start_apiserver()
     operator.wait_complete("job", timeout=60)
     assert len(operator.batches()) == 1

@@ -98,7 +98,7 @@ def test_p05_a_controller_that_starts_before_its_crd_waits_for_it(
             *("--allow-insecure-gemini", "--health-host", "127.0.0.1", "--metrics-port", "0"),
         )
         controller.start()
-        eventually(lambda: "does not list our kind yet" in controller.text())
+        eventually(lambda: "does not list GeminiBatchJobs yet" in controller.text())
         assert not controller.ready()
         plane.kubectl("apply", "--server-side", "-f", str(CRDS))
         eventually(controller.ready, timeout=20)

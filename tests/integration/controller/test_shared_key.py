@@ -167,7 +167,7 @@ def test_p10_a_refused_key_is_told_in_our_own_words_and_tried_by_each_namespace_
     neighbours.first.apply(inline_job("two"))
     neighbours.second.apply(inline_job("other"))
     condition = neighbours.second.wait_condition("other", "Stalled", "CredentialsRejected")
-    assert "Another job with the same key" in condition["message"]
+    assert "for another job with the same key" in condition["message"]
     assert "owner-project" not in told(neighbours.second, "other")
 
     eventually(lambda: neighbours.creates() == 2, timeout=30, what="the second try")

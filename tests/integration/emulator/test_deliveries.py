@@ -72,7 +72,7 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(
     assert len(inbox.received) == 1
 
 
-@started_with("--retry-schedule", "first=100ms,for=150ms")
+@started_with("--retry-schedule", "first=500ms,for=1500ms")
 async def test_deliveries_are_given_up_when_their_time_is_over(
     emulator: EmulatorProcess, gemini: Gemini, inbox: Inbox
 ) -> None:
@@ -81,7 +81,9 @@ async def test_deliveries_are_given_up_when_their_time_is_over(
     state = await asyncio.to_thread(
         emulator.wait, lambda state: any(r["outcome"] == "given up" for r in state["deliveries"])
     )
-    assert [row["attempt"] for row in state["deliveries"]] == [1, 2]
+    attempts = [row["attempt"] for row in state["deliveries"]]
+    # The third would begin as the time ends; which of the two comes first is up to the machine.
+    assert attempts in ([1, 2], [1, 2, 3])
 
 
 async def test_an_event_may_be_sent_again_on_request(

@@ -81,7 +81,7 @@ async def test_s08_a_config_map_that_is_not_this_jobs_is_left_alone(
     """Even if it holds the very same results."""
     make_config_map("results", {KEY: some()[0]}, annotations=annotations)
     before = stored(control_plane, namespace, "results")
-    with pytest.raises(DeliveryRefused, match="was not made for this job"):
+    with pytest.raises(DeliveryRefused, match="was not created for this job"):
         await deliver(client, namespace, "results", UID, some())
     assert stored(control_plane, namespace, "results") == before
 
@@ -111,7 +111,7 @@ async def test_p24_what_the_api_server_refuses_is_told_in_its_words(
     client: KubeClient, namespace: str
 ) -> None:
     """Such a name cannot come from a job; a policy of the administrator refuses in the same way."""
-    refused = pytest.raises(OutputRefused, match=r"ConfigMap Not-A-Name is refused: .*RFC 1123")
+    refused = pytest.raises(OutputRefused, match=r"rejects ConfigMap Not-A-Name: .*RFC 1123")
     with refused:
         await deliver(client, namespace, "Not-A-Name", UID, some())
     with refused:

@@ -32,7 +32,7 @@ async def test_requests_are_read_from_data_and_from_binary_data(
 async def test_what_is_missing_is_named_so_that_it_can_be_created(
     client: KubeClient, namespace: str, make_config_map: ConfigMapMaker
 ) -> None:
-    with pytest.raises(InputMissing, match=f"no ConfigMap requests in namespace {namespace}"):
+    with pytest.raises(InputMissing, match=f"namespace {namespace} has no ConfigMap requests"):
         await load(client, namespace, naming("jsonl"), {})
     make_config_map("requests", {"other": LINES})
     with pytest.raises(InputMissing, match="ConfigMap requests has no key jsonl"):

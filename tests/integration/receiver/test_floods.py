@@ -118,25 +118,31 @@ def test_s20_a_genuine_delivery_is_answered_soon_among_silent_sockets(
     assert_answered_soon(receiver, job, plan, lambda: len(list(open_files.iterdir())) > 1500)
 
 
-def assert_answered_soon(
-    receiver: Receiver, job: Job, plan: Plan, took_effect: Callable[[], bool]
-) -> None:
-    """Each of some deliveries; and the log stays short."""
-    target = job.target()
-    lines_before = receiver.process.text().count("\n")
+def seconds_of_deliveries(receiver: Receiver, job: Job, times: int) -> list[float]:
+    """How long genuine deliveries take to be answered, each in two ways; one address has ten in all."""
     took = []
     ways: list[Callable[[Target], Reply]] = [
         receiver.deliver,
         partial(deliver_in_two_parts, receiver),
     ]
+    for deliver in ways * times:
+        began = time.monotonic()
+        assert deliver(job.target()).status == 200
+        took.append(time.monotonic() - began)
+        time.sleep(0.25)
+    return took
+
+
+def assert_answered_soon(
+    receiver: Receiver, job: Job, plan: Plan, took_effect: Callable[[], bool]
+) -> None:
+    """Each of some deliveries; and the log stays short."""
+    lines_before = receiver.process.text().count("\n")
+    undisturbed = statistics.median(seconds_of_deliveries(receiver, job, 1))
     with flooded(receiver, plan, took_effect):
-        for deliver in ways * 4:
-            began = time.monotonic()
-            assert deliver(target).status == 200
-            took.append(time.monotonic() - began)
-            time.sleep(0.25)
-    # Single ones may wait for a machine that is busy with other tests.
-    assert statistics.median(took) < SOON
+        took = seconds_of_deliveries(receiver, job, 4)
+    # Single ones may wait for a machine that is busy with other tests, and all may take longer then.
+    assert statistics.median(took) < max(SOON, 20 * undisturbed)
     assert max(took) < ANSWERED
     assert receiver.process.text().count("\n") - lines_before < FEW_LINES
     assert job.last_event is not None

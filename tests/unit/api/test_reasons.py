@@ -29,7 +29,7 @@ def test_a_message_is_one_or_more_sentences(reason: Reason) -> None:
 )
 def test_a_message_about_a_fault_says_what_to_do(reason: Reason) -> None:
     assert re.search(
-        r"\b([Cc]reate|Correct|Put|Restore|Look|annotate|report|Delete|set|fetch|name|apply|Change)\b",
+        r"\b([Cc]reate|Fix|Put|Restore|annotate|report|Delete|set|download|apply)\b",
         reason.message,
     )
 

@@ -27,7 +27,7 @@ class InputObject(Model):
         json_schema_extra=rules(
             rule(
                 "self.uri.startsWith('https://') || self.uri.matches('^[a-z0-9]+://[^/]+/.*[^/]$')",
-                "uri names no object: add the object's path after the bucket",
+                "uri does not name an object: add the object's path after the bucket",
                 at=".uri",
             )
         )
@@ -35,12 +35,12 @@ class InputObject(Model):
 
     uri: ObjectUri
     """uri is where the JSONL is: s3://bucket/path, gs://bucket/path, az://container/path or
-    https://host/path. An https URL may carry a query, but no user, password or port other than
+    https://host/path. An https URL may have a query, but no user, no password and no port other than
     443; redirects are not followed."""
 
     credentials_secret_ref: CredentialsSecretRef | None = None
     """credentialsSecretRef names the Secret with the credentials. When absent, an https URL is
-    read without any; the others need an administrator who allows the operator's own."""
+    read without credentials; for other URIs an administrator must allow the operator's own."""
 
 
 class InlineRequest(Model):
@@ -60,8 +60,8 @@ class InlineRequest(Model):
         ),
     ]
     """request is a GenerateContentRequest or EmbedContentRequest of the Gemini API as JSON, passed
-    on as it is, of at most 64 levels of objects and lists. A model in it is not used: spec.model
-    is."""
+    on unchanged, of at most 64 levels of objects and lists. A model in it is ignored; spec.model
+    is used."""
 
     metadata: (
         Annotated[
@@ -107,15 +107,15 @@ class Input(Model):
         ]
         | None
     ) = None
-    """inline holds the requests themselves, at most 1000 of them and 200 KiB together; keys must
-    differ. Results come in the same order."""
+    """inline holds the requests themselves: at most 1000, at most 200 KiB together, each with its
+    own key. Results come in the same order."""
 
     config_map_key_ref: ConfigMapKeyRef | None = None
     """configMapKeyRef names a ConfigMap with one request per line, as {"key": …, "request": …}.
     It is read once, when the batch is submitted; later changes to it have no effect."""
 
     file_name: Annotated[str, bounded(134, names.FILE_NAME)] | None = None
-    """fileName is a file that is in Google's File API already, such as files/abc-123. The operator
+    """fileName is a file that already exists in Google's File API, such as files/abc-123. The operator
     never deletes it."""
 
     object: InputObject | None = None

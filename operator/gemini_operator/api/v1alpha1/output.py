@@ -27,7 +27,7 @@ class OutputObject(Model):
 
     credentials_secret_ref: CredentialsSecretRef | None = None
     """credentialsSecretRef names the Secret with the credentials. When absent, an administrator
-    must have allowed the operator's own for this place."""
+    must have allowed the operator's own for this location."""
 
 
 class Output(Model):
@@ -36,9 +36,9 @@ class Output(Model):
     model_config = ConfigDict(json_schema_extra=rules(exactly_one("configMap", "object")))
 
     config_map: ConfigMapRef | None = None
-    """configMap is made to hold the results as JSONL under the key results.jsonl, up to 900 KiB;
-    larger results end the job as Failed with reason OutputTooLarge and stay at Google. The
-    ConfigMap outlives the job."""
+    """configMap is created to hold the results as JSONL under the key results.jsonl, up to 900 KiB.
+    With larger results the job becomes Failed with reason OutputTooLarge, and they stay at Google.
+    The ConfigMap is kept when the job is deleted."""
 
     object: OutputObject | None = None
-    """object is a place in object storage below which the results are written as JSONL."""
+    """object is a location in object storage below which the results are written as JSONL."""

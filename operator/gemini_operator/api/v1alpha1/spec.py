@@ -36,12 +36,12 @@ class AdoptSource(Model):
     """A batch that exists at Google already."""
 
     batch_name: Annotated[str, bounded(136, names.BATCH_NAME)]
-    """batchName is the batch to take over, such as batches/abc123. Where several jobs name the same
-    one, the oldest has it and the others fail with reason AlreadyAdopted."""
+    """batchName is the batch to take over, such as batches/abc123. If several jobs name the same
+    one, the oldest gets it and the others fail with reason AlreadyAdopted."""
 
     previous_uid: Annotated[str | None, bounded(36, names.UID), Field(alias="previousUID")] = None
-    """previousUID is the metadata.uid of the job that submitted the batch. It is needed to take
-    over a batch that an operator submitted for another object, and ignored for others."""
+    """previousUID is the metadata.uid of the job that submitted the batch. It is required to take
+    over a batch that an operator submitted for another object, and ignored otherwise."""
 
 
 DisplayName = Annotated[
@@ -103,21 +103,21 @@ ACROSS_FIELDS = (
     ),
     rule(
         "!has(self.adopt) || has(self.deletionPolicy)",
-        "deletionPolicy is required with adopt: Delete takes the batch away at Google when "
-        "the job is deleted, Orphan leaves it",
+        "deletionPolicy is required with adopt: Delete deletes the batch at Google when "
+        "the job is deleted, Orphan leaves it there",
         at=".deletionPolicy",
         why="Required",
     ),
     rule(
         "!has(self.ttlSecondsAfterFinished) || has(self.output) || "
         "(has(self.deletionPolicy) && self.deletionPolicy == 'Orphan')",
-        "ttlSecondsAfterFinished would take the only copy of the results away: set output "
-        "too, or deletionPolicy to Orphan",
+        "ttlSecondsAfterFinished would delete the only copy of the results: set output "
+        "too, or set deletionPolicy to Orphan",
         at=".ttlSecondsAfterFinished",
     ),
     rule(
         "!has(oldSelf.shutdown) || has(self.shutdown)",
-        "shutdown cannot be taken back; delete the job and create it anew",
+        "shutdown cannot be unset; delete the job and create a new one",
         at=".shutdown",
     ),
 )
@@ -137,20 +137,21 @@ class Spec(Model):
     """type is the batch method: GenerateContent, or EmbedContent for embeddings. Immutable."""
 
     input: Input | None = None
-    """input is where the requests come from: exactly one of its members. Required, except with
-    adopt, where it must be absent. Immutable."""
+    """input is where the requests come from; set exactly one of its members. Required, unless adopt
+    is set; then it must be absent. Immutable."""
 
     output: Output | None = None
-    """output is where the results go: exactly one of its members. When absent they stay at Google,
-    which deletes them after some days, and status.output refers to them. Immutable."""
+    """output is where the results go; set exactly one of its members. When absent, the results stay
+    at Google, which deletes them after some days; status.output names them. Immutable."""
 
     api_key_secret_ref: ApiKeySecretRef | None = None
     """apiKeySecretRef names the Secret with the Gemini API key, in the namespace of the job. When
-    absent, the operator's default is used (gemini-api-key/api-key unless the administrator chose
-    another), also in the namespace of the job. Immutable; the Secret's content may change."""
+    absent, the operator's default Secret is used, also in the namespace of the job: its name and
+    key are gemini-api-key/api-key, unless the administrator chose others. Immutable; the content of
+    the Secret may change."""
 
     display_name: DisplayName | None = None
-    """displayName is shown in Google's list of batches, in front of the operator's own mark. When
+    """displayName is shown in Google's list of batches, in front of the operator's own token. When
     absent, the operator chooses one. Immutable."""
 
     user_metadata: UserMetadata | None = None
@@ -158,35 +159,35 @@ class Spec(Model):
     which job an event belongs to. Immutable."""
 
     priority: int = 0
-    """priority is Gemini's batch priority: higher ones run first; it may be negative. The
-    administrator may have set a limit, to which a higher one is lowered. Immutable."""
+    """priority is Gemini's batch priority: batches with a higher one run first; it may be negative. The
+    administrator may limit it; a higher value is lowered to that limit. Immutable."""
 
     suspend: bool = False
-    """suspend true makes a job wait that is not submitted yet. Set to true later, it cancels the
-    batch at Google; set to false again, a new batch is submitted and billed. It has no effect on a
-    finished job and must be false with adopt."""
+    """suspend true keeps a job from being submitted. If its batch exists already, the batch is
+    cancelled at Google; when suspend is false again, a new batch is submitted and billed. It has no
+    effect on a finished job and must be false with adopt."""
 
     shutdown: Literal["Cancel"] | None = None
     """shutdown Cancel ends the job and keeps the object: the batch is cancelled at Google and the
-    job becomes Failed with reason Cancelled, unless it succeeded first. It cannot be taken back."""
+    job becomes Failed with reason Cancelled, unless it succeeded first. It cannot be unset."""
 
     active_deadline_seconds: Annotated[int, Field(ge=1, le=SECONDS_LIMIT)] | None = None
     """activeDeadlineSeconds is how many seconds after status.startTime the batch is cancelled and
     the job becomes Failed with reason DeadlineExceeded. Time in the operator's queue and suspended
-    time do not count. When absent there is no deadline but Google's own."""
+    time do not count. When absent, only Google's own deadline applies."""
 
     backoff_limit: Annotated[int, Field(ge=0, le=1000)] = 0
-    """backoffLimit is how many new batches may be submitted, and billed, after one that Google
+    """backoffLimit is how many new batches may be submitted, and billed, after batches that Google
     ended as failed or expired. It must be 0 with adopt."""
 
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=SECONDS_LIMIT)] | None = None
-    """ttlSecondsAfterFinished is how many seconds after its end the job is deleted: 0 at once,
-    absent never. It needs an output or deletionPolicy Orphan, so that the results survive."""
+    """ttlSecondsAfterFinished is how many seconds after its end the job is deleted: 0 means at
+    once, absent means never. It needs an output or deletionPolicy Orphan, so that the results survive."""
 
     deletion_policy: Literal["Delete", "Orphan"] | None = None
     """deletionPolicy says what happens at Google when the job is deleted: with Delete the batch is
-    cancelled and deleted, with Orphan it is left alone. Absent means Delete, except for a batch
-    whose results could not be delivered, which is left alone. Required with adopt."""
+    cancelled and deleted, with Orphan it is left as it is. Absent means Delete, but a batch whose
+    results could not be delivered is left as it is. Required with adopt."""
 
     adopt: AdoptSource | None = None
     """adopt takes over an existing batch instead of submitting one. With it, input must be absent,

@@ -21,7 +21,7 @@ REQUEST_LIMIT = 256
 """Characters of the refresh annotation's value that `observedRequest` holds."""
 
 _WORDS = ", ".join(State)
-STATE = f"state is one word for people: {' or '.join(_WORDS.rsplit(', ', 1))}. Programs read conditions."
+STATE = f"state summarizes the job in one word: {' or '.join(_WORDS.rsplit(', ', 1))}. Programs should use conditions."
 
 Count = Annotated[int, Field(ge=0)]
 BatchName = Annotated[str, bounded(136, names.BATCH_NAME)]
@@ -39,21 +39,20 @@ class Attempt(Model):
     """number counts the job's attempts from 1."""
 
     start_time: Time
-    """startTime is when the attempt was written down, before the request was sent."""
+    """startTime is when the attempt was recorded, before the request was sent."""
 
     batch_name: BatchName | None = None
     """batchName is the batch that the attempt created, absent until Google's answer is known."""
 
     api_key_fingerprint: Annotated[str, bounded(64)] | None = None
-    """apiKeyFingerprint tells whether the API key is still the same. The key cannot be computed
-    from it."""
+    """apiKeyFingerprint shows whether the API key has changed. The key cannot be computed from it."""
 
 
 class SupersededAttempt(Attempt):
     """An attempt that was given up, in case its batch surfaces."""
 
     reason: Annotated[str, bounded(64)] | None = None
-    """reason says what became of the attempt's batch, absent while nothing is known of one."""
+    """reason says what happened to the attempt's batch; absent while no batch is known."""
 
 
 class Requests(Model):
@@ -69,7 +68,7 @@ class Requests(Model):
     """failed is the number of requests that ended in an error."""
 
     pending: Count
-    """pending is the number of requests without an end."""
+    """pending is the number of requests that have not ended."""
 
 
 class InputFile(Model):
@@ -92,10 +91,10 @@ class OutputStatus(Model):
     """Where the results are."""
 
     file_name: FileName | None = None
-    """fileName is the file at Google that holds the results, where they stay there."""
+    """fileName is the file at Google that holds the results, if they stay at Google in a file."""
 
     batch_name: BatchName | None = None
-    """batchName is the batch that holds inline results, where they stay at Google."""
+    """batchName is the batch that holds inline results, if they stay at Google."""
 
     uri: Annotated[str, bounded(2 * URI_LIMIT)] | None = None
     """uri is the object that holds the results."""
@@ -107,7 +106,7 @@ class OutputStatus(Model):
     """bytes is the size of the delivered results."""
 
     records: Count | None = None
-    """records is the number of results, one a line."""
+    """records is the number of results, one per line."""
 
     sha256: Digest | None = None
     """sha256 is the SHA-256 of the delivered results, in hexadecimal; absent for results at
@@ -118,19 +117,19 @@ class LastEvent(Model):
     """The last signed event, as the receiver wrote it down."""
 
     id: Annotated[str, bounded(EVENT_ID_LIMIT)]
-    """id is the event's own id; a redelivery has the same."""
+    """id is the event's own id; a redelivery has the same id."""
 
     type: Annotated[str, bounded(128)] | None = None
-    """type is Google's word for the event, such as batch.succeeded."""
+    """type is Google's name for the event, such as batch.succeeded."""
 
     attempt: Annotated[str, bounded(16, names.ATTEMPT_ID)]
     """attempt is the id of the attempt in the callback address."""
 
     remote_name: Annotated[str, bounded(256)] | None = None
-    """remoteName is the batch that the event names, absent where it names none."""
+    """remoteName is the batch that the event names, absent if it names none."""
 
     time: Time | None = None
-    """time is when the event happened, in Google's words."""
+    """time is when the event happened, as Google reports it."""
 
 
 def _if_readable(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
@@ -157,60 +156,60 @@ class Status(Model):
             },
         ),
     ] = ()
-    """conditions are Submitted; Complete and Failed, of which at most one ever becomes True and
-    stays; Suspended; and Stalled, which is True while a person is needed."""
+    """conditions are Submitted, Complete, Failed, Suspended and Stalled. At most one of Complete and
+    Failed becomes True, and it stays True. Stalled is True while somebody has to act."""
 
     observed_generation: Count | None = None
-    """observedGeneration is the metadata.generation that the status speaks of."""
+    """observedGeneration is the metadata.generation that the status describes."""
 
     attempt: Attempt | None = None
-    """attempt is the current create request, written down before it is sent so that no batch is
-    ever paid for twice."""
+    """attempt is the current create request. It is recorded before it is sent, so that the operator
+    never submits a second batch without looking for the first."""
 
     superseded_attempts: Annotated[
         tuple[SupersededAttempt, ...],
         Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = ()
-    """supersededAttempts are the job's earlier create requests. Those of which no batch is known
-    are looked for until 72 hours after the job's end; of the others, batchName says which batch it
-    was and reason what became of it."""
+    """supersededAttempts are the job's earlier create requests. Those whose batch is not known are
+    searched for until 72 hours after the job's end; for the others, batchName is the batch and
+    reason says what happened to it."""
 
     batch_name: BatchName | None = None
     """batchName is Google's name for the current batch."""
 
     gemini_state: Annotated[str, bounded(64)] | None = None
-    """geminiState is Google's own word for the batch's state, as of the last look at it."""
+    """geminiState is Google's own name for the batch's state, as of the last check."""
 
     requests: Requests | None = None
-    """requests counts the batch's requests, as of the last look at it."""
+    """requests counts the batch's requests, as of the last check."""
 
     start_time: Time | None = None
     """startTime is when the first attempt began. It is cleared on suspend and set again on
     resume."""
 
     completion_time: Time | None = None
-    """completionTime is when the job ended, well or not."""
+    """completionTime is when the job ended, successfully or not."""
 
     failures: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """failures counts batches that Google ended as failed or expired."""
 
     input_file: InputFile | None = None
-    """inputFile is the file that the operator uploaded for the job, absent where it needs none."""
+    """inputFile is the file that the operator uploaded for the job, absent if it needs none."""
 
     output: OutputStatus | None = None
-    """output is where the results are; it is there also where their delivery failed."""
+    """output is where the results are, also if their delivery failed."""
 
     observed_event_id: Annotated[str | None, bounded(EVENT_ID_LIMIT)] = Field(
         default=None, alias="observedEventID"
     )
-    """observedEventID is the id of the last event acted on."""
+    """observedEventID is the id of the last event that the operator handled."""
 
     observed_request: Annotated[str, bounded(REQUEST_LIMIT)] | None = None
-    """observedRequest is the value of the annotation gemini-operator.io/requested-at last acted
-    on."""
+    """observedRequest is the last value of the annotation gemini-operator.io/requested-at that the
+    operator handled."""
 
     last_event: Annotated[LastEvent | None, WrapValidator(_if_readable)] = None
-    """lastEvent is the last signed callback. It is a hint to look, not a fact."""
+    """lastEvent is the last signed callback. It is only a hint to read the batch."""
 
     def dump(self) -> dict[str, Any]:
         """Give the controller's part of the status as JSON: no defaults and never `lastEvent`."""

@@ -31,10 +31,10 @@ PATIENCE = 60.0
 PAUSE = 10.0
 
 CONTESTED = (
-    "Another job claims the batch named in spec.adopt, and it is not known whether it may. If that "
-    "does not show within a minute, this job takes the batch."
+    "Another job also claims the batch named in spec.adopt, and its claim is not proven. If it is not "
+    "proven within a minute, this job takes the batch."
 )
-STILL_THERE = "That object is still there and has not ended: delete it, or wait for its end."
+STILL_THERE = "That object still exists and has not ended: delete it, or wait until it has ended."
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def decide(snapshot: Snapshot) -> Decision | None:
 def not_found(snapshot: Snapshot, terms: AdoptSource) -> PatchStatus:
     """End the job whose key does not show the batch."""
     message = (
-        f"{terms.batch_name} is not found with this job's API key: correct spec.adopt.batchName "
-        "or use the key of the project that submitted it."
+        f"Google does not find {terms.batch_name} with this job's API key. Create a new job with "
+        "another spec.adopt.batchName, or with the key of the project that submitted the batch."
     )
     return failed(snapshot, Reason.REMOTE_NOT_FOUND, "", message)
 
@@ -117,7 +117,7 @@ def settled(snapshot: Snapshot, batch: Summary, attempt: Attempt) -> PatchStatus
     )
     message = submitted_message(snapshot, Reason.ADOPTED, batch)
     status = healed(snapshot.condition(status, SUBMITTED, True, Reason.ADOPTED, message))
-    note = Reason.ADOPTED.explain(f"It is {batch.name}.")
+    note = Reason.ADOPTED.explain(f"Batch: {batch.name}.")
     return PatchStatus(status, (Event(Reason.ADOPTED, note),))
 
 

@@ -130,12 +130,12 @@ def verdict(snapshot: Snapshot, attempt: Attempt, search: memory.Search) -> Verd
         return Nowhere()
     if search.incomplete_in_a_row >= MAX_INCOMPLETE:
         return Doubtful(
-            f"Google's list was too long to be read whole {MAX_INCOMPLETE} times in a row, so "
-            f"attempt {attempt.id} may or may not have a batch."
+            f"Google's list was too long to read completely {MAX_INCOMPLETE} times in a row, so it is "
+            f"not known whether attempt {attempt.id} has a batch."
         )
     if snapshot.facts.no_list and snapshot.monotonic >= search.grace_ends:
         return Doubtful(
-            f"Google has no list of such jobs, so attempt {attempt.id} may or may not have one."
+            f"Google cannot list such jobs, so it is not known whether attempt {attempt.id} has one."
         )
     if search.under_way:
         return NotYet(None)
@@ -147,10 +147,10 @@ def mismatch(snapshot: Snapshot, attempt: Attempt, match: Summary) -> str | None
     asked = normalise_model(snapshot.job.spec.model)
     if normalise_model(match.model) != asked:
         return (
-            f"{match.name} carries attempt {attempt.id} but runs {match.model} instead of {asked}."
+            f"{match.name} carries attempt {attempt.id} but uses {match.model} instead of {asked}."
         )
     if match.created is None or match.created < attempt.start_time - OLDEST:
-        return f"{match.name} carries attempt {attempt.id} but is older than it."
+        return f"{match.name} carries attempt {attempt.id} but was created before it."
     return None
 
 

@@ -94,4 +94,4 @@ def _marked(snapshot: Snapshot, why: Cause) -> PatchStatus | None:
 
 def _notice(status: Status, why: Cause) -> Event:
     reason = Reason.CANCELLING
-    return Event(reason, reason.explain(f"Why: {why.end[1]}. It is {status.batch_name}."))
+    return Event(reason, reason.explain(f"Cause: {why.end[1]}. Batch: {status.batch_name}."))

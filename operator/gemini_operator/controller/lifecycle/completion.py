@@ -159,7 +159,7 @@ def _broken(snapshot: Snapshot, summary: Summary, *, again: bool) -> PatchStatus
     if again:
         return retries.again(snapshot, reason, detail)
     if snapshot.job.spec.backoff_limit > 0 and not retries.allowed(snapshot):
-        detail = f"The last end: {reason.explain(detail)}"
+        detail = f"The last batch: {reason.explain(detail)}"
         reason = Reason.BACKOFF_LIMIT_EXCEEDED
     status = _counting(snapshot, snapshot.revise(_last_look(snapshot, summary), state=state))
     return ended_as_failed(snapshot, status, reason, reason.explain(detail))

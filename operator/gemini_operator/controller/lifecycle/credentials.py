@@ -12,12 +12,12 @@ ENDED_BY_A_PERSON = frozenset({Reason.AMBIGUOUS_SUBMISSION, Reason.NOT_SUPPORTED
 
 # Nothing is said against the key: the others go on.
 NOT_PERMITTED = (
-    "Google does not let this API key do what the job asks; other jobs with the key are not "
-    "concerned. Permit it at Google, and the job recovers automatically; or create a new job that asks "
-    "for what the key may use."
+    "Google does not permit this API key to do what the job asks; other jobs with the key are not "
+    "affected. Permit it at Google, and the job recovers automatically; or create a new job that uses "
+    "only what the key may use."
 )
 FILE_MISSING = (
-    "A file of the input is not there for this API key: upload it, or wait until Google has "
+    "The input's file is not available to this API key: upload it, or wait until Google has "
     "processed it. The job recovers automatically."
 )
 

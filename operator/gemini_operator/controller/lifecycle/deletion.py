@@ -124,23 +124,23 @@ def _forced(snapshot: Snapshot) -> RemoveFinalizer:
     attempt = snapshot.status.attempt
     if attempt is None and not open_attempts(snapshot.job):
         return RemoveFinalizer()
-    return left_behind(f"{_what_is_left(snapshot)} The annotation force-delete asked for it.")
+    return left_behind(f"{_what_is_left(snapshot)} The annotation force-delete was set.")
 
 
 def _what_is_left(snapshot: Snapshot) -> str:
     attempt = snapshot.status.attempt
     if attempt is not None and attempt.batch_name:
-        return f"It is {attempt.batch_name}."
+        return f"Batch: {attempt.batch_name}."
     ids = [a.id for a in ((attempt,) if attempt else ()) + open_attempts(snapshot.job)]
-    return f"Its name is not known; it would carry attempt {', '.join(ids) or 'none'}."
+    return f"Its name is not known; attempt ids: {', '.join(ids) or 'none'}."
 
 
 def _orphaned(snapshot: Snapshot) -> Event | None:
     attempt = snapshot.status.attempt
     if attempt is None:
         return None
-    what = attempt.batch_name or f"attempt {attempt.id}, whose batch is not known"
-    return Event(Reason.ORPHANED, Reason.ORPHANED.explain(f"It was {what}."), warning=True)
+    what = attempt.batch_name or f"unknown, of attempt {attempt.id}"
+    return Event(Reason.ORPHANED, Reason.ORPHANED.explain(f"Batch: {what}."), warning=True)
 
 
 def _give_up(snapshot: Snapshot, detail: str) -> DeleteRemote:
@@ -173,12 +173,12 @@ def _settle_superseded(snapshot: Snapshot) -> Decision | None:
     if not open_attempts(snapshot.job):
         return None
     if snapshot.facts.no_list and out_of_patience(snapshot):
-        return _give_up(snapshot, f"{_what_is_left(snapshot)} Google has no list of such jobs.")
+        return _give_up(snapshot, f"{_what_is_left(snapshot)} Google cannot list such jobs.")
     fresh = _listed(snapshot)
     if fresh is not None and fresh.complete:
         return None
     if fresh is not None and out_of_patience(snapshot):
-        return _give_up(snapshot, "Google's list was too long to be read whole.")
+        return _give_up(snapshot, "Google's list was too long to read completely.")
     if snapshot.facts.refused is not None and out_of_patience(snapshot):
         return _give_up(snapshot, snapshot.facts.refused)
     return _list_again(snapshot, snapshot.facts.listed + PAUSE)

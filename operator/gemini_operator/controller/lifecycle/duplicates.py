@@ -87,7 +87,7 @@ def _cancel(
         settled if a.id == attempt.id else a for a in snapshot.status.superseded_attempts
     )
     reason = Reason.DUPLICATE_CANCELLED
-    event = Event(reason, reason.explain(f"It was {', '.join(names)}."), warning=True)
+    event = Event(reason, reason.explain(f"Batch: {', '.join(names)}."), warning=True)
     return DeleteRemote(
         names, PatchStatus(snapshot.revise(superseded_attempts=all_attempts), (event,))
     )

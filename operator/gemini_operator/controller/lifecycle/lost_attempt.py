@@ -19,11 +19,11 @@ def decide(snapshot: Snapshot) -> Decision | None:
         return None
     if not _speaks_of_a_batch(status):
         return None
-    name = status.batch_name or "a batch whose name is lost"
+    name = status.batch_name or "a batch whose name is not recorded"
     return ambiguous(
         snapshot,
-        f"The status speaks of {name}, but status.attempt is gone: an older CRD or another writer "
-        "removed it. Nothing is submitted again. To have the results, create a job whose spec.adopt "
+        f"The status refers to {name}, but status.attempt is missing: an older CRD or another writer "
+        "removed it. Nothing is submitted again. To get the results, create a job whose spec.adopt "
         f"names that batch and previousUID {snapshot.job.uid}.",
     )
 

@@ -208,7 +208,7 @@ def _write_or_wait(snapshot: Snapshot, status: Status, seconds: float | None) ->
 
 def _gone(snapshot: Snapshot, same_key: bool) -> Decision:
     reason = Reason.REMOTE_NOT_FOUND if same_key else Reason.KEY_CHANGED
-    message = reason.explain(f"It was {snapshot.status.batch_name}.")
+    message = reason.explain(f"Batch: {snapshot.status.batch_name}.")
     if not same_key:
         event = Event(reason, message, warning=True)
         status = snapshot.condition(snapshot.status, STALLED, True, reason, message)

@@ -34,7 +34,8 @@ def decide(snapshot: Snapshot) -> Decision | None:
             return RequeueAfter() if seconds is None else ListRemote(seconds)
         case _ if len(unanswered(snapshot.status)) >= MAX_SUPERSEDED:
             return ambiguous(
-                snapshot, f"{MAX_SUPERSEDED} attempts got no answer and show no batch at Google."
+                snapshot,
+                f"{MAX_SUPERSEDED} attempts got no answer, and Google shows no batch of them.",
             )
         case _:
             return supersede(snapshot, attempt)

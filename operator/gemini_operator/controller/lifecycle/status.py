@@ -39,8 +39,8 @@ HEALED_BY_A_TURN = frozenset({Reason.CREDENTIALS_MISSING, Reason.SCHEMA_OUTDATED
 
 # What a job says whose key was refused to another job: Google's words may name what is not its own.
 INHERITED = (
-    "Another job with the same key was told so. Until Google takes the key again the jobs that have "
-    "it try in turn."
+    "Google rejected it for another job with the same key. Until Google accepts the key again, the "
+    "jobs that use it retry one at a time."
 )
 
 
@@ -97,9 +97,7 @@ def with_submitted_since(snapshot: Snapshot, status: Status, summary: Summary) -
 
 def submitted_message(snapshot: Snapshot, reason: Reason, summary: Summary) -> str:
     """What the condition `Submitted` says of an open batch; it is renewed with Google's state."""
-    return reason.explain(
-        f"It is {summary.name}; Google has shown {summary.state} since {rfc3339(snapshot.now)}."
-    )
+    return reason.explain(f"Batch: {summary.name}, {summary.state} since {rfc3339(snapshot.now)}.")
 
 
 def with_cancelling(snapshot: Snapshot, state: str | None) -> str | None:

@@ -46,9 +46,9 @@ def priority(snapshot: Snapshot) -> int:
 
 def submitted(snapshot: Snapshot, summary: Summary) -> Event:
     """What `kubectl describe` says once the batch has its name."""
-    detail = f"It is {summary.name}."
+    detail = f"Batch: {summary.name}."
     if priority(snapshot) < snapshot.job.spec.priority:
-        detail += f" Its priority is {priority(snapshot)}, the most that --max-priority allows."
+        detail += f" Its priority is {priority(snapshot)}, the highest that --max-priority allows."
     return Event(Reason.SUBMITTED, Reason.SUBMITTED.explain(detail))
 
 
@@ -95,7 +95,7 @@ def decide_refused(snapshot: Snapshot) -> Decision | None:
 
 def _file(snapshot: Snapshot) -> str:
     named = snapshot.job.spec.input.file_name if snapshot.job.spec.input else None
-    return f"The input is {named}. " if named else ""
+    return f"Input: {named}. " if named else ""
 
 
 def _stalled(snapshot: Snapshot, reason: Reason, message: str, seconds: float) -> PatchStatus:

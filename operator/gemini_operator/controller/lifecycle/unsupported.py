@@ -28,7 +28,7 @@ def decide(snapshot: Snapshot) -> Decision | None:
     stalled = find(snapshot.status.conditions, STALLED)
     ours = stalled is not None and stalled.reason == Reason.NOT_SUPPORTED_YET
     if fields:
-        message = Reason.NOT_SUPPORTED_YET.explain(f"Not supported yet: {', '.join(fields)}.")
+        message = Reason.NOT_SUPPORTED_YET.explain(f"Fields: {', '.join(fields)}.")
         status = snapshot.condition(
             snapshot.status, STALLED, True, Reason.NOT_SUPPORTED_YET, message
         )

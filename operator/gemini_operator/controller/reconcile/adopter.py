@@ -111,7 +111,7 @@ class Adopter:
         except OutputRefused as error:
             return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
         except DeliveryRefused as error:
-            message = f"Nothing was adopted, for the results would have no place: {error}."
+            message = f"Nothing was adopted, because the results could not be written: {error}."
             return failed(snapshot, Reason.DELIVERY_FAILED, "", message)
         return None
 

@@ -78,7 +78,7 @@ class Cleanup:
             own = attempt is not None and name == attempt.batch_name
             if changed and own and not found:
                 raise CredentialsProblem(
-                    Reason.CREDENTIALS_CHANGED, f"{name} was not found with it."
+                    Reason.CREDENTIALS_CHANGED, f"Google does not find {name} with it."
                 )
 
     async def release(self, snapshot: Snapshot, event: Event | None) -> None:
@@ -95,7 +95,9 @@ class Cleanup:
         self._events.post(snapshot.job, [event])
         if event.reason == Reason.BATCH_LEFT_BEHIND:
             metrics.BATCHES_LEFT_BEHIND.inc()
-            log.error("a batch is left behind", **snapshot.job.key._asdict(), detail=event.note)
+            log.error(
+                "a batch is left behind at Google", **snapshot.job.key._asdict(), detail=event.note
+            )
 
     async def orphaned_create(self, snapshot: Snapshot, batch: str) -> None:
         """A batch was created for an object that has no such attempt any more (rule P14)."""
@@ -106,7 +108,7 @@ class Cleanup:
             if policy != "Orphan":
                 api_key = await self._access.last_good(snapshot.job)
                 await self._delete(api_key, snapshot.job, batch)
-            log.warning("a batch outlived its job", batch=batch, policy=policy)
+            log.warning("a batch was created for a job that is gone", batch=batch, policy=policy)
 
     async def _delete(self, api_key: ApiKey, job: Job, name: str) -> bool:
         """Cancel and delete the batch `name`; tells whether it was there and the job's."""
@@ -119,14 +121,16 @@ class Cleanup:
         try:
             await client.batches.delete(name)
         except errors.NotFound:
-            log.debug("the batch is deleted already", batch=name)
+            log.debug("the batch was already deleted", batch=name)
         return True
 
     async def _may_touch(self, job: Job, summary: Summary, api_key: ApiKey) -> bool:
         if owns(job, summary) and not await self._claims.held_by_another(job, summary, api_key):
             return True
         log.error(
-            "a batch is not this job's and is left alone", **job.key._asdict(), batch=summary.name
+            "a batch does not belong to this job; it is not touched",
+            **job.key._asdict(),
+            batch=summary.name,
         )
         return False
 
@@ -135,4 +139,4 @@ async def _cancel(client: GeminiClient, name: str) -> None:
     try:
         await client.batches.cancel(name)
     except (errors.NotFound, errors.Rejected):
-        log.debug("the batch has ended already", batch=name)
+        log.debug("the batch has already ended", batch=name)

@@ -177,7 +177,7 @@ async def _read(client: GeminiClient, observation: Observation) -> list[Result]:
     if observation.inline_results is not None:
         return results.of_items(observation.inline_results)
     if observation.too_large:
-        raise results.ResultsTooLarge("the results are too large to be read")
+        raise results.ResultsTooLarge("the results are too large to read")
     if observation.results_file is None:
         raise ResultsLate("its answer holds no results")
     try:

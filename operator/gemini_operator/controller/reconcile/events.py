@@ -43,7 +43,7 @@ class EventRecorder:
     def post(self, job: Job | UnreadableJob, events: Iterable[Event]) -> None:
         for event in events:
             if len(self._tasks) >= IN_FLIGHT:
-                log.warning("too many Events at once; one is dropped", reason=event.reason)
+                log.warning("too many Events at once; one was dropped", reason=event.reason)
                 continue
             task = asyncio.create_task(self._post(job, event))
             self._tasks.add(task)

@@ -52,5 +52,5 @@ class BatchNames:
             if self._store.unreadable(job.key) is None:
                 await self._cleanup.orphaned_create(snapshot, batch.name)
             raise
-        log.info("a job has its batch", **job.key._asdict(), batch=batch.name)
+        log.info("the batch of a job is recorded", **job.key._asdict(), batch=batch.name)
         self._events.post(job, [submission.submitted(snapshot, batch)])

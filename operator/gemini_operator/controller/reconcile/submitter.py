@@ -165,7 +165,7 @@ class Submitter:
         except OutputRefused as error:
             return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
         except DeliveryRefused as error:
-            message = f"Nothing was submitted, for the results would have no place: {error}."
+            message = f"Nothing was submitted, because the results could not be written: {error}."
             return failed(snapshot, Reason.DELIVERY_FAILED, "", message)
 
     async def _load(self, snapshot: Snapshot) -> BatchInput:
@@ -252,7 +252,7 @@ class Submitter:
 
     def _log(self, job: Job, error: errors.GeminiError) -> None:
         log.warning(
-            "a create was not answered with a batch",
+            "a create request did not return a batch",
             namespace=job.key.namespace,
             name=job.key.name,
             kind=type(error).__name__,

@@ -60,14 +60,16 @@ class UnreadableJobs:
         except Invalid as error:
             # The stored spec breaks the rules of today's CRD, so no write to it is taken.
             log.warning(
-                "an unreadable object takes no status", **job.key._asdict(), error=str(error)
+                "the status of an invalid object could not be written",
+                **job.key._asdict(),
+                error=str(error),
             )
         return True
 
     async def _release(self, job: UnreadableJob) -> None:
         await self._writer.remove_finalizer(job)
         metrics.BATCHES_LEFT_BEHIND.inc()
-        log.error("a batch may be left behind", **job.key._asdict(), detail=job.problem)
+        log.error("a batch may be left behind at Google", **job.key._asdict(), detail=job.problem)
         reason = Reason.BATCH_LEFT_BEHIND
         detail = "The object could not be read, so its batch is not known."
         self._events.post(job, [Event(reason, reason.explain(detail), warning=True)])

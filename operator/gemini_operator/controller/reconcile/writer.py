@@ -34,7 +34,7 @@ class NotKept(Exception):
     """
 
     def __init__(self, fields: tuple[str, ...]) -> None:
-        super().__init__(f"Not kept: {', '.join(fields[:5])}.")
+        super().__init__(f"Dropped fields: {', '.join(fields[:5])}.")
 
 
 class Writer:
@@ -211,7 +211,7 @@ class Writer:
                     await self._landed(job, attempt_id, fields)
                     return
                 log.warning(
-                    "a batch name is not written yet",
+                    "a batch name could not be written yet",
                     namespace=job.key.namespace,
                     name=job.key.name,
                     error=str(error),

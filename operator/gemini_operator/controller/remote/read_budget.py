@@ -26,7 +26,9 @@ class Delayed(Exception):
     """The read has to wait for `seconds`."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"reads of this key or job are limited: wait {seconds:.1f} s")
+        super().__init__(
+            f"reads with this API key or of this job are limited: wait {seconds:.1f} s"
+        )
         self.seconds = seconds
 
 

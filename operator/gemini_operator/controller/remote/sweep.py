@@ -87,7 +87,7 @@ class Sweeper:
             try:
                 api_key = await self._api_keys.resolve(ref)
             except (CredentialsProblem, KubeError) as error:
-                log.warning("a key's batches cannot be swept", error=str(error))
+                log.warning("the batches of an API key cannot be listed", error=str(error))
                 continue
             for key in keys:
                 self.search(api_key, key)
@@ -122,7 +122,7 @@ class Sweeper:
             self._failed(keys, error)
             return
         except Exception:
-            log.exception("a listing of batches went wrong")
+            log.exception("a listing of batches failed unexpectedly")
             self._failed(keys, None)
             return
         index = None if listing is CANNOT_TELL else Index(listing)

@@ -59,7 +59,9 @@ class CacheSync:
             missing = await self._missing_for(SEEN_WITHIN)
             self.synced = not missing
             if missing:
-                log.warning("objects have not been seen by the watch yet", count=len(missing))
+                log.warning(
+                    "the watch has not delivered every listed object yet", count=len(missing)
+                )
 
     async def resync(self) -> None:
         """List again: drop what is gone, fetch what the watch has missed or not told yet."""
@@ -85,9 +87,11 @@ class CacheSync:
         except ObjectNotFound:
             return
         except KubeError as error:
-            log.warning("an object cannot be fetched; the next list asks again", error=str(error))
+            log.warning(
+                "an object could not be fetched; retrying with the next list", error=str(error)
+            )
             return
-        log.warning("the watch had missed an object", namespace=key.namespace, name=key.name)
+        log.warning("the watch missed an object", namespace=key.namespace, name=key.name)
         self._event_handler.keep(body)
 
     async def _listed(self) -> set[tuple[Key, str, int]]:
@@ -100,6 +104,6 @@ class CacheSync:
             try:
                 return await call()
             except KubeError as error:
-                log.warning("the API server does not list our kind yet", error=str(error))
+                log.warning("the API server does not list GeminiBatchJobs yet", error=str(error))
             await asyncio.sleep(delay)
         raise AssertionError("unreachable")

@@ -138,7 +138,7 @@ class JwksStore:
             backoff = Backoff(self._policy.first_backoff, self._policy.max_backoff)
             self._blocked_until = self._clock() + backoff.longest(self._failures)
             metrics.JWKS_FETCHES.labels("failed").inc()
-            _log.warning("verification keys not fetched", reason=str(error))
+            _log.warning("verification keys could not be fetched", reason=str(error))
             return
         self._failures = 0
         self._blocked_until = float("-inf")

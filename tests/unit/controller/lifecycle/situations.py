@@ -87,17 +87,17 @@ def throttled() -> Status:
     return decided(snapshot)
 
 
-@situation("Google has the batch and has not begun")
+@situation("Google has the batch and has not started it")
 def pending() -> Status:
     return named(a_snapshot(status=unnamed()), a_batch(state="BATCH_STATE_PENDING"))
 
 
-@situation("Google works on the batch")
+@situation("Google is processing the batch")
 def running() -> Status:
     return after(submitted(geminiState="BATCH_STATE_PENDING", state="Pending"), "RUNNING")
 
 
-@situation("Google did not say whether it created the batch")
+@situation("The outcome of the create request is unknown")
 def unclear() -> Status:
     snapshot = a_snapshot(status=submission.written_ahead(a_snapshot(), RECORD).dump())
     assert snapshot.facts.search is not None
@@ -105,7 +105,7 @@ def unclear() -> Status:
     return snapshot.status
 
 
-@situation("It cannot be told whether there is a batch, or which one")
+@situation("It is unclear whether there is a batch, or which one")
 def ambiguous() -> Status:
     snapshot = a_snapshot(status=unnamed())
     note(snapshot, a_list_snapshot(a_batch("batches/one"), a_batch("batches/two")))
@@ -197,7 +197,7 @@ def shut_down_early() -> Status:
     return after({}, shutdown="Cancel")
 
 
-@situation("Cancel was asked for, and Google finished first")
+@situation("A cancel was requested, but the batch succeeded first")
 def finished_first() -> Status:
     return after(submitted(**CANCELLING), "SUCCEEDED", shutdown="Cancel")
 
@@ -216,7 +216,7 @@ def succeeded() -> Status:
     return after(submitted(), "SUCCEEDED")
 
 
-@situation("Single requests failed, few or all")
+@situation("Some or all requests failed")
 def partly() -> Status:
     return decided(
         a_snapshot(status=submitted()), seen("BATCH_STATE_SUCCEEDED", stats=(3, 2, 1, 0))
@@ -275,7 +275,7 @@ def too_large() -> Status:
     return completion.undeliverable(snapshot, end, Reason.OUTPUT_TOO_LARGE, "").status
 
 
-@situation("The ConfigMap for the results is somebody else's")
+@situation("The ConfigMap for the results belongs to something else")
 def undeliverable() -> Status:
     snapshot = a_snapshot(status=submitted())
     end = an_observation("BATCH_STATE_SUCCEEDED")
@@ -295,7 +295,7 @@ def adopting(*holders: Holder, batch: Any = None, facts: Facts | None = None) ->
     return written(contested or adoption.settled(snapshot, batch, RECORD))
 
 
-@situation("The batch to adopt is claimed")
+@situation("The batch to adopt is claimed, not yet adopted")
 def claimed() -> Status:
     snapshot = a_snapshot(spec=ADOPT)
     assert snapshot.job.spec.adopt is not None
@@ -307,7 +307,7 @@ def adopted() -> Status:
     return adopting(batch=a_batch(uid=UID))
 
 
-@situation("Another job has the batch to adopt")
+@situation("The batch to adopt belongs to another job")
 def taken() -> Status:
     return adopting(Holder(OTHER_UID, NOW, has_it=True, over=False, proven=True), batch=a_batch())
 
@@ -317,6 +317,6 @@ def foreign() -> Status:
     return adopting(batch=a_batch(uid=OTHER_UID))
 
 
-@situation("The API key knows no batch of the name to adopt")
+@situation("Google does not find the batch to adopt with this API key")
 def unknown() -> Status:
     return adopting(batch=None)

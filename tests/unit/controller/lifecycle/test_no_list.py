@@ -73,7 +73,7 @@ async def test_p13_after_the_grace_an_unclear_create_is_for_a_person() -> None:
     assert isinstance(decision, PatchStatus)
     status = written(decision)
     assert reason_of(status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
-    assert "no list" in str(status.conditions)
+    assert "cannot list such jobs" in str(status.conditions)
     assert "resolve-submission" in str(status.conditions), "and it says what to do"
     told = a_snapshot(facts=facts, status=status.dump(), monotonic=GRACE_ENDS)
     assert search.decide(told) == RequeueAfter()

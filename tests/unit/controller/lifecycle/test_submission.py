@@ -267,7 +267,7 @@ def test_p10_a_missing_file_is_missing_input(file_name: str | None) -> None:
     assert isinstance(decision, PatchStatus)
     assert (decision.seconds, decision.retry) == (7.0, False)
     assert "no File abc-123" in decision.events[0].note
-    assert ("The input is files/abc-123." in decision.events[0].note) is (file_name is not None)
+    assert ("Input: files/abc-123." in decision.events[0].note) is (file_name is not None)
 
 
 def test_p10_a_job_without_input_may_be_told_of_a_missing_file() -> None:
@@ -285,7 +285,7 @@ def test_p10_what_the_key_may_not_do_is_no_trouble_of_the_key() -> None:
     note = written_note(decision)
     assert "no tunedModels/x." in note
     assert "Put a valid key" not in note
-    assert "other jobs with the key are not concerned" in note
+    assert "other jobs with the key are not affected" in note
 
 
 def written_note(decision: object) -> str:

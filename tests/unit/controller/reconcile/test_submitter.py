@@ -180,7 +180,7 @@ async def test_p10_a_job_whose_key_is_refused_to_another_says_so_in_our_own_word
     write = await quota.submit(quota.harness.job(second))
     assert reason_of(write.status, "Stalled") == ("True", "CredentialsRejected")
     [said] = [c.message for c in write.status.conditions if c.type == "Stalled"]
-    assert "Another job with the same key" in said
+    assert "for another job with the same key" in said
     assert write.seconds == REFUSED_RETRY
     quota.harness.queue.take()
     quota.harness.clock.advance(CAP)
