@@ -121,7 +121,7 @@ def test_results_beyond_a_config_map_fail_and_stay_at_google(shared: Operator, n
         )
     )
     condition = shared.wait_condition(name, "Failed", "OutputTooLarge")
-    assert "900 KiB" in condition["message"]
+    assert "a ConfigMap takes 921600 at most" in condition["message"]
     assert shared.status(name)["output"] == {"batchName": shared.status(name)["batchName"]}
     assert shared.condition(name, "Complete") == {}
 

@@ -61,6 +61,7 @@ class Delivery:
         self._kube = kube
         self._store = store
         self._batch_jobs = BatchJobs(kube)
+        self._outputs: dict[tuple[str, str], str] = {}
         self._claims = claims
 
     async def check(self, job: Job) -> None:
@@ -68,22 +69,29 @@ class Delivery:
         Make sure, before anything is paid for, that the results will have a place.
 
         Raises:
-            DeliveryRefused: the ConfigMap belongs to something else, or an older job that has not
-                ended names it too.
+            DeliveryRefused: the ConfigMap belongs to something else, or to another job that was
+                first and has not ended.
             OutputRefused: the API server, a policy or a quota refuses the ConfigMap.
             KubeError: the API server did not answer.
         """
         name = _config_map(job)
         if name is None:
             return
-        mine = job.created, job.uid
-        for other in self._store.delivering_to(job.key.namespace, name):
-            over = other.finished or other.deleting
-            if not over and (other.created, other.uid) < mine:
+        self._claim_output(job, name)
+        await config_map.check(self._kube, job.key.namespace, name, job.uid)
+
+    def _claim_output(self, job: Job, name: str) -> None:
+        """Nothing in it awaits: of two jobs that are checked at a time only one gets through."""
+        place = job.key.namespace, name
+        for other in self._store.delivering_to(*place):
+            over = other.finished or other.deleting or other.uid == job.uid
+            # After a restart the attempts in the statuses tell who was first.
+            first = other.status.attempt is not None or self._outputs.get(place) == other.uid
+            if first and not over:
                 raise config_map.DeliveryRefused(
                     f"job {other.key.name} delivers to ConfigMap {name} too: name another"
                 )
-        await config_map.check(self._kube, job.key.namespace, name, job.uid)
+        self._outputs[place] = job.uid
 
     async def deliver(
         self, snapshot: Snapshot, observation: Observation, api_key: ApiKey
@@ -131,6 +139,7 @@ class Delivery:
             if waiting is not None:
                 return waiting
         if name is not None:
+            self._outputs.pop((job.key.namespace, name), None)
             place = await config_map.deliver(
                 self._kube, job.key.namespace, name, job.uid, matched.lines
             )
