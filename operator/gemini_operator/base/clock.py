@@ -18,8 +18,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """
-    The machine's clocks.
+    """The machine's clocks.
 
     `CLOCK_BOOTTIME` counts suspension, which `CLOCK_MONOTONIC` does not (`man 2 clock_gettime`):
     a laptop closed between the write-ahead and the create must not count as "within five seconds".

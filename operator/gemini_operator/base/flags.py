@@ -31,8 +31,7 @@ _OPTION = "option"
 def flag(
     name: str, *, default: Any = None, parse: Callable[[Any], Any] | None = None, **option: Any
 ) -> Any:
-    """
-    Declare a field of a settings dataclass that is a flag of the command.
+    """Declare a field of a settings dataclass that is a flag of the command.
 
     Args:
         name: of the flag, with its dashes. The field may have a shorter name.
@@ -73,8 +72,7 @@ def options(settings: type) -> list[click.Parameter]:
 
 
 def build(settings: type[Settings], given: Mapping[str, Any]) -> Settings:
-    """
-    Make the settings from the parameters that click parsed.
+    """Make the settings from the parameters that click parsed.
 
     Raises:
         click.UsageError: the settings refused the values with a `ValueError`.

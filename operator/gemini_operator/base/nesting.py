@@ -49,8 +49,7 @@ def within(body: bytes, levels: int) -> bool:
 
 
 def cut(body: bytes, levels: int) -> bytes:
-    """
-    JSON text without what is below `levels` levels.
+    """JSON text without what is below `levels` levels.
 
     In the place of every object or list there is a list with one number: how many bytes of UTF-8
     were there at least. So a list at that level is always such a place, whoever wrote the text.

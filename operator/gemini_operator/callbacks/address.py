@@ -43,8 +43,7 @@ class Target:
 
 
 class CallbackAddresses:
-    """
-    Makes addresses below `public_url`, signed with the directory's signing key.
+    """Makes addresses below `public_url`, signed with the directory's signing key.
 
     Without both there are none, and the sweep alone finds out how batches end (rule P20).
     """

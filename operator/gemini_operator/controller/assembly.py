@@ -64,8 +64,7 @@ def assemble(
     schema: ServedSchema,
     rng: random.Random | None = None,
 ) -> Assembly:
-    """
-    Put together everything between the watch and the two APIs.
+    """Put together everything between the watch and the two APIs.
 
     Args:
         settings: what the administrator has decided.

@@ -78,8 +78,7 @@ class Job:
 
 @dataclass(frozen=True)
 class UnreadableJob:
-    """
-    An object that does not fit this version's schema; whatever is in it costs only itself.
+    """An object that does not fit this version's schema; whatever is in it costs only itself.
 
     Attributes:
         conditions: those of the stored status that are objects with a type.
@@ -102,8 +101,7 @@ class UnreadableJob:
 
 
 class JobReader:
-    """
-    Projects objects as the API server stores them.
+    """Projects objects as the API server stores them.
 
     Args:
         default_api_key: name and key of the Secret for jobs that name none.
@@ -113,8 +111,7 @@ class JobReader:
         self._default_api_key = default_api_key
 
     def read(self, body: Mapping[str, Any], *, shortened: bool = False) -> Job | UnreadableJob:
-        """
-        Project an object, whatever it contains. Never raises.
+        """Project an object, whatever it contains. Never raises.
 
         Args:
             body: the object.
@@ -132,8 +129,7 @@ def from_object(
     *,
     shortened: bool = False,
 ) -> Job:
-    """
-    Project an object as the API server stores it; the arguments are those of `JobReader`.
+    """Project an object as the API server stores it; the arguments are those of `JobReader`.
 
     Of inline requests only the first key is kept (all may have 200 KiB, and are read when they are
     sent), and of annotations only our own (rule S10).

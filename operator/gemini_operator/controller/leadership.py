@@ -53,8 +53,7 @@ class Alone:
 
 
 class Leadership:
-    """
-    Waits for the Lease, keeps it, and ends the process when it cannot be kept.
+    """Waits for the Lease, keeps it, and ends the process when it cannot be kept.
 
     Args:
         candidate: takes, renews and gives back the Lease.
@@ -82,8 +81,7 @@ class Leadership:
         self._tasks: list[asyncio.Task[None]] = []
 
     def valid(self) -> bool:
-        """
-        Whether this process may act now.
+        """Whether this process may act now.
 
         The last renewal counts from the start of its request: when the API server dealt with it,
         and others began to wait, is only known to be later.
@@ -110,8 +108,7 @@ class Leadership:
         self._begin(begun)
 
     async def release(self) -> None:
-        """
-        Act no more and give the Lease back; call it when every pass has ended.
+        """Act no more and give the Lease back; call it when every pass has ended.
 
         What fails is logged: others then wait until the Lease expires.
         """

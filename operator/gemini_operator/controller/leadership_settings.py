@@ -13,8 +13,7 @@ MOST_POLL = 1.0
 
 @dataclass(frozen=True)
 class ElectionSettings:
-    """
-    The Lease that the working controller holds; times in seconds.
+    """The Lease that the working controller holds; times in seconds.
 
     Raises:
         ValueError: values that contradict each other, in one line for a person.

@@ -27,8 +27,7 @@ CUT_OFF = 1.0
 
 @dataclass(frozen=True)
 class ListSnapshot:
-    """
-    What one listing of the key's batches showed of a job.
+    """What one listing of the key's batches showed of a job.
 
     Args:
         begun: monotonic seconds at which the listing began.
@@ -107,8 +106,7 @@ class Cancellation:
 
 @dataclass(frozen=True)
 class Refusal:
-    """
-    A definite "no" to the create of an attempt: nothing of it is at Google (rule P10).
+    """A definite "no" to the create of an attempt: nothing of it is at Google (rule P10).
 
     Args:
         attempt_id: the attempt that was refused.
@@ -155,8 +153,7 @@ class Facts:
     def begin_search(
         self, attempt: Attempt, *, now: datetime, monotonic: float, timeout: float, grace: float
     ) -> Search:
-        """
-        The search for `attempt`, begun now if it is new to this process.
+        """The search for `attempt`, begun now if it is new to this process.
 
         The grace runs from the later of the attempt's start plus the create's timeout, and this
         moment, on the monotonic clock.

@@ -28,8 +28,7 @@ log = get_logger(__name__)
 
 
 class ServedSchema:
-    """
-    Compares the schema that the API server serves with the operator's own.
+    """Compares the schema that the API server serves with the operator's own.
 
     Args:
         kube: reads the served schema.

@@ -27,8 +27,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class ControllerSettings(ProcessSettings):
-    """
-    The controller's flags; times in seconds.
+    """The controller's flags; times in seconds.
 
     Raises:
         ValueError: values that contradict each other, in one line for a person.

@@ -6,8 +6,7 @@ from gemini_operator.controller.job import Job, Key, UnreadableJob
 
 
 class Store:
-    """
-    The newest known version of every job.
+    """The newest known version of every job.
 
     Watch events and the answers to our own writes arrive in any order; the newer
     `resourceVersion` stays (rule P1), so that a pass never acts on an object older than its own
@@ -49,8 +48,7 @@ class Store:
         return self._unreadable.get(key)
 
     def put(self, found: Job | UnreadableJob, *, answered: bool = False) -> bool:
-        """
-        Keep `found` if it is newer than what is known; tells whether it was kept.
+        """Keep `found` if it is newer than what is known; tells whether it was kept.
 
         `answered`: it is the API server's answer to a request of our own. That says more than a
         watch, which may go by the schema of the moment when it began.

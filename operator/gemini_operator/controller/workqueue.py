@@ -33,8 +33,7 @@ class _Failures(NamedTuple):
 
 
 class KeyedQueue:
-    """
-    Work by key.
+    """Work by key.
 
     A key that is added while it waits is one piece of work; added while it is being worked on, it
     comes again afterwards. Of several delays of a key the shortest counts.
@@ -82,8 +81,7 @@ class KeyedQueue:
         self._changed.set()
 
     def back_off(self, key: Key, *, at_least: float = 0.0) -> float:
-        """
-        Want a pass after a failure: later each time, jittered.
+        """Want a pass after a failure: later each time, jittered.
 
         A pass that something else has called before its time, and that fails too, changes nothing:
         the events of its own writes would make a job wait for minutes.

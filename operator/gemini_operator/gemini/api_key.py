@@ -14,8 +14,7 @@ class InvalidKey(ValueError):
 
 
 def check(key: SecretStr) -> None:
-    """
-    Refuse what must not reach the SDK, which would take an empty key from the environment.
+    """Refuse what must not reach the SDK, which would take an empty key from the environment.
 
     Raises:
         InvalidKey: not 20 to 512 visible ASCII characters (rule S4), or a token of the Live API.
@@ -35,8 +34,7 @@ def check(key: SecretStr) -> None:
 
 
 def fingerprint(key: SecretStr, salt: str) -> str:
-    """
-    16 hexadecimal digits that are equal for equal keys under one salt, and tell nothing else.
+    """16 hexadecimal digits that are equal for equal keys under one salt, and tell nothing else.
 
     Args:
         salt: what the fingerprint is bound to, such as the job's uid.

@@ -9,8 +9,7 @@ from gemini_operator.gemini.sdk import milliseconds
 
 
 def http_options(submission: Submission, seconds: float) -> types.HttpOptions:
-    """
-    The whole batch as `extra_body`, which the SDK merges into its own at the very end.
+    """The whole batch as `extra_body`, which the SDK merges into its own at the very end.
 
     It merges object by object, takes lists as they are, and spells a key of ours like its own
     only where it has set that key itself; so everything below `requests`, `webhookConfig` and

@@ -43,8 +43,7 @@ def summary(operation: Mapping[str, Any], name: str) -> Summary:
 
 
 def observation(operation: Mapping[str, Any], name: str) -> Observation:
-    """
-    A batch with its results, which Google sends twice: in `metadata.output` and in `response`.
+    """A batch with its results, which Google sends twice: in `metadata.output` and in `response`.
 
     A file job may answer with inline results and the other way round, so both are looked for.
     """

@@ -17,8 +17,7 @@ from gemini_operator.gemini.transport import Exchange
 
 
 class Batches:
-    """
-    `remote.RemoteJob` for batches.
+    """`remote.RemoteJob` for batches.
 
     What changes something is said through the SDK; what is read, is read without it, because it
     drops `error` and `batchStats` and one odd batch breaks its whole page.

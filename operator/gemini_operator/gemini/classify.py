@@ -58,8 +58,7 @@ class Answer:
 def of_answer(
     answer: Answer, *, call: str, creating: bool = False, secrets: Iterable[str] = ()
 ) -> errors.GeminiError:
-    """
-    The error that an answer other than a good 200 stands for.
+    """The error that an answer other than a good 200 stands for.
 
     A create follows the table of protocol P10: whatever is not surely refused is Ambiguous.
 
@@ -84,8 +83,7 @@ def of_answer(
 def of_exception(
     error: Exception, *, call: str, creating: bool = False, secrets: Iterable[str] = ()
 ) -> errors.GeminiError:
-    """
-    The error that a failed call stands for, whichever library it comes from.
+    """The error that a failed call stands for, whichever library it comes from.
 
     Both error families of the SDK and httpx2's status errors hold the answer in `.response`; what
     holds none is a connection, a timeout or a surprise. Raise the result `from None`: the cause
@@ -140,8 +138,7 @@ def _create_kind(status: int, said: Mapping[str, Any]) -> type[errors.GeminiErro
 
 
 def _denied_kind(said: Mapping[str, Any]) -> type[errors.GeminiError]:
-    """
-    Whom a create's 403 or FAILED_PRECONDITION concerns: all jobs of the API key, or this job.
+    """Whom a create's 403 or FAILED_PRECONDITION concerns: all jobs of the API key, or this job.
 
     One that says nothing that is known concerns this job: that a key is refused, each of its jobs
     finds out by itself.

@@ -22,8 +22,7 @@ CAPACITY = 256
 
 
 class GeminiClient:
-    """
-    Everything that is said to Google with one API key.
+    """Everything that is said to Google with one API key.
 
     Attributes:
         batches: the batch jobs of the key's project.
@@ -57,8 +56,7 @@ class GeminiClient:
 
 
 class GeminiClients:
-    """
-    Clients by key, the least recently used dropped first.
+    """Clients by key, the least recently used dropped first.
 
     Args:
         settings: for all of them.
@@ -83,8 +81,7 @@ class GeminiClients:
         self._ssl_context = httpx2.create_ssl_context(trust_env=settings.trust_env)
 
     def for_key(self, key: SecretStr) -> GeminiClient:
-        """
-        The client of a key; called in the event loop that its calls will run in.
+        """The client of a key; called in the event loop that its calls will run in.
 
         Raises:
             api_key.InvalidKey: the string cannot be an API key (rule S4).

@@ -26,8 +26,7 @@ _LIMITS = httpx2.Limits(max_connections=32, max_keepalive_connections=4, keepali
 
 
 class GeminiConnection:
-    """
-    A bounded pool to one origin, with the key of one client.
+    """A bounded pool to one origin, with the key of one client.
 
     Args:
         key: sent with every request.
@@ -69,8 +68,7 @@ class GeminiConnection:
         limit: int | None = None,
         seconds: float | None = None,
     ) -> dict[str, object]:
-        """
-        GET one JSON object.
+        """GET one JSON object.
 
         Args:
             path: a resource name whose grammar was checked, such as `batches/abc`.
@@ -100,8 +98,7 @@ class GeminiConnection:
         seconds: float,
         creating: bool = False,
     ) -> Answer:
-        """
-        Run one call, the SDK's or ours, and give Google's 200 answer as it came.
+        """Run one call, the SDK's or ours, and give Google's 200 answer as it came.
 
         What the SDK makes of the answer does not count: it drops members, and raises where it
         does not like one although the call was done.
@@ -126,8 +123,7 @@ class GeminiConnection:
 
     @asynccontextmanager
     async def stream(self, path: str, *, call: str) -> AsyncIterator[httpx2.Response]:
-        """
-        GET with a body that is read by the caller, who counts; each read has its own timeout.
+        """GET with a body that is read by the caller, who counts; each read has its own timeout.
 
         Raises:
             errors.GeminiError: of the kinds for calls that can be repeated.

@@ -10,8 +10,7 @@ MAX_DEPTH = 64
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """
-    Read one JSON object of at most `MAX_DEPTH` levels (rule S22).
+    """Read one JSON object of at most `MAX_DEPTH` levels (rule S22).
 
     Raises:
         Undecodable: no JSON, not UTF-8, too deep, or not an object; the message quotes nothing.

@@ -8,8 +8,7 @@ _OURS = "GEMINI_OPERATOR_"
 
 
 def scrub(environ: MutableMapping[str, str]) -> list[str]:
-    """
-    Remove what the Gemini SDK (rule S4) and object stores (rule S2) read by themselves.
+    """Remove what the Gemini SDK (rule S4) and object stores (rule S2) read by themselves.
 
     An empty key in a Secret must never mean the pod's own key, and a bucket must never be opened
     with the pod's own identity. Called once, before any client is made.

@@ -5,8 +5,7 @@ Every message is one line for a person, already sanitised, and never contains an
 
 
 class GeminiError(Exception):
-    """
-    A call to Google did not do what was asked.
+    """A call to Google did not do what was asked.
 
     Attributes:
         status: Google's HTTP status, None where no answer came.
@@ -54,8 +53,7 @@ class Ambiguous(GeminiError):
 
 
 class NotSent(GeminiError):
-    """
-    A request whose first byte never went out; nothing was done.
+    """A request whose first byte never went out; nothing was done.
 
     It was stopped, because this process may no longer act or a create's time had passed; or it is a
     create that got no connection.

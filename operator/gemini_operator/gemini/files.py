@@ -47,8 +47,7 @@ class Files:
         self._settings = settings
 
     async def get(self, name: str) -> FileInfo:
-        """
-        Look a file up.
+        """Look a file up.
 
         Raises:
             NotFound: there is no such file for this key.
@@ -59,8 +58,7 @@ class Files:
             return _info(await self._connection.read(name, call="files.get"), name)
 
     async def download(self, name: str, limit: int) -> AsyncGenerator[bytes, None]:
-        """
-        Read a file's content in pieces of at most 1 MiB; close the iterator (`aclosing`).
+        """Read a file's content in pieces of at most 1 MiB; close the iterator (`aclosing`).
 
         Args:
             name: `files/…`.
@@ -84,8 +82,7 @@ class Files:
                     yield piece
 
     async def delete(self, name: str) -> None:
-        """
-        Remove a file.
+        """Remove a file.
 
         Raises:
             NotFound: there is no such file for this key.
@@ -112,8 +109,7 @@ async def _pieces(response: httpx2.Response, call: str) -> AsyncGenerator[bytes,
 
 @contextmanager
 def _missing_files() -> Iterator[None]:
-    """
-    A file that does not exist is a 403 at Google, in these words.
+    """A file that does not exist is a 403 at Google, in these words.
 
     https://github.com/google-gemini/deprecated-generative-ai-js/issues/236
     """
@@ -145,8 +141,7 @@ def _info(resource: Mapping[str, Any], name: str) -> FileInfo:
 
 
 def _sha256(encoded: object) -> str | None:
-    """
-    Google sends base64, of the digest or of its hexadecimal digits.
+    """Google sends base64, of the digest or of its hexadecimal digits.
 
     https://github.com/googleapis/js-genai/issues/381
     """

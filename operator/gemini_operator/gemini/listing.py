@@ -16,8 +16,7 @@ _log = logs.get_logger(__name__)
 async def list_batches(
     connection: GeminiConnection, settings: GeminiSettings, clock: Callable[[], float]
 ) -> Listing:
-    """
-    Page through `batches.list` until its end or a cap (protocol P11).
+    """Page through `batches.list` until its end or a cap (protocol P11).
 
     Raises:
         errors.GeminiError: a page could not be had.
@@ -85,8 +84,7 @@ class _Pass:
             self._take_one(operation if isinstance(operation, dict) else {})
 
     def _take_one(self, operation: Mapping[str, Any]) -> None:
-        """
-        Keep a batch that has a name.
+        """Keep a batch that has a name.
 
         One without can't be adopted and is ignored, so that a single odd batch doesn't end every
         search; but when its display name ends like ours, "not found" would be a lie.

@@ -7,8 +7,7 @@ import httpx2
 
 
 class Pool:
-    """
-    Opens its connections on first use and, once retired, closes them whenever it is idle.
+    """Opens its connections on first use and, once retired, closes them whenever it is idle.
 
     A client that was dropped from the cache may still be held by a pass: its requests finish, and
     late ones still work.

@@ -49,8 +49,7 @@ def outcome_of(state: str) -> Outcome:
 
 @dataclass(frozen=True)
 class Submission:
-    """
-    One create request.
+    """One create request.
 
     Raises:
         ValueError: not exactly one of `inline` and `file_name`.
@@ -144,8 +143,7 @@ CANNOT_TELL: Final = CannotTell.CANNOT_TELL
 
 
 class RemoteJob(Protocol):
-    """
-    A kind of long job at Google, for one API key.
+    """A kind of long job at Google, for one API key.
 
     Every method raises `errors.GeminiError`s only. Cancelling the calling task is never swallowed;
     a create whose task is cancelled may have happened.
@@ -154,8 +152,7 @@ class RemoteJob(Protocol):
     async def submit(
         self, submission: Submission, *, may_send: Callable[[], bool] | None = None
     ) -> Summary:
-        """
-        Create the job, sending exactly one request or none.
+        """Create the job, sending exactly one request or none.
 
         Args:
             submission: what to create.
@@ -172,8 +169,7 @@ class RemoteJob(Protocol):
         ...
 
     async def search(self) -> Listing | CannotTell:
-        """
-        List every job that the key can see.
+        """List every job that the key can see.
 
         Raises:
             CredentialsRejected, Throttled, Unavailable, Rejected: no list was had.
@@ -181,8 +177,7 @@ class RemoteJob(Protocol):
         ...
 
     async def observe(self, name: str) -> Observation:
-        """
-        Read one job, with its results where they are inline.
+        """Read one job, with its results where they are inline.
 
         Raises:
             NotFound: there is no such job for this key.
@@ -192,8 +187,7 @@ class RemoteJob(Protocol):
         ...
 
     async def cancel(self, name: str) -> None:
-        """
-        Ask Google to stop the job; it may still succeed.
+        """Ask Google to stop the job; it may still succeed.
 
         Raises:
             NotFound: there is no such job for this key.
@@ -204,8 +198,7 @@ class RemoteJob(Protocol):
         ...
 
     async def delete(self, name: str) -> None:
-        """
-        Remove the job and its inline results.
+        """Remove the job and its inline results.
 
         Raises:
             NotFound: there is no such job for this key.

@@ -16,8 +16,7 @@ from gemini_operator.gemini.settings import GeminiSettings
 def build(
     key: SecretStr, settings: GeminiSettings, http: httpx2.AsyncClient, ssl_context: ssl.SSLContext
 ) -> genai.Client:
-    """
-    A client whose every asynchronous request goes through `http`.
+    """A client whose every asynchronous request goes through `http`.
 
     The key is given, so `GOOGLE_API_KEY` is not asked (rule S4); `vertexai` and the debug mode
     have variables of their own. Its synchronous side refuses to work. With both HTTP clients and

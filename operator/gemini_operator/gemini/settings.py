@@ -12,8 +12,7 @@ DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com"
 
 @dataclass(frozen=True, kw_only=True)
 class GeminiSettings:
-    """
-    How Google is called; times in seconds, limits in bytes after decompression.
+    """How Google is called; times in seconds, limits in bytes after decompression.
 
     Raises:
         ValueError: values that cannot work, in one line for a person.

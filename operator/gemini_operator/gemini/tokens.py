@@ -19,8 +19,7 @@ def token_of(uid: str, attempt_id: str) -> Token:
 
 
 def display_name(display: str, uid: str, attempt_id: str) -> str:
-    """
-    The batch's display name: `<display> [<uid8>-<attempt id>]` (protocol P9).
+    """The batch's display name: `<display> [<uid8>-<attempt id>]` (protocol P9).
 
     Args:
         display: what people see in Google's list; may be empty.

@@ -34,8 +34,7 @@ Gate = tuple[Callable[[], bool], str]
 
 @dataclass
 class Exchange:
-    """
-    The terms of one request, and what came of it.
+    """The terms of one request, and what came of it.
 
     It travels beside the request in a context variable, because the SDK offers no way to hand it
     through and keeps neither the answer's bytes nor its headers.
@@ -66,8 +65,7 @@ def on_terms(exchange: Exchange) -> Iterator[None]:
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
-    """
-    Sends requests to one origin only, each at most once, and never follows a redirect.
+    """Sends requests to one origin only, each at most once, and never follows a redirect.
 
     Raises, from `handle_async_request`:
         errors.Rejected: the request names another scheme, host or port; nothing was sent.

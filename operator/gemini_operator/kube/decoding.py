@@ -28,8 +28,7 @@ _EXPIRED = b'{"type":"ERROR","object":{"code":410}}'
 
 
 def parse(body: bytes, levels: int = LEVELS) -> dict[str, Any]:
-    """
-    Read one JSON object without what is below so many levels (`nesting.cut`).
+    """Read one JSON object without what is below so many levels (`nesting.cut`).
 
     Raises:
         Undecodable: no JSON, not UTF-8, or not an object.
@@ -55,8 +54,7 @@ class BoundedResponse(aiohttp.ClientResponse):
         return self
 
     async def json(self, **_: Any) -> Any:
-        """
-        The whole answer.
+        """The whole answer.
 
         Raises:
             json.JSONDecodeError: it is an error without a Status, a proxy's for example.
@@ -72,8 +70,7 @@ class BoundedResponse(aiohttp.ClientResponse):
 
 
 class _BoundedLines:
-    """
-    A stream whose `iter_chunked` gives whole lines; all else is the stream's own.
+    """A stream whose `iter_chunked` gives whole lines; all else is the stream's own.
 
     Half a line at the end is left out: whoever watches asks again from the last whole one.
     """

@@ -30,8 +30,7 @@ class LeaseTaken(errors.Conflict):
 
 @dataclass(frozen=True)
 class Terms:
-    """
-    Which Lease, and what its holder writes into it.
+    """Which Lease, and what its holder writes into it.
 
     Args:
         namespace: of the Lease.
@@ -47,8 +46,7 @@ class Terms:
 
 
 class Election:
-    """
-    One candidate for one Lease.
+    """One candidate for one Lease.
 
     Every write names the version that it replaces, so of two at the same time one fails, and one
     that arrives late changes nothing. After any failure the Lease is read before it is written.
@@ -77,8 +75,7 @@ class Election:
         return self._seen.holder
 
     async def acquire(self) -> bool:
-        """
-        Try once to take the Lease; False while another one may still hold it.
+        """Try once to take the Lease; False while another one may still hold it.
 
         Raises:
             KubeError: the outcome is unknown, or somebody else was quicker.
@@ -91,8 +88,7 @@ class Election:
             return True
 
     async def renew(self) -> None:
-        """
-        Renew the Lease once.
+        """Renew the Lease once.
 
         Raises:
             LeaseTaken: another one holds it, or did when it was last seen.
@@ -105,8 +101,7 @@ class Election:
             await self._claim(lease)
 
     async def release(self) -> None:
-        """
-        Give the Lease back, if it is ours; call it when nothing acts in its name any more.
+        """Give the Lease back, if it is ours; call it when nothing acts in its name any more.
 
         Raises:
             KubeError: it may still be ours; others then wait until it expires.

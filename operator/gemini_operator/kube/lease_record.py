@@ -39,8 +39,7 @@ def created(
 
 
 def cleared(lease: Lease, *, now: datetime) -> dict[str, Any]:
-    """
-    `lease` held by nobody, so that the next one need not wait.
+    """`lease` held by nobody, so that the next one need not wait.
 
     One second is the shortest duration that the API server takes, for readers that heed only that.
     """
@@ -49,8 +48,7 @@ def cleared(lease: Lease, *, now: datetime) -> dict[str, Any]:
 
 
 class LastSeen:
-    """
-    The last version of a Lease, and when it was first seen by this process's own clock.
+    """The last version of a Lease, and when it was first seen by this process's own clock.
 
     The times in a Lease come from another machine's clock, so only their change counts.
     """
@@ -70,8 +68,7 @@ class LastSeen:
             self._spec, self._at = dict(spec), monotonic
 
     def held_by_another(self, identity: str, monotonic: float, *, seconds: int) -> bool:
-        """
-        Whether another one than `identity` may still be at work.
+        """Whether another one than `identity` may still be at work.
 
         A Lease that was deleted under its holder counts as it last was.
 

@@ -10,8 +10,7 @@ _OURS = {"group": GROUP, "version": VERSION, "kind": KIND}
 
 
 async def schema(client: KubeClient) -> Mapping[str, Any] | None:
-    """
-    The OpenAPI 3 schema of the kind; `None` while the API server has not published it.
+    """The OpenAPI 3 schema of the kind; `None` while the API server has not published it.
 
     A kind without the status subresource has no property `status` in it, as none is ever kept.
 

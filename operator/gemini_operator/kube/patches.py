@@ -74,8 +74,7 @@ def record_event(uid: str, attempt_id: str, event: Mapping[str, Any]) -> JsonPat
 
 
 def not_kept(sent: Mapping[str, Any], stored: object, path: str = "") -> tuple[str, ...]:
-    """
-    The paths of what a merge patch set and the answer to it does not contain.
+    """The paths of what a merge patch set and the answer to it does not contain.
 
     The API server answers 200 and drops silently what the schema in the cluster does not know.
     """

@@ -20,8 +20,7 @@ class DeliveryRefused(Exception):
 
 
 async def check(kube: KubeClient, namespace: str, name: str, uid: str) -> None:
-    """
-    Make sure, before anything is paid for, that the name is free or already ours.
+    """Make sure, before anything is paid for, that the name is free or already ours.
 
     Raises:
         DeliveryRefused: a ConfigMap of that name belongs to something else.
@@ -37,8 +36,7 @@ async def check(kube: KubeClient, namespace: str, name: str, uid: str) -> None:
 async def deliver(
     kube: KubeClient, namespace: str, name: str, uid: str, results: Results
 ) -> OutputStatus:
-    """
-    Create the ConfigMap, or find the one that an earlier, interrupted delivery created.
+    """Create the ConfigMap, or find the one that an earlier, interrupted delivery created.
 
     Raises:
         DeliveryRefused: the name is taken, or the API server refuses the ConfigMap.

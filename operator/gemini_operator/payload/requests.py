@@ -39,8 +39,7 @@ class BatchInput:
 async def load(
     kube: KubeClient, namespace: str, spec: Spec, stored: Mapping[str, Any]
 ) -> BatchInput:
-    """
-    The input that `spec` names.
+    """The input that `spec` names.
 
     Args:
         kube: reads the ConfigMap.

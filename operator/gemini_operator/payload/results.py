@@ -36,8 +36,7 @@ class Results:
 
 
 def from_inline(items: Iterable[Mapping[str, Any]], limit: int) -> Results:
-    """
-    Results from the items of a batch (`{"metadata": {"key": …}, "response" | "error": …}`).
+    """Results from the items of a batch (`{"metadata": {"key": …}, "response" | "error": …}`).
 
     Raises:
         ResultsTooLarge: they have more than `limit` bytes.
@@ -46,8 +45,7 @@ def from_inline(items: Iterable[Mapping[str, Any]], limit: int) -> Results:
 
 
 async def from_file(chunks: AsyncIterable[bytes], limit: int) -> Results:
-    """
-    Results from a JSONL file of the File API.
+    """Results from a JSONL file of the File API.
 
     Raises:
         ResultsTooLarge: they have more than `limit` bytes.

@@ -9,9 +9,8 @@ from gemini_operator.telemetry.metrics import REGISTRY
 
 
 class HealthServer:
-    """
-    Serves `/healthz` (the event loop turns), `/readyz` (the process can do its work) and `/metrics`,
-    which is the answer to `/` too.
+    """Serves `/healthz` (the event loop turns), `/readyz` (the process can do its work) and
+    `/metrics`, which is the answer to `/` too.
 
     Args:
         host: address to listen on.

@@ -40,8 +40,7 @@ def get_logger(name: str) -> Logger:
 
 
 def configure(log_format: str = "json", level: str = "info") -> None:
-    """
-    Send structlog's and the standard library's records to standard error in one form.
+    """Send structlog's and the standard library's records to standard error in one form.
 
     Args:
         log_format: `json` or `text`.

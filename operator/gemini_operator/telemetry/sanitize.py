@@ -31,8 +31,7 @@ _DECIMAL = re.compile(r"[0-9]{1,30}")
 
 
 def text(value: object, limit: int = MESSAGE_LIMIT, *, secrets: Iterable[str] = ()) -> str:
-    """
-    One line of at most `limit` characters without control characters or known secrets.
+    """One line of at most `limit` characters without control characters or known secrets.
 
     Args:
         value: anything; `None` becomes the empty string.

@@ -13,8 +13,7 @@ Fingerprint = Callable[[str], str]
 
 
 class ApiKeyQuota:
-    """
-    The quota of one API key.
+    """The quota of one API key.
 
     Args:
         key_id: identifies the key, in this process only.
@@ -106,8 +105,7 @@ class ApiKeyQuota:
 
 
 class ApiKeyQuotas:
-    """
-    All API keys: which Secret holds which key, and which key created which batch.
+    """All API keys: which Secret holds which key, and which key created which batch.
 
     An open batch counts for the key that created it, whatever its Secret holds now (decision 0020).
     While that key is unknown the batch counts for none; it is compared with every key that is bound

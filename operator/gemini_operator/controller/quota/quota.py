@@ -35,8 +35,7 @@ class Admission(Enum):
 
 
 class Quota:
-    """
-    Usage, waiters and throttles of every API key.
+    """Usage, waiters and throttles of every API key.
 
     Nothing in it awaits, so no other reconcile runs in between.
 

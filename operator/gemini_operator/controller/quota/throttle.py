@@ -16,8 +16,7 @@ HEAD_TRIES = 3
 
 
 class _Namespace:
-    """
-    The jobs of one namespace.
+    """The jobs of one namespace.
 
     Attributes:
         tried: the number of its last try, counting up; 0 if it has had none.
@@ -58,8 +57,7 @@ class _Namespace:
 
 
 class Throttle:
-    """
-    The waiting jobs of a throttled model or a refused key. The first accepted create ends it.
+    """The waiting jobs of a throttled model or a refused key. The first accepted create ends it.
 
     Args:
         tries: failures in a row after which a namespace tries with another of its jobs.
@@ -101,8 +99,7 @@ class Throttle:
         return min(candidates, default=(0, None))[1]
 
     def block(self, now: float, backoff: Backoff, at_least: float | None) -> None:
-        """
-        Block after a refusal.
+        """Block after a refusal.
 
         Creates that were under way together count as one failure: only one that was sent after the
         back-off makes the next back-off longer.

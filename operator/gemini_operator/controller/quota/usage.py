@@ -11,8 +11,7 @@ from gemini_operator.controller.job import Job, Key, KeyRef
 
 
 class OpenBatch(NamedTuple):
-    """
-    A batch that is open, or may be.
+    """A batch that is open, or may be.
 
     Args:
         key: its job.

@@ -31,8 +31,7 @@ UNSENT = (WaiterState.PENDING, WaiterState.RESERVED)
 
 @dataclass
 class Waiter:
-    """
-    One job that wants to submit, or has just submitted.
+    """One job that wants to submit, or has just submitted.
 
     Args:
         ref: the Secret of its API key.

@@ -32,8 +32,7 @@ def may_wait(job: Job) -> bool:
 
 
 class QuotaWarmup:
-    """
-    Restores the quota from the jobs and their Secrets.
+    """Restores the quota from the jobs and their Secrets.
 
     Args:
         store: every job.

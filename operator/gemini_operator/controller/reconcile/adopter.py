@@ -23,8 +23,7 @@ from gemini_operator.payload.config_map import DeliveryRefused
 
 
 class Adopter:
-    """
-    Adopts batches, each for one job only.
+    """Adopts batches, each for one job only.
 
     Args:
         batch_jobs: lists who has or claims a batch.
@@ -57,8 +56,7 @@ class Adopter:
         api_key: ApiKey,
         write: Callable[[PatchStatus], Awaitable[None]],
     ) -> None:
-        """
-        Write what becomes of a job that wants to adopt a batch.
+        """Write what becomes of a job that wants to adopt a batch.
 
         Raises:
             KubeError, GeminiError: no answer for now; asking again is safe.

@@ -19,8 +19,7 @@ LOOKED_INTO = 8
 
 
 class Claims:
-    """
-    Compares what other jobs say of a batch with what Google says.
+    """Compares what other jobs say of a batch with what Google says.
 
     Args:
         api_keys: the keys of those jobs.
@@ -37,8 +36,8 @@ class Claims:
         return next((one for one in self._store if wanted and one.uid == wanted), None)
 
     async def held_by_another(self, job: Job, batch: Summary, api_key: ApiKey) -> bool:
-        """
-        Whether another job comes before `job` at the batch, whatever `job` says of itself (S7, P25).
+        """Whether another job comes before `job` at the batch, whatever `job` says of itself (S7,
+        P25).
 
         Raises:
             GeminiError, KubeError: no answer for now.
@@ -49,8 +48,8 @@ class Claims:
         return bool(await self.proven(rivals, batch, api_key))
 
     async def proven(self, rivals: Iterable[Job], batch: Summary, api_key: ApiKey) -> set[str]:
-        """
-        The uids of those of the oldest `rivals` whose own key reads the batch, or who submitted it.
+        """The uids of those of the oldest `rivals` whose own key reads the batch, or who submitted
+        it.
 
         Raises:
             GeminiError, KubeError: no answer for now.

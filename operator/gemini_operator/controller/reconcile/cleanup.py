@@ -24,8 +24,7 @@ log = get_logger(__name__)
 
 
 class Cleanup:
-    """
-    Cancels and deletes batches, and lets objects go.
+    """Cancels and deletes batches, and lets objects go.
 
     Args:
         access: API keys; one that worked before will do (rule P22).
@@ -43,8 +42,7 @@ class Cleanup:
         self._events = events
 
     async def cancel(self, snapshot: Snapshot, api_key: ApiKey, batch: str) -> None:
-        """
-        Cancel a batch of the job; one that has ended or is gone needs no cancel.
+        """Cancel a batch of the job; one that has ended or is gone needs no cancel.
 
         Raises:
             CredentialsRejected, GeminiError, KubeError: Google did not do it; cancelling again is
@@ -58,8 +56,7 @@ class Cleanup:
         log.info("a batch is being cancelled", **snapshot.job.key._asdict(), batch=batch)
 
     async def delete(self, snapshot: Snapshot, batches: tuple[str, ...]) -> None:
-        """
-        Cancel and delete batches of the job, but none that another job has.
+        """Cancel and delete batches of the job, but none that another job has.
 
         Raises:
             Busy: others of the key or the namespace call Google.
@@ -82,8 +79,7 @@ class Cleanup:
                 )
 
     async def release(self, snapshot: Snapshot, event: Event | None) -> None:
-        """
-        Remove the finalizer, and say what is left behind.
+        """Remove the finalizer, and say what is left behind.
 
         Raises:
             Stale: the object has changed.

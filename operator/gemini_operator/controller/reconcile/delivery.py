@@ -29,8 +29,7 @@ UNDELIVERABLE = (
 
 
 class Delivery:
-    """
-    Brings results to outputs.
+    """Brings results to outputs.
 
     Args:
         kube: checks and creates ConfigMaps.
@@ -42,8 +41,7 @@ class Delivery:
         self._claims = claims
 
     async def check(self, job: Job) -> None:
-        """
-        Make sure, before anything is paid for, that the results will have a place.
+        """Make sure, before anything is paid for, that the results will have a place.
 
         Raises:
             DeliveryRefused: the ConfigMap belongs to something else.
@@ -55,8 +53,7 @@ class Delivery:
     async def deliver(
         self, snapshot: Snapshot, observation: Observation, api_key: ApiKey
     ) -> PatchStatus:
-        """
-        Put the results of a succeeded batch into the output, and answer with the job's end.
+        """Put the results of a succeeded batch into the output, and answer with the job's end.
 
         Raises:
             GeminiError, KubeError: no answer for now; delivering again is safe.

@@ -27,8 +27,7 @@ log = get_logger(__name__)
 
 
 class EventRecorder:
-    """
-    Posts Events beside the work: one that cannot be posted delays nothing and is only logged.
+    """Posts Events beside the work: one that cannot be posted delays nothing and is only logged.
 
     An Event's name is derived from the job, the reason and the attempt, so that the same thing said
     again raises the count of one Event, and that at most once a minute.

@@ -14,8 +14,7 @@ log = get_logger(__name__)
 
 
 class BatchNames:
-    """
-    Records names of batches.
+    """Records names of batches.
 
     Args:
         store: tells whether an object that refuses a name can be read.
@@ -33,8 +32,7 @@ class BatchNames:
         self._cleanup = cleanup
 
     async def record(self, snapshot: Snapshot, batch: Summary) -> None:
-        """
-        Write the name of the current attempt's batch.
+        """Write the name of the current attempt's batch.
 
         Raises:
             Stale: the job has another attempt or batch, or is gone; then the batch is deleted.

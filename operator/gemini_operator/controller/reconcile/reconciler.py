@@ -69,8 +69,7 @@ class Reconciler:
     unreadable: UnreadableJobs
 
     async def run(self, key: Key) -> None:
-        """
-        Reconcile `key` once.
+        """Reconcile `key` once.
 
         Raises:
             KubeError, GeminiError: something did not answer; the next reconcile starts afresh.
@@ -82,8 +81,7 @@ class Reconciler:
             self.heavy.leave(key)
 
     async def stall(self, key: Key, reason: Reason, detail: str) -> None:
-        """
-        Say that the job cannot go on, whatever else its status says.
+        """Say that the job cannot go on, whatever else its status says.
 
         Raises:
             KubeError: the API server did not take it.
@@ -156,8 +154,7 @@ class Reconciler:
     async def _carry_out(  # noqa: C901, PLR0912 - one arm for each decision
         self, snapshot: Snapshot, decision: decisions.Decision
     ) -> None:
-        """
-        Do what was decided.
+        """Do what was decided.
 
         Raises:
             Stale: the object has changed since; nothing was done that cannot be done again.
@@ -257,8 +254,7 @@ class Reconciler:
             self._requeue_after(newest, policies.alarm(replace(snapshot, job=newest)))
 
     def _wait_for_schema(self, snapshot: Snapshot) -> None:
-        """
-        Do nothing, and say so where nothing has been done yet.
+        """Do nothing, and say so where nothing has been done yet.
 
         A write to a job that has more than that would take away for good what the CRD of the moment
         does not show.

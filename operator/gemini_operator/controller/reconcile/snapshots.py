@@ -7,8 +7,7 @@ from gemini_operator.controller.memory import Memory
 
 
 class Snapshots:
-    """
-    Takes snapshots of jobs.
+    """Takes snapshots of jobs.
 
     Args:
         memory: what is remembered of them.

@@ -73,8 +73,7 @@ def of_input(error: errors.GeminiError, batch_input: BatchInput) -> errors.Gemin
 
 
 class Submitter:
-    """
-    Carries out `Submit`.
+    """Carries out `Submit`.
 
     Args:
         kube: reads inputs.
@@ -107,8 +106,7 @@ class Submitter:
         self._own = Backoff()
 
     async def submit(self, snapshot: Snapshot, number: int, api_key: ApiKey) -> Submitted:
-        """
-        Create the batch of a new attempt.
+        """Create the batch of a new attempt.
 
         Returns:
             The job as it is now, and what to do next: write a status that says why nothing was

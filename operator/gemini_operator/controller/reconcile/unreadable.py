@@ -20,8 +20,7 @@ log = get_logger(__name__)
 
 
 class UnreadableJobs:
-    """
-    Stalls objects that cannot be read, and lets them go where a person asks for it.
+    """Stalls objects that cannot be read, and lets them go where a person asks for it.
 
     Args:
         writer: writes conditions and releases.
@@ -35,8 +34,7 @@ class UnreadableJobs:
         self._clock = clock
 
     async def reconcile(self, job: UnreadableJob) -> None:
-        """
-        Say what is wrong, once; what may be at Google is not known, so nothing is done there.
+        """Say what is wrong, once; what may be at Google is not known, so nothing is done there.
 
         Raises:
             Stale: the object has changed since.

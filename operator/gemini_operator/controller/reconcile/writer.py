@@ -26,8 +26,7 @@ class Stale(Exception):
 
 
 class NotKept(Exception):
-    """
-    The API server answered 200 and did not keep what was written; nothing may lean on it.
+    """The API server answered 200 and did not keep what was written; nothing may lean on it.
 
     Args:
         fields: the paths of what is not there.
@@ -46,8 +45,7 @@ class Writer:
         self._store = store
 
     def check(self, job: Job) -> None:
-        """
-        Make sure, without asking anybody, that the object is not known to be gone.
+        """Make sure, without asking anybody, that the object is not known to be gone.
 
         Raises:
             Stale: it is gone or another incarnation.
@@ -57,8 +55,7 @@ class Writer:
             raise Stale
 
     async def refresh(self, job: Job | UnreadableJob) -> Mapping[str, Any]:
-        """
-        Read the object and keep it.
+        """Read the object and keep it.
 
         Raises:
             Stale: it is gone, another incarnation, or cannot be read.
@@ -74,8 +71,7 @@ class Writer:
         return body
 
     async def confirm(self, job: Job) -> Mapping[str, Any]:
-        """
-        Read the object and make sure that it is still what `job` says.
+        """Read the object and make sure that it is still what `job` says.
 
         A watch may go by an older schema for a minute after the CRD was replaced, and show no
         attempt where there is one.
@@ -90,8 +86,7 @@ class Writer:
         return body
 
     async def status(self, snapshot: Snapshot, status: Status) -> Job:
-        """
-        Write `status` over the version that the view saw; an equal one is not sent.
+        """Write `status` over the version that the view saw; an equal one is not sent.
 
         Raises:
             Stale: the object has changed since.
@@ -116,8 +111,7 @@ class Writer:
         return self._keep(body)
 
     async def stall(self, snapshot: Snapshot, reason: Reason, detail: str) -> None:
-        """
-        Say in a status that fits any schema that the job cannot go on (rule S22).
+        """Say in a status that fits any schema that the job cannot go on (rule S22).
 
         Raises:
             Stale: the object has changed since.
@@ -131,8 +125,7 @@ class Writer:
     async def conditions(
         self, job: Job | UnreadableJob, conditions: Sequence[Mapping[str, Any]]
     ) -> None:
-        """
-        Write the conditions alone, over the version of `job`.
+        """Write the conditions alone, over the version of `job`.
 
         Raises:
             Stale: the object has changed since.
@@ -144,8 +137,7 @@ class Writer:
         self._store.put(self._reader.read(body), answered=True)
 
     async def add_finalizer(self, job: Job) -> None:
-        """
-        Add our finalizer.
+        """Add our finalizer.
 
         Raises:
             Stale: the object has changed since.
@@ -175,8 +167,7 @@ class Writer:
             raise Stale from None
 
     async def delete_object(self, job: Job) -> None:
-        """
-        Delete the object, and no other incarnation of its name.
+        """Delete the object, and no other incarnation of its name.
 
         Raises:
             Stale: it is another one by now.
@@ -190,8 +181,7 @@ class Writer:
             raise Stale from None
 
     async def name(self, job: Job, attempt_id: str, fields: Mapping[str, Any]) -> None:
-        """
-        Write the name of a batch that exists: tried until it lands, whatever else is written.
+        """Write the name of a batch that exists: tried until it lands, whatever else is written.
 
         Raises:
             Stale: the object is gone, another one, or has another attempt or batch (rule P14).

@@ -7,8 +7,7 @@ from gemini_operator.controller.remote.read_budget import ReadBudget
 
 
 class RemoteAccess:
-    """
-    Hands out API keys to jobs that may call Google now.
+    """Hands out API keys to jobs that may call Google now.
 
     Args:
         api_keys: reads the keys.
@@ -22,8 +21,7 @@ class RemoteAccess:
         self._reads = reads
 
     async def enter(self, job: Job) -> ApiKey:
-        """
-        The job's API key; the job may call Google with it until it leaves.
+        """The job's API key; the job may call Google with it until it leaves.
 
         A deleted job may use the last key that worked (rule P22).
 
@@ -43,8 +41,7 @@ class RemoteAccess:
         return found
 
     async def enter_read(self, job: Job) -> ApiKey:
-        """
-        The job's API key for one read of its batch, which is counted.
+        """The job's API key for one read of its batch, which is counted.
 
         Raises:
             CredentialsProblem, Busy, KubeError: as for `enter`.

@@ -55,8 +55,7 @@ class _Entry:
 
 
 class ApiKeys:
-    """
-    The keys of Secrets, each read again after at most `ttl` seconds.
+    """The keys of Secrets, each read again after at most `ttl` seconds.
 
     Args:
         kube: reads Secrets, by `get` only.
@@ -84,8 +83,7 @@ class ApiKeys:
         self._reading: dict[KeyRef, asyncio.Lock] = {}
 
     async def resolve(self, ref: KeyRef) -> ApiKey:
-        """
-        The api_key of `ref`.
+        """The api_key of `ref`.
 
         Raises:
             CredentialsProblem: the Secret, its key or a usable value is missing.

@@ -18,8 +18,7 @@ class Busy(Exception):
 
 
 class CallLimit:
-    """
-    Lets jobs in, and calls those that wait in turn: namespaces and keys alternate.
+    """Lets jobs in, and calls those that wait in turn: namespaces and keys alternate.
 
     Args:
         share: jobs inside at a time, for each key and for each namespace.
@@ -41,8 +40,7 @@ class CallLimit:
         return len(self._lane_of)
 
     def enter(self, key: Key, key_id: str) -> None:
-        """
-        Let the job call Google with a key of `key_id`, until it leaves; once inside it stays so.
+        """Let the job call Google with a key of `key_id`, until it leaves; once inside it stays so.
 
         Raises:
             Busy: not now; the job is woken in its turn.
@@ -61,8 +59,7 @@ class CallLimit:
         self._admit(key, lane)
 
     def leave(self, key: Key) -> None:
-        """
-        The job's reconcile has ended: whoever is next may go.
+        """The job's reconcile has ended: whoever is next may go.
 
         One that waits goes on waiting. If its object is gone, it has nothing to ask when it is called.
         """

@@ -49,8 +49,7 @@ class ReadBudget:
         self._jobs: dict[Key, _Bucket] = {}
 
     def take(self, key_id: str, job: Key) -> None:
-        """
-        Count one read of `job` with the key `key_id`.
+        """Count one read of `job` with the key `key_id`.
 
         Raises:
             Delayed: one of the two buckets is empty; nothing was counted.

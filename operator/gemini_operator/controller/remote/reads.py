@@ -10,8 +10,7 @@ from gemini_operator.gemini.remote import Listing, Summary
 
 
 async def observe(snapshot: Snapshot, access: RemoteAccess) -> Remote | None:
-    """
-    Read the job's batch if there is a reason to, and remember that it was read.
+    """Read the job's batch if there is a reason to, and remember that it was read.
 
     Returns:
         What the read gave; `None` without a reason to read.
@@ -31,8 +30,7 @@ async def observe(snapshot: Snapshot, access: RemoteAccess) -> Remote | None:
 
 
 async def look(client: GeminiClient, name: str) -> Summary | None:
-    """
-    The batch without its results; `None` if this key knows no such batch.
+    """The batch without its results; `None` if this key knows no such batch.
 
     Raises:
         gemini_operator.gemini.errors.GeminiError: no answer for now; looking again is safe.

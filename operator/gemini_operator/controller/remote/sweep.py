@@ -34,8 +34,7 @@ log = get_logger(__name__)
 
 
 class Sweeper:
-    """
-    Lists batches, one listing per key at a time.
+    """Lists batches, one listing per key at a time.
 
     Args:
         api_keys: from a Secret to a client.

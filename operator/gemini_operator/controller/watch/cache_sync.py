@@ -26,8 +26,7 @@ log = get_logger(__name__)
 
 
 class CacheSync:
-    """
-    Compares the store with a metadata-only list of the API server.
+    """Compares the store with a metadata-only list of the API server.
 
     Args:
         batch_jobs: the list.

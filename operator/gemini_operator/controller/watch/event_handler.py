@@ -14,8 +14,7 @@ log = get_logger(__name__)
 
 
 class EventHandler:
-    """
-    Keeps what is new and asks for a pass over it; forgets what is gone.
+    """Keeps what is new and asks for a pass over it; forgets what is gone.
 
     Args:
         store: the newest version of every object.
@@ -48,8 +47,7 @@ class EventHandler:
             self.keep(body, shortened=True)
 
     def keep(self, body: Mapping[str, Any], *, shortened: bool = False) -> None:
-        """
-        A version of an object; one that cannot be read is kept as such, and told so.
+        """A version of an object; one that cannot be read is kept as such, and told so.
 
         `shortened`: without the content of its requests.
         """

@@ -42,8 +42,7 @@ class Backoffs:
 
 
 class Watch:
-    """
-    Lists and watches our kind, in one thread.
+    """Lists and watches our kind, in one thread.
 
     Args:
         connection: the API server.
