@@ -1,4 +1,4 @@
-"""Completion: how a job ends when its batch has ended (P24; see the tables in docs/lifecycle.md)."""
+"""Completion: how a job ends when its batch has ended (P24; tables in docs/lifecycle.md)."""
 
 from dataclasses import replace
 
@@ -96,7 +96,7 @@ def _ended_badly(snapshot: Snapshot, summary: Summary) -> PatchStatus:
 def _cancelled(snapshot: Snapshot, summary: Summary, why: Cause | None) -> PatchStatus:
     if why is Cause.SUSPENSION:
         return suspension.ended(snapshot, Reason.SUSPENDED)
-    # Without a cause of ours, a user cancelled the batch at Google. That ends the job like shutdown.
+    # Without a cause of ours a user cancelled the batch at Google, which counts as a shutdown.
     state, reason = (why or Cause.SHUTDOWN).end
     status = snapshot.revise(_last_look(snapshot, summary), state=state)
     return ended_as_failed(snapshot, status, reason, reason.explain(summary.error or ""))

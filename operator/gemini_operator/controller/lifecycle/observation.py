@@ -231,6 +231,6 @@ def _gone(snapshot: Snapshot, same_key: bool) -> Decision:
         event = Event(reason, message, warning=True)
         status = snapshot.condition(snapshot.status, STALLED, True, reason, message)
         return RequeueAfter() if status == snapshot.status else PatchStatus(status, (event,))
-    # A batch that is gone is never submitted again: a user deleted it, and it may be billed already.
+    # A batch that is gone is not submitted again: a user deleted it, and it may be billed already.
     status = snapshot.revise(state=State.FAILED, completion_time=snapshot.now)
     return ended_as_failed(snapshot, status, reason, message)
