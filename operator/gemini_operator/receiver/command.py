@@ -19,6 +19,7 @@ def receiver(**given: object) -> None:
     settings = flags.build(Settings, given)
     logs.configure(settings.log_format, settings.log_level)
     environment.scrub(os.environ)
+    # Before the callback keys are read into memory.
     core_dumps.disable()
     open_files.raise_limit()
     try:

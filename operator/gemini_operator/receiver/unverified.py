@@ -48,6 +48,7 @@ class UnverifiedRequests:
         def evict() -> None:
             nonlocal evicted
             evicted = True
+            # A timeout that ends now cancels the block wherever it waits.
             deadline.reschedule(asyncio.get_running_loop().time())
 
         try:
@@ -55,6 +56,7 @@ class UnverifiedRequests:
                 with self.admitted(address, peer, evict):
                     yield
         except TimeoutError:
+            # Another timeout inside the block: it is not ours to handle.
             if not evicted:
                 raise
             raise Refused(Result.EVICTED) from None

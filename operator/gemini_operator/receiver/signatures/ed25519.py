@@ -45,5 +45,6 @@ def _decode(token: bytes) -> bytes | None:
         return None
     if len(signature) != _SIGNATURE_LENGTH or base64.b64encode(signature) != encoded:
         return None
+    # A larger scalar is a second spelling of the same signature (RFC 8032, 5.1.7).
     scalar = int.from_bytes(signature[32:], "little")
     return signature if scalar < _GROUP_ORDER else None
