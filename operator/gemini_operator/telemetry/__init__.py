@@ -1,1 +1,1 @@
-"""Logs, metrics, health, and the sanitiser for everything that strangers wrote."""
+"""Logs, metrics, health, and the sanitiser for text from outside."""

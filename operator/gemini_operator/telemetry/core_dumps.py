@@ -1,8 +1,8 @@
-"""A core dump would hold every key in memory (rule S23)."""
+"""Disables core dumps, which would contain every key in memory (S23)."""
 
 import resource
 
 
 def disable() -> None:
-    """Let this process and its children leave no core dump."""
+    """Disable core dumps of this process and its children."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
