@@ -21,7 +21,7 @@ CONTEXT: dict[str, Any] = {
     "show_default": True,
     "max_content_width": 100,
 }
-"""How every command treats its flags: each is a variable of the environment too."""
+"""The settings of every command. Each flag can be set by a variable of the environment too."""
 
 Settings = TypeVar("Settings")
 
@@ -59,7 +59,7 @@ def flag(
 
 
 def options(settings: type) -> list[click.Parameter]:
-    """Every flag of the settings, in the order of the fields; inherited ones come last."""
+    """Return all flags of the settings, in the order of the fields; inherited ones come last."""
     own = settings.__annotations__
     fields = sorted(dataclasses.fields(settings), key=lambda each: each.name not in own)
     found: list[click.Parameter] = []
@@ -75,7 +75,7 @@ def build(settings: type[Settings], given: Mapping[str, Any]) -> Settings:
     """Make the settings from the parameters that click parsed.
 
     Raises:
-        click.UsageError: the settings refused the values with a `ValueError`.
+        click.UsageError: the settings refuse the values.
     """
     try:
         return settings(**dict(_values(settings, given)))
@@ -92,6 +92,6 @@ def _values(settings: type, given: Mapping[str, Any]) -> Iterator[tuple[str, Any
 
 
 def _group(field: dataclasses.Field[Any]) -> type | None:
-    """The settings that the field holds: `field(default_factory=GeminiSettings)` is a group."""
+    """Return the class of a field that is a group, like `field(default_factory=GeminiSettings)`."""
     factory: object = field.default_factory
     return factory if isinstance(factory, type) and dataclasses.is_dataclass(factory) else None

@@ -1,10 +1,10 @@
-"""A token bucket: how often something may happen, with bursts up to a limit."""
+"""A token bucket: limits how often something may happen, and allows bursts up to a limit."""
 
 from collections.abc import Callable
 
 
 class TokenBucket:
-    """A bucket that starts full, is refilled at a constant rate and never holds more than its capacity.
+    """A bucket that starts full and is refilled at a constant rate, up to its capacity.
 
     Args:
         capacity: the most tokens that it holds, so the largest burst.
