@@ -43,7 +43,7 @@ class Target:
 
 
 class CallbackAddresses:
-    """Makes callback addresses. Without a URL and keys there are none, and the sweep finds the ends.
+    """Makes callback addresses; without URL and keys there are none, and the sweep finds the ends.
 
     Args:
         public_url: the receiver's URL as Google sees it.

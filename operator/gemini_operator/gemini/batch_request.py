@@ -45,6 +45,7 @@ def batch(submission: Submission) -> dict[str, Any]:
         "displayName": submission.display_name,
         "inputConfig": _input_config(submission),
     }
+    # Zero is the default of the API, so it need not be sent.
     if submission.priority:
         body["priority"] = submission.priority
     if submission.callback_url is not None:
@@ -58,6 +59,7 @@ def batch(submission: Submission) -> dict[str, Any]:
 def _input_config(submission: Submission) -> dict[str, Any]:
     if submission.inline is None:
         return {"fileName": submission.file_name}
+    # Google returns the metadata with each result, which tells the key of the request.
     requests = [
         {"request": item["request"], "metadata": {"key": item["key"]}} for item in submission.inline
     ]

@@ -37,7 +37,7 @@ _PROJECT = re.compile(
     r"|\blocations?\b|\bregions?\b|\bcountry\b|\bhas not been used\b",
     re.IGNORECASE,
 )
-# Which of the remaining words decide; the tests have Google's texts that these were made for.
+# The words that decide once the names are removed.
 _FILE = re.compile(r"\bfiles?\b", re.IGNORECASE)
 _FILE_NAME = re.compile(r"\bfiles/[\w-]")
 _OF_THE_REQUEST = re.compile(
@@ -141,6 +141,7 @@ def _create_kind(status: int, said: Mapping[str, Any]) -> type[errors.GeminiErro
         return _denied_kind(said)
     if status == 404 and _about_a_file(said):
         return errors.FileMissing
+    # Only these statuses prove that nothing was created. After a 5xx Google may have created it.
     if status in (400, 404, 413):
         return errors.Rejected
     return errors.Throttled if status == 429 else errors.Ambiguous
@@ -222,6 +223,7 @@ def _seconds(value: object) -> float | None:
 
 def _until(headers: Mapping[str, str]) -> float | None:
     """Return the seconds until a `Retry-After` date, counted from the answer's own `Date`."""
+    # Google's clock and ours may differ by more than the wait.
     try:
         now, then = (parsedate_to_datetime(headers[name]) for name in ("date", "retry-after"))
         return (then - now).total_seconds()

@@ -52,6 +52,7 @@ class GeminiConnection:
             trust_env=False,
             timeout=httpx2.Timeout(settings.timeout),
             headers={"accept-encoding": "gzip", "user-agent": "gemini-operator"},
+            # No cookies: they would tie the requests of a key together, and serve nothing.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 
@@ -114,6 +115,7 @@ class GeminiConnection:
         Raises:
             errors.GeminiError: see `classify`.
         """
+        # The timeout is around everything: the SDK's own one is for each step of a request.
         failure: Exception | None = None
         try:
             async with asyncio.timeout(seconds):
@@ -121,6 +123,7 @@ class GeminiConnection:
                     await send()
         except Exception as error:  # noqa: BLE001 - what libraries raise is classified, all of it
             failure = error
+        # An answer counts even if the SDK raised after it.
         if exchange.answer is None:
             raise self._failed(failure, exchange, call, creating=creating)
         if exchange.answer.status != 200:

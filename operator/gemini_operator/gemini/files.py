@@ -133,6 +133,7 @@ def _check(name: str) -> None:
 
 
 def _info(resource: Mapping[str, Any], name: str) -> FileInfo:
+    # As for batches: another file's state must not be taken for this one's.
     if resource.get("name") != name:
         raise errors.Unavailable("files.get: Google's answer is about another file", status=200)
     return FileInfo(

@@ -55,6 +55,7 @@ class _Pass:
         deadline = self._clock() + self._settings.list_time_cap
         token, seen = "", set[str]()
         for _ in range(self._settings.list_page_cap):
+            # A key with very many batches must not occupy the one list that all its jobs share.
             if self._clock() > deadline:
                 return False
             page = await self._page(token)
@@ -85,6 +86,7 @@ class _Pass:
                 self._size = max(1, self._size // 4)
 
     def _take(self, operations: object) -> None:
+        # A page without `operations` is empty. With anything but a list its batches are unknown.
         if operations is not None and not isinstance(operations, list):
             self._lost += 1
             return

@@ -95,7 +95,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self._refuse_strangers(request)
-        # The SDK may make requests that nobody asked for; they go by the default terms.
+        # A request outside of `on_terms`, such as one of the SDK's own, has the default terms.
         exchange = _current.get() or Exchange()
         exchange.started = True
         _bound_waiting(request)

@@ -70,6 +70,7 @@ class BatchJobs:
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "preconditions": {"uid": uid},
+            # Nothing has an owner reference to a job, so there is nothing to wait for.
             "propagationPolicy": "Background",
         }
         return await self._client.delete(*_path(namespace, name), body=body)
@@ -105,6 +106,7 @@ class BatchJobs:
     async def _whole(self, scope: tuple[str, ...], selector: str) -> list[dict[str, Any]]:
         """Return whole objects, in pages small enough for the largest objects."""
         found: list[dict[str, Any]] = []
+        # A selectable field of the CRD, so the API server filters and few objects are sent.
         params = {"fieldSelector": selector, "limit": str(WHOLE_PAGE)}
         for _ in range(WHOLE_PAGES):
             page = await self._client.get(*scope, params=params)
@@ -160,6 +162,7 @@ class BatchJobs:
 
 
 def _scopes(namespaces: Iterable[str] | None) -> list[tuple[str, ...]]:
+    # One list for all namespaces needs a ClusterRole; without one each namespace is listed.
     if namespaces is None:
         return [("apis", GROUP, VERSION, PLURAL)]
     return [_path(namespace) for namespace in namespaces]

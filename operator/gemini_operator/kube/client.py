@@ -65,6 +65,7 @@ class KubeClient:
         self._max_answer = max_answer
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=limit, ssl=connection.ssl),
+            # A load balancer's cookie would tie all requests to one API server.
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "gemini-operator"},
             timeout=aiohttp.ClientTimeout(total=timeout),
@@ -124,6 +125,7 @@ class KubeClient:
         data = None if body is None else _encoded(body)
         try:
             return await self._exchange(method, url, params, headers, data)
+        # Before OSError, of which TimeoutError is a subclass.
         except TimeoutError:
             raise errors.ApiServerUnavailable(
                 0, "Timeout", f"no answer to {method} in time"
@@ -144,6 +146,7 @@ class KubeClient:
             url if params is None else url.update_query(params),
             headers=headers | await self.connection.headers(),
             data=data,
+            # A redirect would carry the token to another host.
             allow_redirects=False,
             server_hostname=self.connection.server_hostname,
             proxy=self.connection.proxy,

@@ -113,7 +113,7 @@ async def _load_kube_config(path: str, configuration: Any) -> Any:
         return await config.load_kube_config(
             path, client_configuration=configuration, persist_config=False
         )
-    # The library does not check the file; what is missing in it shows as one of these.
+    # The library does not check the file. What is missing in it shows as one of these.
     except (AttributeError, KeyError, TypeError) as error:
         raise config.ConfigException(f"it is not a kubeconfig ({error})") from None
 
@@ -153,6 +153,7 @@ class _Authentication:
         self._due = clock() + REFRESH_INTERVAL
 
     async def headers(self) -> dict[str, str]:
+        # The time is set before the renewal, so that concurrent requests cause only one.
         if self._clock() >= self._due:
             self._due = self._clock() + REFRESH_INTERVAL
             await self._renew()

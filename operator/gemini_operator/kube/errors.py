@@ -116,9 +116,11 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> KubeErr
     reason = str(answer.get("reason") or f"Status{status}")
     message = str(answer.get("message") or f"the API server answered {status} without a message")
     causes = _causes(details)
+    # A failed `test` of a JSON patch has no causes, a refusal by schema or policy has.
     if status == 422:
         return Invalid(reason, message, has_causes=bool(causes))
     if status == 403:
+        # Admission refuses to create objects in a namespace that is being deleted.
         terminating = any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
         return Forbidden(reason, message, namespace_terminating=terminating)
     wait = _retry_after(headers, details)
@@ -130,6 +132,7 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> KubeErr
 
 
 def _kind(status: int, reason: str) -> type[KubeError]:
+    # Both are 409; only the reason tells them apart.
     if status == 409:
         return AlreadyExists if reason == "AlreadyExists" else Conflict
     if status >= 500:
@@ -171,6 +174,7 @@ def _retry_after(headers: Mapping[str, str], details: Mapping[str, Any]) -> floa
             seconds = float(value) if value is not None else math.nan
         except (TypeError, ValueError):
             continue
+        # "nan" and "inf" are floats for Python.
         if math.isfinite(seconds):
             return min(max(seconds, 0.0), MAX_RETRY_AFTER)
     return None

@@ -97,6 +97,7 @@ class Election:
         """
         async with self._one_try():
             lease = self._held or await self._read()
+            # Even an expired Lease of another holder: a leader that lost it must not take it back.
             if self.holder not in ("", self.identity):
                 raise LeaseTaken(self.holder)
             await self._claim(lease)

@@ -116,6 +116,7 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any
         before, after = old.get(name), new.get(name)
         if before == after:
             continue
+        # A merge patch merges objects, so only their differences are sent. Lists are replaced.
         if isinstance(before, dict) and isinstance(after, dict):
             after = _difference(before, after)
             if not after:
