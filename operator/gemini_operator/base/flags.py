@@ -1,13 +1,12 @@
-"""
-A command's flags, declared as the fields of its settings.
+"""A command's flags, declared as the fields of its settings.
 
-    @dataclass(frozen=True, kw_only=True)
-    class ControllerSettings:
-        workers: int = flag("--workers", default=64, type=click.IntRange(1), help="Jobs at a time.")
+@dataclass(frozen=True, kw_only=True)
+class ControllerSettings:
+    workers: int = flag("--workers", default=64, type=click.IntRange(1), help="Jobs at a time.")
 
-    @click.command(context_settings=CONTEXT, params=options(ControllerSettings))
-    def controller(**given: object) -> None:
-        settings = build(ControllerSettings, given)
+@click.command(context_settings=CONTEXT, params=options(ControllerSettings))
+def controller(**given: object) -> None:
+    settings = build(ControllerSettings, given)
 """
 
 import dataclasses

@@ -133,7 +133,7 @@ class JobReader:
         """
         try:
             return from_object(body, self._default_api_key, shortened=shortened)
-        except Exception as error:  # noqa: BLE001 - a stranger has written it, under any schema
+        except Exception as error:  # noqa: BLE001 - any user may have written it, under any schema
             return _unreadable(body, _problem(error))
 
 

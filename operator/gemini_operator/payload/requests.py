@@ -88,8 +88,7 @@ async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str
 
 
 def parse_lines(text: str) -> list[dict[str, Any]]:
-    r"""
-    Requests from JSONL: one `{"key": …, "request": {…}}` a line; blank lines are skipped.
+    """Parse requests from JSONL: `{"key": …, "request": {…}}` a line; blank lines are skipped.
 
     Raises:
         InvalidInput: names the first line that is wrong.

@@ -1,7 +1,7 @@
 """Limit the requests whose signature is not verified yet.
 
-A stranger needs only one connection for such a request, and the address of a job, which may have
-ended long ago. So strangers must not be able to fill the limit: when it is reached, the oldest
+For such a request anybody needs only one connection and the address of a job, which may have ended
+long ago. So unverified requests must not be able to block others: at the limit, the oldest
 request is evicted and the new one admitted. The body of a genuine delivery arrives right behind its
 head, so it is verified before it is the oldest. The limit of a peer is therefore safe even if the
 peer is a load balancer.

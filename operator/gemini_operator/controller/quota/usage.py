@@ -70,7 +70,7 @@ class QuotaUsage:
             before: the version known so far; `None` for a new object.
             after: the newest version; `None` if the object is gone.
         """
-        # Another object under the same name starts anew: nothing may be carried over to it.
+        # Nothing may be carried over to another object under the same name, or to another Secret.
         if before is not None and not self._same(before, after):
             self._release(before.key)
             if self._listener is not None:

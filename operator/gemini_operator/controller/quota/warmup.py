@@ -2,7 +2,7 @@
 
 Every API key in use is read, and waiting jobs are queued again in their old order. Otherwise the
 order would depend on which job is reconciled first, and an open batch would not count until
-something happens to its job (rule P23).
+something happens to its job (P23).
 """
 
 import asyncio

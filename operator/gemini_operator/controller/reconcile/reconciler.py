@@ -231,7 +231,7 @@ class Reconciler:
         self.queue.add_after(snapshot.job.key, SEARCH_OVERDUE)
 
     async def _delete_remote(self, snapshot: Snapshot, decision: decisions.DeleteRemote) -> None:
-        # Google first: once the finalizer or the record is gone, nobody would try again.
+        # Google first: once the finalizer or the record is gone, no reconcile would try again.
         await self.cleanup.delete(snapshot, decision.batches)
         if decision.then is None:
             await self.cleanup.release(snapshot, decision.event)

@@ -31,7 +31,7 @@ class RemoteAccess:
                 when it may call.
             KubeError: the API server did not answer.
         """
-        # The key first: until it is read, nobody knows which limit the job falls under.
+        # The key is read first, because the limit is one for each key.
         found = await (self.last_good(job) if job.deleting else self._api_keys.resolve(job.api_key))
         self._calls.enter(job.key, found.key_id)
         return found

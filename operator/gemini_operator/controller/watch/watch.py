@@ -151,6 +151,7 @@ def settings() -> kopf.OperatorSettings:
     s.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=UNUSED, v1=False)
     # kopf would hold events back until it sees its own last patch; it never sends one.
     s.persistence.consistency_timeout = 0
+    # One task for each object with recent events; it ends after `idle_timeout` seconds.
     s.queueing.worker_limit = None
     s.queueing.idle_timeout = 2.0
     s.queueing.exit_timeout = 5.0
@@ -158,7 +159,7 @@ def settings() -> kopf.OperatorSettings:
     s.networking.connect_timeout = 10
     s.networking.request_timeout = 60
     s.networking.error_backoffs = Backoffs()
-    # Small pages: 500 objects with a full inline input are 100 MB (rule S10).
+    # Small pages: 500 objects with a full inline input are 100 MB (S10).
     s.watching.chunk_size = 100
     s.watching.server_timeout = 300
     s.watching.client_timeout = 310
