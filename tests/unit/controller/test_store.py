@@ -41,7 +41,7 @@ def test_p01_the_watchs_copy_of_our_own_write_is_nothing_new() -> None:
     assert not store.put(at(100))
 
 
-def test_an_object_with_the_same_name_takes_the_place_of_the_one_before() -> None:
+def test_an_object_with_the_same_name_replaces_the_one_before() -> None:
     store = Store()
     store.put(at(100, uid=UID))
     assert store.put(at(101, uid=OTHER_UID))
