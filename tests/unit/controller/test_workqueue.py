@@ -27,7 +27,7 @@ def queue(clock: ManualClock) -> KeyedQueue:
 
 
 async def waiting(queue: KeyedQueue) -> list[Key]:
-    """Everything that is handed out now, each pass ended at once."""
+    """All keys that are handed out now, each reconcile ended at once."""
     keys = []
     while (key := await now(queue)) is not None:
         keys.append(key)
@@ -158,7 +158,7 @@ async def test_a_delay_that_ends_during_the_reconcile_causes_another_one(
 
 
 def fail(queue: KeyedQueue, clock: ManualClock, times: int) -> list[float]:
-    """So many passes over A1, each when it was wanted, and all failed; their delays."""
+    """So many reconciles of A1, each when it was due, and all failed; returns their delays."""
     delays = []
     for _ in range(times):
         delays.append(queue.back_off(A1))
@@ -184,7 +184,7 @@ async def test_the_back_off_is_jittered(clock: ManualClock) -> None:
 async def test_an_early_reconcile_that_fails_does_not_lengthen_the_back_off(
     queue: KeyedQueue, clock: ManualClock
 ) -> None:
-    """The events of what a failed pass has written call the next at once."""
+    """The watch events of a failed reconcile's writes cause the next one at once."""
     first = queue.back_off(A1)
     for _ in range(20):
         clock.advance(first / 40)

@@ -45,7 +45,7 @@ RUNNING, SUCCEEDED = "BATCH_STATE_RUNNING", "BATCH_STATE_SUCCEEDED"
 
 
 def read(snapshot: Snapshot, remote: Remote) -> Decision | None:
-    """A pass that reads the batch, as the reconciler does it."""
+    """A reconcile that reads the batch, as the reconciler does it."""
     assert observation.wanted(snapshot) is not None
     event = observation.pending_event(snapshot)
     if event is not None:

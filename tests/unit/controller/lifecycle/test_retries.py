@@ -39,7 +39,7 @@ def limited(limit: int, status: dict[str, Any], seconds: float = 0.0, **of_job: 
 
 
 def ended(end: str, limit: int, **members: Any) -> Decision:
-    """A pass that sees the end of the job's batch."""
+    """A reconcile that sees the end of the job's batch."""
     return policies.decide(limited(limit, submitted(**members)), seen(end))
 
 

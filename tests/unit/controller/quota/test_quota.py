@@ -35,7 +35,7 @@ def test_p23_no_more_go_than_there_are_usage(harness: Harness) -> None:
 
 
 def test_p23_a_job_that_was_admitted_may_ask_again(harness: Harness) -> None:
-    """Its write-ahead met a conflict: the place is still kept for it."""
+    """Its write-ahead met a conflict: the slot is still reserved for it."""
     first, second, third = some(harness, "a/1", "a/2", "a/3")
     assert harness.admits(first, second, first, third, first) == [first, second, first, first]
 
@@ -281,7 +281,7 @@ def test_p23_a_restored_job_that_does_not_ask_loses_its_slot() -> None:
 
 
 def test_p23_a_job_whose_secret_is_missing_is_not_expected() -> None:
-    """It says so itself, and must not keep a place from others."""
+    """Its own reconcile reports that, and it must not keep a slot from other jobs."""
     harness = Harness(limit=1)
     harness.quota.restore([harness.job(harness.put("a/1"))])
     assert harness.quota.waiting == 0

@@ -197,7 +197,7 @@ def test_p10_creates_that_were_under_way_together_are_not_blamed_on_one_job(
 
 
 def test_p10_a_429_calls_back_who_was_called_but_not_who_is_on_its_way() -> None:
-    """Its create may be sent at any moment: its place must not be given away."""
+    """Its create may be sent at any moment: its slot must not be given away."""
     throttle = Throttled(limit=2)
     assert throttle.may_go() == [FIRST, SECOND]
     throttle.write_ahead(FIRST)

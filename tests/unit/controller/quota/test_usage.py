@@ -1,4 +1,4 @@
-"""Who holds a place, read off the statuses alone (rule P23)."""
+"""Which jobs use a slot, by their statuses alone (P23)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -150,7 +150,7 @@ STATUSES = [{}, unnamed(), submitted(), finished()]
 def test_p23_the_count_is_what_the_store_shows(
     changes: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]],
 ) -> None:
-    """And whoever adds up what is told comes to the same."""
+    """The sum of all reports to the listener is the same."""
     parts = Parts()
     for name, uid, spec, status in changes:
         key = Key("team-a", name)

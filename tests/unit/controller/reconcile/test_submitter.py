@@ -112,7 +112,7 @@ def test_p20_a_callback_is_asked_for_where_there_is_a_public_url(tmp_path: Path)
 
 
 class WithQuota:
-    """A submitter behind a quota of one place, and nobody to send anything to."""
+    """A submitter behind a quota of one slot, without a Google to send anything to."""
 
     def __init__(self) -> None:
         self.harness = Harness(limit=1)
@@ -192,7 +192,7 @@ async def test_p10_a_job_whose_key_is_refused_to_another_says_so_in_our_own_word
 def test_p23_a_job_that_fails_before_its_write_ahead_releases_its_slot(
     kept: bool,
 ) -> None:
-    """Unless the write-ahead may have landed, or the next pass comes at once."""
+    """Unless the write-ahead may have been stored, or the next reconcile comes at once."""
     quota = WithQuota()
     first, second = quota.harness.put("a/first"), quota.harness.put("a/second", 1)
     assert quota.harness.admits(first, second) == [first]

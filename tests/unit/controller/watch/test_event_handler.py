@@ -39,7 +39,7 @@ class Parts:
         )
 
     async def wanted(self) -> bool:
-        """Whether a pass over KEY is wanted; the pass ends at once."""
+        """Whether KEY is queued; its reconcile ends at once."""
         getting = asyncio.ensure_future(self.queue.get())
         for _ in range(3):
             await asyncio.sleep(0)
