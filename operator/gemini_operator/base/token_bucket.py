@@ -38,6 +38,7 @@ class TokenBucket:
         return seconds
 
     def _refill(self) -> None:
+        # Computed when it is needed, so that no bucket has a timer.
         now = self._clock()
         earned = (now - self._filled_at) * self._per_second
         self._tokens = min(self._capacity, self._tokens + earned)

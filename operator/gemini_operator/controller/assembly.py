@@ -108,6 +108,7 @@ def assemble(
         schema=schema,
         quota=quota,
         access=access,
+        # One job at a time whose object is expensive to write (see `Reconciler`).
         heavy=CallLimit(1, queue),
         sweeper=sweeper,
         writer=writer,

@@ -91,6 +91,7 @@ class Store:
     def _newer(
         self, found: Job | UnreadableJob, known: Job | UnreadableJob, *, answered: bool
     ) -> bool:
+        # Of the same version only a copy that may show more is taken.
         if found.version != known.version:
             return found.version > known.version
         return found.key in self._doubted or (answered and found != known)

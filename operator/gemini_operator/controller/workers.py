@@ -34,6 +34,7 @@ class Workers:
         self._queue.close()
         if not self._tasks:
             return
+        # `wait` does not cancel: the caller does, and a cut off reconcile is safe to repeat.
         _, late = await asyncio.wait(self._tasks, timeout=seconds)
         if late:
             log.warning("passes are cut off", count=len(late))
@@ -52,6 +53,7 @@ class Workers:
         try:
             await self._reconciler.run(key)
             result = "ok"
+        # An outage, which the job's status need not show: it is the same for every job.
         except (KubeError, GeminiError) as error:
             result = "unavailable"
             self._later(key, error)

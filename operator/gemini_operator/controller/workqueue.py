@@ -66,6 +66,7 @@ class KeyedQueue:
     def add(self, key: Key) -> None:
         """Queue `key` now; a delay that it has is void."""
         self._due.pop(key, None)
+        # The running reconcile may have read the state from before this change.
         if key in self._working:
             self._again.add(key)
         elif key not in self._waiting:
@@ -99,6 +100,7 @@ class KeyedQueue:
         now = self._clock.monotonic()
         in_a_row, until = self._failures.get(key, _Failures())
         if until <= now:
+            # The exponent is bounded, as it grows for as long as the failures go on.
             ceiling = min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(in_a_row, 16))
             in_a_row, until = in_a_row + 1, now + self._rng.uniform(ceiling / 2, ceiling)
         until = max(until, now + at_least)

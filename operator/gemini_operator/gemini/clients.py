@@ -78,7 +78,7 @@ class GeminiClients:
         self._salt = secrets.token_bytes(32)
         self._clients: OrderedDict[str, GeminiClient] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
-        # Loading the certificates takes tens of milliseconds, so all clients share one context.
+        # Loading the certificates takes long, so all clients share one context.
         self._ssl_context = httpx2.create_ssl_context(trust_env=settings.trust_env)
 
     def for_key(self, key: SecretStr) -> GeminiClient:

@@ -52,7 +52,7 @@ class GeminiConnection:
             trust_env=False,
             timeout=httpx2.Timeout(settings.timeout),
             headers={"accept-encoding": "gzip", "user-agent": "gemini-operator"},
-            # No cookies: they would tie the requests of a key together, and serve nothing.
+            # No cookies: no answer may influence a later request.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 

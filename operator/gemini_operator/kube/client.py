@@ -65,7 +65,7 @@ class KubeClient:
         self._max_answer = max_answer
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=limit, ssl=connection.ssl),
-            # A load balancer's cookie would tie all requests to one API server.
+            # No answer may influence a later request.
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "gemini-operator"},
             timeout=aiohttp.ClientTimeout(total=timeout),

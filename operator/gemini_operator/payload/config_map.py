@@ -64,6 +64,7 @@ async def deliver(
     try:
         await config_maps.create(kube, namespace, _manifest(name, uid, results))
     except AlreadyExists:
+        # This process, or one before it, may have been interrupted after the create.
         await _expect_same(kube, namespace, name, uid, results)
     except Invalid as error:
         raise DeliveryRefused(f"ConfigMap {name} was refused: {error.message}") from None

@@ -76,6 +76,7 @@ async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str
         config_map = await config_maps.get(kube, namespace, name)
     except ObjectNotFound:
         raise InputMissing(f"there is no ConfigMap {name} in namespace {namespace}") from None
+    # kubectl uses `binaryData` for files that are not UTF-8; other clients may use it for text too.
     if key in (config_map.get("data") or {}):
         return str(config_map["data"][key])
     encoded = (config_map.get("binaryData") or {}).get(key)
@@ -104,6 +105,7 @@ def parse_lines(text: str) -> list[dict[str, Any]]:
 def _request(number: int, line: str) -> dict[str, Any]:
     try:
         item = json.loads(line, parse_constant=_refuse)
+    # Before the check of the depth below: Python's parser itself fails for about 1,000 levels.
     except RecursionError:
         raise _too_deep(number) from None
     except ValueError:
@@ -144,6 +146,7 @@ def _can_be_sent(item: Mapping[str, Any]) -> bool:
 
 
 def _refuse_duplicates(items: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+    # Results are told apart by their keys. For inline requests the CRD makes sure of that.
     seen: dict[str, int] = {}
     for number, item in items:
         first = seen.setdefault(item["key"], number)

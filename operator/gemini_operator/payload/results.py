@@ -88,6 +88,7 @@ def _key(item: Mapping[str, Any]) -> object:
 
 
 def _answer(item: Mapping[str, Any]) -> dict[str, Any]:
+    # Exactly one of the two, so that a reader need only look for `error`.
     if item.get("error") is not None:
         return {"error": item["error"]}
     return {"response": item.get("response")}
@@ -97,6 +98,7 @@ def _render(rows: Iterable[Mapping[str, Any]], limit: int) -> Results:
     lines, size = [], 0
     for row in rows:
         line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+        # Stop at the limit, before all results are rendered in memory.
         size += len(line.encode("utf-8", "surrogatepass"))
         if size > limit:
             raise ResultsTooLarge(f"the results have more than {limit // 1024} KiB")

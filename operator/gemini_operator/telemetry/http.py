@@ -29,6 +29,7 @@ class HealthServer:
         app.router.add_get("/readyz", self._readyz)
         for path in ("/metrics", "/"):
             app.router.add_get(path, self._metrics)
+        # The process handles signals itself, in its own order.
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
 
     async def start(self) -> None:

@@ -29,6 +29,7 @@ def parse(document: bytes) -> KeySet:
     members = content.get("keys") if isinstance(content, dict) else None
     if not isinstance(members, list) or not members:
         raise JwksError("the answer holds no keys")
+    # The same key under two ids is checked once; the order stays.
     points = dict.fromkeys(point for member in members if (point := _ed25519_point(member)))
     keys = tuple(key for point in points if (key := _ed25519_key(point)))
     return KeySet(ed25519=keys[:MAX_KEYS])

@@ -94,6 +94,7 @@ class JwksStore:
             wait = self._forced_at + self._policy.cooldown - self._clock()
             if wait > 0:
                 raise KeysUnavailable(wait)
+            # Set before the fetch: a stranger's bad signatures must not cause one after the other.
             self._forced_at = self._clock()
         return await self._refreshed()
 

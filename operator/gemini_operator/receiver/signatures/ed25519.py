@@ -30,6 +30,7 @@ def verify(headers: WebhookHeaders, body: bytes, token: bytes, keys: KeySet, now
     for key in keys.ed25519:
         try:
             key.verify(signature, message)
+        # While Google changes its key, there are two.
         except InvalidSignature:
             continue
         return Verdict.VALID
