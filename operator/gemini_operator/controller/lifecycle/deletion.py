@@ -25,8 +25,9 @@ from gemini_operator.controller.lifecycle.decisions import (
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.memory import ListSnapshot
 
-# Seconds for which a deletion looks for an API key, and for batches it has no name of, before it
-# leaves them behind. A namespace that is deleted loses its Secrets first, so they may never return.
+# Seconds for which a deletion waits for a usable API key, or for a list that settles its attempts,
+# before it leaves their batches behind. A namespace that is deleted loses its Secrets first, so they
+# may never return. While Google does not answer at all, the deletion waits for `HOPELESS` instead.
 PATIENCE = 120.0
 
 # Google ends every batch within 48 hours. An hour later nothing is left that could be billed, so
@@ -161,7 +162,7 @@ def _settle_current(snapshot: Snapshot) -> Decision | None:
 def _settle_superseded(snapshot: Snapshot) -> Decision | None:
     """Search for batches of superseded attempts; `None` if they are settled.
 
-    One complete list that began after the deletion is enough: their creates are long past.
+    One complete list that began after the deletion is enough for attempts that were given up.
     """
     if not open_attempts(snapshot.job):
         return None

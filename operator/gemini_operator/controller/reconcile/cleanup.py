@@ -108,7 +108,7 @@ class Cleanup:
         try:
             await self._writer.refresh(snapshot.job)
         except Stale:
-            # No object is left that would reconcile again, so this is the only chance.
+            # No later reconcile would find this batch, so this is the only chance to delete it.
             policy = snapshot.job.spec.deletion_policy
             if policy != "Orphan":
                 api_key = await self._access.last_good(snapshot.job)

@@ -58,7 +58,7 @@ class EventRecorder:
         try:
             await self._say(regarding(job), _name(job, event), event)
         except Forbidden as error:
-            # Of all Events only this one must not be lost: nothing else tells of the batch.
+            # Of all Events only this one must not be lost: the object that could show it is gone.
             if error.namespace_terminating and event.reason == Reason.BATCH_LEFT_BEHIND:
                 await self._say_elsewhere(job, event)
         except KubeError as error:

@@ -132,7 +132,7 @@ class Reconciler:
             self.events.post(snapshot.job, [decisions.Event(Reason.INTERNAL, note, warning=True)])
             raise
         except errors.GeminiError as error:
-            # Without a connection the outage is ours; only Google's answer blocks a deletion.
+            # `NotSent` means here that this process may no longer act, so it must not write either.
             if not snapshot.job.deleting or isinstance(error, errors.NotSent):
                 raise
             await self._carry_out(snapshot, deletion.blocked(snapshot, f"{error}."))

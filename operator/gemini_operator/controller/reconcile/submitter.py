@@ -160,7 +160,7 @@ class Submitter:
     ) -> Iterator[None]:
         """Release the reserved slot if the block raises anything but `kept_on`.
 
-        The block comes before the write-ahead; from then on the slot is counted by the status.
+        The block ends with the write-ahead at the latest: from then on the status counts the slot.
         """
         try:
             yield
