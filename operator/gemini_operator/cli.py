@@ -16,7 +16,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Imports a sub-command only when it is used, so that the receiver never loads the Gemini SDK."""
+    """Imports a sub-command only when it is used; so the receiver never loads the Gemini SDK."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx

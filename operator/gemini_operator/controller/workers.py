@@ -58,7 +58,7 @@ class Workers:
             result = "unavailable"
             self._later(key, error)
         except Exception as error:
-            # A bug, or an unforeseen object: it costs this job a retry, but it must not end a worker.
+            # A bug, or an unforeseen object: it costs this job a retry, and must not end a worker.
             delay = self._queue.back_off(key)
             log.exception("a pass failed", **key._asdict(), again_in=round(delay, 1))
             await self._stall(key, error)

@@ -141,7 +141,7 @@ def _create_kind(status: int, said: Mapping[str, Any]) -> type[errors.GeminiErro
         return _denied_kind(said)
     if status == 404 and _about_a_file(said):
         return errors.FileMissing
-    # Only these statuses prove that nothing was created. After a 5xx Google may have created it.
+    # Of the remaining statuses only these and 429 prove that nothing was created; a 5xx does not.
     if status in (400, 404, 413):
         return errors.Rejected
     return errors.Throttled if status == 429 else errors.Ambiguous

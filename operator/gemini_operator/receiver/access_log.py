@@ -52,7 +52,7 @@ class RefusalLogLimiter:
         self._suppressed: OrderedDict[Hashable, int] = OrderedDict()
 
     def take(self, address: Hashable) -> int | None:
-        """Ask for one line. Return how many lines of the address were suppressed since its last one.
+        """Ask for one line. Return how many lines of the address were suppressed since its last.
 
         None means that this line is suppressed too.
         """

@@ -66,7 +66,7 @@ class Limits:
     body_seconds: float = 5.0
     """From the head of a request to the end of its body."""
     response_seconds: float = 5.0
-    """From the end of the body to the response, with fetching keys and the write to the API server."""
+    """From the end of the body to the response, with a fetch of keys and the write of the event."""
     idle_seconds: float = 5.0
     """How long a connection may stay without a complete request head."""
     linger_seconds: float = 1.0

@@ -65,7 +65,7 @@ class UnverifiedRequests:
     def admitted(
         self, address: Hashable, peer: Hashable, evict: Callable[[], None]
     ) -> Iterator[None]:
-        """As `admit`, but an eviction calls `evict`, at most once, and does not cancel the block."""
+        """As `admit`, but an eviction calls `evict`, at most once, without cancelling the block."""
         limits = {
             ("address", address): self._limits.unverified_per_address,
             ("peer", peer): self._limits.unverified_per_peer,

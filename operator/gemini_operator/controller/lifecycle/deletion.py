@@ -26,8 +26,8 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.memory import ListSnapshot
 
 # Seconds for which a deletion waits for a usable API key, or for a list that settles its attempts,
-# before it leaves their batches behind. A namespace that is deleted loses its Secrets first, so they
-# may never return. While Google does not answer at all, the deletion waits for `HOPELESS` instead.
+# before it leaves their batches behind. A namespace that is deleted loses its Secrets first, so
+# they may never return. While Google does not answer at all, the deletion waits for `HOPELESS`.
 PATIENCE = 120.0
 
 # Google ends every batch within 48 hours. An hour later nothing is left that could be billed, so
