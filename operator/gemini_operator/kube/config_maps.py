@@ -1,4 +1,4 @@
-"""ConfigMaps: inputs are read, outputs are created; none is ever changed (rule S8)."""
+"""ConfigMaps: inputs are read, outputs are created, and none is ever changed (S8)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,19 @@ from gemini_operator.kube.client import KubeClient
 
 
 async def get(client: KubeClient, namespace: str, name: str) -> dict[str, Any]:
-    """Raise NotFound when it isn't there."""
+    """Return a ConfigMap.
+
+    Raises:
+        ObjectNotFound: it does not exist.
+    """
     return await client.get("api", "v1", "namespaces", namespace, "configmaps", name)
 
 
 async def create(client: KubeClient, namespace: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Raise AlreadyExists when there is one of this name, whoever made it."""
+    """Create a ConfigMap.
+
+    Raises:
+        AlreadyExists: there is one of this name.
+    """
     path = "api", "v1", "namespaces", namespace, "configmaps"
     return await client.post(*path, body={"apiVersion": "v1", "kind": "ConfigMap", **manifest})

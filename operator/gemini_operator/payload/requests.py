@@ -1,6 +1,7 @@
-"""A job's requests, read when they are sent and checked before anything is written ahead.
+"""A job's requests: read when they are sent, and checked before the write-ahead.
 
-Messages carry line numbers and what is wrong, never the text of an input (rule S9).
+Messages tell the line and what is wrong with it, never the text of an input, which may be secret
+(S9).
 """
 
 import base64
@@ -17,20 +18,26 @@ from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import ObjectNotFound
 
+# Characters of a request's key, as the CRD allows for inline requests.
 KEY_LIMIT = 256
 
 
 class InvalidInput(Exception):
-    """The input can never be submitted as it is; the message says where and why."""
+    """The input can never be submitted as it is; the message tells where and why."""
 
 
 class InputMissing(Exception):
-    """The input is not there yet; the message says what to create."""
+    """The input does not exist yet; the message tells what to create."""
 
 
 @dataclass(frozen=True)
 class BatchInput:
-    """Exactly one of: requests (`{"key": …, "request": {…}}` each), or a file of the File API."""
+    """The input of a batch: exactly one of the two.
+
+    Args:
+        inline: requests, `{"key": …, "request": {…}}` each.
+        file_name: `files/…` in the File API.
+    """
 
     inline: list[dict[str, Any]] | None = None
     file_name: str | None = None
@@ -39,19 +46,18 @@ class BatchInput:
 async def load(
     kube: KubeClient, namespace: str, spec: Spec, stored: Mapping[str, Any]
 ) -> BatchInput:
-    """
-    The input that `spec` names.
+    """Load the input that `spec` names.
 
     Args:
         kube: reads the ConfigMap.
         namespace: the job's namespace.
-        spec: the parsed spec; its inline requests may have been left out.
-        stored: the spec as the API server stores it, inline requests included; their size and depth
-            have been looked at (`controller.job.from_object`).
+        spec: the parsed spec, without its inline requests.
+        stored: the spec as the API server stores it, with its inline requests. Their size and depth
+            were checked before (`controller.job.from_object`).
 
     Raises:
-        InvalidInput: it cannot be submitted.
-        InputMissing: the ConfigMap or its key is not there.
+        InvalidInput: the input cannot be submitted.
+        InputMissing: the ConfigMap or its key does not exist.
         gemini_operator.kube.errors.KubeError: the API server did not answer.
     """
     if spec.input is None:
@@ -70,6 +76,7 @@ async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str
         config_map = await config_maps.get(kube, namespace, name)
     except ObjectNotFound:
         raise InputMissing(f"namespace {namespace} has no ConfigMap {name}") from None
+    # kubectl uses `binaryData` for files that are not UTF-8; other clients may use it for text too.
     if key in (config_map.get("data") or {}):
         return str(config_map["data"][key])
     encoded = (config_map.get("binaryData") or {}).get(key)
@@ -82,8 +89,7 @@ async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str
 
 
 def parse_lines(text: str) -> list[dict[str, Any]]:
-    r"""
-    Requests from JSONL: one `{"key": …, "request": {…}}` a line; blank lines are skipped.
+    """Parse requests from JSONL: `{"key": …, "request": {…}}` a line; blank lines are skipped.
 
     Raises:
         InvalidInput: names the first line that is wrong.
@@ -99,6 +105,7 @@ def parse_lines(text: str) -> list[dict[str, Any]]:
 def _request(number: int, line: str) -> dict[str, Any]:
     try:
         item = json.loads(line, parse_constant=_refuse)
+    # Before the check of the depth below: Python's parser itself fails for about 1,000 levels.
     except RecursionError:
         raise _too_deep(number) from None
     except ValueError:
@@ -124,12 +131,13 @@ def _too_deep(number: int) -> InvalidInput:
 
 
 def _refuse(constant: str) -> NoReturn:
-    """NaN and Infinity, which Python reads and JSON does not know."""
+    """Refuse NaN and Infinity, which Python's parser accepts and JSON does not have."""
     raise ValueError(constant)
 
 
 def _can_be_sent(item: Mapping[str, Any]) -> bool:
-    """Whether what was read can be written again: Python reads more than that."""
+    """Return whether the item can be written as JSON again."""
+    # Python reads 1e999 as infinity, and half of a surrogate pair, which UTF-8 cannot have.
     try:
         json.dumps(item, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
@@ -138,6 +146,7 @@ def _can_be_sent(item: Mapping[str, Any]) -> bool:
 
 
 def _refuse_duplicates(items: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+    # Results are told apart by their keys. For inline requests the CRD makes sure of that.
     seen: dict[str, int] = {}
     for number, item in items:
         first = seen.setdefault(item["key"], number)

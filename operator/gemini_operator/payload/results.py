@@ -1,4 +1,4 @@
-"""Results as JSONL: one `{"key": …, "response" | "error": …}` a line, in the order of the input."""
+"""Results as JSONL: `{"key": …, "response" | "error": …}` a line, in the order of the input."""
 
 import hashlib
 import json
@@ -8,20 +8,25 @@ from typing import Any
 
 
 class ResultsTooLarge(Exception):
-    """The results exceed the limit of their output; the message gives both sizes."""
+    """The results exceed the limit of their output; the message names the limit."""
 
 
 class ResultsMissing(Exception):
-    """Google says that the batch succeeded, and its answer holds no results."""
+    """Google shows the batch as succeeded, but its answer has no results."""
 
 
 class MalformedResults(Exception):
-    """Google's result file is not JSONL; the message names the line."""
+    """Google's results file is not JSONL; the message names the line."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """Rendered results: UTF-8 JSONL, the number of lines and the SHA-256 of the bytes."""
+    """Rendered results.
+
+    Args:
+        jsonl: one result a line.
+        records: the number of lines.
+    """
 
     jsonl: str
     records: int
@@ -36,21 +41,27 @@ class Results:
 
 
 def from_inline(items: Iterable[Mapping[str, Any]], limit: int) -> Results:
-    """
-    Results from the items of a batch (`{"metadata": {"key": …}, "response" | "error": …}`).
+    """Render the inline results of a batch.
+
+    Args:
+        items: `{"metadata": {"key": …}, "response" | "error": …}` each, in the input's order.
+        limit: bytes of the rendered results.
 
     Raises:
-        ResultsTooLarge: they have more than `limit` bytes.
+        ResultsTooLarge: they exceed the limit.
     """
     return _render(({"key": _key(item), **_answer(item)} for item in items), limit)
 
 
 async def from_file(chunks: AsyncIterable[bytes], limit: int) -> Results:
-    """
-    Results from a JSONL file of the File API.
+    """Render the results in a JSONL file of the File API.
+
+    Args:
+        chunks: the content of the file.
+        limit: bytes of the rendered results.
 
     Raises:
-        ResultsTooLarge: they have more than `limit` bytes.
+        ResultsTooLarge: they exceed the limit.
         MalformedResults: a line is not a JSON object.
     """
     raw = bytearray()
@@ -77,6 +88,7 @@ def _key(item: Mapping[str, Any]) -> object:
 
 
 def _answer(item: Mapping[str, Any]) -> dict[str, Any]:
+    # Exactly one of the two, so that a reader need only look for `error`.
     if item.get("error") is not None:
         return {"error": item["error"]}
     return {"response": item.get("response")}
@@ -86,8 +98,10 @@ def _render(rows: Iterable[Mapping[str, Any]], limit: int) -> Results:
     lines, size = [], 0
     for row in rows:
         line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+        # Stop at the limit, before all results are rendered in memory.
         size += len(line.encode("utf-8", "surrogatepass"))
         if size > limit:
             raise ResultsTooLarge(f"the results have more than {limit // 1024} KiB")
+        # Half of a surrogate pair cannot be UTF-8. One odd answer must not fail all others.
         lines.append(line.encode("utf-8", "replace").decode())
     return Results("".join(lines), len(lines))

@@ -1,4 +1,4 @@
-"""Ends: what Google's last word makes of the job (rule P24 and the table below it)."""
+"""Completion: how a job ends when its batch has ended (P24; tables in docs/lifecycle.md)."""
 
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from gemini_operator.controller.lifecycle.status import (
 )
 from gemini_operator.gemini.remote import Observation, Outcome, Summary
 
+# Cancelled is not here: its state and reason depend on who cancelled the batch, and why.
 BAD_ENDS = {
     Outcome.FAILED: (State.FAILED, Reason.REMOTE_FAILED),
     Outcome.EXPIRED: (State.EXPIRED, Reason.REMOTE_EXPIRED),
@@ -25,7 +26,7 @@ BAD_ENDS = {
 
 
 def decide(snapshot: Snapshot, observation: Observation) -> Decision:
-    """End a job whose batch has ended; results that have to go somewhere are delivered first."""
+    """End a job whose batch has ended; deliver the results first if the spec has an output."""
     if observation.summary.outcome != Outcome.SUCCEEDED:
         return _ended_badly(snapshot, observation.summary)
     if snapshot.job.spec.output is not None:
@@ -34,14 +35,17 @@ def decide(snapshot: Snapshot, observation: Observation) -> Decision:
 
 
 def at_google(observation: Observation) -> OutputStatus:
-    """The reference to results that stay where they are."""
+    """Return the reference to results that stay at Google: a file, or the batch itself."""
     if observation.results_file is not None:
         return OutputStatus(file_name=observation.results_file)
     return OutputStatus(batch_name=observation.summary.name)
 
 
 def delivered(snapshot: Snapshot, observation: Observation, output: OutputStatus) -> PatchStatus:
-    """Complete: the results are in their place. One write ends the job."""
+    """Complete the job, whose results are delivered.
+
+    State, counts, output and condition are one write: no reader sees an end without its results.
+    """
     requests = _counted(snapshot, observation)
     failed = requests.failed if requests else 0
     reason = Reason.COMPLETED_WITH_FAILURES if failed else Reason.SUCCEEDED
@@ -57,7 +61,7 @@ def delivered(snapshot: Snapshot, observation: Observation, output: OutputStatus
 
 
 def somebody_elses(snapshot: Snapshot, observation: Observation) -> PatchStatus:
-    """Failed: another job has the batch, whatever this job's status says."""
+    """Fail the job because another job has its batch."""
     status = snapshot.revise(_last_look(snapshot, observation.summary), state=State.FAILED)
     return ended_as_failed(snapshot, status, Reason.ALREADY_ADOPTED, Reason.ALREADY_ADOPTED.message)
 
@@ -65,7 +69,10 @@ def somebody_elses(snapshot: Snapshot, observation: Observation) -> PatchStatus:
 def undeliverable(
     snapshot: Snapshot, observation: Observation, reason: Reason, detail: str
 ) -> PatchStatus:
-    """Failed: the batch succeeded, but its results cannot be put where they should go."""
+    """Fail the job because the results of its successful batch cannot be delivered.
+
+    The output refers to the results at Google, so that the user can still fetch what was paid for.
+    """
     status = snapshot.revise(
         _last_look(snapshot, observation.summary), state=State.FAILED, output=at_google(observation)
     )
@@ -73,10 +80,12 @@ def undeliverable(
 
 
 def _ended_badly(snapshot: Snapshot, summary: Summary) -> PatchStatus:
-    """Suspended, or tried again, where that was asked for; failed otherwise."""
+    """Suspend, retry or fail a job whose batch ended without success."""
     why = cancellation.cause(snapshot)
     if summary.outcome is Outcome.CANCELLED:
         return _cancelled(snapshot, summary, why)
+    # The batch failed before the cancel reached it. The failure counts, but the suspension decides
+    # when, and whether, the next batch is submitted.
     if why is Cause.SUSPENSION and retries.allowed(snapshot):
         _, reason = BAD_ENDS[summary.outcome]
         write = suspension.ended(snapshot, reason)
@@ -87,6 +96,7 @@ def _ended_badly(snapshot: Snapshot, summary: Summary) -> PatchStatus:
 def _cancelled(snapshot: Snapshot, summary: Summary, why: Cause | None) -> PatchStatus:
     if why is Cause.SUSPENSION:
         return suspension.ended(snapshot, Reason.SUSPENDED)
+    # Without a cause of ours a user cancelled the batch at Google, which counts as a shutdown.
     state, reason = (why or Cause.SHUTDOWN).end
     status = snapshot.revise(_last_look(snapshot, summary), state=state)
     return ended_as_failed(snapshot, status, reason, reason.explain(summary.error or ""))
@@ -104,12 +114,13 @@ def _broken(snapshot: Snapshot, summary: Summary, *, again: bool) -> PatchStatus
 
 
 def _counting(snapshot: Snapshot, status: Status) -> Status:
-    """`status` with one more failure, counted in the write that records it (rule P15)."""
+    """Return `status` with one more failure, counted in the write that records the end (P15)."""
     return snapshot.revise(status, failures=snapshot.status.failures + 1)
 
 
 def _last_look(snapshot: Snapshot, summary: Summary) -> Status:
     event = snapshot.status.last_event
+    # An ended job is not read again, so its last event and its read request are acknowledged now.
     return snapshot.revise(
         with_submitted_since(snapshot, snapshot.status, summary),
         gemini_state=summary.state,
@@ -121,7 +132,7 @@ def _last_look(snapshot: Snapshot, summary: Summary) -> Status:
 
 
 def _counted(snapshot: Snapshot, observation: Observation) -> Requests | None:
-    """Google's counts, or our own count of inline results where Google gives none."""
+    """Return Google's counts; if Google gives none, count the inline results."""
     counts = requests_of(observation.summary)
     results = observation.inline_results
     if counts is not None or results is None:

@@ -1,4 +1,4 @@
-"""From a batch's results to the job's output."""
+"""Delivers a batch's results to the job's output."""
 
 from contextlib import aclosing
 
@@ -15,7 +15,8 @@ from gemini_operator.gemini.remote import Observation
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.payload import config_map, results
 
-# Google's lines may hold members that are left out of ours.
+# Bytes of a results file that are read. Google's lines may have members that are left out of the
+# ConfigMap, so a file beyond the ConfigMap's own limit may still fit.
 RAW_LIMIT = 2 * config_map.LIMIT
 
 UNDELIVERABLE = (
@@ -25,16 +26,15 @@ UNDELIVERABLE = (
     errors.NotFound,
     errors.Rejected,
 )
-"""What no second try changes."""
+"""Errors that a retry cannot fix; they fail the job."""
 
 
 class Delivery:
-    """
-    Brings results to outputs.
+    """Delivers results.
 
     Args:
         kube: checks and creates ConfigMaps.
-        claims: knows who else holds a batch.
+        claims: tells whether another job has more right to a batch.
     """
 
     def __init__(self, kube: KubeClient, claims: Claims) -> None:
@@ -42,11 +42,10 @@ class Delivery:
         self._claims = claims
 
     async def check(self, job: Job) -> None:
-        """
-        Make sure, before anything is paid for, that the results will have a place.
+        """Check that the output ConfigMap is free, before a batch is paid for.
 
         Raises:
-            DeliveryRefused: the ConfigMap belongs to something else.
+            DeliveryRefused: the ConfigMap exists and is not this job's.
             KubeError: the API server did not answer.
         """
         if (name := _config_map(job)) is not None:
@@ -55,13 +54,17 @@ class Delivery:
     async def deliver(
         self, snapshot: Snapshot, observation: Observation, api_key: ApiKey
     ) -> PatchStatus:
-        """
-        Put the results of a succeeded batch into the output, and answer with the job's end.
+        """Deliver the results of a succeeded batch.
+
+        Returns:
+            The status that ends the job: complete, or failed because the results cannot be
+            delivered or belong to another job.
 
         Raises:
             GeminiError, KubeError: no answer for now; delivering again is safe.
         """
         job = snapshot.job
+        # Compared again here: the batch may have been adopted by another job since it was found.
         if await self._claims.held_by_another(job, observation.summary, api_key):
             return completion.somebody_elses(snapshot, observation)
         name = _config_map(job)
@@ -97,5 +100,6 @@ async def _results(client: GeminiClient, observation: Observation) -> results.Re
         raise results.ResultsMissing(
             "Google reports that the batch succeeded, but its answer has no results"
         )
+    # A reader that stops early must close the connection, or it stays in the pool as busy.
     async with aclosing(client.files.download(observation.results_file, RAW_LIMIT)) as chunks:
         return await results.from_file(chunks, config_map.LIMIT)

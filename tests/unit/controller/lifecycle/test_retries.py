@@ -39,7 +39,7 @@ def limited(limit: int, status: dict[str, Any], seconds: float = 0.0, **of_job: 
 
 
 def ended(end: str, limit: int, **members: Any) -> Decision:
-    """A pass that sees the end of the job's batch."""
+    """A reconcile that sees the end of the job's batch."""
     return policies.decide(limited(limit, submitted(**members)), seen(end))
 
 
@@ -163,7 +163,7 @@ def test_the_next_attempt_waits_for_its_end(passed: float, decision: Decision) -
     assert policies.decide(limited(10, retrying(2), passed), None) == decision
 
 
-def test_a_job_that_waits_in_line_afterwards_does_not_pause_again() -> None:
+def test_a_job_that_waits_for_quota_afterwards_does_not_back_off_again() -> None:
     queued = retrying() | {"conditions": [a_condition("Submitted", "False", "Queued")]}
     assert retries.decide(limited(10, queued)) is None
 
