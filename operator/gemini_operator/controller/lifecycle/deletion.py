@@ -23,7 +23,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.memory import ListSnapshot
+from gemini_operator.controller.memory import CUT_OFF, ListSnapshot
 
 # Seconds for which a deletion waits for a usable API key, or for a list that settles its attempts,
 # before it leaves their batches behind. A namespace that is deleted loses its Secrets first, so
@@ -162,7 +162,8 @@ def _settle_current(snapshot: Snapshot) -> Decision | None:
 def _settle_superseded(snapshot: Snapshot) -> Decision | None:
     """Search for batches of superseded attempts; `None` if they are settled.
 
-    One complete list that began after the deletion is enough for attempts that were given up.
+    One complete list is enough for attempts that were given up, if it began after the deletion and
+    after the grace of the last attempt: a person may have given that one up a second ago.
     """
     if not open_attempts(snapshot.job):
         return None
@@ -170,12 +171,27 @@ def _settle_superseded(snapshot: Snapshot) -> Decision | None:
         return _give_up(snapshot, f"{_what_is_left(snapshot)} Google cannot list such jobs.")
     fresh = _listed(snapshot)
     if fresh is not None and fresh.complete:
-        return None
+        return _list_after_grace(snapshot, fresh)
     if fresh is not None and out_of_patience(snapshot):
         return _give_up(snapshot, "Google's list was too long to read completely.")
     if snapshot.facts.refused is not None and out_of_patience(snapshot):
         return _give_up(snapshot, snapshot.facts.refused)
     return _list_again(snapshot, snapshot.facts.listed + PAUSE)
+
+
+def _list_after_grace(snapshot: Snapshot, fresh: ListSnapshot) -> Decision | None:
+    """List again if a batch of a given-up attempt may be missing from `fresh`; `None` if none may."""
+    missing = [a for a in open_attempts(snapshot.job) if not _matches(snapshot, a.id)]
+    if not missing:
+        return None
+    rules = snapshot.rules
+    grace = timedelta(seconds=CUT_OFF + rules.create_timeout + rules.submit_grace)
+    ends = max(attempt.start_time for attempt in missing) + grace
+    begun = snapshot.now - timedelta(seconds=snapshot.monotonic - fresh.begun)
+    if begun >= ends:
+        return None
+    left = (ends - snapshot.now).total_seconds()
+    return _list_again(snapshot, max(snapshot.monotonic + left, snapshot.facts.listed + PAUSE))
 
 
 def _listed(snapshot: Snapshot) -> ListSnapshot | None:

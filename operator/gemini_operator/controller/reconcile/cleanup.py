@@ -110,6 +110,9 @@ class Cleanup:
         try:
             await self._writer.refresh(snapshot.job)
         except Stale:
+            if not self._writer.is_gone(snapshot.job):
+                # The object cannot be read, but it may well have the name of the batch.
+                return
             # No later reconcile would find this batch, so this is the only chance to delete it.
             policy = snapshot.job.spec.deletion_policy
             if policy != "Orphan":

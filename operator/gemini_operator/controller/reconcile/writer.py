@@ -67,6 +67,11 @@ class Writer:
         if known is None or known.uid != job.uid:
             raise Stale
 
+    def is_gone(self, job: Job) -> bool:
+        """Whether the object is known to be gone or another incarnation; one that is unreadable is not."""
+        known = self._store.get(job.key) or self._store.unreadable(job.key)
+        return known is None or known.uid != job.uid
+
     async def refresh(self, job: Job | UnreadableJob) -> Mapping[str, Any]:
         """Read the object from the API server into the store, and return it.
 

@@ -74,6 +74,11 @@ def _remember(snapshot: Snapshot, remote: Remote, name: str) -> None:
     if attempt is None or attempt.batch_name is not None:
         return
     # An event named this batch, and it is not the attempt's: later events must not have it read
-    # again and again.
-    if not (isinstance(remote, Seen) and observation.confirmed(snapshot, remote.summary)):
+    # again and again. A rejected or another API key says nothing about the batch.
+    disproved = (
+        not observation.confirmed(snapshot, remote.summary)
+        if isinstance(remote, Seen)
+        else remote == Gone(same_key=True)
+    )
+    if disproved:
         facts.not_ours |= {name}
