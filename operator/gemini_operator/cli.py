@@ -16,7 +16,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Imports a sub-command when it is used: the receiver never loads the Gemini SDK."""
+    """Imports a sub-command only when it is used; so the receiver never loads the Gemini SDK."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -36,7 +36,7 @@ def cli() -> None:
 
 
 def main(run: Callable[..., Any] = cli) -> None:
-    """Run the program; a user's mistake is one line on standard error and exit status 2."""
+    """Run the program. A user's mistake is one line on standard error, and exit status 2."""
     try:
         sys.exit(run(standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -1,4 +1,4 @@
-"""`gemini-operator crds`: print, write or check the CustomResourceDefinition."""
+"""The command `gemini-operator crds`: print, write or check the CustomResourceDefinition."""
 
 from pathlib import Path
 

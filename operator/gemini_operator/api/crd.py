@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition, made from the models."""
+"""The CustomResourceDefinition, generated from the models."""
 
 from typing import Any
 
@@ -12,12 +12,14 @@ from gemini_operator.api.v1alpha1.status import Status
 FILE_NAME = f"{group.GROUP}_{group.PLURAL}.yaml"
 HEADER = "# Generated from operator/gemini_operator/api: change the models, then run `make crds`.\n"
 
+# Fields that a list can be filtered by. Adoption needs batchName.
 SELECTABLE = (".status.state", ".status.batchName", ".spec.model")
+# The priority of a column that `kubectl get` shows with `-o wide` only.
 WIDE = 1
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes a thing that occurs twice out twice, so that readers need no YAML anchors."""
+    """Writes an object that occurs twice in full twice, instead of with a YAML anchor."""
 
     def ignore_aliases(self, data: Any) -> bool:
         del data
@@ -25,7 +27,7 @@ class _Plain(yaml.SafeDumper):
 
 
 def custom_resource_definition() -> dict[str, Any]:
-    """Give the definition as it is sent to the API server."""
+    """Return the definition, as the API server accepts it."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -47,7 +49,7 @@ def custom_resource_definition() -> dict[str, Any]:
 
 
 def render() -> str:
-    """Write the definition as a YAML file, with a first line that says where it comes from."""
+    """Return the definition as YAML, with a first line that tells how it was generated."""
     found = custom_resource_definition()
     return HEADER + yaml.dump(found, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=100)
 

@@ -8,8 +8,7 @@ from gemini_operator.api.words import Word
 
 
 class Reason(Word):
-    """
-    A CamelCase reason, as Kubernetes' API conventions ask for.
+    """A CamelCase reason, as Kubernetes' API conventions ask for.
 
     Args:
         message: what it says by default.

@@ -1,4 +1,4 @@
-"""Rules in CEL that the API server checks beside types and bounds.
+"""Rules in CEL, which the API server checks besides types and bounds.
 
 Source: the Kubernetes documentation on CustomResourceDefinition validation rules. A rule that
 mentions `oldSelf` is a transition rule: it is not evaluated when its field is added or removed,
@@ -14,10 +14,13 @@ KEY = "x-kubernetes-validations"
 def rule(
     cel: str, message: str, *, at: str | None = None, why: str | None = None
 ) -> dict[str, str]:
-    """Describe one rule.
+    """Return one rule.
 
-    `cel` must be true of `self`; `message` says what to do otherwise; `at` is the JSON path of the
-    field to blame, relative to where the rule stands; `why` is Invalid, Forbidden or Required.
+    Args:
+        cel: an expression that must be true of `self`.
+        message: what the user has to do if it is not.
+        at: the JSON path of the field to blame, relative to the schema that has the rule.
+        why: Invalid, Forbidden or Required.
     """
     found = {"rule": cel, "message": message}
     if at is not None:
@@ -28,12 +31,12 @@ def rule(
 
 
 def rules(*each: dict[str, str]) -> dict[str, Any]:
-    """Put rules in the form of a schema's extra members."""
+    """Return rules as extra members of a schema."""
     return {KEY: list(each)}
 
 
 def exactly_one(*names: str) -> dict[str, str]:
-    """Ask for one of the fields `names` of the object it stands on, and no more."""
+    """Return the rule that an object has exactly one of the fields `names`."""
     listed = ", ".join(f"has(self.{name})" for name in names)
     return rule(
         f"[{listed}].filter(present, present).size() == 1",
@@ -42,9 +45,11 @@ def exactly_one(*names: str) -> dict[str, str]:
 
 
 def immutable(*names: str, also: Iterable[dict[str, str]]) -> Callable[[dict[str, Any]], None]:
-    """Make a schema refuse to change, add or remove its members `names`.
+    """Return a function that extends a schema so that its members `names` cannot change.
 
-    `also` are the schema's other rules.
+    Args:
+        names: the members; an optional one can neither be added nor removed.
+        also: the schema's other rules.
     """
 
     def extend(schema: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Turns a pydantic model into a structural schema, the form of schema that a CRD takes.
+"""Turns a pydantic model into a structural schema, the form of schema that a CRD requires.
 
 Source: the Kubernetes documentation on custom resources, "Specifying a structural schema": no
 `$ref`, no `$defs`, no `anyOf` that carries types, no `const`, no `null`; every node has a type.
@@ -12,15 +12,21 @@ from gemini_operator.api.rules import KEY
 
 Schema = dict[str, Any]
 
+# Without a format, clients in typed languages read an integer as 32 bits.
 INTEGER = {"type": "integer", "format": "int64"}
 NESTED = ("items", "additionalProperties")
 PYDANTIC_ONLY = ("title", "$defs")
 
 
 def structural_schema(model: type[BaseModel], *, defaults: bool) -> Schema:
-    """Give the schema of a model; without `defaults`, the API server fills in nothing.
+    """Return the structural schema of a model.
 
-    Raises `TypeError` for a union, which a structural schema cannot say.
+    Args:
+        model: its fields and their descriptions.
+        defaults: keep the defaults, which the API server fills in.
+
+    Raises:
+        TypeError: the model has a union, which a structural schema cannot express.
     """
     schema = model.model_json_schema(by_alias=True)
     return _node(schema, schema.get("$defs", {}), defaults=defaults)
@@ -50,7 +56,7 @@ def _node(schema: Schema, definitions: Schema, *, defaults: bool) -> Schema:
 
 
 def _resolved(schema: Schema, definitions: Schema) -> Schema:
-    """Follow references and drop the null of an optional member, until a plain node is left."""
+    """Return the node with references followed, and without the null of an optional member."""
     node = dict(schema)
     while "$ref" in node or "anyOf" in node:
         if "$ref" in node:
@@ -60,13 +66,14 @@ def _resolved(schema: Schema, definitions: Schema) -> Schema:
             if len(choices) != 1:
                 raise TypeError(f"a structural schema has no unions, found {choices}")
             inner = choices[0]
+        # Rules of both count: merging the dictionaries would drop those of the referenced node.
         found = [*inner.get(KEY, ()), *node.get(KEY, ())]
         node = {**inner, **node, **({KEY: found} if found else {})}
     return node
 
 
 def _place(name: str) -> tuple[int, str]:
-    """Put what a reader wants first first and long members last."""
+    """Return a sort key: what readers look for comes first, long members come last."""
     order = ("description", "type", "format", "enum", "default")
     last = ("required", "properties", "items", "additionalProperties", KEY)
     if name in order:

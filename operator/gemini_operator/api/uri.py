@@ -27,4 +27,4 @@ ObjectUri = Annotated[
         )
     ),
 ]
-"""An s3, gs, az or https URI. The API server checks the grammar, with a message for people."""
+"""An s3, gs, az or https URI. The API server checks its grammar, with a message for users."""

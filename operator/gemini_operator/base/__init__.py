@@ -1,1 +1,1 @@
-"""What every other package may build on, and what knows none of them."""
+"""Modules that every other package may import, and that import none of them."""

@@ -1,4 +1,4 @@
-"""Environment variables that libraries would take for credentials or addresses."""
+"""Removes environment variables that libraries would use as credentials or addresses."""
 
 from collections.abc import MutableMapping
 
@@ -8,11 +8,10 @@ _OURS = "GEMINI_OPERATOR_"
 
 
 def scrub(environ: MutableMapping[str, str]) -> list[str]:
-    """
-    Remove what the Gemini SDK (rule S4) and object stores (rule S2) read by themselves.
+    """Remove the variables that the Gemini SDK (S4) and clients of object stores (S2) read.
 
-    An empty key in a Secret must never mean the pod's own key, and a bucket must never be opened
-    with the pod's own identity. Called once, before any client is made.
+    For an empty key in a Secret the SDK would use the pod's own key, and a bucket would be opened
+    with the pod's own identity. Call it once, before any client is made.
 
     Returns:
         The names that were removed, sorted; never their values.

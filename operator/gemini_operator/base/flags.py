@@ -1,13 +1,12 @@
-"""
-A command's flags, declared as the fields of its settings.
+"""A command's flags, declared as the fields of its settings.
 
-    @dataclass(frozen=True, kw_only=True)
-    class ControllerSettings:
-        workers: int = flag("--workers", default=64, type=click.IntRange(1), help="Jobs at a time.")
+@dataclass(frozen=True, kw_only=True)
+class ControllerSettings:
+    workers: int = flag("--workers", default=64, type=click.IntRange(1), help="Jobs at a time.")
 
-    @click.command(context_settings=CONTEXT, params=options(ControllerSettings))
-    def controller(**given: object) -> None:
-        settings = build(ControllerSettings, given)
+@click.command(context_settings=CONTEXT, params=options(ControllerSettings))
+def controller(**given: object) -> None:
+    settings = build(ControllerSettings, given)
 """
 
 import dataclasses
@@ -21,7 +20,7 @@ CONTEXT: dict[str, Any] = {
     "show_default": True,
     "max_content_width": 100,
 }
-"""How every command treats its flags: each is a variable of the environment too."""
+"""The settings of every command. Each flag can be set by a variable of the environment too."""
 
 Settings = TypeVar("Settings")
 
@@ -31,8 +30,7 @@ _OPTION = "option"
 def flag(
     name: str, *, default: Any = None, parse: Callable[[Any], Any] | None = None, **option: Any
 ) -> Any:
-    """
-    Declare a field of a settings dataclass that is a flag of the command.
+    """Declare a field of a settings dataclass that is a flag of the command.
 
     Args:
         name: of the flag, with its dashes. The field may have a shorter name.
@@ -60,7 +58,7 @@ def flag(
 
 
 def options(settings: type) -> list[click.Parameter]:
-    """Every flag of the settings, in the order of the fields; inherited ones come last."""
+    """Return all flags of the settings, in the order of the fields; inherited ones come last."""
     own = settings.__annotations__
     fields = sorted(dataclasses.fields(settings), key=lambda each: each.name not in own)
     found: list[click.Parameter] = []
@@ -73,11 +71,10 @@ def options(settings: type) -> list[click.Parameter]:
 
 
 def build(settings: type[Settings], given: Mapping[str, Any]) -> Settings:
-    """
-    Make the settings from the parameters that click parsed.
+    """Make the settings from the parameters that click parsed.
 
     Raises:
-        click.UsageError: the settings refused the values with a `ValueError`.
+        click.UsageError: the settings refuse the values.
     """
     try:
         return settings(**dict(_values(settings, given)))
@@ -94,6 +91,6 @@ def _values(settings: type, given: Mapping[str, Any]) -> Iterator[tuple[str, Any
 
 
 def _group(field: dataclasses.Field[Any]) -> type | None:
-    """The settings that the field holds: `field(default_factory=GeminiSettings)` is a group."""
+    """Return the class of a field that is a group, like `field(default_factory=GeminiSettings)`."""
     factory: object = field.default_factory
     return factory if isinstance(factory, type) and dataclasses.is_dataclass(factory) else None

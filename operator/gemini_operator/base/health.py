@@ -1,4 +1,4 @@
-"""The second port of a process: health for the kubelet, metrics for Prometheus."""
+"""The port for the kubelet and Prometheus: health, readiness and metrics."""
 
 from collections.abc import Callable
 
@@ -9,14 +9,15 @@ from gemini_operator.base.metrics import REGISTRY
 
 
 class HealthServer:
-    """
-    Serves `/healthz` (the event loop turns), `/readyz` (the process can do its work) and `/metrics`,
-    which is the answer to `/` too.
+    """Serves health, readiness and metrics.
+
+    `/healthz` is 200 while the event loop responds. `/readyz` is 200 while the process can do its
+    work, otherwise 503 with the reason. `/metrics` and `/` are the metrics.
 
     Args:
         host: address to listen on.
-        port: TCP port; 0 takes a free one, which `port` then tells.
-        not_ready: why the process cannot do its work now; `None` when it can.
+        port: TCP port; 0 takes a free one, and `port` is its number after `start`.
+        not_ready: returns why the process cannot do its work now; `None` if it can.
     """
 
     def __init__(self, host: str, port: int, not_ready: Callable[[], str | None]) -> None:
@@ -28,10 +29,15 @@ class HealthServer:
         app.router.add_get("/readyz", self._readyz)
         for path in ("/metrics", "/"):
             app.router.add_get(path, self._metrics)
+        # The process handles signals itself, in its own order.
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
 
     async def start(self) -> None:
-        """Listen; raises `OSError` when the port is taken."""
+        """Listen.
+
+        Raises:
+            OSError: the port is taken.
+        """
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self.port)
         await site.start()

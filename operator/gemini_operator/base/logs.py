@@ -1,4 +1,4 @@
-"""Structured logs: one event a line, as JSON or as text, with no local variables in tracebacks."""
+"""Structured logs: one event a line, as JSON or text, without local variables in tracebacks."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ from gemini_operator.base import sanitize
 FORMATS = ("json", "text")
 LEVELS = ("debug", "info", "warning", "error")
 
-# At DEBUG these libraries print request bodies, patches and headers.
+# At DEBUG these libraries log request bodies, patches and headers, which have secrets.
 QUIET = (
     "aiohttp",
     "asyncio",
@@ -24,7 +24,7 @@ QUIET = (
 
 
 class MaskingFormatter(structlog.stdlib.ProcessorFormatter):
-    """The last line of defence: masks secrets in the finished line, tracebacks included."""
+    """Masks secrets in the finished line, tracebacks included, if a caller has not done so."""
 
     def format(self, record: logging.LogRecord) -> str:
         return sanitize.mask(super().format(record))
@@ -34,14 +34,13 @@ Logger = structlog.stdlib.BoundLogger
 
 
 def get_logger(name: str) -> Logger:
-    """A logger whose keyword arguments become fields of the line."""
+    """Return a logger whose keyword arguments become fields of the line."""
     logger: Logger = structlog.stdlib.get_logger(name)
     return logger
 
 
 def configure(log_format: str = "json", level: str = "info") -> None:
-    """
-    Send structlog's and the standard library's records to standard error in one form.
+    """Send structlog's and the standard library's records to standard error in one form.
 
     Args:
         log_format: `json` or `text`.
@@ -74,6 +73,7 @@ def configure(log_format: str = "json", level: str = "info") -> None:
         )
     )
     root = logging.getLogger()
+    # In place of a library's own handler, which would not mask.
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in QUIET:

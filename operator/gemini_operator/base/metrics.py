@@ -1,4 +1,7 @@
-"""Every metric of both processes. No label ever names an object, a key or a path."""
+"""All metrics of both processes.
+
+No label names an object, an API key or a path: users choose those, so their number has no limit.
+"""
 
 from prometheus_client import (
     GC_COLLECTOR,
@@ -10,6 +13,7 @@ from prometheus_client import (
     Histogram,
 )
 
+# Our own, as the default one may get metrics of libraries.
 REGISTRY = CollectorRegistry()
 for _collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
     REGISTRY.register(_collector)

@@ -1,7 +1,8 @@
-"""The limit of open files: the usual 1,024 sockets are too few for a public port."""
+"""Raises the limit of open files, whose usual 1,024 is too low for a public port."""
 
 import resource
 
+# Enough for every connection; some containers have a hard limit of a billion.
 MOST = 65_536
 
 

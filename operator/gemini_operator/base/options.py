@@ -10,7 +10,7 @@ from gemini_operator.base.flags import flag
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessSettings:
-    """How a process reaches the API server, serves health and metrics, and logs."""
+    """The flags for the API server, for health and metrics, and for logs."""
 
     kubeconfig: str | None = flag(
         "--kubeconfig",

@@ -1,7 +1,7 @@
-"""The one place where text and numbers from outside become safe to store, show and log.
+"""Makes text and numbers from outside safe to store, show and log (S22).
 
-Google's answers and callback bodies are input like any other: they may be a megabyte long, carry
-terminal escapes, or echo the callback URL and the API key that they were sent.
+Google's answers and the bodies of callbacks may be a megabyte long, have terminal escapes, or echo
+the callback address and the API key that were sent.
 """
 
 import re
@@ -16,12 +16,12 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]+"
 )
-# What stands in front of the path is bounded: a line full of "http://" would cost its square.
+# What comes before the path is limited: a line full of "http://" would take quadratic time.
 _CALLBACK = re.compile(
     r"(?:https?:(?://|\\/\\/)[^\s\"'<>]{0,300}?)?"
     r"(?:/|\\/|%2[fF])v1(?:/|\\/|%2[fF])callbacks[^\s\"'<>]*"
 )
-# No word boundary in front of Google's: "key%3DAIza…" is a key too.
+# No word boundary before Google's: "key%3DAIza…" has a key too.
 _API_KEY = re.compile(
     r"AIza[0-9A-Za-z_-]{10,}|(?:(?<![\w-])|(?<=%3[dD]))emulator-[0-9A-Za-z._~-]{11,}"
     r"|(?:\b|(?<=%3[dD]))AQ\.[0-9A-Za-z_-]{10,}"
@@ -31,16 +31,15 @@ _DECIMAL = re.compile(r"[0-9]{1,30}")
 
 
 def text(value: object, limit: int = MESSAGE_LIMIT, *, secrets: Iterable[str] = ()) -> str:
-    """
-    One line of at most `limit` characters without control characters or known secrets.
+    """Return `value` on one line, without control characters and secrets.
 
     Args:
         value: anything; `None` becomes the empty string.
-        limit: characters, the ellipsis of a cut text included.
-        secrets: further strings that must not appear, such as the API key in use.
-    """
+        limit: characters of the result, with the ellipsis of a text that is cut.
+        secrets: further strings to mask, such as the API key in use.
+    """  # Cut generously first: most of a long text may be control characters.
     raw = "" if value is None else str(value)[: 16 * limit]
-    # First, because an escape sequence in the middle would hide a secret from the masks.
+    # Before the masks, which would not recognise a secret with an escape sequence in its middle.
     line = _CONTROL.sub(" ", _ANSI.sub("", raw))
     for secret in secrets:
         if secret:
@@ -50,20 +49,24 @@ def text(value: object, limit: int = MESSAGE_LIMIT, *, secrets: Iterable[str] = 
 
 
 def mask(line: str) -> str:
-    """`line` with every callback address and everything shaped like an API key replaced."""
+    """Return `line` with all callback addresses, and all that looks like an API key, replaced."""
     return _API_KEY.sub(MASK, _CALLBACK.sub(MASK, line))
 
 
 def state(value: object) -> str:
-    """Google's word for a state: at most 64 of `A-Z 0-9 _`, or `UNKNOWN`."""
+    """Return Google's word for a state, at most 64 of `A-Z 0-9 _`; otherwise `UNKNOWN`."""
     return value if isinstance(value, str) and _STATE.fullmatch(value) else "UNKNOWN"
 
 
 def count(value: object) -> int:
-    """A number of requests from an integer or a decimal string, clamped to 0 … 2⁶³-1; else 0."""
+    """Return a number of requests from an integer or a decimal string, limited to 0 … 2⁶³-1.
+
+    Any other value is 0.
+    """  # A bool is an int in Python.
     if isinstance(value, bool):
         return 0
     if isinstance(value, str) and value.isascii() and value.isdigit():
+        # `int` refuses a string of more than 4300 digits.
         value = int(value) if _DECIMAL.fullmatch(value) else MAX_COUNT
     if not isinstance(value, int):
         return 0

@@ -1,10 +1,10 @@
-"""A token bucket: how often something may happen, with bursts up to a limit."""
+"""A token bucket: limits how often something may happen, and allows bursts up to a limit."""
 
 from collections.abc import Callable
 
 
 class TokenBucket:
-    """A bucket that starts full, is refilled at a constant rate and never holds more than its capacity.
+    """A bucket that starts full and is refilled at a constant rate, up to its capacity.
 
     Args:
         capacity: the most tokens that it holds, so the largest burst.
@@ -38,6 +38,7 @@ class TokenBucket:
         return seconds
 
     def _refill(self) -> None:
+        # Computed when it is needed, so that no bucket has a timer.
         now = self._clock()
         earned = (now - self._filled_at) * self._per_second
         self._tokens = min(self._capacity, self._tokens + earned)

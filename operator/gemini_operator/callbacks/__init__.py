@@ -1,1 +1,1 @@
-"""The callback address: made by the controller, checked by the receiver."""
+"""Callback addresses: the controller makes them, the receiver checks them."""

@@ -1,6 +1,6 @@
-"""The callback address: which job a delivery is for, and a token that only we can make.
+"""Callback addresses: the job that a delivery is for, and a token that only the operator can make.
 
-The address says *which* job is meant, the signature of the delivery says *who* speaks.
+The address tells which job is meant. The signature of the delivery tells that Google sent it.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ TOKEN_LENGTH = 32
 MAX_PATH_LENGTH = 2048
 
 _LABEL = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
-# Read before anything is decoded: what is not literally in canonical form is another address.
+# Matched before anything is decoded, so that two spellings of a path are never the same address.
 _PATH = re.compile(
     rf"{PREFIX}"
     rf"(?P<plural>[a-z]{{1,63}})/"
@@ -33,7 +33,7 @@ _PATH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The job that an address means, down to one object and one attempt."""
+    """The job that an address is for: one object, and one attempt of it."""
 
     plural: str
     namespace: str
@@ -43,10 +43,11 @@ class Target:
 
 
 class CallbackAddresses:
-    """
-    Makes addresses below `public_url`, signed with the directory's signing key.
+    """Makes callback addresses; without URL and keys there are none, and the sweep finds the ends.
 
-    Without both there are none, and the sweep alone finds out how batches end (rule P20).
+    Args:
+        public_url: the receiver's URL as Google sees it.
+        keys: the directory whose signing key signs the addresses.
     """
 
     def __init__(self, public_url: str | None, keys: KeyDirectory | None) -> None:
@@ -54,17 +55,18 @@ class CallbackAddresses:
         self._keys = keys
 
     def of(self, target: Target) -> str | None:
-        """The address for `target`, which is a secret; `None` where there are no addresses."""
+        """Return the address for `target`, which is a secret; `None` if there are no addresses."""
         if self._public_url is None or self._keys is None:
             return None
         return url(self._public_url, self._keys.signing(), target)
 
 
 def token(key: CallbackKey, target: Target) -> str:
-    """The 32 hex digits that prove an address was made with this key.
+    """Return the 32 hexadecimal digits that prove that an address was made with this key.
 
-    HMAC-SHA256 over six parts, each behind its own length: no two targets share a message.
+    They are half of an HMAC-SHA256 over six parts.
     """
+    # Each part follows its length, so that no two targets have the same message.
     parts = [part.encode() for part in (CONTEXT, *astuple(target))]
     message = b"".join(len(part).to_bytes(2, "big") + part for part in parts)
     digest = hmac.new(key.secret.get_secret_value(), message, hashlib.sha256)
@@ -72,9 +74,10 @@ def token(key: CallbackKey, target: Target) -> str:
 
 
 def url(public_url: str, key: CallbackKey, target: Target) -> str:
-    """The address to give to Google, below the receiver's public URL.
+    """Return the address to give to Google, below the receiver's public URL.
 
-    Raises ValueError where the receiver would not recognise the address as this target.
+    Raises:
+        ValueError: the receiver would not parse the address as this target.
     """
     path = f"{PREFIX}{'/'.join(astuple(target))}/{token(key, target)}"
     if parse(path) is None:
@@ -83,9 +86,10 @@ def url(public_url: str, key: CallbackKey, target: Target) -> str:
 
 
 def parse(raw_path: str) -> tuple[Target, str] | None:
-    """The target and token of a request's path, None for any other path.
+    """Return the target and the token in a request's path; `None` for any other path.
 
-    `raw_path` is the request target as received, undecoded; a query is ignored (S17).
+    Args:
+        raw_path: the request target as received, not decoded; a query is ignored (S17).
     """
     if len(raw_path) > MAX_PATH_LENGTH:
         return None
@@ -97,7 +101,8 @@ def parse(raw_path: str) -> tuple[Target, str] | None:
 
 
 def verify(keys: Iterable[CallbackKey], target: Target, received: str) -> bool:
-    """Whether one of the keys made this token; the time taken tells nothing about the token."""
+    """Return whether one of the keys made this token, in constant time."""
+    # All keys are compared, even after a match, so that the time does not tell which one it was.
     given = received.encode("ascii", "replace")
     matches = [hmac.compare_digest(token(key, target).encode(), given) for key in keys]
     return any(matches)

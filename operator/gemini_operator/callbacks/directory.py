@@ -1,4 +1,4 @@
-"""A directory of secrets: files that may change while we run, as those of a mounted Secret do."""
+"""A directory of secret files that are reloaded when they change, such as a mounted Secret."""
 
 import os
 import time
@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from gemini_operator.base import logs
 
+# A check is one scan of the directory, cheap enough for once a second.
 RECHECK_SECONDS = 1.0
 
 _log = logs.get_logger(__name__)
@@ -15,19 +16,23 @@ _log = logs.get_logger(__name__)
 T = TypeVar("T")
 
 FileState = tuple[str, int, int, int]
-"""A file's name, time of change in ns, size in bytes and inode."""
+"""A file's name, time of change in nanoseconds, size in bytes, and inode."""
 
 
 class Directory(Generic[T]):
-    """What `load` makes of the files of a directory, made again when they change.
+    """The content of a directory's files, loaded again when they change.
 
-    Dotfiles and folders are ignored, as a mounted Secret has both (S18). Raises ValueError with one
-    line when the files are not usable at the start; later that is logged and the last good ones
-    stay in use.
+    Dotfiles and folders are ignored, since a mounted Secret has both. If the files cannot be used
+    after a change, that is logged, and the last good ones stay in use (S18).
 
     Args:
+        path: of the directory.
         what: the files in a few words, for log lines and errors.
-        load: from the sorted paths of the files; raises ValueError with one line.
+        load: makes the content from the sorted paths of the files; raises ValueError with one line.
+        clock: monotonic seconds.
+
+    Raises:
+        ValueError: the files cannot be used at the start; the message is one line.
     """
 
     def __init__(
@@ -48,7 +53,7 @@ class Directory(Generic[T]):
         self._next_check = clock() + RECHECK_SECONDS
 
     def current(self) -> T:
-        """What the files held a second ago at most."""
+        """Return the content of the files, as it was at most a second ago."""
         if self._clock() >= self._next_check:
             self._next_check = self._clock() + RECHECK_SECONDS
             self._reload()
@@ -59,6 +64,7 @@ class Directory(Generic[T]):
             seen = self._look()
             if seen == self._seen:
                 return
+            # Before `load`, so that files that cannot be used are not loaded once a second.
             self._seen = seen
             self._current = self._load(self._files())
         except ValueError as error:
@@ -76,7 +82,7 @@ class Directory(Generic[T]):
         return [self._path / name for name, *_ in self._seen]
 
     def _look(self) -> tuple[FileState, ...]:
-        """What changes when a file does, or when a mounted Secret swaps its `..data` link."""
+        """Return what changes with a file, or when the kubelet swaps a Secret's `..data` link."""
         try:
             with os.scandir(self._path) as entries:
                 found = [
@@ -92,7 +98,11 @@ class Directory(Generic[T]):
 
 
 def read(path: Path, what: str) -> bytes:
-    """The content of one file; raises ValueError with one line."""
+    """Return the content of a file.
+
+    Raises:
+        ValueError: it cannot be read; the message is one line.
+    """
     try:
         return path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The keys behind callback addresses: files that may change while we run."""
+"""The keys that sign callback addresses, in files that are reloaded when they change."""
 
 import re
 import time
@@ -20,18 +20,24 @@ _CONTENT = re.compile(rb"[0-9a-fA-F]{64}\r?\n?")
 
 @dataclass(frozen=True, slots=True)
 class CallbackKey:
-    """32 bytes, known by the name of their file."""
+    """A key of 32 bytes; its id is the name of its file."""
 
     id: str
     secret: SecretBytes
 
 
 class KeyDirectory:
-    """The key files of a directory; `signing` names the one that signs, all of them verify.
+    """The callback keys in a directory. One signs new addresses, all of them verify.
 
-    A key file holds 64 hex characters, drawn at random. Dotfiles and folders are ignored, as a
-    mounted Secret has both (S18). Raises ValueError with one line when the files are not usable at the start;
-    later a bad change is logged and the last good keys stay in use.
+    A key file has 64 random hexadecimal characters. For the rest see `Directory`.
+
+    Args:
+        path: of the directory.
+        signing: the name of the file that signs; `None` if this process only verifies.
+        clock: monotonic seconds.
+
+    Raises:
+        ValueError: the files cannot be used at the start; the message is one line.
     """
 
     def __init__(
@@ -46,13 +52,17 @@ class KeyDirectory:
         self._keys = Directory(path, _WHAT, self._load, clock=clock)
 
     def signing(self) -> CallbackKey:
-        """The key for new addresses; ValueError when none was named."""
+        """Return the key for new addresses.
+
+        Raises:
+            ValueError: no signing key is configured.
+        """
         if self._signing is None:
             raise ValueError("no callback signing key is configured")
         return next(key for key in self.verifying() if key.id == self._signing)
 
     def verifying(self) -> tuple[CallbackKey, ...]:
-        """Every key, in the order of their names."""
+        """Return all keys, in the order of their names."""
         return self._keys.current()
 
     def _load(self, files: Sequence[Path]) -> tuple[CallbackKey, ...]:
@@ -61,6 +71,7 @@ class KeyDirectory:
             raise ValueError(f"{_WHAT}: {self._path} holds no key file")
         owners: dict[bytes, str] = {}
         for key in keys:
+            # The same key twice would survive the removal of one file, and so a rotation.
             first = owners.setdefault(key.secret.get_secret_value(), key.id)
             if first != key.id:
                 raise ValueError(f"{_WHAT}: {first} and {key.id} hold the same key")
@@ -89,7 +100,7 @@ def _read(path: Path) -> CallbackKey:
         )
     secret = bytes.fromhex(content.decode("ascii"))
     if not looks_random(secret):
-        # Whoever guesses the key can make an address for every job.
+        # A user who guesses the key can make a valid address for any job.
         raise ValueError(
             f"{_WHAT}: {path} holds a pattern that can be guessed; write a random key into it "
             "with `openssl rand -hex 32`"

@@ -1,26 +1,27 @@
-"""Recognises keys that nobody drew at random: zeros, one byte over and over, patterns, counting.
+"""Recognises keys that are not random: zeros, a repeated byte, patterns, counting.
 
-Each rule below is met by a random key with a probability of less than 2⁻⁶⁶, all of them together
-with less than 2⁻⁶⁵, so a key from `openssl rand` is never refused.
+A random key meets each rule below with a probability of less than 2⁻⁶⁶, and any of them with less
+than 2⁻⁶⁵. So a key from `openssl rand` is never refused.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-# A uniform key has at most these many different values with a probability of about
+# A random key has at most this many different values with a probability of about
 # C(256, 12)·(12/256)³¹ ≈ 2⁻⁷⁰ and C(16, 6)·(6/16)⁶³ ≈ 2⁻⁷⁶.
 _FEW_BYTES = 12
 _FEW_DIGITS = 6
-# One value as often as this: 256·C(32, 13)·256⁻¹³ ≈ 2⁻⁶⁸ and 16·C(64, 33)·16⁻³³ ≈ 2⁻⁶⁷.
+# It has one value at least this often with a probability of
+# 256·C(32, 13)·256⁻¹³ ≈ 2⁻⁶⁸ and 16·C(64, 33)·16⁻³³ ≈ 2⁻⁶⁷.
 _OFTEN_BYTE = 13
 _OFTEN_DIGIT = 33
-# In hexadecimal digits: the other 18 would have to repeat the ones before, 16⁻¹⁸ = 2⁻⁷².
+# The longest period, in hexadecimal digits: the other 18 repeat earlier ones with 16⁻¹⁸ = 2⁻⁷².
 _LONGEST_PERIOD = 46
 
 
 def looks_random(secret: bytes) -> bool:
-    """Whether these 32 bytes could have been drawn at random; False for an obvious pattern."""
+    """Return whether 32 bytes may be random; False for an obvious pattern."""
     digits = [half for byte in secret for half in (byte >> 4, byte & 15)]
     return not (
         _is_monotonous(secret, 256, _FEW_BYTES, _OFTEN_BYTE)
@@ -30,7 +31,8 @@ def looks_random(secret: bytes) -> bool:
 
 
 def _is_monotonous(values: Sequence[int], base: int, few: int, often: int) -> bool:
-    """Whether the values, or the steps between them, are few different ones or mostly one."""
+    """Return whether few different values, or few different steps, make up the sequence."""
+    # Steps recognise counting: 00 01 02 … has 32 different bytes and one step.
     steps = [(after - before) % base for before, after in pairwise(values)]
     counts = Counter(values)
     return len(counts) <= few or max(counts.values()) >= often or len(set(steps)) <= few

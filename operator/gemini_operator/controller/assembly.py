@@ -1,4 +1,4 @@
-"""The parts that reconcile jobs, put together: the same for the process and for its tests."""
+"""Assembles the parts that reconcile jobs, for the process and for tests alike."""
 
 import random
 from dataclasses import dataclass
@@ -36,13 +36,14 @@ from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 
-# Of the workers one API key, or one namespace, may have so many parts: some that hang leave others.
+# One API key, and one namespace, may occupy a share of the workers: 1 of so many. If all its calls
+# hang, the other workers go on.
 SHARES = 8
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """What the reconciler shares with the watch, the workers and the metrics."""
+    """The parts that the watch, the workers and the metrics use."""
 
     store: Store
     queue: KeyedQueue
@@ -64,19 +65,20 @@ def assemble(
     schema: ServedSchema,
     rng: random.Random | None = None,
 ) -> Assembly:
-    """
-    Put together everything between the watch and the two APIs.
+    """Assemble everything between the watch and the two APIs.
 
     Args:
-        settings: what the administrator has decided.
+        settings: the administrator's settings.
         kube: the API server.
-        clients: Google, for each API key.
+        clients: a client of Google for each API key.
         clock: the time for all parts.
         schema: tells whether the CRD in the cluster is as new as the operator.
-        rng: jitter.
+        rng: jitter; each part has its own by default.
     """
     usage, memory, queue = QuotaUsage(), Memory(), KeyedQueue(clock, rng)
+    # The usage follows the store, so no write can be counted late.
     store, reader = Store(usage.changed), JobReader(settings.default_api_key_secret)
+    # Every use of an API key binds it to its Secret, so the quota notices a changed Secret.
     quota = Quota(clock, usage, queue, limit=settings.max_open_batches_per_key, rng=rng)
     api_keys = ApiKeys(kube, clients, clock, settings.credentials_ttl, resolved=quota.bind_key)
     reads, calls = ReadBudget(clock), CallLimit(max(1, settings.workers // SHARES), queue)
@@ -106,6 +108,7 @@ def assemble(
         schema=schema,
         quota=quota,
         access=access,
+        # One job at a time whose object is expensive to write (see `Reconciler`).
         heavy=CallLimit(1, queue),
         sweeper=sweeper,
         writer=writer,

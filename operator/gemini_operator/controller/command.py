@@ -1,4 +1,4 @@
-"""`gemini-operator controller`."""
+"""The command `gemini-operator controller`."""
 
 import asyncio
 import os
@@ -18,6 +18,7 @@ def controller(**given: object) -> None:
     """Submit GeminiBatchJobs to Google, follow them, deliver their results."""
     settings = flags.build(ControllerSettings, given)
     logs.configure(settings.log_format, settings.log_level)
+    # Before any client exists: the SDK would use keys and hosts that it finds in the environment.
     environment.scrub(os.environ)
     disable_core_dumps()
     sys.exit(asyncio.run(_run(settings)))
@@ -27,6 +28,7 @@ async def _run(settings: ControllerSettings) -> int:
     try:
         process = Controller(settings, await connection.load(settings.kubeconfig))
         await process.start()
+    # A kubeconfig that cannot be used, or a port that is taken: the user can fix both.
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
     return await process.run()

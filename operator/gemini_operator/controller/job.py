@@ -16,20 +16,20 @@ from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.base import nesting, sanitize
 
 DEFAULT_API_KEY = "gemini-api-key", "api-key"
-"""Name and key of the Secret for jobs that name none, unless the administrator chose another."""
+"""Name and key of the Secret for jobs without apiKeySecretRef, unless a flag names another."""
 
 OUR_ANNOTATIONS = (group.RESOLVE_SUBMISSION, group.REQUESTED_AT, group.FORCE_DELETE)
 
 
 class Key(NamedTuple):
-    """Where an object lives; what the queue and the store go by."""
+    """Namespace and name of an object: its key in the work queue and the store."""
 
     namespace: str
     name: str
 
 
 class KeyRef(NamedTuple):
-    """A key of a Secret: where a job's API key comes from."""
+    """Namespace, name and key of the Secret value that is a job's API key."""
 
     namespace: str
     secret: str
@@ -38,7 +38,21 @@ class KeyRef(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """One version of an object, as read from the API server; never changed in place."""
+    """One version of an object, as read from the API server; never changed in place.
+
+    Args:
+        key: its namespace and name.
+        uid: tells it from other objects that had its name.
+        resource_version: of this version.
+        generation: counts changes of the spec.
+        created: when it was created.
+        deletion_time: when it was deleted; `None` if it is not.
+        finalizers: all of them, not only ours.
+        annotations: the operator's own ones.
+        spec: of inline requests it has the first key alone.
+        status: parsed.
+        stored_status: as the API server stores it, for the next merge patch.
+    """
 
     key: Key
     uid: str
@@ -52,9 +66,9 @@ class Job:
     status: Status
     stored_status: Mapping[str, Any] = field(repr=False)
     api_key: KeyRef
-    """Where the API key is: in the Secret that the spec names, or else in the operator's default."""
+    """Where the API key is: in the Secret that the spec names, or in the operator's default one."""
     input_problem: str | None = None
-    """Why the inline requests can never be submitted, as far as that is seen without sending them."""
+    """Why the inline requests can never be submitted: too large or too deep. `None` if they may."""
 
     @property
     def deleting(self) -> bool:
@@ -66,23 +80,22 @@ class Job:
 
     @property
     def has_finalizer(self) -> bool:
-        """Whether the object waits for us before it may go."""
+        """Whether the object has our finalizer, so that a deletion waits for us."""
         return group.FINALIZER in self.finalizers
 
     @property
     def version(self) -> int:
-        """`resourceVersion` as the number it is: comparable since Kubernetes 1.35 (KEP-5504)."""
+        """`resourceVersion` as a number. Kubernetes 1.35 documents its order (KEP-5504)."""
         return int(self.resource_version)
 
 
 @dataclass(frozen=True)
 class UnreadableJob:
-    """
-    An object that does not fit this version's schema; whatever is in it costs only itself.
+    """An object that does not fit this version's schema. It must not affect any other job.
 
     Attributes:
         conditions: those of the stored status that are objects with a type.
-        problem: what does not fit, in one line for a person.
+        problem: what does not fit, in one line for the user.
     """
 
     key: Key
@@ -96,32 +109,30 @@ class UnreadableJob:
 
     @property
     def version(self) -> int:
-        """`resourceVersion` as the number it is."""
+        """`resourceVersion` as a number."""
         return int(self.resource_version)
 
 
 class JobReader:
-    """
-    Projects objects as the API server stores them.
+    """Projects objects as the API server stores them.
 
     Args:
-        default_api_key: name and key of the Secret for jobs that name none.
+        default_api_key: name and key of the Secret for jobs without apiKeySecretRef.
     """
 
     def __init__(self, default_api_key: tuple[str, str] = DEFAULT_API_KEY) -> None:
         self._default_api_key = default_api_key
 
     def read(self, body: Mapping[str, Any], *, shortened: bool = False) -> Job | UnreadableJob:
-        """
-        Project an object, whatever it contains. Never raises.
+        """Project an object, whatever it contains. Never raises.
 
         Args:
             body: the object.
-            shortened: it comes from a watch, without the content of its requests.
+            shortened: it comes from a list or a watch, without the content of its requests.
         """
         try:
             return from_object(body, self._default_api_key, shortened=shortened)
-        except Exception as error:  # noqa: BLE001 - a stranger has written it, under any schema
+        except Exception as error:  # noqa: BLE001 - any user may have written it, under any schema
             return _unreadable(body, _problem(error))
 
 
@@ -131,15 +142,14 @@ def from_object(
     *,
     shortened: bool = False,
 ) -> Job:
-    """
-    Project an object as the API server stores it; the arguments are those of `JobReader`.
+    """Project an object as the API server stores it; the arguments are those of `JobReader`.
 
-    Of inline requests only the first key is kept (all may have 200 KiB, and are read when they are
-    sent), and of annotations only our own (rule S10).
+    Of the inline requests only the first key is kept, and of the annotations only our own, because
+    ten thousand jobs are in memory (S10). The requests are read again when they are sent.
 
     Raises:
-        pydantic.ValidationError: the stored object does not fit the schema of this version. What
-            fits no schema at all, such as a list in the place of the spec, raises anything.
+        pydantic.ValidationError: the stored object does not fit the schema of this version.
+        Exception: of any type, if it fits no schema at all, such as a list in place of the spec.
     """
     metadata = body["metadata"]
     status = dict(body.get("status") or {})
@@ -159,6 +169,7 @@ def from_object(
         status=Status.model_validate(status),
         stored_status=status,
         api_key=KeyRef(metadata["namespace"], *((ref.name, ref.key) if ref else default_api_key)),
+        # What has an attempt was sent already, so its input is not checked again.
         input_problem=(
             _input_problem(_inline(body), shortened) if status.get("attempt") is None else None
         ),
@@ -186,7 +197,7 @@ def _input_problem(items: Sequence[Mapping[str, Any]], shortened: bool) -> str |
 
 
 def _at_least(items: Sequence[Mapping[str, Any]]) -> int:
-    """The size of requests whose content is left out: the number in its place (`nesting.cut`)."""
+    """Return the least size of requests that `nesting.cut` shortened, from the numbers it left."""
     parts = (item.get(name) for item in items for name in ("request", "metadata"))
     members = (part.values() if isinstance(part, Mapping) else [part] for part in parts)
     return sum(map(_left_out, itertools.chain.from_iterable(members)))
@@ -201,6 +212,7 @@ def _left_out(member: object) -> int:
 
 
 def _size(value: object) -> int:
+    # Compact and in UTF-8, so that neither spaces nor escapes count.
     return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
@@ -221,7 +233,7 @@ def _unreadable(body: Mapping[str, Any], problem: str) -> UnreadableJob:
 
 
 def _problem(error: Exception) -> str:
-    """Which fields do not fit; never their values, which may be anything."""
+    """Return which fields do not fit, without their values, which may be secrets."""
     if not isinstance(error, ValidationError):
         return f"spec or status has a member of another type ({type(error).__name__})"
     found = error.errors(include_input=False, include_context=False, include_url=False)
@@ -233,6 +245,7 @@ def _without_payload(spec: Mapping[str, Any]) -> dict[str, Any]:
     source = spec.get("input")
     if not source or "inline" not in source:
         return dict(spec)
+    # The first key stays, so that the spec has an input by its own rules.
     first = [{**item, "request": {}, "metadata": None} for item in (source["inline"] or ())[:1]]
     return {**spec, "input": {**source, "inline": first}}
 

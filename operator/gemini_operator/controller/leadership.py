@@ -1,8 +1,8 @@
-"""The leader's side of the election: it acts while its last renewal is young, or not at all.
+"""Leader election: the leader acts only while its last renewal is recent.
 
-A process cannot be trusted to stop what it is doing, so one that has lost the Lease ends at once
-(rule P6), well before another may take over; and whatever would change something at Google asks
-`valid` once more, for a process that was suspended meanwhile and has yet to find out.
+A controller that loses the Lease cannot stop all its tasks in time, so the process ends at once,
+well before another controller may take over (P6). A process that was suspended may resume late.
+Therefore every request that changes something at Google checks `valid` before its first byte.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ from gemini_operator.kube.connection import ClusterConnection
 from gemini_operator.kube.errors import KubeError
 from gemini_operator.kube.lease import Election, LeaseTaken, Terms
 
-# Seconds between two looks at the clock. A timer up to the deadline would not do: the loop's clock
-# stands still while the machine is suspended.
+# Seconds between two looks at the clock. One timer up to the deadline is not enough: the event
+# loop's clock stands still while the machine is suspended.
 LOOK = 0.25
 
 log = get_logger(__name__)
 
 
 class LeaseCandidate(Protocol):
-    """What is said to the API server; see `kube.lease.Election`."""
+    """The requests to the API server; see `kube.lease.Election`."""
 
     @property
     def identity(self) -> str: ...
@@ -40,7 +40,7 @@ class LeaseCandidate(Protocol):
 
 
 class Alone:
-    """The only controller there is, on the administrator's word."""
+    """No election: the administrator promises that only one controller runs."""
 
     def valid(self) -> bool:
         return True
@@ -53,14 +53,13 @@ class Alone:
 
 
 class Leadership:
-    """
-    Waits for the Lease, keeps it, and ends the process when it cannot be kept.
+    """Acquires the Lease, renews it, and ends the process when it cannot be renewed.
 
     Args:
-        candidate: takes, renews and gives back the Lease.
+        candidate: acquires, renews and releases the Lease.
         settings: the times.
-        clock: judges the age of the last renewal.
-        end: ends the process with a status, at once.
+        clock: measures the age of the last renewal.
+        end: ends the process at once, with an exit status.
         sleep: waits, in seconds.
     """
 
@@ -82,18 +81,18 @@ class Leadership:
         self._tasks: list[asyncio.Task[None]] = []
 
     def valid(self) -> bool:
-        """
-        Whether this process may act now.
+        """Return whether this process may act now.
 
-        The last renewal counts from the start of its request: when the API server dealt with it,
-        and others began to wait, is only known to be later.
+        The age of a renewal is counted from the start of its request. The other controllers count
+        from the moment when they see it, which is later.
         """
         return self._left() > 0
 
     async def acquire(self) -> None:
-        """Wait, for as long as it takes, until this process leads; from then on it keeps leading."""
+        """Wait until this process leads, however long that takes, then renew in the background."""
         trouble, holder = False, ""
         while True:
+            # Before the request, for the reason that `valid` gives.
             begun = self._clock.monotonic()
             try:
                 if await self._candidate.acquire():
@@ -110,11 +109,11 @@ class Leadership:
         self._begin(begun)
 
     async def release(self) -> None:
-        """
-        Act no more and give the Lease back; call it when every pass has ended.
+        """Stop leading and release the Lease. Call it after the last reconcile has ended.
 
-        What fails is logged: others then wait until the Lease expires.
+        If the request fails, it is logged, and the others wait until the Lease expires.
         """
+        # First, so that nothing is sent to Google any more once the Lease may be another's.
         self._renewed = None
         for task in self._tasks:
             task.cancel()
@@ -133,7 +132,7 @@ class Leadership:
         self._tasks = [asyncio.create_task(self._renew()), asyncio.create_task(self._watch())]
 
     def _left(self) -> float:
-        """Seconds until this process must be gone."""
+        """Return the seconds until this process must have ended."""
         if self._renewed is None:
             return 0.0
         return self._renewed + self._settings.renew_deadline - self._clock.monotonic()
@@ -145,11 +144,13 @@ class Leadership:
                 await self._candidate.renew()
                 self._renewed = begun
             except LeaseTaken as error:
+                # Another controller leads already: there is nothing to retry.
                 self._lost(error.message)
                 return
             except Exception as error:  # noqa: BLE001 - whatever it is, the Lease was not renewed
                 left = round(self._left(), 1)
                 log.warning("the Lease was not renewed", error=str(error), seconds_left=left)
+            # A slow request must not delay the next one: the deadline runs meanwhile.
             took = self._clock.monotonic() - begun
             await self._sleep(max(0.0, self._settings.retry_period - took))
 
@@ -166,9 +167,10 @@ class Leadership:
 def leadership(
     settings: ElectionSettings, connection: ClusterConnection, clock: Clock
 ) -> Leadership | Alone:
-    """What the administrator has chosen; its requests wait behind no others."""
+    """Return the leadership that the settings ask for."""
     if not settings.enabled:
         return Alone()
+    # A client of its own: behind the reconciles' requests a renewal might come too late.
     client = KubeClient(connection, timeout=settings.timeout, limit=4)
     terms = Terms(
         namespace=settings.namespace or connection.namespace,

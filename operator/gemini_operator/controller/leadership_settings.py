@@ -1,4 +1,4 @@
-"""What the administrator decides about several controllers of which one works."""
+"""The flags of the leader election."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,15 @@ from gemini_operator.api import names
 from gemini_operator.base.flags import flag
 
 MOST_POLL = 1.0
-"""Seconds between two looks of a standby, at most: it must notice a released Lease at once."""
+"""Seconds, at most, between two reads of the Lease by a standby: a release is noticed soon."""
 
 
 @dataclass(frozen=True)
 class ElectionSettings:
-    """
-    The Lease that the working controller holds; times in seconds.
+    """The flags of the leader election; times in seconds.
 
     Raises:
-        ValueError: values that contradict each other, in one line for a person.
+        ValueError: flags contradict each other; the message is one line for the administrator.
     """
 
     enabled: bool = flag(
@@ -47,7 +46,7 @@ class ElectionSettings:
         type=click.FloatRange(0.1),
         help="Seconds without a renewal after which the leader exits; less than --lease-duration.",
     )
-    """It counts from the start of the last renewal that succeeded."""
+    """Counted from the start of the last renewal that succeeded."""
     retry_period: float = flag(
         "--lease-retry-period",
         default=2.0,
@@ -69,10 +68,10 @@ class ElectionSettings:
 
     @property
     def timeout(self) -> float:
-        """For one try, so that a hanging one leaves time for another before the deadline."""
+        """Seconds for one request: if one hangs, there is time for another before the deadline."""
         return self.renew_deadline / 2
 
     @property
     def poll_period(self) -> float:
-        """Between two looks of a standby."""
+        """Seconds between two reads of the Lease by a standby."""
         return min(MOST_POLL, self.retry_period)

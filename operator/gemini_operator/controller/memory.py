@@ -1,4 +1,7 @@
-"""What this process has learnt about a job and no status holds. Losing it costs calls, not money."""
+"""Facts about jobs that live in memory only. A restart loses them, which costs requests, not money.
+
+Everything that guards money is in the status (decision 0005).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,29 +12,29 @@ from gemini_operator.controller.job import Job, Key
 from gemini_operator.gemini.errors import GeminiError
 from gemini_operator.gemini.remote import Summary
 
-# Seconds between searches for one attempt.
+# Seconds between lists in the search for one attempt; the last one repeats.
 SEARCH_DELAYS = (1.0, 2.0, 4.0, 8.0, 15.0)
 
-# Seconds after a read that an event asked for and that found the batch still open (rule P18).
+# Seconds until the batch is read again after an event of its end, while Google shows it open (P18).
 EVENT_REREADS = (2.0, 10.0, 60.0)
 
 
-# Seconds after our own cancel at which the batch is read: no callback may come (rule P21).
+# Seconds after our own cancel at which the batch is read, since a callback may not come (P21).
 CANCEL_READS = (2.0, 5.0, 15.0, 30.0)
+# Seconds between the reads after those.
 CANCEL_READS_LATER = 60.0
 
 
-# Seconds by which a time in a status may be too early: it is written without its fraction.
+# Seconds by which a time in a status may be too early, as it is written without its fraction.
 CUT_OFF = 1.0
 
 
 @dataclass(frozen=True)
 class ListSnapshot:
-    """
-    What one listing of the key's batches showed of a job.
+    """What one list of the key's batches showed of a job.
 
     Args:
-        begun: monotonic seconds at which the listing began.
+        begun: monotonic seconds at which the list began.
         complete: whether every page was read.
         current: the batch of `status.batchName`, if it was listed.
         matches: for each recorded attempt id the batches that carry its token.
@@ -45,7 +48,21 @@ class ListSnapshot:
 
 @dataclass
 class Search:
-    """The search for the batch of an attempt whose outcome is unknown (rule P11)."""
+    """The search for the batch of an attempt whose outcome is unknown (P11).
+
+    All times are monotonic seconds.
+
+    Args:
+        attempt_id: the attempt.
+        begun: when the search began.
+        grace_ends: from then on Google's list must show the batch, if there is one.
+        due: when the next list is due.
+        under_way: a list was asked for and has not ended.
+        tries: lists that ended, well or not.
+        complete: complete lists.
+        incomplete_in_a_row: incomplete lists since the last complete one.
+        last_complete_begun: when the last complete list began.
+    """
 
     attempt_id: str
     begun: float
@@ -58,7 +75,8 @@ class Search:
     last_complete_begun: float = float("-inf")
 
     def note(self, list_snapshot: ListSnapshot) -> None:
-        """Count a listing that was made; one begun before the search cannot tell."""
+        """Count a list that ended."""
+        # A list that began before the search may have passed the batch's page before the create.
         if list_snapshot.begun < self.begun:
             return
         if list_snapshot.complete:
@@ -69,18 +87,25 @@ class Search:
             self.incomplete_in_a_row += 1
 
     def ended(self, monotonic: float) -> None:
-        """A listing is over, well or not: set when the next is due, and one as the grace ends."""
+        """Schedule the next list after one that ended, well or not."""
         self.under_way = False
         delay = SEARCH_DELAYS[min(self.tries, len(SEARCH_DELAYS) - 1)]
         self.tries += 1
         self.due = monotonic + delay
+        # One list right at the end of the grace, since it may be the one that settles the search.
         if monotonic < self.grace_ends < self.due:
             self.due = self.grace_ends
 
 
 @dataclass
 class EventReads:
-    """The reads that one event has caused so far."""
+    """The reads of the batch for one event.
+
+    Args:
+        event_id: the event.
+        reads: how many there were.
+        due: monotonic seconds of the next one.
+    """
 
     event_id: str
     reads: int = 0
@@ -89,7 +114,14 @@ class EventReads:
 
 @dataclass
 class Cancellation:
-    """Our own cancel of a batch, and the looks at it that follow (rule P21)."""
+    """Our own cancel of a batch, and the reads that follow (P21); times in monotonic seconds.
+
+    Args:
+        batch: the name of the batch.
+        sent: when the cancel was sent.
+        due: when the next read is due.
+        reads: reads since then.
+    """
 
     batch: str
     sent: float
@@ -97,7 +129,7 @@ class Cancellation:
     reads: int = 0
 
     def note_read(self, monotonic: float) -> None:
-        """A look that found it still open: set when the next is due."""
+        """Count a read and schedule the next one."""
         self.reads += 1
         if self.reads < len(CANCEL_READS):
             self.due = self.sent + CANCEL_READS[self.reads]
@@ -107,16 +139,16 @@ class Cancellation:
 
 @dataclass(frozen=True)
 class Refusal:
-    """
-    A definite "no" to the create of an attempt: nothing of it is at Google (rule P10).
+    """A definite refusal of a create: the attempt has no batch (P10).
 
     Args:
-        attempt_id: the attempt that was refused.
-        error: what Google said, or why nothing was sent.
-        seconds: when to try again, where the job may be submitted later.
-        in_a_row: refusals of this job without a batch between them, this one included.
-        group: the key that was refused.
-        until: monotonic seconds before which that key must not be tried for this job, whatever wakes it.
+        attempt_id: the attempt.
+        error: Google's answer, or why nothing was sent.
+        seconds: until the next try, if the job may be submitted later.
+        in_a_row: refusals of this job without a batch in between, this one included.
+        group: the id of the API key that the create was sent with.
+        until: monotonic seconds before which this job must not be submitted with that key, even if
+            something requeues it.
     """
 
     attempt_id: str
@@ -127,13 +159,33 @@ class Refusal:
     until: float = float("-inf")
 
     def left(self, group: str, monotonic: float) -> float:
-        """Seconds until the job may be tried again with the key `group`; at most 0 for now."""
+        """Return the seconds until the job may be submitted with the key `group`; at most 0: now.
+
+        A new key in the Secret is tried at once.
+        """
         return self.until - monotonic if group == self.group else 0.0
 
 
 @dataclass
 class Facts:
-    """The memory about one incarnation of an object."""
+    """The facts about one object; times in monotonic seconds.
+
+    Args:
+        uid: of the object; another object of the same name has facts of its own.
+        search: for the current attempt's batch; `None` if its name is known.
+        list_snapshot: the last list, as far as it concerns the job.
+        missed_lists: complete lists in a row that lacked the job's batch.
+        event: the reads for the last event.
+        cancel: our own cancel of the batch.
+        not_ours: names of batches that events named and reads disproved.
+        refused: Google's words, if it refused the API key at the last list.
+        refusal: the last definite refusal of a create.
+        retrying: the last write asked for the job's back-off, so its failures are not forgotten.
+        listed: when the last list for the job ended.
+        deleting_since: when this process first saw the deletion.
+        contested_since: since when other jobs claim the batch that the job wants to adopt.
+        unkept_until: no reconcile before then, because the API server did not keep a write.
+    """
 
     uid: str
     search: Search | None = None
@@ -150,16 +202,22 @@ class Facts:
     contested_since: float | None = None
     unkept_until: float = float("-inf")
     no_list: bool = False
-    """A listing was wanted, and Google has none of this kind; a read since takes it back."""
+    """Google has no list of this kind of job. Reset by every read of the batch."""
 
     def begin_search(
         self, attempt: Attempt, *, now: datetime, monotonic: float, timeout: float, grace: float
     ) -> Search:
-        """
-        The search for `attempt`, begun now if it is new to this process.
+        """Return the search for `attempt`; begin one if it is new to this process.
 
-        The grace runs from the later of the attempt's start plus the create's timeout, and this
-        moment, on the monotonic clock.
+        The grace begins when the create can no longer be under way: now, or `timeout` seconds after
+        the attempt's start, whichever is later.
+
+        Args:
+            attempt: its outcome is unknown.
+            now: wall-clock time, to compare with the attempt's start.
+            monotonic: the same moment in monotonic seconds.
+            timeout: seconds after which a create is abandoned.
+            grace: seconds for which Google's list may miss a new batch.
         """
         if self.search is None or self.search.attempt_id != attempt.id:
             still_open = attempt.start_time + timedelta(seconds=CUT_OFF + timeout) - now
@@ -168,7 +226,12 @@ class Facts:
         return self.search
 
     def note_list_snapshot(self, list_snapshot: ListSnapshot, named: bool) -> None:
-        """Remember the newest listing; count complete ones that lacked the named batch."""
+        """Remember the newest list, and count complete ones that lack the job's batch.
+
+        Args:
+            list_snapshot: what the list shows of the job.
+            named: the name of the job's batch is known.
+        """
         self.list_snapshot = list_snapshot
         if self.search is not None:
             self.search.note(list_snapshot)
@@ -178,29 +241,29 @@ class Facts:
             self.missed_lists += 1
 
     def note_read(self, summary: Summary) -> None:
-        """The batch was read: what an earlier listing showed of it must not come back."""
+        """Put what a read showed into the last list, so that its older state does not come back."""
         if self.list_snapshot is not None and self.list_snapshot.current is not None:
             self.list_snapshot = replace(self.list_snapshot, current=summary)
 
     def note_rivals(self, any_: bool, monotonic: float) -> None:
-        """Remember since when others claim the batch that the job wants to adopt."""
+        """Remember since when other jobs claim the batch that the job wants to adopt."""
         if not any_:
             self.contested_since = None
         elif self.contested_since is None:
             self.contested_since = monotonic
 
     def note_cancel(self, batch: str, monotonic: float) -> None:
-        """A cancel of `batch` was sent."""
+        """Remember that a cancel of `batch` was sent."""
         self.cancel = Cancellation(batch, monotonic, monotonic + CANCEL_READS[0])
 
     def note_listed(self, monotonic: float) -> None:
-        """A listing for the job is over, well or not."""
+        """Remember that a list for the job ended, well or not."""
         self.listed = monotonic
         if self.search is not None:
             self.search.ended(monotonic)
 
     def note_event_read(self, event_id: str, monotonic: float) -> None:
-        """Count a read of the batch that `event_id` asked for and set when the next is due."""
+        """Count a read of the batch for `event_id`, and schedule the next one."""
         if self.event is None or self.event.event_id != event_id:
             self.event = EventReads(event_id)
         self.event.reads += 1
@@ -209,7 +272,7 @@ class Facts:
 
 
 class Memory:
-    """The facts about every job; another incarnation of a name starts with none."""
+    """The facts about all jobs. A new object under an old name starts without any."""
 
     def __init__(self) -> None:
         self._facts: dict[Key, Facts] = {}

@@ -1,4 +1,4 @@
-"""The controller as a process: what is started, in which order, and how it ends."""
+"""The controller process: the order in which its parts start, and how it stops."""
 
 import asyncio
 
@@ -20,14 +20,21 @@ from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.connection import ClusterConnection
 
-# Seconds for which reconciles under way may go on after SIGTERM: below a pod's usual 30.
+# Seconds for which running reconciles may go on after SIGTERM. Kubernetes kills a pod after 30 by
+# default (terminationGracePeriodSeconds), and the rest of the shutdown needs some of them.
 DRAIN = 20.0
 
 log = get_logger(__name__)
 
 
 class Controller:
-    """All parts of the controller, wired; `run` returns the exit status."""
+    """The controller.
+
+    Args:
+        settings: the administrator's settings.
+        connection: the API server.
+        clock: the time for all parts; the system's by default.
+    """
 
     def __init__(
         self,
@@ -67,22 +74,32 @@ class Controller:
         self._publish()
 
     def _publish(self) -> None:
-        """Let the gauges ask for their values."""
+        """Let the gauges read their values when they are scraped."""
         metrics.WORKQUEUE_DEPTH.set_function(lambda: self._queue.depth)
         metrics.UNREADABLE_JOBS.set_function(lambda: self._store.unreadable_count)
         metrics.JOBS_QUEUED.set_function(lambda: self._parts.quota.waiting)
         metrics.OPEN_BATCHES.set_function(lambda: len(self._parts.usage))
 
     async def start(self) -> None:
-        """Take signals and serve health; raises `OSError` when the port is taken."""
+        """Handle signals, and serve health and metrics.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        # First, so that a signal during the start ends the process in good order.
         self._stop = stop_requested()
         await self._health.start()
         print(f"listening on http://{self._settings.health_host}:{self._health.port}", flush=True)  # noqa: T201 - the port may have been chosen by the machine
 
     async def run(self) -> int:
-        """Work until SIGTERM or SIGINT (status 0), or until the watch ends by itself (status 1)."""
+        """Work until SIGTERM, SIGINT or a failure.
+
+        Returns:
+            The exit status: 0 after a signal, 1 after a failure or if the watch ended.
+        """
         work = asyncio.create_task(self._work())
         stop = asyncio.create_task(self._stop.wait())
+        # `work` never ends by itself; if it is done, it has failed.
         await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
         if work.done() and work.exception() is not None:
             log.error("the controller failed", exc_info=work.exception())
@@ -91,27 +108,30 @@ class Controller:
         return 1 if self._failed else 0
 
     async def _work(self) -> None:
+        # kopf would stay idle for ever if the kind were not served when it starts.
         await self._cache_sync.wait_for_kind()
         await self._schema.check()
         self._watch.start()
+        # Nothing is submitted before every job is known: quota and claims depend on all of them.
         await self._cache_sync.wait()
         log.info(
             "caches are synced",
             jobs=len(self._store),
             unreadable=self._store.unreadable_count,
         )
+        # These two run on a standby too, so that it is ready, and current, when it takes over.
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._schema.run())
             tasks.create_task(self._relist())
             await self._leadership.acquire()
-            # The last leader's last writes hold places too.
+            # The watch may not have delivered the last leader's last writes, which use quota too.
             await self._cache_sync.resync()
             await self._quota_warmup.run()
             tasks.create_task(self._workers.run())
             tasks.create_task(self._parts.sweeper.run())
 
     async def _relist(self) -> None:
-        """Standbys do so too: whoever takes over goes by what it has seen."""
+        """Compare the store with a list at intervals; on a standby too, as it may take over."""
         while True:
             await asyncio.sleep(self._settings.relist_interval)
             await self._cache_sync.resync()
@@ -120,11 +140,12 @@ class Controller:
 
     async def _drain(self, work: asyncio.Task[None]) -> None:
         log.info("stopping")
+        # Reconciles end first, while their clients are open and the Lease is ours.
         await self._workers.drain(DRAIN)
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
         await self._parts.sweeper.close()
-        # Nothing acts any more: whoever stands by need not wait for the rest.
+        # Nothing acts any more, so a standby can take over while the rest is closed.
         await self._leadership.release()
         await self._watch.stop()
         await self._parts.events.drain()
@@ -150,8 +171,9 @@ class Controller:
             self._queue.add(job.key)
 
     async def _restart_watch(self) -> None:
-        """The old watch goes by the old schema, for a minute or until it ends."""
+        """Replace the watch: the old one may use the old schema of the CRD until it ends."""
         await self._watch.stop()
+        # The new watch delivers versions that are known already, with the fields that were missing.
         self._store.doubt()
         self._watch = self._new_watch()
         self._watch.start()

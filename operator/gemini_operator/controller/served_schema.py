@@ -1,6 +1,7 @@
-"""Whether the CRD in the cluster has every field that this operator reads and writes.
+"""Checks that the CRD in the cluster has every field that this operator reads and writes.
 
-The API server drops silently what an older CRD does not know, a write-ahead for example.
+The API server answers 200 and drops the fields that the CRD does not have, a write-ahead for
+example (decision 0021).
 """
 
 import asyncio
@@ -18,23 +19,26 @@ PARTS = ("spec", "status")
 ANY_FIELD = "x-kubernetes-preserve-unknown-fields"
 APPLY = "kubectl apply --server-side -f crds/"
 
-# Seconds between two looks while nothing is missing; and while fields are, for whoever applies the
-# CRD waits for it.
+# Seconds between two checks while the CRD is complete.
 INTERVAL = 60.0
+# Seconds between two checks while fields are missing: a user who applies the CRD waits for it.
 AGAIN = 5.0
+# Seconds, at least, between two checks.
 PAUSE = 1.0
 
 log = get_logger(__name__)
 
 
 class ServedSchema:
-    """
-    Compares the schema that the API server serves with the operator's own.
+    """Compares the schema that the API server serves with the operator's own.
 
     Args:
         kube: reads the served schema.
-        renew: called when fields that were missing are there, before anything goes by that.
+        renew: awaited when the missing fields are there, before `missing` becomes empty.
         resume: called after that.
+
+    Attributes:
+        missing: the paths of the missing fields; while there are any, nothing is submitted.
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class ServedSchema:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong and what to do, in one line; `None` when nothing is missing."""
+        """What is wrong and what to do, in one line; `None` while nothing is missing."""
         if not self.missing:
             return None
         return (
@@ -57,17 +61,18 @@ class ServedSchema:
         )
 
     async def check(self) -> None:
-        """Look once; a schema that cannot be read changes nothing, as each write is checked too."""
+        """Check once. A schema that cannot be read changes nothing."""
         try:
             served = await open_api.schema(self._kube)
         except KubeError as error:
+            # This check is not the only guard: the answer to every write is compared too.
             log.warning("the served schema cannot be read", error=str(error))
             return
         if served is not None:
             await self._note(missing(served))
 
     async def run(self) -> None:
-        """Look again for ever, soon after `suspect`, and often while fields are missing."""
+        """Check at intervals, until cancelled; sooner after `suspect` or while fields miss."""
         while True:
             try:
                 async with asyncio.timeout(AGAIN if self.missing else INTERVAL):
@@ -76,11 +81,11 @@ class ServedSchema:
                 pass
             self._wanted.clear()
             await self.check()
-            # A thousand writes that are not kept are one reason to look.
+            # A thousand writes that were not kept cause one check.
             await asyncio.sleep(PAUSE)
 
     def suspect(self) -> None:
-        """A write was not kept: look soon."""
+        """Check soon, because the API server did not keep a write."""
         self._wanted.set()
 
     async def _note(self, found: tuple[str, ...]) -> None:
@@ -89,6 +94,7 @@ class ServedSchema:
             log.error("the CRD is older than the operator", missing=found, do=APPLY)
         elif before and not found:
             log.info("the CRD now has every field")
+            # Before `missing` is cleared: until the watch is new, jobs may lack their attempts.
             await self._renew()
         self.missing = found
         if before and not found:
@@ -96,14 +102,15 @@ class ServedSchema:
 
 
 def missing(served: Mapping[str, Any]) -> tuple[str, ...]:
-    """The paths of the operator's own fields that `served`, the kind's schema, lacks."""
+    """Return the paths of the operator's fields that the kind's schema `served` lacks."""
     own, there = _own(), served.get("properties", {})
     return tuple(path for part in PARTS for path in _missing(own[part], there.get(part), part))
 
 
 @cache
 def _own() -> Mapping[str, Any]:
-    """The properties of this version's schema; making it takes 10 ms of the event loop."""
+    """Return the properties of this version's schema."""
+    # Cached, because generating it blocks the event loop for 10 ms.
     version = custom_resource_definition()["spec"]["versions"][0]
     properties: Mapping[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]
     return properties
@@ -113,6 +120,7 @@ def _missing(own: Mapping[str, Any], served: Any, path: str) -> Iterator[str]:
     if not isinstance(served, Mapping):
         yield path
         return
+    # The API server keeps whatever is below such a field.
     if served.get(ANY_FIELD):
         return
     for name, member in own.get("properties", {}).items():

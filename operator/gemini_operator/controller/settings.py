@@ -1,4 +1,4 @@
-"""What the administrator decides about the controller."""
+"""The flags of the controller."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,11 +27,10 @@ def _names(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class ControllerSettings(ProcessSettings):
-    """
-    The controller's flags; times in seconds.
+    """The controller's flags; times in seconds.
 
     Raises:
-        ValueError: values that contradict each other, in one line for a person.
+        ValueError: flags contradict each other; the message is one line for the administrator.
     """
 
     gemini: GeminiSettings = field(default_factory=GeminiSettings)
@@ -113,6 +112,8 @@ class ControllerSettings(ProcessSettings):
     election: ElectionSettings = field(default_factory=ElectionSettings)
 
     def __post_init__(self) -> None:
+        # The search proves that there is no batch by a list after the grace. A create that outlives
+        # the grace would make that proof wrong (P8).
         if self.gemini.create_timeout * 2 > self.submit_grace:
             raise ValueError(
                 f"--create-timeout {self.gemini.create_timeout:g} is more than half of --submit-grace "
@@ -134,14 +135,21 @@ class ControllerSettings(ProcessSettings):
 
     @property
     def sweep_seconds(self) -> float:
-        """How often a key's batches are listed: often when no callback will come (rule P20)."""
+        """Seconds between two sweeps: at most a minute without callbacks (P20)."""
         return self.sweep_interval if self.public_url else min(self.sweep_interval, 60.0)
 
 
 def _check_public_url(url: str) -> None:
-    """Google refuses every batch whose webhook is no URL, so a typing error must not get there."""
+    """Check the receiver's URL.
+
+    Google refuses every batch whose webhook is not a URL, so a mistake would fail every job.
+
+    Raises:
+        ValueError: the URL cannot be used; the message says why.
+    """
     try:
         parts = urlsplit(url)
+        # `urlsplit` checks the port only when it is read.
         _ = parts.port
     except ValueError as error:
         raise ValueError(f"--public-url {url!r} is not a URL: {error}") from None

@@ -1,4 +1,4 @@
-"""What the watch and our own writes have told so far: one projection for each object."""
+"""The cache of all objects, filled by the watch and by the answers to our own writes."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -7,23 +7,24 @@ from gemini_operator.controller.job import Job, Key, UnreadableJob
 
 
 class Store:
-    """
-    The newest known version of every job.
+    """The newest known version of every job.
 
-    Watch events and the answers to our own writes arrive in any order; the newer
-    `resourceVersion` stays (rule P1), so that a pass never acts on an object older than its own
-    last write. An object that cannot be read is known to be there, and is no job.
+    Watch events and the answers to our own writes arrive in any order. The newer `resourceVersion`
+    stays, so that a reconcile never acts on an object older than its own last write (P1). An object
+    that cannot be read is known to exist, but is not among the jobs.
 
     Args:
-        changed: is told of every change, with what was known before and what is known now.
+        changed: called at every change with the version known before and the new one.
     """
 
     def __init__(self, changed: Callable[[Job | None, Job | None], None] | None = None) -> None:
         self._jobs: dict[Key, Job] = {}
         self._unreadable: dict[Key, UnreadableJob] = {}
         self._adopting: dict[Key, Job] = {}
+        # The last readable versions of objects that are unreadable now.
         self._hidden: dict[Key, Job] = {}
         self._outputs: defaultdict[tuple[str, str], dict[Key, Job]] = defaultdict(dict)
+        # Objects whose known version may lack fields.
         self._doubted: set[Key] = set()
         self._changed = changed or (lambda _before, _after: None)
 
@@ -44,22 +45,26 @@ class Store:
 
     @property
     def unreadable_count(self) -> int:
-        """How many objects cannot be read."""
+        """The number of objects that cannot be read."""
         return len(self._unreadable)
 
     def get(self, key: Key) -> Job | None:
         return self._jobs.get(key)
 
     def unreadable(self, key: Key) -> UnreadableJob | None:
-        """The object `key` if it cannot be read."""
+        """Return the object `key` if it cannot be read."""
         return self._unreadable.get(key)
 
     def put(self, found: Job | UnreadableJob, *, answered: bool = False) -> bool:
-        """
-        Keep `found` if it is newer than what is known; tells whether it was kept.
+        """Store `found` if it is newer than the known version.
 
-        `answered`: it is the API server's answer to a request of our own. That says more than a
-        watch, which may go by the schema of the moment when it began.
+        Args:
+            found: a version of an object.
+            answered: it is the answer to our own request. Of two copies of one version this one
+                counts, since a watch uses the schema of the CRD at its start.
+
+        Returns:
+            Whether it was stored.
         """
         known = self._known(found.key)
         if known is not None and not self._newer(found, known, answered=answered):
@@ -78,7 +83,8 @@ class Store:
         return True
 
     def _hide(self, found: UnreadableJob) -> None:
-        """What was known of the job counts on, its open batch above all, until it can be read again."""
+        """Replace a job by an unreadable object."""
+        # `_changed` is not called: its open batch goes on using quota while it cannot be read.
         job = self._jobs.pop(found.key, None)
         if job is not None:
             self._hidden[found.key] = job
@@ -97,18 +103,24 @@ class Store:
                 del self._outputs[place]
 
     def doubt(self) -> None:
-        """Take each object once more although its version is known: it may have been shown cut."""
+        """Accept each known version once more, since an older CRD may have hidden fields of it."""
         self._doubted = set(self._jobs) | set(self._unreadable)
 
     def _newer(
         self, found: Job | UnreadableJob, known: Job | UnreadableJob, *, answered: bool
     ) -> bool:
+        # Of the same version only a copy that may show more is taken.
         if found.version != known.version:
             return found.version > known.version
         return found.key in self._doubted or (answered and found != known)
 
     def remove(self, key: Key, uid: str | None = None) -> Job | None:
-        """Forget an object; with `uid`, only that incarnation of the name."""
+        """Forget an object, and return its last readable version.
+
+        Args:
+            key: of the object.
+            uid: forget it only if it has this uid; another object may have its name by now.
+        """
         known = self._known(key)
         if known is None or (uid is not None and known.uid != uid):
             return None
@@ -122,12 +134,16 @@ class Store:
         return job
 
     def incarnations(self) -> set[tuple[Key, str]]:
-        """Key and uid of everything that is known."""
+        """Return key and uid of all objects, readable or not."""
         known: tuple[Job | UnreadableJob, ...] = (*self._jobs.values(), *self._unreadable.values())
         return {(one.key, one.uid) for one in known}
 
     def missing(self, expected: Iterable[tuple[Key, str, int]]) -> set[Key]:
-        """The keys of `expected` (key, uid, version) of which no version as new was seen yet."""
+        """Return the keys of objects that the store lacks, or has in an older version.
+
+        Args:
+            expected: key, uid and version of each object.
+        """
         return {key for key, uid, version in expected if not self._has(key, uid, version)}
 
     def _has(self, key: Key, uid: str, version: int) -> bool:

@@ -1,4 +1,4 @@
-"""A fixed number of workers take keys from the queue; a failed pass comes again, later each time."""
+"""Workers take keys from the work queue and reconcile them; failures are retried with back-off."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ log = get_logger(__name__)
 
 
 class Workers:
-    """Runs passes, `count` at a time."""
+    """Runs reconciles, `count` at a time."""
 
     def __init__(self, queue: KeyedQueue, reconciler: Reconciler, count: int) -> None:
         self._queue = queue
@@ -30,10 +30,11 @@ class Workers:
         await asyncio.gather(*self._tasks)
 
     async def drain(self, seconds: float) -> None:
-        """Begin no further pass and give those under way `seconds` to end."""
+        """Start no further reconcile, and wait up to `seconds` for the running ones."""
         self._queue.close()
         if not self._tasks:
             return
+        # `wait` does not cancel: the caller does, and a cut off reconcile is safe to repeat.
         _, late = await asyncio.wait(self._tasks, timeout=seconds)
         if late:
             log.warning("reconciles were cut off", count=len(late))
@@ -43,6 +44,7 @@ class Workers:
             try:
                 await self._pass(key)
             finally:
+                # Also if it is cancelled, or the key would count as being worked on for ever.
                 self._queue.done(key)
 
     async def _pass(self, key: Key) -> None:
@@ -51,10 +53,12 @@ class Workers:
         try:
             await self._reconciler.run(key)
             result = "ok"
+        # An outage, which the job's status need not show: it is the same for every job.
         except (KubeError, GeminiError) as error:
             result = "unavailable"
             self._later(key, error)
         except Exception as error:
+            # A bug, or an unforeseen object: it costs this job a retry, and must not end a worker.
             delay = self._queue.back_off(key)
             log.exception("a reconcile failed", **key._asdict(), again_in=round(delay, 1))
             await self._stall(key, error)
@@ -63,7 +67,7 @@ class Workers:
             metrics.RECONCILE_SECONDS.observe(time.perf_counter() - begun)
 
     async def _stall(self, key: Key, error: Exception) -> None:
-        """Say so on the job, and try again all the same: what is in the way may be taken away."""
+        """Write the failure to the job's status; the reconcile is retried anyway."""
         detail = f"A reconcile of the job failed ({type(error).__name__})."
         try:
             await self._reconciler.stall(key, Reason.INTERNAL, detail)

@@ -1,4 +1,4 @@
-"""A keyed work queue: one pass per key at a time, duplicates collapse, namespaces take turns."""
+"""The work queue: one reconcile per key at a time, no duplicates, namespaces alternate."""
 
 import asyncio
 import heapq
@@ -12,33 +12,33 @@ from gemini_operator.base.backoff import Backoff
 from gemini_operator.base.clock import Clock
 from gemini_operator.controller.job import Key
 
+# Seconds before the first retry, doubled for each further one up to the cap, then jittered.
 BACKOFF_BASE = 0.5
 BACKOFF_CAP = 60.0
 
 
 class Wakes(Protocol):
-    """What of a queue wakes jobs."""
+    """The part of the queue that wakes jobs."""
 
     def add(self, key: Key) -> None:
-        """Want a pass over `key` now."""
+        """Reconcile `key` now."""
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Want a pass over `key` in `seconds`."""
+        """Reconcile `key` in `seconds`."""
 
 
 class _Failures(NamedTuple):
-    """How often passes over a key have failed, and until when it waits for the next."""
+    """The failures of a key in a row, and the monotonic time until which it backs off."""
 
     in_a_row: int = 0
     until: float = -math.inf
 
 
 class KeyedQueue:
-    """
-    Work by key.
+    """A work queue of keys.
 
-    A key that is added while it waits is one piece of work; added while it is being worked on, it
-    comes again afterwards. Of several delays of a key the shortest counts.
+    A key that is added while it is queued is reconciled once. A key that is added while it is being
+    reconciled is queued again afterwards. Of several delays of a key the shortest counts.
 
     Args:
         clock: times the delays.
@@ -48,6 +48,7 @@ class KeyedQueue:
     def __init__(self, clock: Clock, rng: random.Random | None = None) -> None:
         self._clock = clock
         self._backoff = Backoff(BACKOFF_BASE, BACKOFF_CAP, rng)
+        # By namespace, so that one with ten thousand keys cannot delay the others.
         self._lines: OrderedDict[str, deque[Key]] = OrderedDict()
         self._waiting: set[Key] = set()
         self._working: set[Key] = set()
@@ -64,8 +65,9 @@ class KeyedQueue:
         return len(self._waiting)
 
     def add(self, key: Key) -> None:
-        """Want a pass over `key` now."""
+        """Queue `key` now; a delay that it has is void."""
         self._due.pop(key, None)
+        # The running reconcile may have read the state from before this change.
         if key in self._working:
             self._again.add(key)
         elif key not in self._waiting:
@@ -74,7 +76,7 @@ class KeyedQueue:
             self._changed.set()
 
     def add_after(self, key: Key, seconds: float) -> None:
-        """Want a pass over `key` in `seconds`, unless one is wanted sooner; infinity is never."""
+        """Queue `key` in `seconds`, unless it is queued or due sooner; infinity means never."""
         due = self._clock.monotonic() + max(0.0, seconds)
         if self._due.get(key, float("inf")) <= due or key in self._waiting:
             return
@@ -83,15 +85,15 @@ class KeyedQueue:
         self._changed.set()
 
     def back_off(self, key: Key, *, at_least: float = 0.0) -> float:
-        """
-        Want a pass after a failure: later each time, jittered.
+        """Queue `key` after a failed reconcile, later each time, with jitter.
 
-        A pass that something else has called before its time, and that fails too, changes nothing:
-        the events of its own writes would make a job wait for minutes.
+        A reconcile that something else caused before its time, and that fails too, does not
+        lengthen the back-off. Otherwise the watch events of a job's own writes would make it wait
+        for minutes.
 
         Args:
-            key: whose pass has failed.
-            at_least: seconds that a server has asked to wait.
+            key: its reconcile failed.
+            at_least: seconds that a server asked to wait.
 
         Returns:
             The delay in seconds.
@@ -107,16 +109,19 @@ class KeyedQueue:
         return until - now
 
     def forget(self, key: Key) -> None:
-        """The key had a good pass (or is gone): its next failure is the first."""
+        """Reset the back-off of a key: its reconcile succeeded, or it is gone."""
         self._failures.pop(key, None)
 
     def drop(self, key: Key) -> None:
-        """The object is gone: nothing delayed is wanted any more."""
+        """Drop the delay and the back-off of an object that is gone."""
         self.forget(key)
         self._due.pop(key, None)
 
     async def get(self) -> Key | None:
-        """The next key; call `done` after the pass. `None` once the queue is closed."""
+        """Return the next key, or `None` once the queue is closed.
+
+        The caller reconciles the key and then calls `done`.
+        """
         while not self._closed:
             self._fire()
             if self._lines:
@@ -126,20 +131,21 @@ class KeyedQueue:
         return None
 
     def done(self, key: Key) -> None:
-        """The pass over `key` has ended."""
+        """Mark the reconcile of `key` as ended; queue it again if it was added meanwhile."""
         self._working.discard(key)
         if key in self._again:
             self._again.discard(key)
             self.add(key)
 
     def close(self) -> None:
-        """No further key is handed out."""
+        """Return no further key from `get`."""
         self._closed = True
         self._changed.set()
 
     def _take(self) -> Key:
         namespace, line = self._lines.popitem(last=False)
         key = line.popleft()
+        # The namespace goes to the end, so the next key is another namespace's.
         if line:
             self._lines[namespace] = line
         self._waiting.discard(key)
@@ -152,6 +158,7 @@ class KeyedQueue:
         now = self._clock.monotonic()
         while self._timers and self._timers[0][0] <= now:
             due, _, key = heapq.heappop(self._timers)
+            # A timer that was replaced by a shorter one stays in the heap and is skipped here.
             if self._due.get(key) == due:
                 self.add(key)
 

@@ -1,1 +1,1 @@
-"""Everything said to Google: clients, batches, files and their errors."""
+"""The Gemini API: clients, batches, files and errors."""

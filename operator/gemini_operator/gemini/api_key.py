@@ -1,4 +1,4 @@
-"""API keys: which strings can be one, and how two are compared without showing either."""
+"""API keys: which strings can be one, and how keys are compared without revealing them."""
 
 import hmac
 import re
@@ -6,21 +6,22 @@ import re
 from pydantic import SecretStr
 
 _KEY = re.compile(r"[\x21-\x7e]{20,512}")
+# How the short-lived tokens of the Live API begin.
 _EPHEMERAL = "auth_tokens/"
 
 
 class InvalidKey(ValueError):
-    """A string that cannot be a Gemini API key; the message never contains it."""
+    """A string cannot be a Gemini API key. The message never contains it."""
 
 
 def check(key: SecretStr) -> None:
-    """
-    Refuse what must not reach the SDK, which would take an empty key from the environment.
+    """Check that a string can be an API key.
 
     Raises:
-        InvalidKey: not 20 to 512 visible ASCII characters (rule S4), or a token of the Live API.
+        InvalidKey: it is not 20 to 512 visible ASCII characters (S4), or a token of the Live API.
     """
     value = key.get_secret_value()
+    # For an empty key the SDK would use one that it finds in the environment.
     if not value:
         raise InvalidKey("the API key is empty; store a Gemini API key in the Secret")
     if not _KEY.fullmatch(value):
@@ -35,11 +36,13 @@ def check(key: SecretStr) -> None:
 
 
 def fingerprint(key: SecretStr, salt: str) -> str:
-    """
-    16 hexadecimal digits that are equal for equal keys under one salt, and tell nothing else.
+    """Return 16 hexadecimal digits that are equal for equal keys under one salt.
+
+    They are the beginning of an HMAC-SHA256, so they reveal nothing else of the key.
 
     Args:
-        salt: what the fingerprint is bound to, such as the job's uid.
+        key: the API key.
+        salt: binds the fingerprint to something, such as the job's uid.
     """
     digest = hmac.digest(salt.encode(), key.get_secret_value().encode(), "sha256")
     return digest.hex()[:16]

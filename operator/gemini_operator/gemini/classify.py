@@ -1,4 +1,4 @@
-"""From an answer, or the lack of one, to a `GeminiError`: the only such mapping."""
+"""Classifies answers of Google, and failures to get one, as `GeminiError`s; nothing else does."""
 
 import json
 import re
@@ -14,15 +14,16 @@ from gemini_operator.base.nesting import Undecodable
 from gemini_operator.gemini import documents, errors
 
 MAX_WAIT = 3600.0
-"""Seconds; a longer wait asked for by Google is cut to this."""
+"""Seconds. A longer wait that Google asks for is cut to this."""
 
 _DELAY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s?")
-# No connection stood, so no byte of the request went out.
+# There was no connection, so no byte of the request was sent (decision 0003).
 _UNCONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-# As Google's sentence begins. Further on it may be a name that a user has chosen.
+# Matched at the beginning of Google's sentence only: further on, it may be a name a user chose.
 _KEY_TROUBLE = re.compile(r"\s*(?:the )?api key (?:not valid|not found|expired)", re.IGNORECASE)
 
-# Reasons of google.rpc.ErrorInfo that speak of an API key or of its project.
+# Reasons of google.rpc.ErrorInfo that are about an API key or its project. Source:
+# https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto.
 _KEY_REASONS = (
     "API_KEY_",
     "CONSUMER_",
@@ -36,13 +37,14 @@ _PROJECT = re.compile(
     r"|\blocations?\b|\bregions?\b|\bcountry\b|\bhas not been used\b",
     re.IGNORECASE,
 )
+# The words that decide once the names are removed.
 _FILE = re.compile(r"\bfiles?\b", re.IGNORECASE)
 _FILE_NAME = re.compile(r"\bfiles/[\w-]")
 _OF_THE_REQUEST = re.compile(
     r"\b(?:tuned)?models?\b|\bcached ?contents?\b|\bcorpora\b", re.IGNORECASE
 )
-# Names that a user has chosen say nothing, whatever words are in them.
-# Between the first quote and the last of its kind, as there may be quotes in a name.
+# Names in Google's text, which are removed before its words are searched, as users choose them. A
+# quoted name reaches to the last quote of its kind, since it may contain quotes.
 _NAMES = re.compile(r"\b\w+://\S+|(?<=[\w-]/)[^\s/,;]+|(?<!\w)'.*'(?!\w)|\".*\"|`.*`", re.DOTALL)
 
 
@@ -58,16 +60,16 @@ class Answer:
 def of_answer(
     answer: Answer, *, call: str, creating: bool = False, secrets: Iterable[str] = ()
 ) -> errors.GeminiError:
-    """
-    The error that an answer other than a good 200 stands for.
+    """Return the error for an answer other than a 200.
 
-    A create follows the table of protocol P10: whatever is not surely refused is Ambiguous.
+    For a create, every answer that is not surely a refusal is `Ambiguous` (P10; the table is in
+    docs/submission.md).
 
     Args:
-        answer: what came back.
-        call: what was asked, for the message, such as `batches.create`.
-        creating: whether a repetition could make a second paid batch.
-        secrets: texts that Google may echo and that must not be shown.
+        answer: Google's.
+        call: for the message, such as `batches.create`.
+        creating: a repetition could create a second, paid batch.
+        secrets: texts that Google may echo and that are removed from the message.
     """
     said = _said(answer.body)
     words = sanitize.text(said.get("message"), secrets=secrets)
@@ -84,12 +86,17 @@ def of_answer(
 def of_exception(
     error: Exception, *, call: str, creating: bool = False, secrets: Iterable[str] = ()
 ) -> errors.GeminiError:
-    """
-    The error that a failed call stands for, whichever library it comes from.
+    """Return the error for an exception of a call, from whichever library.
 
-    Both error families of the SDK and httpx2's status errors hold the answer in `.response`; what
-    holds none is a connection, a timeout or a surprise. Raise the result `from None`: the cause
-    may quote the API key.
+    The SDK's errors and httpx2's status errors have the answer in `.response`. Others are failures
+    of the connection, timeouts, or unexpected. Raise the result `from None`, because the cause may
+    quote the API key.
+
+    Args:
+        error: what the call raised.
+        call: for the message, such as `batches.create`.
+        creating: a repetition could create a second, paid batch.
+        secrets: texts that are removed from the message.
     """
     if isinstance(error, errors.GeminiError):
         return _of_own(error, call=call, creating=creating)
@@ -104,7 +111,7 @@ def of_exception(
 
 
 def _of_own(error: errors.GeminiError, *, call: str, creating: bool) -> errors.GeminiError:
-    """Only what is known not to have been sent stays what it is when a create fails."""
+    """Return our own error; for a create, `Ambiguous` unless the request surely was not sent."""
     if not creating or isinstance(error, errors.NotSent):
         return error
     return errors.Ambiguous(f"{call}: {error}", status=error.status)
@@ -134,17 +141,17 @@ def _create_kind(status: int, said: Mapping[str, Any]) -> type[errors.GeminiErro
         return _denied_kind(said)
     if status == 404 and _about_a_file(said):
         return errors.FileMissing
+    # Of the remaining statuses only these and 429 prove that nothing was created; a 5xx does not.
     if status in (400, 404, 413):
         return errors.Rejected
     return errors.Throttled if status == 429 else errors.Ambiguous
 
 
 def _denied_kind(said: Mapping[str, Any]) -> type[errors.GeminiError]:
-    """
-    Whom a create's 403 or FAILED_PRECONDITION concerns: all jobs of the API key, or this job.
+    """Return whether a 403 or FAILED_PRECONDITION is about the API key, a file, or this request.
 
-    One that says nothing that is known concerns this job: that a key is refused, each of its jobs
-    finds out by itself.
+    An answer that is not recognised counts for this request alone. If it was about the key, each
+    job of the key is refused on its own, and no job is blocked wrongly.
     """
     reasons = _reasons(said)
     if any(reason.startswith(_KEY_REASONS) for reason in reasons):
@@ -158,7 +165,8 @@ def _denied_kind(said: Mapping[str, Any]) -> type[errors.GeminiError]:
 
 
 def _kind(status: int, said: Mapping[str, Any]) -> type[errors.GeminiError]:
-    """FAILED_PRECONDITION blames the job's state here, for instance of one that has ended."""
+    """Return the error for an answer to any call but a create."""
+    # FAILED_PRECONDITION is about the batch's state here, for example that it has ended.
     if status == 401 or (status == 400 and _blames_key(said)):
         return errors.CredentialsRejected
     if status == 403:
@@ -174,14 +182,14 @@ def _kind(status: int, said: Mapping[str, Any]) -> type[errors.GeminiError]:
 
 
 def _blames_key(said: Mapping[str, Any]) -> bool:
-    """Google answers a bad key with 400 and the reason in `google.rpc.ErrorInfo`."""
+    """Return whether a 400 is about the API key, by the reason in `google.rpc.ErrorInfo`."""
     if any(reason.startswith("API_KEY_") for reason in _reasons(said)):
         return True
     return bool(_KEY_TROUBLE.match(str(said.get("message", ""))))
 
 
 def _reasons(said: Mapping[str, Any]) -> list[str]:
-    """The reasons of Google's own `google.rpc.ErrorInfo`."""
+    """Return the reasons in Google's own `google.rpc.ErrorInfo`."""
     return [
         str(item["reason"])
         for item in _details(said)
@@ -196,12 +204,12 @@ def _about_a_file(said: Mapping[str, Any]) -> bool:
 
 
 def _words(said: Mapping[str, Any]) -> str:
-    """What Google's text says, without the names in it."""
+    """Return Google's text without the names in it."""
     return _NAMES.sub("", str(said.get("message", ""))[:1024])
 
 
 def _wait(headers: Mapping[str, str], said: Mapping[str, Any]) -> float | None:
-    """`Retry-After`, else the `retryDelay` of a `google.rpc.RetryInfo`."""
+    """Return the seconds to wait, from `Retry-After` or else from `google.rpc.RetryInfo`."""
     asked = [_seconds(headers.get("retry-after")), _until(headers)]
     asked += [_seconds(item.get("retryDelay")) for item in _details(said)]
     wait = next((seconds for seconds in asked if seconds is not None), None)
@@ -214,7 +222,8 @@ def _seconds(value: object) -> float | None:
 
 
 def _until(headers: Mapping[str, str]) -> float | None:
-    """A `Retry-After` date, counted from the answer's own `Date`: no clock of ours is needed."""
+    """Return the seconds until a `Retry-After` date, counted from the answer's own `Date`."""
+    # Google's clock and ours may differ by more than the wait.
     try:
         now, then = (parsedate_to_datetime(headers[name]) for name in ("date", "retry-after"))
         return (then - now).total_seconds()
@@ -223,7 +232,7 @@ def _until(headers: Mapping[str, str]) -> float | None:
 
 
 def _said(body: bytes) -> Mapping[str, Any]:
-    """The `error` member of Google's error body; a list of one is unpacked; else empty."""
+    """Return the `error` member of Google's error body, which may be in a list; else empty."""
     try:
         said = documents.parse(body.strip().removeprefix(b"[").removesuffix(b"]")).get("error")
     except Undecodable:

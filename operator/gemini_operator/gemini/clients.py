@@ -1,4 +1,4 @@
-"""One client for each API key, and a bounded number of them."""
+"""Clients of the Gemini API, one for each API key, in a bounded cache."""
 
 import asyncio
 import hmac
@@ -18,18 +18,17 @@ from gemini_operator.gemini.remote import RemoteJob
 from gemini_operator.gemini.settings import GeminiSettings
 
 CAPACITY = 256
-"""Clients kept; each holds a few idle connections at most."""
+"""Clients in the cache. Each has a few idle connections at most."""
 
 
 class GeminiClient:
-    """
-    Everything that is said to Google with one API key.
+    """The Gemini API for one API key.
 
     Attributes:
-        batches: the batch jobs of the key's project.
+        batches: the batches of the key's project.
         files: its files.
-        fingerprint_group: what groups calls of the same key in this process; it is not the key,
-            can't be computed from it elsewhere, and changes with every start.
+        fingerprint_group: identifies the key in this process. It is salted, so it reveals nothing
+            of the key and differs after every start.
     """
 
     batches: RemoteJob
@@ -46,25 +45,24 @@ class GeminiClient:
     ) -> None:
         self.fingerprint_group = fingerprint_group
         self._connection = GeminiConnection(key, settings, ssl_context, may_send)
-        # The SDK closes its side when it is collected, so it lives as long as its users.
+        # Kept, because the SDK's client closes its connections when it is garbage-collected.
         self._sdk = sdk.build(key, settings, self._connection.http, ssl_context)
         self.batches = Batches(self._connection, self._sdk.aio, settings)
         self.files = Files(self._connection, self._sdk.aio, settings)
 
     async def aclose(self) -> None:
-        """Close the connections as soon as nothing is in flight."""
+        """Close the connections as soon as no request is under way."""
         await self._connection.aclose()
 
 
 class GeminiClients:
-    """
-    Clients by key, the least recently used dropped first.
+    """A cache of clients by API key; the least recently used is dropped first.
 
     Args:
-        settings: for all of them.
-        capacity: how many are kept.
-        may_send: asked when a request that may change something has its connection, before its
-            first byte goes out; False stops it with `errors.NotSent`.
+        settings: for all clients.
+        capacity: the number of clients in the cache.
+        may_send: called for every request that may change something, once its connection is open
+            and before its first byte; False stops the request with `errors.NotSent`.
     """
 
     def __init__(
@@ -80,14 +78,14 @@ class GeminiClients:
         self._salt = secrets.token_bytes(32)
         self._clients: OrderedDict[str, GeminiClient] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
+        # Loading the certificates takes long, so all clients share one context.
         self._ssl_context = httpx2.create_ssl_context(trust_env=settings.trust_env)
 
     def for_key(self, key: SecretStr) -> GeminiClient:
-        """
-        The client of a key; called in the event loop that its calls will run in.
+        """Return the client of a key. Call it in the event loop that uses the client.
 
         Raises:
-            api_key.InvalidKey: the string cannot be an API key (rule S4).
+            api_key.InvalidKey: the string cannot be an API key (S4).
         """
         api_key.check(key)
         group = self._group(key)
@@ -106,17 +104,18 @@ class GeminiClients:
         return client
 
     async def aclose(self) -> None:
-        """Close every client, those dropped before included."""
+        """Close all clients, also those that were dropped and are still closing."""
         clients = [self._clients.popitem()[1] for _ in range(len(self._clients))]
         await asyncio.gather(*(client.aclose() for client in clients), *self._closing)
 
     def _group(self, key: SecretStr) -> str:
-        """Salted anew in every process, so that it tells nothing to whoever reads it (S23)."""
+        """Return the id of a key, salted for this process so that it reveals nothing (S23)."""
         return hmac.digest(self._salt, key.get_secret_value().encode(), "sha256").hex()[:16]
 
     def _drop_oldest(self) -> None:
         while len(self._clients) > self._capacity:
             _, client = self._clients.popitem(last=False)
+            # A reference is kept, as the event loop itself keeps none and may lose the task.
             task = asyncio.get_running_loop().create_task(client.aclose())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)

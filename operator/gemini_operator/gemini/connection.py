@@ -1,4 +1,4 @@
-"""One API key's way to Google, for the SDK and for what is read without it."""
+"""The connection to Google with one API key, for the SDK and for our own reads."""
 
 import asyncio
 import math
@@ -20,20 +20,19 @@ from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.transport import Exchange, GuardedTransport, on_terms
 
 API_VERSION = "v1beta"
-"""The version whose batches and webhooks are documented."""
+"""The API version whose batches and webhooks Google documents."""
 
 _LIMITS = httpx2.Limits(max_connections=32, max_keepalive_connections=4, keepalive_expiry=30.0)
 
 
 class GeminiConnection:
-    """
-    A bounded pool to one origin, with the key of one client.
+    """A bounded connection pool to one origin, with one API key.
 
     Args:
         key: sent with every request.
-        settings: where to, and for how long.
-        ssl_context: shared, as making one takes time.
-        may_send: asked before the first byte of every request that may change something.
+        settings: the address, and the timeouts.
+        ssl_context: shared by all connections, since creating one takes time.
+        may_send: called before the first byte of every request that may change something.
     """
 
     def __init__(
@@ -48,16 +47,18 @@ class GeminiConnection:
         self._pool = Pool(lambda: _connect(settings, ssl_context))
         self.http = httpx2.AsyncClient(
             transport=GuardedTransport(settings.origin, self._pool, may_send),
+            # A redirect would carry the API key to another host (S21).
             follow_redirects=False,
             trust_env=False,
             timeout=httpx2.Timeout(settings.timeout),
             headers={"accept-encoding": "gzip", "user-agent": "gemini-operator"},
+            # No cookies: no answer may influence a later request.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no message may contain."""
+        """The texts that no message may contain."""
         return (self._key.get_secret_value(),)
 
     async def read(
@@ -70,20 +71,19 @@ class GeminiConnection:
         seconds: float | None = None,
         any_number: bool = False,
     ) -> dict[str, object]:
-        """
-        GET one JSON object.
+        """GET one JSON object.
 
         Args:
             path: a resource name whose grammar was checked, such as `batches/abc`.
-            call: what is asked, for messages.
+            call: for messages, such as `batches.get`.
             params: the query.
-            limit: bytes of the answer, for callers that can do something about a larger one.
-            seconds: for the whole call; `GeminiSettings.timeout` when None.
-            any_number: the answer may hold NaN and Infinity, as results do.
+            limit: bytes of the answer, if the caller handles a larger one.
+            seconds: for the whole call; `GeminiSettings.timeout` by default.
+            any_number: the answer may have NaN and Infinity, as results do.
 
         Raises:
             errors.TooLarge: the answer exceeds `limit`.
-            errors.GeminiError: of the kinds for calls that can be repeated.
+            errors.GeminiError: any kind except `Ambiguous`, as a read can be repeated.
         """
         seconds = self._settings.timeout if seconds is None else seconds
         exchange = Exchange(limit=limit)
@@ -102,15 +102,22 @@ class GeminiConnection:
         seconds: float,
         creating: bool = False,
     ) -> Answer:
-        """
-        Run one call, the SDK's or ours, and give Google's 200 answer as it came.
+        """Make one call, the SDK's or our own, and return Google's 200 answer unparsed.
 
-        What the SDK makes of the answer does not count: it drops members, and raises where it
-        does not like one although the call was done.
+        The SDK's result is ignored. It lacks members, and the SDK raises for a member it does not
+        accept although the call was done.
+
+        Args:
+            send: makes the call.
+            exchange: its terms; gets the answer.
+            call: for messages, such as `batches.create`.
+            seconds: for the whole call.
+            creating: a repetition could create a second, paid batch.
 
         Raises:
             errors.GeminiError: see `classify`.
         """
+        # The timeout is around everything: the SDK's own one is for each step of a request.
         failure: Exception | None = None
         try:
             async with asyncio.timeout(seconds):
@@ -118,6 +125,7 @@ class GeminiConnection:
                     await send()
         except Exception as error:  # noqa: BLE001 - what libraries raise is classified, all of it
             failure = error
+        # An answer counts even if the SDK raised after it.
         if exchange.answer is None:
             raise self._failed(failure, exchange, call, creating=creating)
         if exchange.answer.status != 200:
@@ -128,11 +136,10 @@ class GeminiConnection:
 
     @asynccontextmanager
     async def stream(self, path: str, *, call: str) -> AsyncIterator[httpx2.Response]:
-        """
-        GET with a body that is read by the caller, who counts; each read has its own timeout.
+        """GET a body that the caller reads in pieces and limits; each piece has its own timeout.
 
         Raises:
-            errors.GeminiError: of the kinds for calls that can be repeated.
+            errors.GeminiError: any kind except `Ambiguous`, as a read can be repeated.
         """
         exchange = Exchange(stream=True)
         request = self._request(path, {"alt": "media"}, self._settings.timeout)
@@ -149,7 +156,7 @@ class GeminiConnection:
             await response.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections once nothing is in flight."""
+        """Close the connections once no request is under way."""
         await self._pool.retire()
 
     def _request(
@@ -175,6 +182,7 @@ class GeminiConnection:
     ) -> errors.GeminiError:
         if isinstance(error, errors.GeminiError) and not exchange.started:
             return error
+        # The SDK refused the arguments, or made no request at all: nothing was sent.
         if error is None or not exchange.started:
             what = type(error).__name__ if error else "nothing was sent"
             return errors.Rejected(f"{call}: the request could not be made ({what})")
@@ -182,7 +190,7 @@ class GeminiConnection:
 
 
 async def _document(answer: Answer, call: str, any_number: bool) -> dict[str, object]:
-    """Parse beside the event loop what would hold it up."""
+    """Parse an answer; a large one in a thread, since it would block the event loop."""
     try:
         if len(answer.body) > 2**20:
             return await asyncio.to_thread(documents.parse, answer.body, any_number=any_number)
@@ -201,7 +209,7 @@ def _connect(settings: GeminiSettings, ssl_context: ssl.SSLContext) -> httpx2.As
 
 
 def _proxy(settings: GeminiSettings) -> str | None:
-    """The environment's proxy for the one origin, only when asked for (rule S21)."""
+    """Return the environment's proxy for the origin, if the flag allows proxies (S21)."""
     scheme, host, port = settings.origin
     if not settings.trust_env or proxy_bypass(f"{host}:{port}"):
         return None

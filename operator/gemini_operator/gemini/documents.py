@@ -1,4 +1,4 @@
-"""JSON from outside: UTF-8, bounded in depth, one object."""
+"""Parses JSON from outside: one object in UTF-8, of limited depth."""
 
 import json
 from typing import Any, NoReturn
@@ -6,22 +6,22 @@ from typing import Any, NoReturn
 from gemini_operator.base import nesting
 from gemini_operator.base.nesting import Undecodable
 
+# Levels of objects and lists. Python's parser fails at about a thousand (`base.nesting`).
 MAX_DEPTH = 64
 
 
 def parse(body: bytes, *, any_number: bool = False) -> dict[str, Any]:
-    """
-    Read one JSON object of at most `MAX_DEPTH` levels (rule S22).
+    """Parse one JSON object of at most `MAX_DEPTH` levels (S22).
 
     `any_number`: read NaN and Infinity too, which Google has sent in results. JSON has neither.
 
     Raises:
-        Undecodable: no JSON, not UTF-8, too deep, or not an object; the message quotes nothing.
+        Undecodable: it is not JSON in UTF-8, too deep, or no object; the message quotes nothing.
     """
     if not nesting.within(body, MAX_DEPTH):
         raise Undecodable(f"not JSON of at most {MAX_DEPTH} levels")
     try:
-        # Text, not bytes: for bytes `json` would also guess UTF-16, which the scan can't see.
+        # Decoded first: `json` would also accept bytes in UTF-16, which `within` cannot read.
         refuse = None if any_number else _refuse
         document = json.loads(body.decode("utf-8"), parse_constant=refuse)
     except (ValueError, RecursionError):

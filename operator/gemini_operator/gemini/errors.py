@@ -1,16 +1,15 @@
-"""The few kinds of failure that the rest of the operator tells apart.
+"""The kinds of failures of calls to Google that the operator distinguishes.
 
-Every message is one line for a person, already sanitised, and never contains an API key.
+Every message is one line for the user, sanitised, and without API keys.
 """
 
 
 class GeminiError(Exception):
-    """
-    A call to Google did not do what was asked.
+    """A call to Google failed.
 
     Attributes:
-        status: Google's HTTP status, None where no answer came.
-        retry_after: seconds that Google asks to wait, None where it said nothing.
+        status: Google's HTTP status; `None` without an answer.
+        retry_after: seconds that Google asked to wait; `None` if it did not.
     """
 
     def __init__(
@@ -22,27 +21,27 @@ class GeminiError(Exception):
 
 
 class Rejected(GeminiError):
-    """The request itself is refused; the same request will be refused again."""
+    """Google refuses the request itself, and would refuse it again."""
 
 
 class CredentialsRejected(GeminiError):
-    """The API key, or its project, may not do this; another key may."""
+    """Google refuses the API key or its project; another key may be accepted."""
 
 
 class PermissionDenied(CredentialsRejected):
-    """The API key may not do what this request asks; nothing is said against the key itself."""
+    """The API key may not do what this request asks; its other requests are not refused."""
 
 
 class FileMissing(GeminiError):
-    """A create names a file that the API key cannot read, or not yet; nothing was created."""
+    """A create names a file that the API key cannot read yet, or at all; nothing was created."""
 
 
 class NotFound(GeminiError):
-    """What the call names does not exist for this key."""
+    """The named resource does not exist for this API key."""
 
 
 class Throttled(GeminiError):
-    """Too many requests, or too much work enqueued; nothing was done."""
+    """429: too many requests, or too much work enqueued; nothing was done."""
 
 
 class Unavailable(GeminiError):
@@ -50,17 +49,16 @@ class Unavailable(GeminiError):
 
 
 class Ambiguous(GeminiError):
-    """A create that may or may not have happened; only a search can tell."""
+    """A create has an unknown outcome; only a search can settle it."""
 
 
 class NotSent(GeminiError):
-    """
-    A request whose first byte never went out; nothing was done.
+    """Not a byte of the request was sent, so nothing was done.
 
-    It was stopped, because this process may no longer act or a create's time had passed; or it is a
-    create that got no connection.
+    Either it was stopped, because this process may no longer act or the create was too late. Or it
+    is a create that got no connection.
     """
 
 
 class TooLarge(GeminiError):
-    """Google's answer is bigger than the limit of this read."""
+    """Google's answer exceeds the limit of this read."""

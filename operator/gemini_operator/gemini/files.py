@@ -1,4 +1,4 @@
-"""Files of the Gemini File API: what is there, what it holds, and its end."""
+"""Files of the Gemini File API: look up, download, delete."""
 
 import base64
 import binascii
@@ -30,14 +30,20 @@ class FileInfo:
     size: int
     """Bytes."""
     sha256: str | None
-    """Of the content, in hexadecimal; None where Google does not say."""
+    """Of the content, in hexadecimal; `None` if Google gives none."""
     state: str
     """Google's word: PROCESSING, ACTIVE or FAILED."""
     expires: datetime | None
 
 
 class Files:
-    """The File API for one API key; every method raises `errors.GeminiError`s only."""
+    """The File API for one API key. Every method raises `errors.GeminiError`s only.
+
+    Args:
+        connection: to Google, with the key.
+        sdk: uses that connection.
+        settings: timeouts.
+    """
 
     def __init__(
         self, connection: GeminiConnection, sdk: AsyncClient, settings: GeminiSettings
@@ -47,30 +53,28 @@ class Files:
         self._settings = settings
 
     async def get(self, name: str) -> FileInfo:
-        """
-        Look a file up.
+        """Look a file up.
 
         Raises:
             NotFound: there is no such file for this key.
-            CredentialsRejected, Throttled, Unavailable, Rejected: no answer was had.
+            CredentialsRejected, Throttled, Unavailable, Rejected: Google did not answer with it.
         """
         _check(name)
         with _missing_files():
             return _info(await self._connection.read(name, call="files.get"), name)
 
     async def download(self, name: str, limit: int) -> AsyncGenerator[bytes, None]:
-        """
-        Read a file's content in pieces of at most 1 MiB; close the iterator (`aclosing`).
+        """Yield a file's content in pieces of at most 1 MiB; close the iterator (`aclosing`).
 
         Args:
             name: `files/…`.
-            limit: bytes after decompression.
+            limit: bytes, after decompression.
 
         Raises:
-            TooLarge: the content exceeds `limit`; raised at the latest with the piece that would.
+            TooLarge: the content exceeds `limit`; raised instead of the piece that exceeds it.
             NotFound: there is no such file for this key.
-            CredentialsRejected, Throttled, Unavailable, Rejected: the content was not had, or not
-                to its end.
+            CredentialsRejected, Throttled, Unavailable, Rejected: the content could not be read, or
+                not to its end.
         """
         call = "files.download"
         _check(name)
@@ -84,13 +88,12 @@ class Files:
                     yield piece
 
     async def delete(self, name: str) -> None:
-        """
-        Remove a file.
+        """Delete a file.
 
         Raises:
             NotFound: there is no such file for this key.
             NotSent: this process may no longer act.
-            CredentialsRejected, Throttled, Unavailable, Rejected: it was not removed.
+            CredentialsRejected, Throttled, Unavailable, Rejected: it was not deleted.
         """
         _check(name)
         with _missing_files():
@@ -112,10 +115,9 @@ async def _pieces(response: httpx2.Response, call: str) -> AsyncGenerator[bytes,
 
 @contextmanager
 def _missing_files() -> Iterator[None]:
-    """
-    A file that does not exist is a 403 at Google, in these words.
+    """Turn Google's 403 for a file that does not exist into `NotFound`.
 
-    https://github.com/google-gemini/deprecated-generative-ai-js/issues/236
+    Source: https://github.com/google-gemini/deprecated-generative-ai-js/issues/236
     """
     try:
         yield
@@ -131,6 +133,7 @@ def _check(name: str) -> None:
 
 
 def _info(resource: Mapping[str, Any], name: str) -> FileInfo:
+    # As for batches: another file's state must not be taken for this one's.
     if resource.get("name") != name:
         raise errors.Unavailable("files.get: Google's answer is about another file", status=200)
     return FileInfo(
@@ -145,10 +148,9 @@ def _info(resource: Mapping[str, Any], name: str) -> FileInfo:
 
 
 def _sha256(encoded: object) -> str | None:
-    """
-    Google sends base64, of the digest or of its hexadecimal digits.
+    """Return the digest in hexadecimal. Google sends base64, of the digest or of its hex digits.
 
-    https://github.com/googleapis/js-genai/issues/381
+    Source: https://github.com/googleapis/js-genai/issues/381
     """
     try:
         decoded = base64.b64decode(str(encoded), validate=True)

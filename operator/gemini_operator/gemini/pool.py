@@ -1,4 +1,4 @@
-"""A connection pool that may be closed while it is still in use."""
+"""A connection pool that closes itself once it is no longer used."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -7,11 +7,13 @@ import httpx2
 
 
 class Pool:
-    """
-    Opens its connections on first use and, once retired, closes them whenever it is idle.
+    """Opens connections at first use; after `retire`, closes them whenever it is idle.
 
-    A client that was dropped from the cache may still be held by a pass: its requests finish, and
+    A reconcile may still use a client that was dropped from the cache. Its requests finish, and
     late ones still work.
+
+    Args:
+        connect: opens the connections.
     """
 
     def __init__(self, connect: Callable[[], httpx2.AsyncBaseTransport]) -> None:
@@ -22,12 +24,12 @@ class Pool:
 
     @property
     def open(self) -> bool:
-        """Whether connections are held."""
+        """Whether there are open connections."""
         return self._transport is not None
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[httpx2.AsyncBaseTransport]:
-        """Hold the pool open for one request."""
+        """Keep the pool open for one request."""
         if self._transport is None:
             self._transport = self._connect()
         self._users += 1
@@ -38,11 +40,12 @@ class Pool:
             await self._close_if_done()
 
     async def retire(self) -> None:
-        """Close as soon as nothing is in flight."""
+        """Close as soon as no request is under way."""
         self._retired = True
         await self._close_if_done()
 
     async def _close_if_done(self) -> None:
         if self._retired and not self._users and self._transport is not None:
+            # Cleared before it is closed: a request meanwhile opens connections of its own.
             transport, self._transport = self._transport, None
             await transport.aclose()

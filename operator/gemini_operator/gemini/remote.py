@@ -1,7 +1,7 @@
-"""What the lifecycle may ask of any kind of remote job, and the shapes of the answers.
+"""The interface of remote jobs, and the shapes of its answers.
 
-Text in these shapes is sanitised and every name has its grammar (`api.names`), so they may be
-stored, shown and logged. The one exception is `Observation.inline_results`, which are data.
+Text in these shapes is sanitised, and every name has its grammar (`api.names`), so they may be
+stored, shown and logged. The exception is `Observation.inline_results`, which is data.
 """
 
 from collections.abc import Callable
@@ -23,11 +23,12 @@ class Outcome(Enum):
     CANCELLED = "Cancelled"
     EXPIRED = "Expired"
     UNKNOWN = "Unknown"
-    """A word that this version does not know: never an end."""
+    """A state that this version does not know. It never counts as an end."""
 
 
 ENDS: Final = frozenset({Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED, Outcome.EXPIRED})
 
+# By Google's word without its prefix. A job that succeeded in part has results, so it succeeded.
 _OUTCOMES: Final = {
     "PENDING": Outcome.PENDING,
     "QUEUED": Outcome.PENDING,
@@ -42,15 +43,14 @@ _OUTCOMES: Final = {
 
 
 def outcome_of(state: str) -> Outcome:
-    """What Google's word for a state means."""
+    """Return what Google's word for a state means for the job."""
     word = state.removeprefix("BATCH_STATE_").removeprefix("JOB_STATE_")
     return _OUTCOMES.get(word, Outcome.UNKNOWN)
 
 
 @dataclass(frozen=True)
 class Submission:
-    """
-    One create request.
+    """One create request.
 
     Raises:
         ValueError: not exactly one of `inline` and `file_name`.
@@ -66,9 +66,9 @@ class Submission:
     """`files/…` in the File API."""
     priority: int = 0
     callback_url: str | None = field(default=None, repr=False)
-    """Where Google shall call; None asks for no callback."""
+    """Where Google sends callbacks; `None` for no callbacks."""
     user_metadata: dict[str, str] = field(default_factory=dict)
-    """Sent back by Google with every callback."""
+    """Google returns it with every callback."""
 
     def __post_init__(self) -> None:
         if (self.inline is None) == (self.file_name is None):
@@ -77,7 +77,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class Counts:
-    """A batch's requests as Google counts them, each clamped to 0 … 2⁶³-1."""
+    """Google's counts of a batch's requests, each limited to 0 … 2⁶³-1."""
 
     total: int = 0
     succeeded: int = 0
@@ -91,11 +91,11 @@ class Summary:
 
     name: str
     display_name: str
-    """For people; `token` is what is compared."""
+    """For users; code compares `token`."""
     model: str
     """With its collection: `models/…`."""
     state: str
-    """Google's word, at most 64 of `A-Z 0-9 _`."""
+    """Google's word, at most 64 characters of `A-Z 0-9 _`."""
     created: datetime | None
     requests: Counts
     error: str | None
@@ -118,11 +118,11 @@ class Observation:
 
     summary: Summary
     results_file: str | None = None
-    """`files/…` where the results are in a file."""
+    """`files/…` if the results are in a file."""
     inline_results: list[dict[str, Any]] | None = field(default=None, repr=False)
     """Raw items in input order: `{"metadata": {…}, "response": {…} | "error": {…}}`."""
     too_large: bool = False
-    """The results were not read, as they exceed the limit; otherwise none means that there are none."""
+    """The results exceed the limit and were not read. If False, no results means there are none."""
 
     @property
     def has_results(self) -> bool:
@@ -132,15 +132,15 @@ class Observation:
 
 @dataclass(frozen=True)
 class Listing:
-    """What one search saw."""
+    """The result of one list."""
 
     batches: tuple[Summary, ...]
     complete: bool
-    """False where something may be missing; then absence proves nothing."""
+    """False if a batch may be missing; then the list does not prove that one does not exist."""
 
 
 class CannotTell(Enum):
-    """The answer of a kind of job that has no list."""
+    """The result of a search in a kind of job that has no list."""
 
     CANNOT_TELL = "cannot tell"
 
@@ -149,72 +149,68 @@ CANNOT_TELL: Final = CannotTell.CANNOT_TELL
 
 
 class RemoteJob(Protocol):
-    """
-    A kind of long job at Google, for one API key.
+    """A kind of long-running job at Google, for one API key.
 
-    Every method raises `errors.GeminiError`s only. Cancelling the calling task is never swallowed;
-    a create whose task is cancelled may have happened.
+    Every method raises `errors.GeminiError`s only. The cancellation of a task passes through; the
+    create of a cancelled task may have been done.
     """
 
     async def submit(
         self, submission: Submission, *, may_send: Callable[[], bool] | None = None
     ) -> Summary:
-        """
-        Create the job, sending exactly one request or none.
+        """Create the job, with at most one request.
 
         Args:
             submission: what to create.
-            may_send: asked once more when the connection stands, before the first byte goes out;
-                False stops the create (protocol P8).
+            may_send: called once the connection is open, before the first byte; False stops the
+                create (P8).
 
         Raises:
-            NotSent: `may_send` said no, or no connection stood; nothing was created.
-            Rejected: refused for its content; nothing was created.
-            CredentialsRejected: refused for its key; nothing was created.
-            Throttled: refused for now; nothing was created.
-            Ambiguous: anything else (protocol P10).
+            NotSent: `may_send` returned False, or there was no connection; nothing was created.
+            Rejected: Google refuses the content; nothing was created.
+            FileMissing: the API key cannot read the input file; nothing was created.
+            CredentialsRejected: Google refuses the API key; nothing was created.
+            PermissionDenied: the API key may not do what is asked; nothing was created.
+            Throttled: Google refuses for now; nothing was created.
+            Ambiguous: after anything else the outcome is unknown (P10).
         """
         ...
 
     async def search(self) -> Listing | CannotTell:
-        """
-        List every job that the key can see.
+        """List all jobs that the key can see.
 
         Raises:
-            CredentialsRejected, Throttled, Unavailable, Rejected: no list was had.
+            CredentialsRejected, Throttled, Unavailable, Rejected: there is no list for now.
         """
         ...
 
     async def observe(self, name: str) -> Observation:
-        """
-        Read one job, with its results where they are inline.
+        """Read one job, with its inline results if it has any.
 
         Raises:
             NotFound: there is no such job for this key.
             TooLarge: the inline results exceed `GeminiSettings.results_limit`.
-            CredentialsRejected, Throttled, Unavailable, Rejected: no answer was had.
+            CredentialsRejected, Throttled, Unavailable, Rejected: Google did not answer with it.
         """
         ...
 
     async def cancel(self, name: str) -> None:
-        """
-        Ask Google to stop the job; it may still succeed.
+        """Ask Google to stop the job; it may still succeed.
 
         Raises:
             NotFound: there is no such job for this key.
-            Rejected: Google does not cancel it, for instance because it has ended.
+            Rejected: Google does not cancel it, for example because it has ended.
             NotSent: this process may no longer act.
-            CredentialsRejected, Throttled, Unavailable: no answer was had.
+            CredentialsRejected, Throttled, Unavailable: it may not have been cancelled.
         """
         ...
 
     async def delete(self, name: str) -> None:
-        """
-        Remove the job and its inline results.
+        """Delete the job and its inline results.
 
         Raises:
             NotFound: there is no such job for this key.
             NotSent: this process may no longer act.
-            CredentialsRejected, Throttled, Unavailable, Rejected: it was not removed.
+            CredentialsRejected, Throttled, Unavailable, Rejected: it may not have been deleted.
         """
         ...

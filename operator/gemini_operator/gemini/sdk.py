@@ -1,4 +1,4 @@
-"""The official SDK, tied to our transport and deaf to the environment."""
+"""Builds the official SDK's client on our transport, without settings from the environment."""
 
 import ssl
 import warnings
@@ -16,12 +16,17 @@ from gemini_operator.gemini.settings import GeminiSettings
 def build(
     key: SecretStr, settings: GeminiSettings, http: httpx2.AsyncClient, ssl_context: ssl.SSLContext
 ) -> genai.Client:
-    """
-    A client whose every asynchronous request goes through `http`.
+    """Return a client that sends all asynchronous requests through `http`.
 
-    The key is given, so `GOOGLE_API_KEY` is not asked (rule S4); `vertexai` and the debug mode
-    have variables of their own. Its synchronous side refuses to work. With both HTTP clients and
-    the TLS context handed in, making a client takes no file or certificate and under 1 ms.
+    Everything that the SDK would read from the environment is passed: the key (`GOOGLE_API_KEY`),
+    `vertexai` and the debug mode (S4). Synchronous calls fail. Both HTTP clients and the TLS
+    context are passed too, so that building a client reads no file and takes less than 1 ms.
+
+    Args:
+        key: a checked API key.
+        settings: the address, and the timeouts.
+        http: sends the requests.
+        ssl_context: for the parts of the SDK that make connections of their own.
     """
     _quieten()
     return genai.Client(
@@ -34,6 +39,7 @@ def build(
             base_url=settings.base_url,
             api_version=API_VERSION,
             timeout=milliseconds(settings.timeout),
+            # A repeated create would be a second, paid batch (P9).
             retry_options=types.HttpRetryOptions(attempts=1),
             httpx_async_client=http,
             httpx_client=_SYNCHRONOUS,
@@ -43,7 +49,7 @@ def build(
 
 
 def milliseconds(seconds: float) -> int:
-    """The SDK's unit of time."""
+    """Return a time in the SDK's unit, at least 1."""
     return max(1, round(seconds * 1000))
 
 
@@ -56,7 +62,10 @@ _SYNCHRONOUS = httpx2.Client(transport=_Refusing(), trust_env=False)
 
 
 def _quieten() -> None:
-    """The SDK warns on every embeddings batch, and quotes whatever word Google sends as state."""
+    """Silence the SDK's warnings about every embeddings batch, and about states it does not know.
+
+    The latter quote whatever Google sends, unsanitised.
+    """
     warnings.filterwarnings("ignore", message=r"batches\.create_embeddings\(\) is experimental")
     warnings.filterwarnings(
         "ignore", message=r"(?s).* is not a valid JobState", category=UserWarning

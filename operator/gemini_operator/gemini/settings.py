@@ -1,4 +1,4 @@
-"""What the administrator decides about calls to Google."""
+"""The settings of calls to Google."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,10 @@ DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com"
 
 @dataclass(frozen=True, kw_only=True)
 class GeminiSettings:
-    """
-    How Google is called; times in seconds, limits in bytes after decompression.
+    """The settings of calls to Google; times in seconds, limits in bytes after decompression.
 
     Raises:
-        ValueError: values that cannot work, in one line for a person.
+        ValueError: values that cannot work; the message is one line for the administrator.
     """
 
     base_url: str = flag(
@@ -34,7 +33,7 @@ class GeminiSettings:
         is_flag=True,
         help="Use HTTPS_PROXY and NO_PROXY for requests to Google.",
     )
-    """Certificate files that the environment names are used too."""
+    """Certificate files in the environment's SSL_CERT_FILE and SSL_CERT_DIR are used too."""
     create_timeout: float = flag(
         "--create-timeout",
         default=25.0,
@@ -45,14 +44,14 @@ class GeminiSettings:
     timeout: float = 30.0
     """For every other call, from its start to the end of its answer."""
     results_timeout: float = 180.0
-    """For a read that may carry results."""
+    """For a read whose answer may have results."""
     results_limit: int = 64 * 2**20
-    """Of a read that may carry results; Google sends inline results twice in one answer."""
+    """For a read whose answer may have results; Google sends inline results twice in one answer."""
     list_page_size: int = 100
     list_page_cap: int = 50
-    """Pages of one search; a pass that would need more is incomplete."""
+    """Pages of one list; one that needs more is incomplete."""
     list_time_cap: float = 60.0
-    """Duration of one search; a pass that would need more is incomplete."""
+    """Duration of one list; one that needs more is incomplete."""
 
     def __post_init__(self) -> None:
         _check_url(self.base_url, allow_insecure=self.allow_insecure)
@@ -62,23 +61,27 @@ class GeminiSettings:
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """Scheme, host and port that every request must have (rule S21)."""
+        """Scheme, host and port that every request must have (S21)."""
         return origin(httpx2.URL(self.base_url))
 
     @property
     def path_prefix(self) -> str:
-        """The base URL's own path, without a slash at its end."""
+        """The base URL's path, without a slash at the end."""
         return httpx2.URL(self.base_url).raw_path.decode("ascii").rstrip("/")
 
 
 def origin(url: httpx2.URL) -> tuple[str, str, int]:
-    """Scheme, host and port of a URL, the scheme's own port written out."""
+    """Return scheme, host and port of a URL; the port is the scheme's default if it has none."""
     default = 443 if url.scheme == "https" else 80
     return url.scheme, url.raw_host.decode("ascii"), url.port or default
 
 
 def _check_url(base_url: str, *, allow_insecure: bool) -> None:
-    """Refuse what would send the API key in clear, to nowhere, or beside other credentials."""
+    """Check that the base URL is complete, encrypted, and without other credentials.
+
+    Raises:
+        ValueError: it is not; the message is one line for the administrator.
+    """
     try:
         url = httpx2.URL(base_url)
     except httpx2.InvalidURL as error:

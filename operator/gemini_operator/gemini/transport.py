@@ -1,7 +1,7 @@
-"""The one way out to Google: guards every request and bounds every answer.
+"""The HTTP transport to Google: checks every request, and limits every answer.
 
-The SDK and our own requests share it, so neither can send the API key elsewhere (rule S21) or
-read more than its limit into memory (rule S22).
+The SDK and our own requests both use it. So neither can send the API key to another host (S21), or
+read more than the limit into memory (S22).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -18,35 +18,36 @@ from gemini_operator.gemini.pool import Pool
 from gemini_operator.gemini.settings import origin
 
 ERROR_LIMIT = 64 * 2**10
-"""Bytes of an answer other than 200; the rest is cut off, as the status says enough."""
+"""Bytes of an answer other than 200; the rest is cut off, as status and beginning are enough."""
 
 ANSWER_LIMIT = 2**20
 """Bytes of an ordinary answer."""
 
+# Seconds. A create that finds no connection in this time was surely not sent, and is tried later.
 CONNECT_TIMEOUT = 5.0
 POOL_TIMEOUT = 5.0
 _ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
+# How the trace event of httpcore2 ends, for HTTP/1.1 and HTTP/2, before the first byte is written.
 _GOES_OUT = ".send_request_headers.started"
 
 Gate = tuple[Callable[[], bool], str]
-"""A question asked before the first byte goes out, and what a no means."""
+"""A check before the first byte is sent, and the reason given if it returns False."""
 
 
 @dataclass
 class Exchange:
-    """
-    The terms of one request, and what came of it.
+    """The terms of one request, and its answer.
 
-    It travels beside the request in a context variable, because the SDK offers no way to hand it
-    through and keeps neither the answer's bytes nor its headers.
+    It is passed in a context variable, because the SDK has no argument for it, and keeps neither
+    the bytes of an answer nor its headers.
     """
 
     limit: int | None = None
-    """Bytes of a 200 answer whose size the caller cares for; None means an ordinary answer."""
+    """Bytes of a 200 answer, if the caller handles a larger one; `None` for `ANSWER_LIMIT`."""
     stream: bool = False
-    """Whether a 200 answer is passed on unread; then its reader counts."""
+    """Whether a 200 answer is returned unread; its reader must limit it."""
     may_send: Callable[[], bool] | None = None
-    """Asked when the connection stands, before the first byte goes out."""
+    """Called once the connection is open, before the first byte is sent."""
     started: bool = False
     """Whether a request reached the transport."""
     answer: Answer | None = None
@@ -57,7 +58,7 @@ _current: ContextVar[Exchange | None] = ContextVar("gemini_exchange", default=No
 
 @contextmanager
 def on_terms(exchange: Exchange) -> Iterator[None]:
-    """Let the requests made in this block, in this task, go by `exchange`."""
+    """Apply `exchange` to the requests that this task makes in the block."""
     token = _current.set(exchange)
     try:
         yield
@@ -66,16 +67,20 @@ def on_terms(exchange: Exchange) -> Iterator[None]:
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
-    """
-    Sends requests to one origin only, each at most once, and never follows a redirect.
+    """Sends requests to one origin only, each at most once, and never follows a redirect.
 
     Raises, from `handle_async_request`:
         errors.Rejected: the request names another scheme, host or port; nothing was sent.
-        errors.NotSent: the exchange's `may_send` said no, or, of a request that may change
-            something, the transport's own; nothing was sent.
+        errors.NotSent: the exchange's `may_send` returned False, or the transport's own for a
+            request that may change something; nothing was sent.
         errors.TooLarge: a 200 answer exceeds the exchange's limit.
-        errors.Unavailable: a 200 answer exceeds what is ordinary.
+        errors.Unavailable: a 200 answer exceeds `ANSWER_LIMIT`.
         httpx2.TransportError, httpx2.DecodingError: the connection or the answer is broken.
+
+    Args:
+        allowed: scheme, host and port of the origin.
+        pool: the connections.
+        may_send: called before the first byte of every request that may change something.
     """
 
     def __init__(
@@ -90,12 +95,14 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self._refuse_strangers(request)
+        # A request outside of `on_terms`, such as one of the SDK's own, has the default terms.
         exchange = _current.get() or Exchange()
         exchange.started = True
         _bound_waiting(request)
         gates = tuple(self._gates(request, exchange))
         if gates:
             request.extensions["trace"] = _asking(gates)
+        # The stack outlives this method for a streamed answer, whose reader closes it.
         async with AsyncExitStack() as stack:
             transport = await stack.enter_async_context(self._pool.use())
             response = await transport.handle_async_request(request)
@@ -124,7 +131,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
 
 def _bound_waiting(request: httpx2.Request) -> None:
-    """The SDK sets one timeout for all; none may be spent on waiting for a connection."""
+    """Limit the time to get a connection, as the SDK sets one timeout for everything."""
     timeout = dict(request.extensions.get("timeout") or {})
     for name, most in (("connect", CONNECT_TIMEOUT), ("pool", POOL_TIMEOUT)):
         asked = timeout.get(name)
@@ -133,7 +140,11 @@ def _bound_waiting(request: httpx2.Request) -> None:
 
 
 def _asking(gates: Iterable[Gate]) -> Callable[[str, Any], Awaitable[None]]:
-    """A trace hook that stops the request when it is about to be written."""
+    """Return a trace hook that may stop a request just before it is written.
+
+    A check before the call would be too early: the connection may take seconds, and the process may
+    be suspended meanwhile.
+    """
 
     async def hook(event: str, info: object) -> None:
         del info
@@ -147,14 +158,15 @@ def _asking(gates: Iterable[Gate]) -> Callable[[str, Any], Awaitable[None]]:
 
 
 def _refuse_odd_encodings(response: httpx2.Response) -> None:
-    """Decode only what is inflated in bounded pieces, and only once."""
+    """Refuse encodings that are not inflated in bounded pieces, or that are nested."""
     if response.headers.get("content-encoding", "").strip().lower() not in _ENCODINGS:
         raise httpx2.DecodingError("an encoding that was not asked for")
 
 
 async def _read(response: httpx2.Response, limit: int | None) -> bytes:
-    """All of a 200 answer or an error; the beginning of any other."""
+    """Read all of a 200 answer, up to its limit; the beginning of any other answer."""
     most = ERROR_LIMIT if response.status_code != 200 else limit or ANSWER_LIMIT
+    # Counted after decompression: a small answer may inflate to any size.
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
@@ -167,13 +179,13 @@ async def _read(response: httpx2.Response, limit: int | None) -> bytes:
 
 
 def _own_headers(headers: httpx2.Headers) -> httpx2.Headers:
-    """Without what spoke of the body on the wire, and without what a redirect needs."""
+    """Return the headers without those about the encoded body, redirects and cookies."""
     dropped = {"content-encoding", "content-length", "transfer-encoding", "location", "set-cookie"}
     return httpx2.Headers([(k, v) for k, v in headers.multi_items() if k.lower() not in dropped])
 
 
 def _passed_on(response: httpx2.Response, held: AsyncExitStack) -> httpx2.Response:
-    """The answer unread; closing it releases the connection and the pool."""
+    """Return the answer unread. Closing it releases the connection and the pool."""
     return httpx2.Response(
         response.status_code, headers=response.headers, stream=_Held(response, held)
     )

@@ -1,4 +1,4 @@
-"""Members of Google's JSON objects, read leniently."""
+"""Reads members of Google's JSON objects that may be missing or of another type."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def time(value: object) -> datetime | None:
-    """An RFC 3339 time, cut to microseconds; None where it is not one or has no zone."""
+    """Return an RFC 3339 time, cut to microseconds; `None` if it is not one or has no zone."""
     try:
         parsed = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -15,6 +15,6 @@ def time(value: object) -> datetime | None:
 
 
 def member(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """An object inside an object; empty where there is none."""
+    """Return an object inside an object; empty if there is none."""
     value = parent.get(name)
     return value if isinstance(value, Mapping) else {}

@@ -1,4 +1,4 @@
-"""The requests about GeminiBatchJobs, each with the least that it needs to be answered with."""
+"""Requests for GeminiBatchJobs. Lists and receipts ask for metadata only where that is enough."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -10,14 +10,15 @@ from gemini_operator.kube.client import METADATA_ONLY, METADATA_ONLY_LIST, KubeC
 
 PAGE = 500
 SMALLER = 4
-"""How many times smaller a page is asked for after one that was too large."""
+"""By what the page size is divided after a page that was too large."""
 
 WHOLE_PAGE = 10
-"""Objects of at most 1.5 MB in one answer of at most 16 MiB."""
+"""Whole objects in one page: etcd stores at most 1.5 MiB each, an answer has at most 16 MiB."""
 
 WHOLE_PAGES = 50
-"""Of jobs that name one batch: anybody may make any number of them."""
+"""Pages of jobs that name one batch; anybody may create any number of such jobs."""
 
+# Tries of a list whose `continue` token expires before its end.
 LIST_ATTEMPTS = 3
 
 
@@ -26,7 +27,7 @@ class JobKey(NamedTuple):
     name: str
     uid: str
     version: int
-    """`resourceVersion` as the number it is."""
+    """`resourceVersion` as a number."""
 
 
 class BatchJobs:
@@ -39,29 +40,48 @@ class BatchJobs:
     async def patch(
         self, namespace: str, name: str, body: object, *, merge: bool
     ) -> dict[str, Any]:
-        """Everything but the status. The answer is the object after the write."""
+        """Patch anything but the status; return the object after the write."""
         return await self._client.patch(*_path(namespace, name), body=body, merge=merge)
 
     async def patch_status(
         self, namespace: str, name: str, body: object, *, merge: bool, metadata_only: bool = False
     ) -> dict[str, Any]:
-        """`metadata_only`: the answer has no spec and no status (rule S12)."""
+        """Patch the status; return the object after the write.
+
+        Args:
+            namespace: of the object.
+            name: of the object.
+            body: the patch.
+            merge: whether it is a merge patch or a JSON patch.
+            metadata_only: return neither spec nor status. So the receiver, which faces the
+                internet, never reads a job's input (S12).
+        """
         path = *_path(namespace, name), "status"
         accept = METADATA_ONLY if metadata_only else None
         return await self._client.patch(*path, body=body, merge=merge, accept=accept)
 
     async def delete(self, namespace: str, name: str, uid: str) -> dict[str, Any]:
-        """Raise Conflict when the object of this name has another uid: it was recreated."""
+        """Delete the object.
+
+        Raises:
+            Conflict: the object of this name has another uid, because it was created again.
+        """
         body = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "preconditions": {"uid": uid},
+            # Nothing has an owner reference to a job, so there is nothing to wait for.
             "propagationPolicy": "Background",
         }
         return await self._client.delete(*_path(namespace, name), body=body)
 
     async def list_keys(self, namespaces: Iterable[str] | None, chunk: int = PAGE) -> list[JobKey]:
-        """Every job's key, in all namespaces (None) or in these, read in pages of `chunk`."""
+        """Return the keys of all jobs.
+
+        Args:
+            namespaces: only in these; `None` for all.
+            chunk: objects to a page.
+        """
         keys: list[JobKey] = []
         for scope in _scopes(namespaces):
             keys += await self._list_scope(scope, chunk)
@@ -70,7 +90,12 @@ class BatchJobs:
     async def list_by_batch(
         self, namespaces: Iterable[str] | None, batch: str
     ) -> list[dict[str, Any]]:
-        """The jobs whose `status.batchName` is `batch`; raise ValueError for what is no name."""
+        """Return the jobs whose `status.batchName` is `batch`.
+
+        Raises:
+            ValueError: `batch` is not the name of a batch.
+        """
+        # A comma or an equals sign would change the field selector.
         if not names.matches(names.BATCH_NAME, batch):
             raise ValueError("not the name of a batch")
         found: list[dict[str, Any]] = []
@@ -79,8 +104,9 @@ class BatchJobs:
         return found
 
     async def _whole(self, scope: tuple[str, ...], selector: str) -> list[dict[str, Any]]:
-        """Whole objects, so few to a page that the largest ones fit into an answer."""
+        """Return whole objects, in pages small enough for the largest objects."""
         found: list[dict[str, Any]] = []
+        # A selectable field of the CRD, so the API server filters and few objects are sent.
         params = {"fieldSelector": selector, "limit": str(WHOLE_PAGE)}
         for _ in range(WHOLE_PAGES):
             page = await self._client.get(*scope, params=params)
@@ -92,12 +118,17 @@ class BatchJobs:
         return found
 
     async def probe(self, namespaces: Iterable[str] | None) -> None:
-        """Raise NotFound when the kind isn't served, Forbidden when it may not be listed (P5)."""
+        """List one object in each scope.
+
+        Raises:
+            ObjectNotFound: the API server does not serve the kind.
+            Forbidden: the operator may not list it.
+        """
         for scope in _scopes(namespaces):
             await self._page(scope, {"limit": "1"})
 
     async def _list_scope(self, scope: tuple[str, ...], chunk: int) -> list[JobKey]:
-        """An expired `continue` (410, after some minutes) means starting over."""
+        """List a scope; start over if its `continue` token expires (410, after some minutes)."""
         for last in (False,) * (LIST_ATTEMPTS - 1) + (True,):
             try:
                 return await self._pages(scope, chunk)
@@ -115,7 +146,8 @@ class BatchJobs:
             except errors.AnswerTooLarge:
                 if chunk == 1:
                     raise
-                # Metadata too may have as much as an object may have.
+                # Metadata alone may fill an object, with annotations of up to 256 KiB and managed
+                # fields.
                 chunk = -(-chunk // SMALLER)
                 params |= {"limit": str(chunk)}
                 continue
@@ -130,6 +162,7 @@ class BatchJobs:
 
 
 def _scopes(namespaces: Iterable[str] | None) -> list[tuple[str, ...]]:
+    # One list for all namespaces needs a ClusterRole; without one each namespace is listed.
     if namespaces is None:
         return [("apis", GROUP, VERSION, PLURAL)]
     return [_path(namespace) for namespace in namespaces]

@@ -1,7 +1,8 @@
-"""One small client for the API server: bare aiohttp, a third of the generated client's CPU.
+"""The client of the API server, on bare aiohttp: a third of the generated client's CPU time.
 
-Safe against names that strangers chose (rule S3), redirects and proxies (S21) and answers without
-end (S22). It never retries: what a repetition would mean is known to its callers only.
+It checks names that become part of a path (S3), follows no redirect and no proxy of the environment
+(S21), and limits the size of answers (S22). It never retries: only the caller knows whether a
+repetition is safe. Why it exists: decision 0002.
 """
 
 import io
@@ -30,9 +31,11 @@ _SEGMENT = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._:-]{0,252}", re.ASCII)
 
 
 def path_of(segments: tuple[str, ...]) -> str:
-    """The path of percent-encoded segments.
+    """Return the path of percent-encoded segments.
 
-    Raise BadName when one is empty or has anything but `A-Z a-z 0-9 . _ : -`, or `..` (rule S3).
+    Raises:
+        BadName: a segment is empty, or has `..` or anything but `A-Z a-z 0-9 . _ : -`. A name with
+            a slash could reach another namespace (S3).
     """
     for segment in segments:
         if not _SEGMENT.fullmatch(segment):
@@ -41,9 +44,13 @@ def path_of(segments: tuple[str, ...]) -> str:
 
 
 class KubeClient:
-    """Requests as `connection` says, each within `timeout` seconds, at most `limit` at a time.
+    """Sends requests to the API server. Every method raises KubeErrors only, besides cancellation.
 
-    Every method raises KubeErrors and nothing else (cancellation aside).
+    Args:
+        connection: the address and the credentials.
+        timeout: seconds for one request, connecting included.
+        limit: requests at a time.
+        max_answer: bytes of an answer, after decompression.
     """
 
     def __init__(
@@ -58,6 +65,7 @@ class KubeClient:
         self._max_answer = max_answer
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=limit, ssl=connection.ssl),
+            # No answer may influence a later request.
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "gemini-operator"},
             timeout=aiohttp.ClientTimeout(total=timeout),
@@ -82,13 +90,20 @@ class KubeClient:
         )
 
     async def put(self, *segments: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Replace an object; with a resourceVersion in `body`, that version of it or none."""
+        """Replace an object; with a resourceVersion in `body`, only that version of it."""
         return await self._send("PUT", segments, body=body, content_type="application/json")
 
     async def patch(
         self, *segments: str, body: object, merge: bool, accept: str | None = None
     ) -> dict[str, Any]:
-        """`merge`: `body` is a merge patch (RFC 7396), otherwise a JSON patch (RFC 6902)."""
+        """Patch an object.
+
+        Args:
+            segments: of the path.
+            body: the patch.
+            merge: `body` is a merge patch (RFC 7396); if not, a JSON patch (RFC 6902).
+            accept: the media type of the answer; plain JSON by default.
+        """
         kind = MERGE_PATCH if merge else JSON_PATCH
         return await self._send("PATCH", segments, body=body, content_type=kind, accept=accept)
 
@@ -108,6 +123,7 @@ class KubeClient:
         content_type: str | None = None,
         accept: str | None = None,
     ) -> dict[str, Any]:
+        # Encoded already: yarl would decode and normalise the path once more.
         url = URL(self.connection.server + path_of(segments), encoded=True)
         headers = {"Accept": accept or "application/json"}
         if body is not None and content_type:
@@ -115,6 +131,7 @@ class KubeClient:
         data = None if body is None else _encoded(body)
         try:
             return await self._exchange(method, url, params, headers, data)
+        # Before OSError, of which TimeoutError is a subclass.
         except TimeoutError:
             raise errors.ApiServerUnavailable(
                 0, "Timeout", f"no answer to {method} in time"
@@ -135,6 +152,7 @@ class KubeClient:
             url if params is None else url.update_query(params),
             headers=headers | await self.connection.headers(),
             data=data,
+            # A redirect would carry the token to another host.
             allow_redirects=False,
             server_hostname=self.connection.server_hostname,
             proxy=self.connection.proxy,
@@ -145,6 +163,7 @@ class KubeClient:
             return _decoded(body)
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        # Counted while it is read: Content-Length may be missing, or be that of compressed data.
         body = bytearray()
         async for chunk in answer.content.iter_any():
             body += chunk
@@ -155,7 +174,7 @@ class KubeClient:
 
 
 def _encoded(body: object) -> io.BytesIO:
-    """As a file, which aiohttp sends piece by piece: results have up to 900 KiB before escaping."""
+    """Return the body as a file, which aiohttp sends in pieces: results may have 900 KiB."""
     return io.BytesIO(json.dumps(body, separators=(",", ":")).encode())
 
 
@@ -167,6 +186,6 @@ def _decoded(body: bytes) -> dict[str, Any]:
 
 
 def _broken(error: Exception) -> str:
-    """What happened, without the request: its path may name what only its owner should read."""
+    """Describe a failure without its request, whose path may name objects of another user."""
     cause = getattr(error, "os_error", None) or error
     return f"the API server cannot be reached: {type(cause).__name__}: {cause}"

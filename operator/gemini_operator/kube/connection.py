@@ -1,4 +1,4 @@
-"""Where the API server is and who we are to it, from a pod's mount or a kubeconfig."""
+"""The address of the API server and our credentials, from a pod's mount or a kubeconfig."""
 
 import os
 import ssl
@@ -14,42 +14,51 @@ from kubernetes.aio.client import Configuration
 
 from gemini_operator.base import sanitize
 
-# The package has types for some of its modules and none for this one.
+# The package has type hints for some of its modules, but not for this one.
 config: Any = _config
 
 Headers = Callable[[], Awaitable[dict[str, str]]]
 
 REFRESH_INTERVAL = 60.0
-"""Seconds for which a token is used before its source is asked again: a kubelet renews a mounted
-token at 80 % of its life, so an hour's token leaves 12 minutes."""
+"""Seconds after which a token is read again. A kubelet renews a mounted token at 80 % of its life
+(kubernetes.io/docs/tasks/configure-pod-container/configure-service-account), so an hour's token
+leaves 12 minutes."""
 
 POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 @dataclass(frozen=True)
 class ClusterConnection:
-    """`server` is a URL without a slash at its end; `ssl` what aiohttp takes by that name.
+    """The address of the API server, and our credentials.
 
-    `namespace` is the pod's own, or the one that the kubeconfig's context names.
+    Args:
+        server: its URL, without a slash at the end.
+        ssl: as aiohttp's argument of that name.
+        namespace: the pod's own, or that of the kubeconfig's context.
     """
 
     server: str
     ssl: ssl.SSLContext | bool
     namespace: str
     headers: Headers
-    """The headers that authenticate a request, renewed when that is due."""
+    """Returns the headers that authenticate a request; renews them when that is due."""
     server_hostname: str | None = None
-    """The name in the server's certificate, where the kubeconfig says that it isn't the address's."""
+    """The name in the server's certificate, if the kubeconfig sets `tls-server-name`."""
     proxy: str | None = None
-    """The kubeconfig's own `proxy-url`; the environment is not asked."""
+    """The kubeconfig's `proxy-url`; proxies of the environment are not used."""
 
 
 async def load(
     kubeconfig: str | None, *, clock: Callable[[], float] = time.monotonic
 ) -> ClusterConnection:
-    """Read the file `kubeconfig`; without one the pod's mount, `$KUBECONFIG` or `~/.kube/config`.
+    """Load the connection.
 
-    `clock`: seconds, monotonic; it decides when credentials are renewed. Raise ValueError with one line that says what is missing or wrong.
+    Args:
+        kubeconfig: a path; `None` for the pod's mount, `$KUBECONFIG` or `~/.kube/config`.
+        clock: monotonic seconds; decides when credentials are renewed.
+
+    Raises:
+        ValueError: something is missing or wrong; the message is one line for the administrator.
     """
     path = kubeconfig or _default_kubeconfig()
     try:
@@ -104,6 +113,7 @@ async def _load_kube_config(path: str, configuration: Any) -> Any:
         return await config.load_kube_config(
             path, client_configuration=configuration, persist_config=False
         )
+    # The library does not check the file. What is missing in it shows as one of these.
     except (AttributeError, KeyError, TypeError) as error:
         raise config.ConfigException(f"it is not a kubeconfig ({error})") from None
 
@@ -125,7 +135,8 @@ def _ssl_context(configuration: Any) -> ssl.SSLContext | bool:
     if not configuration.verify_ssl:
         return False
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
-    # The authorities of many clusters lack extensions that RFC 5280 asks for and Go does not.
+    # Python 3.13 requires extensions of RFC 5280 that the authorities of many clusters lack. Go,
+    # and so kubectl, does not.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if configuration.cert_file:
         context.load_cert_chain(configuration.cert_file, configuration.key_file)
@@ -142,6 +153,7 @@ class _Authentication:
         self._due = clock() + REFRESH_INTERVAL
 
     async def headers(self) -> dict[str, str]:
+        # The time is set before the renewal, so that concurrent requests cause only one.
         if self._clock() >= self._due:
             self._due = self._clock() + REFRESH_INTERVAL
             await self._renew()
@@ -149,7 +161,7 @@ class _Authentication:
         return {"Authorization": f"{scheme} {value.strip()}"} if value.strip() else {}
 
     async def _renew(self) -> None:
-        """Keep the old token when its source fails: the API server decides whether it still counts."""
+        """Renew the credentials; keep the old ones if that fails, as they may still be valid."""
         try:
             await self._refresh()
         except Exception:  # noqa: BLE001 -- plugins and identity providers fail in any way

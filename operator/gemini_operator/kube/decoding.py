@@ -1,6 +1,7 @@
-"""The API server's JSON as Python reads it: what strangers nest too deep is cut off first.
+"""Parses the API server's JSON; what is nested too deep is cut off first (decision 0019).
 
-An object that the API server has accepted must not end the list or the watch that it comes in.
+Any user may create an object that Python cannot parse. It must not end the list or the watch that
+it is in.
 """
 
 import json
@@ -13,26 +14,25 @@ from gemini_operator.base import nesting
 from gemini_operator.base.nesting import Undecodable
 
 LEVELS = 100
-"""Of objects and lists in one answer. More than a request may have in its job in its list, so that
-a request that was cut still shows that it is too deep."""
+"""Levels of objects and lists in one answer. They are more than a valid request has inside its job
+and list, so that a request that was cut still shows that it is too deep."""
 
 LINE_LEVELS = 7
 LIST_LEVELS = 8
-"""Of a watch's line, and of a page of a list: down to the members of each inline request. What is
-in them is looked at when it is sent; 1.4 MB of it can be 30 MB as Python's objects. Of what is left
-out the size is kept."""
+"""Levels of a line of a watch, and of a page of a list: down to the members of each inline request.
+Their content is read when the job is sent; 1.4 MB of it can be 30 MB as Python objects. Its size is
+kept."""
 
-# Whoever watches lists anew after this. An etcd that is overloaded, or a connection that was cut,
-# is a reason for that too, and none to end.
+# Makes kopf list again. It stands for a line that is not JSON, because the connection was cut, and
+# for any error of the API server: kopf would end with both.
 _EXPIRED = b'{"type":"ERROR","object":{"code":410}}'
 
 
 def parse(body: bytes, levels: int = LEVELS) -> dict[str, Any]:
-    """
-    Read one JSON object without what is below so many levels (`nesting.cut`).
+    """Parse one JSON object, cut at `levels` levels (`nesting.cut`).
 
     Raises:
-        Undecodable: no JSON, not UTF-8, or not an object.
+        Undecodable: it is not JSON in UTF-8, or not an object.
     """
     try:
         answer = json.loads(nesting.cut(body, levels).decode())
@@ -44,9 +44,10 @@ def parse(body: bytes, levels: int = LEVELS) -> dict[str, Any]:
 
 
 class BoundedResponse(aiohttp.ClientResponse):
-    """An answer whose JSON is bounded in depth, read as a whole or line by line as a watch is.
+    """A response whose JSON is cut at a depth, both of a whole body and of each line of a watch.
 
-    For a client that parses by itself; `aiohttp.ClientSession(response_class=BoundedResponse)`.
+    For kopf, which parses by itself and has no option for a parser. It is passed to the session:
+    `aiohttp.ClientSession(response_class=BoundedResponse)`.
     """
 
     async def start(self, connection: Any) -> "BoundedResponse":
@@ -55,12 +56,11 @@ class BoundedResponse(aiohttp.ClientResponse):
         return self
 
     async def json(self, **_: Any) -> Any:
-        """
-        The whole answer.
+        """Parse the whole body.
 
         Raises:
-            json.JSONDecodeError: it is an error without a Status, a proxy's for example.
-            aiohttp.ClientPayloadError: it is a broken answer; asking again may help.
+            json.JSONDecodeError: the body of an error is not JSON, such as a proxy's.
+            aiohttp.ClientPayloadError: the body of a success is not JSON; a retry may help.
         """
         body = await self.read()
         try:
@@ -72,10 +72,9 @@ class BoundedResponse(aiohttp.ClientResponse):
 
 
 class _BoundedLines:
-    """
-    A stream whose `iter_chunked` gives whole lines; all else is the stream's own.
+    """A stream whose `iter_chunked` yields whole lines; all other attributes are the stream's.
 
-    Half a line at the end is left out: whoever watches asks again from the last whole one.
+    Half a line at the end is dropped: the next watch continues from the last whole one.
     """
 
     def __init__(self, stream: aiohttp.StreamReader) -> None:
@@ -95,7 +94,7 @@ class _BoundedLines:
 
 
 def _bounded(line: bytes) -> bytes:
-    """A watch's line, or the end of the watch where whoever parses it would end with it."""
+    """Return a line of the watch, cut in depth; `_EXPIRED` if kopf would end with it."""
     shallow = nesting.cut(line, LINE_LEVELS)
     try:
         event = json.loads(shallow or b"{}")

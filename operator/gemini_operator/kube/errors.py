@@ -1,7 +1,8 @@
-"""What the API server refuses, and what keeps it from answering, as a small taxonomy.
+"""Errors of requests to the API server: its refusals, and the failures to get an answer.
 
-Sources: the Status object (`metav1.Status`: code, reason, message, details.causes,
-details.retryAfterSeconds) and, for what was tried, protocol A and P22.
+Source: the Status object (`metav1.Status`: code, reason, message, details.causes,
+details.retryAfterSeconds). That a failed `test` of a JSON patch is a 422 without causes was found
+by trying it on a kube-apiserver.
 """
 
 import json
@@ -11,14 +12,18 @@ from typing import Any
 
 from gemini_operator.base import sanitize
 
+# Seconds. A longer wait that a server, or a proxy before it, asks for is cut to this.
 MAX_RETRY_AFTER = 3600.0
 
 
 class KubeError(Exception):
-    """A request that did not do what was asked.
+    """A request failed.
 
-    `status` is the HTTP status, 0 when there was no answer; `reason` the API server's CamelCase
-    word; `message` is one line, fit for logs and statuses.
+    Args:
+        status: the HTTP status; 0 without an answer.
+        reason: the API server's CamelCase reason.
+        message: one line, sanitised for logs and statuses.
+        retry_after: seconds that the server asked to wait.
     """
 
     def __init__(
@@ -28,19 +33,21 @@ class KubeError(Exception):
         self.reason = sanitize.text(reason, 64)
         self.message = sanitize.text(message)
         self.retry_after = retry_after
-        """Seconds the server asked to wait, 0 to 3600, where it did."""
+        """Seconds that the server asked to wait, 0 to 3600; `None` if it did not."""
         super().__init__(f"{self.reason}: {self.message}")
 
 
 class BadName(KubeError):
-    """A name that cannot be a segment of a path (rule S3). Nothing was sent."""
+    """A name cannot be a segment of a path (S3). Nothing was sent."""
 
 
 class ObjectNotFound(KubeError):
-    """404: the object, its namespace or its kind is not there.
+    """404: the object, its namespace or its kind does not exist.
 
-    `missing` is the group, plural kind and name of the object, where the answer names one. Without
-    it the 404 is not about an object: the kind is not served, or a proxy has lost its way.
+    Args:
+        missing: group, plural kind and name of the object, if the answer names one. Without them
+            the 404 is not about an object: the kind is not served, or the answer is a proxy's
+            (decision 0012).
     """
 
     def __init__(
@@ -57,15 +64,15 @@ class ObjectNotFound(KubeError):
 
 
 class Conflict(KubeError):
-    """409: the object changed, or is another one than the precondition names. Read again."""
+    """409: the object has changed, or does not meet the precondition. Read it again."""
 
 
 class AlreadyExists(KubeError):
-    """409 on create: an object of this name is there. Not a `Conflict`: reading again won't help."""
+    """409 on create: an object of this name exists. Not a `Conflict`: a retry does not help."""
 
 
 class Invalid(KubeError):
-    """422. Without causes a JSON patch's `test` failed; with causes a schema or a policy refused."""
+    """422: with causes a schema or policy refused; without, a `test` of a JSON patch failed."""
 
     def __init__(self, reason: str, message: str, *, has_causes: bool) -> None:
         super().__init__(422, reason, message)
@@ -73,7 +80,7 @@ class Invalid(KubeError):
 
 
 class Forbidden(KubeError):
-    """403: a missing right, an exceeded quota, or a namespace that is being deleted."""
+    """403: missing permission, exceeded quota, or a namespace that is being deleted."""
 
     def __init__(self, reason: str, message: str, *, namespace_terminating: bool) -> None:
         super().__init__(403, reason, message)
@@ -81,7 +88,7 @@ class Forbidden(KubeError):
 
 
 class Unauthorized(KubeError):
-    """401: the token or certificate is not accepted (any more)."""
+    """401: the token or certificate is not accepted, or no longer."""
 
 
 class TooManyRequests(KubeError):
@@ -89,23 +96,31 @@ class TooManyRequests(KubeError):
 
 
 class ApiServerUnavailable(KubeError):
-    """No answer, a broken one, or a 5xx. Whether a write was done is unknown."""
+    """No answer, a broken answer, or a 5xx. Whether a write was done is unknown."""
 
 
 class AnswerTooLarge(ApiServerUnavailable):
-    """An answer was cut off at the client's limit. Another try will be, too."""
+    """The answer exceeds the client's limit, and a retry would exceed it too."""
 
 
 def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> KubeError:
-    """The error that an answer of status 300 or more stands for. Never raises."""
+    """Return the error for an answer of status 300 or more. Never raises.
+
+    Args:
+        status: the HTTP status.
+        headers: of the answer.
+        body: a Status object, or anything.
+    """
     answer = _status_object(body)
     details = _dict(answer.get("details"))
     reason = str(answer.get("reason") or f"Status{status}")
     message = str(answer.get("message") or f"the API server answered {status} without a message")
     causes = _causes(details)
+    # A failed `test` of a JSON patch has no causes, a refusal by schema or policy has.
     if status == 422:
         return Invalid(reason, message, has_causes=bool(causes))
     if status == 403:
+        # Admission refuses to create objects in a namespace that is being deleted.
         terminating = any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
         return Forbidden(reason, message, namespace_terminating=terminating)
     wait = _retry_after(headers, details)
@@ -117,6 +132,7 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> KubeErr
 
 
 def _kind(status: int, reason: str) -> type[KubeError]:
+    # Both are 409; only the reason tells them apart.
     if status == 409:
         return AlreadyExists if reason == "AlreadyExists" else Conflict
     if status >= 500:
@@ -149,12 +165,16 @@ def _dict(value: object) -> dict[str, Any]:
 
 
 def _retry_after(headers: Mapping[str, str], details: Mapping[str, Any]) -> float | None:
-    """Seconds. The header wins over the Status object; the date form of the header is not used."""
+    """Return the seconds to wait, from the header or else from the Status object.
+
+    The header's date form is ignored, as the API server does not use it.
+    """
     for value in (headers.get("Retry-After"), details.get("retryAfterSeconds")):
         try:
             seconds = float(value) if value is not None else math.nan
         except (TypeError, ValueError):
             continue
+        # "nan" and "inf" are floats for Python.
         if math.isfinite(seconds):
             return min(max(seconds, 0.0), MAX_RETRY_AFTER)
     return None

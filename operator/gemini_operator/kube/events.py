@@ -1,7 +1,7 @@
 """Events of `events.k8s.io/v1`, which `kubectl events` and `kubectl describe` show.
 
-The bounds are the API server's own (its validation of Event): 128 bytes for reason and action,
-1024 bytes for the note.
+The API server's validation of Events sets the limits: 128 bytes for reason and action, 1024 bytes
+for the note.
 """
 
 from collections.abc import Mapping
@@ -28,10 +28,21 @@ async def post(
     name: str,
     instance: str = DEFAULT_INSTANCE,
 ) -> dict[str, Any]:
-    """Create the Event `name` in the namespace of `regarding` (`default` where it has none).
+    """Create an Event in the namespace of `regarding` (`default` if that has none).
 
-    `regarding` is an ObjectReference, `type` is `Normal` or `Warning`, `instance` names the
-    process. Raise AlreadyExists when the caller used the name before: then `repeat` it.
+    Args:
+        client: the API server.
+        regarding: an ObjectReference.
+        reason: CamelCase, at most 128 bytes.
+        type: `Normal` or `Warning`.
+        note: for the user; cut to 1024 bytes.
+        action: CamelCase, at most 128 bytes.
+        now: the time of the Event.
+        name: of the Event object.
+        instance: names the process.
+
+    Raises:
+        AlreadyExists: there is an Event of this name; `repeat` it.
     """
     namespace = str(regarding.get("namespace") or "default")
     event = {
@@ -53,19 +64,20 @@ async def post(
 async def repeat(
     client: KubeClient, *, namespace: str, name: str, count: int, now: datetime
 ) -> dict[str, Any]:
-    """Say that the Event has happened `count` times (2 or more) until now."""
+    """Record that the Event happened `count` times (at least 2), the last time `now`."""
     series = {"count": count, "lastObservedTime": micro_time(now)}
     return await client.patch(*_path(namespace), name, body={"series": series}, merge=True)
 
 
 def micro_time(moment: datetime) -> str:
-    """RFC 3339 with microseconds and `Z`, the only form that `eventTime` takes."""
+    """Return RFC 3339 with microseconds and `Z`, the only form that `eventTime` accepts."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _note(text: str) -> str:
-    """At most 1024 bytes, which may be fewer characters."""
+    """Return `text` on one line, cut to 1024 bytes."""
     line = sanitize.text(text, NOTE_LIMIT)
+    # The limit is in bytes: the cut may split a character, which is then left out.
     return line.encode()[:NOTE_LIMIT].decode(errors="ignore")
 
 

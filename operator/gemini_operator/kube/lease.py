@@ -1,7 +1,7 @@
-"""One candidate's side of an election: a Lease is taken, renewed and given back (rule P6).
+"""A candidate of the leader election: it acquires, renews and releases a Lease (P6).
 
-The ready-made election of `kubernetes.aio` kept leading without a lease, so this one is our own;
-its fields and its reading of time are those of client-go
+The election of the package `kubernetes.aio` goes on leading after it has lost the Lease, so this
+one is our own. Its fields and its use of clocks are those of client-go
 (https://pkg.go.dev/k8s.io/client-go/tools/leaderelection).
 """
 
@@ -18,11 +18,12 @@ from gemini_operator.kube import errors, lease_record
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.lease_record import LastSeen, Lease
 
+# A renewal of our own that was given up may still arrive between two tries.
 RELEASE_TRIES = 3
 
 
 class LeaseTaken(errors.Conflict):
-    """Another candidate holds the Lease that was to be renewed."""
+    """Another candidate holds the Lease."""
 
     def __init__(self, holder: str) -> None:
         super().__init__(409, "LeaseTaken", f"{holder} holds the Lease")
@@ -30,14 +31,13 @@ class LeaseTaken(errors.Conflict):
 
 @dataclass(frozen=True)
 class Terms:
-    """
-    Which Lease, and what its holder writes into it.
+    """The Lease, and its times.
 
     Args:
         namespace: of the Lease.
         name: of the Lease.
         duration: seconds for which others wait after the last renewal.
-        timeout: seconds for one try, its one or two requests together.
+        timeout: seconds for one try, of one or two requests.
     """
 
     namespace: str
@@ -47,17 +47,16 @@ class Terms:
 
 
 class Election:
-    """
-    One candidate for one Lease.
+    """One candidate for one Lease.
 
-    Every write names the version that it replaces, so of two at the same time one fails, and one
-    that arrives late changes nothing. After any failure the Lease is read before it is written.
+    Every write names the version it replaces. So of two writes at the same time one fails, and a
+    late write changes nothing. After any failure the Lease is read before it is written again.
 
     Args:
-        client: one of its own, so that a renewal never waits behind other requests.
-        terms: which Lease.
-        clock: judges when a Lease has expired.
-        identity: tells this process from every other one, restarts included.
+        client: used for nothing else, so that a renewal never waits behind other requests.
+        terms: the Lease.
+        clock: tells when a Lease has expired.
+        identity: differs for every process, also after a restart.
     """
 
     def __init__(
@@ -73,15 +72,14 @@ class Election:
 
     @property
     def holder(self) -> str:
-        """Who held the Lease when it was last read; empty: nobody, or not known yet."""
+        """The holder of the Lease when it was last read; empty for none, or if not read yet."""
         return self._seen.holder
 
     async def acquire(self) -> bool:
-        """
-        Try once to take the Lease; False while another one may still hold it.
+        """Try once to acquire the Lease; return False while another process may still hold it.
 
         Raises:
-            KubeError: the outcome is unknown, or somebody else was quicker.
+            KubeError: the outcome is unknown, or another candidate was faster.
         """
         async with self._one_try():
             lease = await self._read()
@@ -91,26 +89,26 @@ class Election:
             return True
 
     async def renew(self) -> None:
-        """
-        Renew the Lease once.
+        """Renew the Lease once.
 
         Raises:
-            LeaseTaken: another one holds it, or did when it was last seen.
+            LeaseTaken: another process holds it, or did when it was last read.
             KubeError: the outcome is unknown.
         """
         async with self._one_try():
             lease = self._held or await self._read()
+            # Even an expired Lease of another holder: a leader that lost it must not take it back.
             if self.holder not in ("", self.identity):
                 raise LeaseTaken(self.holder)
             await self._claim(lease)
 
     async def release(self) -> None:
-        """
-        Give the Lease back, if it is ours; call it when nothing acts in its name any more.
+        """Release the Lease, if it is ours. Call it once this process does nothing as leader.
 
         Raises:
-            KubeError: it may still be ours; others then wait until it expires.
+            KubeError: the Lease may still be ours; the others wait until it expires.
         """
+        # A process that never tried to acquire the Lease cannot hold it.
         if not self._tried:
             return
         async with self._one_try():
@@ -119,7 +117,7 @@ class Election:
                     await self._clear()
                     return
                 except errors.Conflict:
-                    # A renewal that was cut off has arrived after all.
+                    # A renewal that was given up has reached the API server after all.
                     self._held = None
                     if not tries_left:
                         raise
@@ -134,6 +132,7 @@ class Election:
             async with asyncio.timeout(self._terms.timeout):
                 yield
         except TimeoutError:
+            # Its version may be old by now, so the next try reads the Lease first.
             self._held = None
             raise errors.ApiServerUnavailable(
                 0, "Timeout", "no answer about the Lease in time"
@@ -157,6 +156,7 @@ class Election:
 
     async def _claim(self, lease: Lease | None) -> None:
         terms, now = self._terms, self._clock.now()
+        # Before the request: it may succeed although its answer is lost.
         self._tried = True
         if lease is None:
             body = lease_record.created(
@@ -186,5 +186,5 @@ class Election:
 
 
 def new_identity() -> str:
-    """`<hostname>_<random>`, as client-go's programs have it."""
+    """Return `<hostname>_<random>`, the form that client-go's programs use."""
     return f"{socket.gethostname()}_{secrets.token_hex(8)}"

@@ -1,4 +1,4 @@
-"""What a Lease of `coordination.k8s.io/v1` says: who holds it, since when, and for how long."""
+"""The content of a Lease (`coordination.k8s.io/v1`): its holder, its times, and its age."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,13 +11,14 @@ Lease = Mapping[str, Any]
 
 
 def holder(lease: Lease) -> str:
-    """The holder's identity, empty where nobody holds it."""
+    """Return the holder's identity; empty if nobody holds the Lease."""
     return str(_spec(lease).get("holderIdentity") or "")
 
 
 def claimed(lease: Lease, identity: str, *, seconds: int, now: datetime) -> dict[str, Any]:
-    """`lease` held by `identity` from `now` on; whoever holds it already renews it."""
+    """Return `lease` acquired by `identity` at `now`, or renewed if it holds the Lease already."""
     spec = dict(_spec(lease))
+    # A renewal keeps acquireTime and leaseTransitions, as in client-go.
     if holder(lease) != identity:
         spec["acquireTime"] = micro_time(now)
         spec["leaseTransitions"] = int(spec.get("leaseTransitions", -1)) + 1
@@ -29,7 +30,7 @@ def claimed(lease: Lease, identity: str, *, seconds: int, now: datetime) -> dict
 def created(
     namespace: str, name: str, identity: str, *, seconds: int, now: datetime
 ) -> dict[str, Any]:
-    """A first Lease, held by `identity`."""
+    """Return a new Lease, held by `identity`."""
     bare = {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
@@ -39,20 +40,19 @@ def created(
 
 
 def cleared(lease: Lease, *, now: datetime) -> dict[str, Any]:
-    """
-    `lease` held by nobody, so that the next one need not wait.
+    """Return `lease` without a holder, so that the next candidate need not wait.
 
-    One second is the shortest duration that the API server takes, for readers that heed only that.
+    One second is the shortest duration that the API server accepts. It is for readers that look at
+    the duration only.
     """
     spec = {name: value for name, value in _spec(lease).items() if name != "holderIdentity"}
     return {**lease, "spec": {**spec, "renewTime": micro_time(now), "leaseDurationSeconds": 1}}
 
 
 class LastSeen:
-    """
-    The last version of a Lease, and when it was first seen by this process's own clock.
+    """The last content of a Lease, and when this process first saw it, by its own clock.
 
-    The times in a Lease come from another machine's clock, so only their change counts.
+    The times in a Lease are from another machine's clock, so only their change is used.
     """
 
     def __init__(self) -> None:
@@ -64,21 +64,21 @@ class LastSeen:
         return holder({"spec": self._spec})
 
     def note(self, lease: Lease, monotonic: float) -> None:
-        """`lease` was read; `monotonic` is the time after its answer came, in seconds."""
+        """Note a Lease that was read; `monotonic` is in seconds, after the answer came."""
         spec = _spec(lease)
+        # An equal content is no renewal, so its age goes on.
         if spec != self._spec:
             self._spec, self._at = dict(spec), monotonic
 
     def held_by_another(self, identity: str, monotonic: float, *, seconds: int) -> bool:
-        """
-        Whether another one than `identity` may still be at work.
+        """Return whether a process other than `identity` may still be the leader.
 
-        A Lease that was deleted under its holder counts as it last was.
+        A Lease that was deleted counts with its last content, since its holder may not know yet.
 
         Args:
             identity: ours.
-            monotonic: the time now, in seconds.
-            seconds: how long a Lease counts that does not say it.
+            monotonic: now, in seconds.
+            seconds: the duration of a Lease that does not give one.
         """
         if self.holder in ("", identity):
             return False

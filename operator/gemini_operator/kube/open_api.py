@@ -1,4 +1,4 @@
-"""The schema that the API server serves for our kind, as everybody may read it."""
+"""The schema of our kind that the API server publishes to every account."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,16 +10,16 @@ _OURS = {"group": GROUP, "version": VERSION, "kind": KIND}
 
 
 async def schema(client: KubeClient) -> Mapping[str, Any] | None:
-    """
-    The OpenAPI 3 schema of the kind; `None` while the API server has not published it.
+    """Return the OpenAPI 3 schema of the kind; `None` while the API server has not published it.
 
-    A kind without the status subresource has no property `status` in it, as none is ever kept.
+    If the kind has no status subresource, the property `status` is left out: the API server would
+    not keep one that is written there.
 
-    Source: kube-apiserver publishes each structural schema below `/openapi/v3`, which the role
-    `system:discovery` lets every account read; some seconds after a CRD is applied.
+    Source: kube-apiserver publishes each structural schema below `/openapi/v3` some seconds after
+    its CRD is applied. The role `system:discovery` lets every account read it.
 
     Raises:
-        KubeError: no answer, or no right.
+        KubeError: no answer, or no permission.
     """
     document = await client.get("openapi", "v3", "apis", GROUP, VERSION)
     schemas = document.get("components", {}).get("schemas", {})

@@ -1,6 +1,8 @@
-"""The bodies of every write to a job, in the forms of protocol A. Pure: nothing is sent here.
+"""The bodies of all writes to a job. Pure functions: nothing is sent here.
 
-`metadata` is an object's, as the API server gave it.
+Facts about the API server that no documentation states were found by trying them on a
+kube-apiserver; the integration tests repeat that. An argument `metadata` is that of an object, as
+the API server returned it.
 """
 
 from collections.abc import Mapping
@@ -9,11 +11,15 @@ from typing import Any
 JsonPatch = list[dict[str, Any]]
 
 RECEIVERS_FIELD = "lastEvent"
-"""The one member of the status that is the receiver's; the controller never sends it (P2)."""
+"""The only field of the status that the receiver writes; the controller never sends it (P2)."""
 
 
 def add_finalizer(metadata: Mapping[str, Any], finalizer: str) -> dict[str, Any]:
-    """A merge patch of the whole list: one item would drop foreign finalizers [tried]."""
+    """Return a merge patch that adds the finalizer.
+
+    It has the whole list, because a merge patch replaces lists: one item alone would drop the
+    finalizers of other controllers. `resourceVersion` makes sure that none was added meanwhile.
+    """
     present = metadata.get("finalizers") or []
     wanted = present if finalizer in present else [*present, finalizer]
     version = metadata["resourceVersion"]
@@ -21,10 +27,11 @@ def add_finalizer(metadata: Mapping[str, Any], finalizer: str) -> dict[str, Any]
 
 
 def remove_finalizer(metadata: Mapping[str, Any], finalizer: str) -> JsonPatch:
-    """A JSON patch that takes out this one and no other; empty where it is not in the list."""
+    """Return a JSON patch that removes the finalizer; empty if it is not in the list."""
     present = metadata.get("finalizers") or []
     if finalizer not in present:
         return []
+    # Removed by its index, so test that the index still is this finalizer's.
     path = f"/metadata/finalizers/{present.index(finalizer)}"
     return [_test_uid(metadata["uid"]), _test(path, finalizer), {"op": "remove", "path": path}]
 
@@ -32,10 +39,10 @@ def remove_finalizer(metadata: Mapping[str, Any], finalizer: str) -> JsonPatch:
 def status_patch(
     old: Mapping[str, Any], new: Mapping[str, Any], resource_version: str
 ) -> dict[str, Any] | None:
-    """A merge patch from one status to another, or None when they are equal.
+    """Return a merge patch from one status to another; `None` if they are equal.
 
-    Members that are gone are sent as null, members of members too. `resourceVersion` makes a write
-    over somebody else's a 409; `metadata.uid` would be ignored [tried].
+    Fields that are gone are sent as null, at any depth. With `resourceVersion` the API server
+    answers 409 if the object has changed; a `metadata.uid` in a merge patch is ignored.
     """
     changes = _difference(_controllers(old), _controllers(new))
     if not changes:
@@ -44,13 +51,20 @@ def status_patch(
 
 
 def name_batch(uid: str, attempt_id: str, fields: Mapping[str, Any]) -> JsonPatch:
-    """A JSON patch for an attempt without a batch, whatever else of the object has changed.
+    """Return a JSON patch that records the name of an attempt's batch.
 
-    Once the attempt has one it is refused: it may come late, from a process that was suspended,
-    and must not write what was true before over what has become of the job since.
+    It tests the uid and the attempt only, so other changes of the object cannot stop it. It also
+    tests that the attempt has no batch yet: a process that was suspended may send it late, and must
+    not overwrite what has become of the job since.
 
-    `fields`: values by path under the status, `attempt/batchName` or `batchName` for example; the
-    parent of each must exist. Raise ValueError for the receiver's field.
+    Args:
+        uid: of the object.
+        attempt_id: of the attempt.
+        fields: values by path below `/status`, such as `attempt/batchName`; the parent of each must
+            exist.
+
+    Raises:
+        ValueError: a path is that of the receiver's field.
     """
     if any(path.partition("/")[0] == RECEIVERS_FIELD for path in fields):
         raise ValueError(f"{RECEIVERS_FIELD} is the receiver's to write")
@@ -60,9 +74,10 @@ def name_batch(uid: str, attempt_id: str, fields: Mapping[str, Any]) -> JsonPatc
 
 
 def record_event(uid: str, attempt_id: str, event: Mapping[str, Any]) -> JsonPatch:
-    """A JSON patch for the receiver: refused when the job is another, deleted, ended or superseded.
+    """Return the receiver's JSON patch, which records an event.
 
-    A `test` against null passes where the path is missing [tried].
+    The API server refuses it if the object is another one, is being deleted, has ended, or has
+    another attempt. A `test` against null passes if the path is missing.
     """
     return [
         _test_uid(uid),
@@ -74,10 +89,14 @@ def record_event(uid: str, attempt_id: str, event: Mapping[str, Any]) -> JsonPat
 
 
 def not_kept(sent: Mapping[str, Any], stored: object, path: str = "") -> tuple[str, ...]:
-    """
-    The paths of what a merge patch set and the answer to it does not contain.
+    """Return the paths of fields that a merge patch set and the answer does not contain.
 
-    The API server answers 200 and drops silently what the schema in the cluster does not know.
+    The API server answers 200 and silently drops fields that the cluster's CRD does not have.
+
+    Args:
+        sent: the merge patch, or a part of it.
+        stored: the same part of the answer.
+        path: of that part.
     """
     kept = stored if isinstance(stored, Mapping) else {}
     found: list[str] = []
@@ -91,12 +110,13 @@ def not_kept(sent: Mapping[str, Any], stored: object, path: str = "") -> tuple[s
 
 
 def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of `new` that differ, null for those only in `old`; null members are no members."""
+    """Return the members of `new` that differ from `old`, and null for those it lacks."""
     changes: dict[str, Any] = {}
     for name in {**old, **new}:
         before, after = old.get(name), new.get(name)
         if before == after:
             continue
+        # A merge patch merges objects, so only their differences are sent. Lists are replaced.
         if isinstance(before, dict) and isinstance(after, dict):
             after = _difference(before, after)
             if not after:

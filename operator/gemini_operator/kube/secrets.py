@@ -1,4 +1,4 @@
-"""One key of one Secret, read when it is needed: Secrets are never listed nor watched."""
+"""Reads one key of one Secret when it is needed. Secrets are never listed or watched."""
 
 import base64
 import binascii
@@ -10,11 +10,17 @@ from gemini_operator.kube.errors import KubeError
 
 
 class KeyMissing(KubeError):
-    """The Secret is there, without this key or with a value that isn't text."""
+    """The Secret exists, but lacks the key, or its value is empty or not text."""
 
 
 async def read_key(client: KubeClient, namespace: str, name: str, key: str) -> SecretStr:
-    """The value, as it is stored. Raise NotFound without the Secret, KeyMissing without the key."""
+    """Return the value of a key, decoded from base64 and otherwise unchanged.
+
+    Raises:
+        ObjectNotFound: there is no such Secret.
+        KeyMissing: the Secret has no such key, or its value is empty or not UTF-8.
+        KubeError: no answer.
+    """
     secret = await client.get("api", "v1", "namespaces", namespace, "secrets", name)
     encoded = (secret.get("data") or {}).get(key)
     if not encoded:

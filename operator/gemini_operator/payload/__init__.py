@@ -1,1 +1,1 @@
-"""What goes to Google and what comes back: requests from where they are, results to where they go."""
+"""Payloads: requests read from the job's input, results written to its output."""

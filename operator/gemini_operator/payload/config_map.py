@@ -25,8 +25,7 @@ class OutputRefused(Exception):
 
 
 async def check(kube: KubeClient, namespace: str, name: str, uid: str) -> None:
-    """
-    Make sure, before anything is paid for, that the results can be put there.
+    """Make sure, before anything is paid for, that the results can be put there.
 
     Raises:
         DeliveryRefused: a ConfigMap of that name belongs to something else.
@@ -46,8 +45,7 @@ async def check(kube: KubeClient, namespace: str, name: str, uid: str) -> None:
 async def deliver(
     kube: KubeClient, namespace: str, name: str, uid: str, lines: Sequence[str]
 ) -> OutputStatus:
-    """
-    Create the ConfigMap, or find the one that an earlier, interrupted delivery created.
+    """Create the ConfigMap, or find the one that an earlier, interrupted delivery created.
 
     Raises:
         ResultsTooLarge: the lines have more than `LIMIT` bytes.

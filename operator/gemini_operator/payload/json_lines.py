@@ -15,8 +15,7 @@ class NotJson(ValueError):
 
 
 def encode(row: Mapping[str, Any]) -> str:
-    """
-    One line, with its line end. No character is lost: what cannot be written is escaped.
+    """One line, with its line end. No character is lost: what cannot be written is escaped.
 
     Raises:
         NotJson: a number is NaN or infinite, or the object is too deep.
@@ -31,8 +30,7 @@ def encode(row: Mapping[str, Any]) -> str:
 
 
 def decode(line: bytes) -> dict[str, Any]:
-    """
-    The object of one line. NaN and Infinity are read, as Google may send them.
+    """The object of one line. NaN and Infinity are read, as Google may send them.
 
     Raises:
         NotJson: the line is not a JSON object in UTF-8.

@@ -28,8 +28,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Matched:
-    """
-    Results and the requests that they belong to.
+    """Results and the requests that they belong to.
 
     Attributes:
         lines: JSON Lines, one for each request; for each result where the requests are not known.
@@ -51,8 +50,7 @@ class Matched:
 
 
 def match(requests: Sequence[Request], results: Sequence[Result]) -> Matched:
-    """
-    One line for each of `requests`, in their order.
+    """One line for each of `requests`, in their order.
 
     A result belongs to the request with its key. A result without a key belongs to the request at
     its position, if there are as many results as requests and no other result has that key.
@@ -75,8 +73,7 @@ def fits(requests: Iterable[Request], results: Iterable[Result]) -> bool:
 
 
 def as_sent(results: Iterable[Result], expected: int | None = None) -> Matched:
-    """
-    One line for each result, in Google's order: what the requests were is not known.
+    """One line for each result, in Google's order: what the requests were is not known.
 
     `expected`: how many requests there were, if Google says so; what is missing is counted.
     """

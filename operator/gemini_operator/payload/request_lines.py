@@ -37,8 +37,7 @@ class _Twice(ValueError):
 
 
 def parse(text: str) -> list[dict[str, Any]]:
-    """
-    Read requests, one a line; blank lines and a byte order mark are skipped.
+    """Read requests, one a line; blank lines and a byte order mark are skipped.
 
     Returns:
         Items `{"key": …, "request": {…}}`, with `metadata` where the line has it.

@@ -26,8 +26,7 @@ class InputMissing(Exception):
 
 @dataclass(frozen=True)
 class BatchInput:
-    """
-    Exactly one of: requests, or a file of the File API.
+    """Exactly one of: requests, or a file of the File API.
 
     Each request is `{"key": …, "request": {…}}`, with `metadata` where the user gave it some.
     """
@@ -39,8 +38,7 @@ class BatchInput:
 async def load(
     kube: KubeClient, namespace: str, spec: Spec, stored: Mapping[str, Any]
 ) -> BatchInput:
-    """
-    The input that `spec` names.
+    """The input that `spec` names.
 
     Args:
         kube: reads the ConfigMap.

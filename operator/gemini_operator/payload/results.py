@@ -48,8 +48,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """
-    One result.
+    """One result.
 
     Attributes:
         key: of its request, as Google sent it: of any JSON type, `None` where there is none.

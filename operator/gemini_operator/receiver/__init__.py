@@ -1,1 +1,1 @@
-"""The public side: a signed delivery becomes a durable event, or is refused."""
+"""The receiver: verifies Google's callbacks, and records them on their jobs."""

@@ -10,6 +10,7 @@ from gemini_operator.callbacks.address import Target
 from gemini_operator.receiver.budget import MAX_ENTRIES, TokenBuckets
 from gemini_operator.receiver.responses import CallbackResponse
 
+# Lines for refused deliveries: the burst and the rate of each address, then of all together.
 PER_ADDRESS = 5
 PER_ADDRESS_AND_MINUTE = 6
 TOTAL = 60
@@ -51,10 +52,11 @@ class RefusalLogLimiter:
         self._suppressed: OrderedDict[Hashable, int] = OrderedDict()
 
     def take(self, address: Hashable) -> int | None:
-        """Ask for one line. Return how many lines of the address were suppressed since its last one.
+        """Ask for one line. Return how many lines of the address were suppressed since its last.
 
         None means that this line is suppressed too.
         """
+        # In this order: an address without tokens of its own must not use up those of all.
         if self._by_address.take(address) == 0 and self._all.take(None) == 0:
             return self._suppressed.pop(address, 0)
         self._suppressed[address] = self._suppressed.pop(address, 0) + 1
@@ -83,6 +85,7 @@ def record(
         "status": response.status,
         "duration_ms": round(seconds * 1000, 1),
     }
+    # Anybody can send such requests, so they are not worth a line each at the usual level.
     if entry.target is None:
         _log.debug("request refused", **fields)
         return

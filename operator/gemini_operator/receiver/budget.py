@@ -1,4 +1,4 @@
-"""How many writes one callback address may cause."""
+"""Limits how many writes one callback address may cause."""
 
 import time
 from collections import OrderedDict
@@ -6,8 +6,10 @@ from collections.abc import Callable, Hashable
 
 from gemini_operator.base.token_bucket import TokenBucket
 
+# A batch causes few events. Ten at once leave room for retries.
 CAPACITY = 10
 PER_MINUTE = 10
+# Addresses that are remembered. One that is forgotten starts with a full bucket.
 MAX_ENTRIES = 10_000
 
 

@@ -18,6 +18,7 @@ def receiver(**given: object) -> None:
     settings = flags.build(Settings, given)
     logs.configure(settings.log_format, settings.log_level)
     environment.scrub(os.environ)
+    # Before the callback keys are read into memory.
     disable_core_dumps()
     open_files.raise_limit()
     try:

@@ -9,7 +9,11 @@ from gemini_operator.receiver.settings import Limits
 
 
 def check_method(request: web.BaseRequest) -> None:
-    """Raise Refused unless the request is a POST of HTTP/1.0 or 1.1 without an upgrade."""
+    """Check that the request is a POST of HTTP/1.0 or 1.1 without an upgrade.
+
+    Raises:
+        Refused: it is not.
+    """
     if request.version not in (HttpVersion10, HttpVersion11):
         raise Refused(Result.MALFORMED)  # aiohttp serves a line without a version as HTTP/0.9
     if request.method != hdrs.METH_POST:
@@ -19,7 +23,11 @@ def check_method(request: web.BaseRequest) -> None:
 
 
 def check_size(request: web.BaseRequest, limits: Limits) -> None:
-    """Raise Refused if the headers announce a body that is too long or compressed."""
+    """Check the length and the encoding that the headers announce for the body.
+
+    Raises:
+        Refused: the body is too long, or compressed.
+    """
     if (request.content_length or 0) > limits.body_bytes:
         raise Refused(Result.TOO_LARGE)
     encodings = ",".join(request.headers.getall(hdrs.CONTENT_ENCODING, []))
@@ -28,13 +36,18 @@ def check_size(request: web.BaseRequest, limits: Limits) -> None:
 
 
 async def read_body(request: web.BaseRequest, limits: Limits) -> bytes:
-    """Read the raw body. Raise Refused if it is too long, too slow or malformed."""
+    """Read the raw body.
+
+    Raises:
+        Refused: it is too long, too slow or malformed.
+    """
     await _send_continue(request)
     body = bytearray()
     try:
         async with asyncio.timeout(limits.body_seconds):
             async for chunk in request.content.iter_any():
                 body += chunk
+                # A chunked body announces no length, so it is counted here too.
                 if len(body) > limits.body_bytes:
                     raise Refused(Result.TOO_LARGE)
     except TimeoutError:

@@ -15,6 +15,8 @@ from gemini_operator.api.model import MAX_YEAR, MIN_YEAR
 from gemini_operator.api.v1alpha1.status import LastEvent
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
 
+# Grammars of what may go into a status. Anything else in the body is left out, not refused: the
+# signature is valid, and Google would send the same again.
 _TYPE = re.compile(r"[A-Za-z0-9_-]{1,32}(\.[A-Za-z0-9_-]{1,32}){0,2}", re.ASCII)
 _REMOTE_ID = re.compile(r"(?:batches/)?([A-Za-z0-9_-]{1,128})", re.ASCII)
 _LAST_TIMESTAMP = int(datetime(MAX_YEAR, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())

@@ -89,6 +89,7 @@ class CallbackHandler:
         claimed, route, target = self._read_head(request, entry)
         loop = asyncio.get_running_loop()
         try:
+            # Only until the signature is verified: from then on the request cannot be evicted.
             async with self._unverified.admit(_address_of(target), request.remote):
                 body = await edge.read_body(request, self._limits)
                 respond_by = loop.time() + self._limits.response_seconds
@@ -97,6 +98,7 @@ class CallbackHandler:
             async with asyncio.timeout_at(respond_by):
                 return await self._deliver(target, route, claimed, body, entry)
         except TimeoutError:
+            # The event may have been written. Google retries, and an equal event changes nothing.
             return CallbackResponse(Result.UNAVAILABLE)
 
     def _read_head(
@@ -117,6 +119,7 @@ class CallbackHandler:
         now = self._now()
         if not claimed.is_current(now):
             raise Refused(Result.STALE)
+        # Before the body is read: tokens of a wrong form are refused without that cost.
         expected = self._verifier.precheck(route.schemes, claimed, now)
         if expected.verdict is Verdict.UNACCEPTED:
             entry.scheme = expected.scheme
@@ -150,6 +153,7 @@ class CallbackHandler:
         entry: access_log.Entry,
     ) -> CallbackResponse:
         """Record a verified event, within the limits of concurrent writes and of its attempt."""
+        # Before the budget, so that a request that is refused as busy does not use it up.
         if self._in_flight >= self._limits.in_flight:
             raise Refused(Result.BUSY)
         wait = self._budget.take(_address_of(target))

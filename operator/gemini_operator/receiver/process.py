@@ -35,6 +35,7 @@ async def run(settings: Settings, keys: KeyDirectory) -> None:
         ValueError: there is no connection to Kubernetes.
     """
     stopping = stop_requested()
+    # Parts are closed in the reverse order: the public port, health, then the clients.
     async with AsyncExitStack() as stack:
         server, store = await _assemble(settings, keys, stack)
         health = HealthServer(
@@ -46,6 +47,7 @@ async def run(settings: Settings, keys: KeyDirectory) -> None:
         stack.push_async_callback(health.close)
         await server.start()
         stack.push_async_callback(server.close)
+        # Beside the server: Google's keys may be slow, and readiness must not depend on them.
         warming = asyncio.create_task(store.warm())
         stack.callback(warming.cancel)
         click.echo(f"metrics on http://{settings.health_host}:{health.port}")

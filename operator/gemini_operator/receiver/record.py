@@ -13,6 +13,7 @@ from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.receiver.responses import CallbackResponse, Result
 
+# Tries of a patch that meets a 409, which the API server gives up after five of its own.
 ATTEMPTS = 3
 
 _ADVICE = {
@@ -95,6 +96,7 @@ class DeliveryRecorder:
 
     async def _response_to(self, target: Target, error: errors.KubeError) -> CallbackResponse:
         response = response_to(error, target)
+        # Only "gone" is checked once more: after a 200 Google never sends the event again.
         if response.result is not Result.IRRELEVANT or not isinstance(error, errors.ObjectNotFound):
             return response
         try:
@@ -111,8 +113,10 @@ def response_to(error: errors.KubeError, target: Target) -> CallbackResponse:
             # Any other 404 means that the kind is not served, not that the job is gone.
             gone = error.missing == (GROUP, target.plural, target.name)
             return CallbackResponse(Result.IRRELEVANT if gone else Result.NOT_SERVED)
+        # The schema or a policy refused the event, which an administrator has to fix.
         case errors.Invalid(has_causes=True):
             return CallbackResponse(Result.DENIED)
+        # A test of the patch failed: the job is another one, deleted, finished or superseded.
         case errors.Invalid(reason="Invalid"):
             return CallbackResponse(Result.IRRELEVANT)
         case errors.Forbidden(namespace_terminating=True):

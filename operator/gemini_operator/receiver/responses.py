@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+# Seconds.
 DEFAULT_RETRY_AFTER = 5.0
 MAX_RETRY_AFTER = 3600.0
 
@@ -108,7 +109,7 @@ class Refused(Exception):
 
 
 def http_response(response: CallbackResponse) -> web.Response:
-    """The HTTP response. Its body depends on the status only."""
+    """Return the HTTP response. Its body depends on the status only."""
     status = HTTPStatus(response.status)
     headers = {"Server": "gemini-operator", **_HEADERS.get(status, {})}
     if status in (429, 503):

@@ -36,6 +36,7 @@ class CallbackConnection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
+        # Both quote the request.
         del exc, message
         if request.writer.output_size > 0:
             raise ConnectionError("a response is already being sent")
@@ -55,6 +56,7 @@ class CallbackConnection(web.RequestHandler):
 
 class _Server(web.Server):
     def __init__(self, handler: Handler, limits: Limits) -> None:
+        # A sender that disconnects must not interrupt a write that may be half done.
         super().__init__(handler, handler_cancellation=False)
         self._limits = limits
 
@@ -63,6 +65,7 @@ class _Server(web.Server):
             self,
             loop=asyncio.get_running_loop(),
             access_log=None,  # type: ignore[arg-type] # aiohttp itself passes None for no access log
+            # The signature covers the raw body, and a compressed one may inflate to any size.
             auto_decompress=False,
             keepalive_timeout=self._limits.idle_seconds,
             lingering_time=self._limits.linger_seconds,
@@ -132,6 +135,7 @@ class PublicServer:
             self._open -= 1
             if self._open == 0:
                 self._idle.set()
+        # Otherwise the connection would wait for another request, which nobody answers.
         if self._draining:
             response.force_close()
         return response

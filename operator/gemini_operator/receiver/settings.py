@@ -66,7 +66,7 @@ class Limits:
     body_seconds: float = 5.0
     """From the head of a request to the end of its body."""
     response_seconds: float = 5.0
-    """From the end of the body to the response, with fetching keys and the write to the API server."""
+    """From the end of the body to the response, with a fetch of keys and the write of the event."""
     idle_seconds: float = 5.0
     """How long a connection may stay without a complete request head."""
     linger_seconds: float = 1.0
@@ -76,8 +76,8 @@ class Limits:
     unverified: int = 512
     """Requests with a valid address and no verified signature yet: at most 32 MiB of bodies."""
     unverified_per_peer: int = 256
-    """UnverifiedRequests requests of one IP address, which may be a load balancer's."""
+    """Unverified requests of one IP address, which may be a load balancer's."""
     unverified_per_address: int = 16
-    """UnverifiedRequests requests for one attempt of one job. Google sends few events for it."""
+    """Unverified requests for one attempt of one job. Google sends few events for it."""
     drain_seconds: float = 15.0
     """How long the process waits at its end for the requests that it accepted."""

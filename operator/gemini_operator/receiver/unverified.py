@@ -1,7 +1,7 @@
 """Limit the requests whose signature is not verified yet.
 
-A stranger needs only one connection for such a request, and the address of a job, which may have
-ended long ago. So strangers must not be able to fill the limit: when it is reached, the oldest
+For such a request anybody needs only one connection and the address of a job, which may have ended
+long ago. So unverified requests must not be able to block others: at the limit, the oldest
 request is evicted and the new one admitted. The body of a genuine delivery arrives right behind its
 head, so it is verified before it is the oldest. The limit of a peer is therefore safe even if the
 peer is a load balancer.
@@ -48,6 +48,7 @@ class UnverifiedRequests:
         def evict() -> None:
             nonlocal evicted
             evicted = True
+            # A timeout that ends now cancels the block wherever it waits.
             deadline.reschedule(asyncio.get_running_loop().time())
 
         try:
@@ -55,6 +56,7 @@ class UnverifiedRequests:
                 with self.admitted(address, peer, evict):
                     yield
         except TimeoutError:
+            # Another timeout inside the block: it is not ours to handle.
             if not evicted:
                 raise
             raise Refused(Result.EVICTED) from None
@@ -63,7 +65,7 @@ class UnverifiedRequests:
     def admitted(
         self, address: Hashable, peer: Hashable, evict: Callable[[], None]
     ) -> Iterator[None]:
-        """As `admit`, but an eviction calls `evict`, at most once, and does not cancel the block."""
+        """As `admit`, but an eviction calls `evict`, at most once, without cancelling the block."""
         limits = {
             ("address", address): self._limits.unverified_per_address,
             ("peer", peer): self._limits.unverified_per_peer,

@@ -59,7 +59,7 @@ class Woken:
 
 
 class Harness:
-    """The quota, and the store that tells it who holds a place."""
+    """The quota, and the store that reports to it which jobs use a slot."""
 
     def __init__(self, limit: int = 2, *, seed: int = 0, clock: ManualClock | None = None) -> None:
         self.clock = clock or ManualClock()
@@ -120,7 +120,7 @@ class Harness:
         self.quota.passed(group, self.job(key))
 
     def meets_429(self, key: Key, retry_after: float | None = None, group: str = GROUP) -> float:
-        """A whole pass over a job that is told to go and throttled; the seconds it has to wait."""
+        """A whole reconcile of a job that is admitted and throttled; returns the seconds it has to wait."""
         assert self.reserve(key, group) is Admission.ADMITTED
         self.write_ahead(key)
         delay = self.throttled(key, retry_after, group)
@@ -145,7 +145,7 @@ class Harness:
         self.write(key, state="Succeeded", attempt=an_attempt(), completionTime=time())
 
     def send(self, key: Key, group: str = GROUP) -> bool:
-        """A whole pass over a job whose create succeeds; whether it was sent."""
+        """A whole reconcile of a job whose create succeeds; returns whether it was sent."""
         if self.reserve(key, group) is not Admission.ADMITTED:
             return False
         self.write_ahead(key)

@@ -40,7 +40,7 @@ def begun(facts: Facts, *, age: float = 0.0, monotonic: float = MONOTONIC) -> Se
 
 
 @given(age=st.floats(-3600, 3600))
-def test_p11_the_grace_ends_never_before_timeout_and_first_sight_have_both_passed(
+def test_p11_the_grace_never_ends_before_the_timeout_and_the_first_snapshot(
     age: float,
 ) -> None:
     search = begun(Facts(UID), age=age)

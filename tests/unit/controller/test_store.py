@@ -41,7 +41,7 @@ def test_p01_the_watchs_copy_of_our_own_write_is_nothing_new() -> None:
     assert not store.put(at(100))
 
 
-def test_an_object_with_the_same_name_takes_the_place_of_the_one_before() -> None:
+def test_an_object_with_the_same_name_replaces_the_one_before() -> None:
     store = Store()
     store.put(at(100, uid=UID))
     assert store.put(at(101, uid=OTHER_UID))
@@ -114,7 +114,7 @@ def body_of(**metadata: Any) -> dict[str, Any]:
 
 
 def test_an_object_that_cannot_be_read_any_more_counts_as_what_it_was() -> None:
-    """Its batch is open: whoever writes statuses must not free its place by that."""
+    """Its batch is open: a user who writes statuses must not free its slot by that."""
     changes: list[tuple[bool, bool]] = []
     store = Store(lambda before, after: changes.append((before is not None, after is not None)))
     store.put(a_job(status=submitted()))

@@ -27,7 +27,7 @@ def queue(clock: ManualClock) -> KeyedQueue:
 
 
 async def waiting(queue: KeyedQueue) -> list[Key]:
-    """Everything that is handed out now, each pass ended at once."""
+    """All keys that are handed out now, each reconcile ended at once."""
     keys = []
     while (key := await now(queue)) is not None:
         keys.append(key)
@@ -84,7 +84,7 @@ async def test_duplicates_collapse(queue: KeyedQueue) -> None:
     assert await waiting(queue) == [A1, B1]
 
 
-async def test_a_key_is_in_one_pass_at_a_time_and_comes_again_afterwards(
+async def test_a_key_is_reconciled_once_at_a_time_and_again_afterwards(
     queue: KeyedQueue,
 ) -> None:
     queue.add(A1)
@@ -125,7 +125,9 @@ async def test_of_several_delays_the_shortest_counts(
     assert await waiting(queue) == [], "and the others are used up by it"
 
 
-async def test_a_pass_wanted_now_uses_up_the_delay(queue: KeyedQueue, clock: ManualClock) -> None:
+async def test_an_immediate_reconcile_uses_up_the_delay(
+    queue: KeyedQueue, clock: ManualClock
+) -> None:
     queue.add_after(A1, 5.0)
     queue.add(A1)
     assert await waiting(queue) == [A1]
@@ -143,7 +145,7 @@ async def test_a_delay_for_a_key_that_waits_already_is_not_needed(
     assert await waiting(queue) == []
 
 
-async def test_a_delay_that_ends_during_the_pass_causes_another_pass(
+async def test_a_delay_that_ends_during_the_reconcile_causes_another_one(
     queue: KeyedQueue, clock: ManualClock
 ) -> None:
     queue.add(A1)
@@ -156,7 +158,7 @@ async def test_a_delay_that_ends_during_the_pass_causes_another_pass(
 
 
 def fail(queue: KeyedQueue, clock: ManualClock, times: int) -> list[float]:
-    """So many passes over A1, each when it was wanted, and all failed; their delays."""
+    """So many reconciles of A1, each when it was due, and all failed; returns their delays."""
     delays = []
     for _ in range(times):
         delays.append(queue.back_off(A1))
@@ -179,10 +181,10 @@ async def test_the_back_off_is_jittered(clock: ManualClock) -> None:
     assert len(delays) == 20
 
 
-async def test_a_pass_that_was_called_early_makes_the_wait_no_longer(
+async def test_an_early_reconcile_that_fails_does_not_lengthen_the_back_off(
     queue: KeyedQueue, clock: ManualClock
 ) -> None:
-    """The events of what a failed pass has written call the next at once."""
+    """The watch events of a failed reconcile's writes cause the next one at once."""
     first = queue.back_off(A1)
     for _ in range(20):
         clock.advance(first / 40)
@@ -201,7 +203,9 @@ async def test_each_key_backs_off_for_itself(queue: KeyedQueue, clock: ManualClo
     assert queue.back_off(A2) <= BACKOFF_BASE
 
 
-async def test_a_good_pass_ends_the_back_off(queue: KeyedQueue, clock: ManualClock) -> None:
+async def test_a_successful_reconcile_ends_the_back_off(
+    queue: KeyedQueue, clock: ManualClock
+) -> None:
     fail(queue, clock, 10)
     queue.forget(A1)
     assert queue.back_off(A1) <= BACKOFF_BASE

@@ -1,5 +1,5 @@
-"""One file per policy: pure functions from what is known to what is to be done.
+"""The lifecycle policies, one file each: pure functions from a snapshot to a decision.
 
-A policy gets a `View` (and what a read of the batch gave) and answers with a `Decision`, or with
-`None` when it has nothing to say. Nothing here does I/O or looks at a clock.
+A policy gets a `Snapshot` (and, if the batch was read, the result) and returns a `Decision`, or
+`None` if it does not apply. Nothing here does I/O or reads a clock.
 """

@@ -1,7 +1,8 @@
-"""`adopt`: take over a batch that exists at Google instead of submitting one (rule P25).
+"""`adopt`: take over a batch that exists at Google instead of submitting one (P25).
 
-First the look at the batch with the job's own key; then the claim, written to `status.batchName`
-where other jobs can find it; then the look at who else claims it; only then it is the job's.
+The order is fixed. First the batch is read with the job's own API key. Then the job claims it in
+`status.batchName`, where other jobs see the claim. Then the other claims are compared. Only then
+does the job get an attempt, and with it the batch (decision 0018).
 """
 
 from collections.abc import Iterable
@@ -26,7 +27,8 @@ from gemini_operator.controller.lifecycle.status import (
 )
 from gemini_operator.gemini.remote import Summary
 
-# Seconds for which a claim is waited for that its owner's key does not prove, and between two looks.
+# Seconds for which an unproven claim of another job is respected, and between two comparisons.
+# Without a limit, anybody could block an adoption with a forged claim.
 PATIENCE = 60.0
 PAUSE = 10.0
 
@@ -39,27 +41,27 @@ STILL_THERE = "That object still exists and has not ended: delete it, or wait un
 
 @dataclass(frozen=True)
 class Holder:
-    """Another job whose `status.batchName` is the batch."""
+    """Another job whose `status.batchName` names the batch."""
 
     uid: str
     created: datetime
     has_it: bool
-    """It submitted or adopted the batch; otherwise it only claims it."""
+    """It submitted or adopted the batch; if not, it only claims it."""
     over: bool
     """It has ended or is being deleted."""
     proven: bool
-    """Its key reads the batch, or the batch carries its token; what is not proven may be forged."""
+    """Its API key reads the batch, or the batch has its token. If not, its status may be forged."""
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
-    """Take the batch of `spec.adopt`, unless the job has it."""
+    """Adopt the batch of `spec.adopt`, unless the job has it already."""
     if snapshot.job.spec.adopt is None or snapshot.status.attempt is not None:
         return None
     return Adopt()
 
 
 def not_found(snapshot: Snapshot, terms: AdoptSource) -> PatchStatus:
-    """End the job whose key does not show the batch."""
+    """Fail a job whose API key cannot read the batch."""
     message = (
         f"Google does not find {terms.batch_name} with this job's API key. Create a new job with "
         "another spec.adopt.batchName, or with the key of the project that submitted the batch."
@@ -82,7 +84,7 @@ def refused(snapshot: Snapshot, batch: Summary) -> PatchStatus | None:
 
 
 def claimed(snapshot: Snapshot, terms: AdoptSource) -> PatchStatus | None:
-    """Claim the batch, which the job's key has read; `None` if that is done."""
+    """Claim the batch; `None` if the job has claimed it already."""
     if snapshot.status.batch_name == terms.batch_name:
         return None
     status = snapshot.revise(batch_name=terms.batch_name, state=State.PENDING)
@@ -92,7 +94,11 @@ def claimed(snapshot: Snapshot, terms: AdoptSource) -> PatchStatus | None:
 def contested(
     snapshot: Snapshot, terms: AdoptSource, holders: Iterable[Holder]
 ) -> PatchStatus | None:
-    """End the job if another one has the batch or the older claim; wait for what is not proven."""
+    """Fail the job if another has the batch or an older claim; wait while that is not proven.
+
+    Returns:
+        The status to write; `None` if the job may take the batch.
+    """
     ahead = [one for one in holders if _is_ahead(snapshot, terms, one)]
     if any(one.uid == terms.previous_uid for one in ahead):
         return failed(snapshot, Reason.ADOPTION_REFUSED, STILL_THERE)
@@ -106,7 +112,7 @@ def contested(
 
 
 def settled(snapshot: Snapshot, batch: Summary, attempt: Attempt) -> PatchStatus:
-    """The job has the batch; `attempt` is its record."""
+    """Give the job the batch, with `attempt` as its record."""
     status = snapshot.revise(
         attempt=attempt,
         batch_name=batch.name,
@@ -123,7 +129,7 @@ def settled(snapshot: Snapshot, batch: Summary, attempt: Attempt) -> PatchStatus
 
 def _is_ahead(snapshot: Snapshot, terms: AdoptSource, holder: Holder) -> bool:
     if holder.uid == terms.previous_uid:
-        # Only once it is done with the batch may that be taken over from it.
+        # The predecessor keeps its batch until it has ended or is being deleted.
         return not holder.over
     mine = (snapshot.job.created, snapshot.job.uid)
     return holder.has_it or (not holder.over and (holder.created, holder.uid) < mine)

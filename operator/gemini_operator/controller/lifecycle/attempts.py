@@ -1,7 +1,7 @@
-"""The attempts of a job: which are on record, and what listings say about one without a batch.
+"""The attempts of a job: which are on record, and what lists show of one whose outcome is unknown.
 
-The batch of an attempt that has ended without an end of the job stays on record, so that a deletion
-of the job takes it along, and a person can look it up at Google.
+An attempt whose batch ended while the job goes on stays on record (`status.supersededAttempts`).
+So a deletion of the job deletes that batch too, and a user can look it up at Google.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import healed
 from gemini_operator.gemini.remote import Summary
 
-# What the schema holds. An id of an unknown outcome is the last to be forgotten.
+# The schema's maxItems of supersededAttempts. An attempt of unknown outcome is the last to be
+# dropped: without its id a batch that surfaces later could not be recognised as a duplicate.
 KEPT = 8
 
 CLEARED: Final[dict[str, Any]] = {
@@ -34,36 +35,39 @@ CLEARED: Final[dict[str, Any]] = {
     "gemini_state": None,
     "requests": None,
 }
-"""What the current attempt leaves in the status; the next one begins without it."""
+"""The fields of the status that belong to the current attempt, cleared."""
 
 
+# A list that is too long to be read whole never proves that there is no batch. After this many in
+# a row a user has to decide.
 MAX_INCOMPLETE = 3
 
+# How much older than its attempt a batch may be, by Google's clock, which may differ from ours.
 OLDEST = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Found:
-    """Exactly one batch carries the attempt's token, and fits it."""
+    """Exactly one batch carries the attempt's token, and its model and time fit the attempt."""
 
     summary: Summary
 
 
 @dataclass(frozen=True)
 class Nowhere:
-    """Two complete listings, the second begun after the grace, show no batch of the attempt."""
+    """The attempt has no batch: two complete lists, the second begun after the grace, lack it."""
 
 
 @dataclass(frozen=True)
 class Doubtful:
-    """It cannot be told; `detail` says why, for a person."""
+    """Lists do not settle it and a user has to decide; `detail` says why."""
 
     detail: str
 
 
 @dataclass(frozen=True)
 class NotYet:
-    """Another listing is needed in `seconds`, or one is under way (`None`)."""
+    """Another list is needed in `seconds`; `None` while one is under way."""
 
     seconds: float | None
 
@@ -72,10 +76,12 @@ Verdict = Found | Nowhere | Doubtful | NotYet
 
 
 def retired(snapshot: Snapshot, reason: Reason) -> Status:
-    """
-    The status without its current attempt, which is kept on record with `reason`.
+    """Return the status without its current attempt, which goes on record with `reason`.
 
-    Its event and its troubles are over with it: neither is the next attempt's.
+    The pending event and the `Stalled` condition are dropped: they are about the old batch.
+
+    Raises:
+        ValueError: the job has no attempt.
     """
     status, attempt, event = snapshot.status, snapshot.status.attempt, snapshot.status.last_event
     if attempt is None:
@@ -91,7 +97,7 @@ def retired(snapshot: Snapshot, reason: Reason) -> Status:
 def recorded(
     status: Status, attempt: Attempt, reason: Reason | None
 ) -> tuple[SupersededAttempt, ...]:
-    """The superseded attempts with one more; `reason` is `None` while nothing is known of it."""
+    """Return the superseded attempts with one more; `reason` is `None` for an unknown outcome."""
     past = SupersededAttempt.model_validate(
         {**attempt.model_dump(), "reason": None if reason is None else reason.value}
     )
@@ -103,12 +109,16 @@ def recorded(
 
 
 def open_attempts(job: Job) -> tuple[SupersededAttempt, ...]:
-    """The superseded attempts of which no batch has been dealt with."""
+    """Return the superseded attempts of unknown outcome, whose batches may still surface."""
     return tuple(a for a in job.status.superseded_attempts if a.reason is None)
 
 
 def unanswered(status: Status) -> tuple[SupersededAttempt, ...]:
-    """The attempts that were given up without a name, whatever surfaced of them later."""
+    """Return the attempts that were given up without a batch name.
+
+    They count against the limit of attempts without an answer, even if a batch surfaced later and
+    was cancelled. Attempts whose batch ended do not (decision 0015).
+    """
     return tuple(
         attempt
         for attempt in status.superseded_attempts
@@ -117,7 +127,7 @@ def unanswered(status: Status) -> tuple[SupersededAttempt, ...]:
 
 
 def verdict(snapshot: Snapshot, attempt: Attempt, search: memory.Search) -> Verdict:
-    """What the listings so far say about `attempt`."""
+    """Return what the lists of the key's batches so far show about `attempt`."""
     list_snapshot = snapshot.facts.list_snapshot
     matches = list_snapshot.matches.get(attempt.id, ()) if list_snapshot else ()
     if len(matches) > 1:
@@ -126,6 +136,8 @@ def verdict(snapshot: Snapshot, attempt: Attempt, search: memory.Search) -> Verd
     if matches:
         doubt = mismatch(snapshot, attempt, matches[0])
         return Doubtful(doubt) if doubt else Found(matches[0])
+    # One complete list is not enough: Google may list a new batch late. A list that began after the
+    # grace cannot miss a create that was still on its way before (P11).
     if search.complete >= 2 and search.last_complete_begun >= search.grace_ends:
         return Nowhere()
     if search.incomplete_in_a_row >= MAX_INCOMPLETE:
@@ -143,7 +155,10 @@ def verdict(snapshot: Snapshot, attempt: Attempt, search: memory.Search) -> Verd
 
 
 def mismatch(snapshot: Snapshot, attempt: Attempt, match: Summary) -> str | None:
-    """Why `match` cannot be the batch of `attempt` although it carries its token; else `None`."""
+    """Return why `match`, which carries the token of `attempt`, is doubtful; `None` if it fits.
+
+    Anybody with the API key can give a batch any display name, so the token alone is no proof (S6).
+    """
     asked = normalise_model(snapshot.job.spec.model)
     if normalise_model(match.model) != asked:
         return (
@@ -155,14 +170,14 @@ def mismatch(snapshot: Snapshot, attempt: Attempt, match: Summary) -> str | None
 
 
 def supersede(snapshot: Snapshot, attempt: Attempt) -> PatchStatus:
-    """Give `attempt` up but keep its id: its batch may yet surface (rule P12)."""
+    """Give up `attempt`, but keep its id on record, because its batch may still surface (P12)."""
     superseded = recorded(snapshot.status, attempt, None)
     status = snapshot.revise(**CLEARED, state=State.QUEUED, superseded_attempts=superseded)
     return PatchStatus(healed(status))
 
 
 def ambiguous(snapshot: Snapshot, detail: str) -> Decision:
-    """Stop and ask a person; `detail` says what is doubtful."""
+    """Stall the job until a user decides; `detail` says what is doubtful."""
     reason = Reason.AMBIGUOUS_SUBMISSION
     status = snapshot.condition(snapshot.status, STALLED, True, reason, reason.explain(detail))
     if status == snapshot.status:

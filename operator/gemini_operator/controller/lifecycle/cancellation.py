@@ -1,4 +1,4 @@
-"""Ending a batch that is open at Google because the job asks for it (rules P16, P21)."""
+"""Cancel the open batch for a shutdown, a deadline or a suspension (P16)."""
 
 from enum import Enum
 
@@ -17,12 +17,13 @@ from gemini_operator.controller.lifecycle.decisions import (
 from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot, Unreadable
 from gemini_operator.controller.memory import Cancellation
 
-# Seconds after which a cancel that shows no effect is sent again.
+# Seconds after which a cancel without effect is sent again. Google answers a cancel before it
+# carries it out, so an earlier repetition would only cost requests.
 AGAIN = 600.0
 
 
 class Cause(Enum):
-    """Why the batch shall not run any longer: the state and the reason in which the job ends by it."""
+    """Why the batch is cancelled: the state and the reason that the job gets by it."""
 
     SHUTDOWN = State.CANCELLED, Reason.CANCELLED
     DEADLINE = State.FAILED, Reason.DEADLINE_EXCEEDED
@@ -34,31 +35,30 @@ class Cause(Enum):
 
 
 def cause(snapshot: Snapshot) -> Cause | None:
-    """
-    The strongest cause: shutdown before deadline before suspend (rule P16).
-
-    What was begun is seen through; of the causes only a deadline can be taken back meanwhile.
-    """
+    """Return why the batch must be cancelled: shutdown before deadline before suspension (P16)."""
     if snapshot.job.spec.shutdown is not None:
         return Cause.SHUTDOWN
     if deadline.exceeded(snapshot):
         return Cause.DEADLINE
     if suspension.asked(snapshot):
         return Cause.SUSPENSION
+    # A cancel that was begun is completed even if its cause is gone. Of the causes only a deadline
+    # can be taken back: a shutdown cannot, and a suspension is remembered in its condition.
     return Cause.DEADLINE if snapshot.status.state == State.CANCELLING else None
 
 
 def read_due(snapshot: Snapshot) -> bool:
-    """Whether a batch that we have cancelled is to be looked at now; no callback may come."""
+    """Return whether to read the cancelled batch now; a callback may not come for a cancel."""
     cancel = _under_way(snapshot)
     return cancel is not None and cancel.due <= snapshot.monotonic
 
 
 def decide(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
-    """Write down that the open batch is being cancelled, cancel it, then wait for its end."""
+    """Write `Cancelling`, then cancel the open batch, then wait for its end."""
     attempt, why = snapshot.status.attempt, cause(snapshot)
     if attempt is None or attempt.batch_name is None or why is None:
         return None
+    # There is nothing to cancel, or the key is refused: `observation` decides.
     if isinstance(remote, Gone | Unreadable):
         return None
     return _marked(snapshot, why) or _sent(snapshot, attempt.batch_name)
@@ -72,7 +72,7 @@ def _sent(snapshot: Snapshot, batch: str) -> Decision:
 
 
 def _under_way(snapshot: Snapshot) -> Cancellation | None:
-    """The cancel that this process has sent for the current batch."""
+    """Return the cancel that this process sent for the current batch; a restart sends it again."""
     cancel, attempt = snapshot.facts.cancel, snapshot.status.attempt
     if cancel is None or attempt is None or cancel.batch != attempt.batch_name:
         return None
@@ -80,7 +80,10 @@ def _under_way(snapshot: Snapshot) -> Cancellation | None:
 
 
 def _marked(snapshot: Snapshot, why: Cause) -> PatchStatus | None:
-    """Before the cancel: a restart must know why a batch was found cancelled."""
+    """Return the write that comes before the cancel; `None` if it is done.
+
+    Without it a restarted process could not tell our cancel from one by a user at Google.
+    """
     status = snapshot.revise(state=State.CANCELLING)
     if why is Cause.SUSPENSION:
         status = snapshot.condition(status, SUSPENDED, False, Reason.SUSPENDING)

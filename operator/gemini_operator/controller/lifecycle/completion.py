@@ -1,4 +1,4 @@
-"""Ends: what Google's last word makes of the job (rule P24 and the table below it)."""
+"""Completion: how a job ends when its batch has ended (P24; tables in docs/lifecycle.md)."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,6 +19,7 @@ from gemini_operator.controller.lifecycle.status import (
 )
 from gemini_operator.gemini.remote import Observation, Outcome, Summary
 
+# Cancelled is not here: its state and reason depend on who cancelled the batch, and why.
 BAD_ENDS = {
     Outcome.FAILED: (State.FAILED, Reason.REMOTE_FAILED),
     Outcome.EXPIRED: (State.EXPIRED, Reason.REMOTE_EXPIRED),
@@ -34,8 +35,7 @@ SOONEST, LATEST = 5.0, 300.0
 
 @dataclass(frozen=True)
 class Tally:
-    """
-    What became of a batch's requests, counted from its results.
+    """What became of a batch's requests, counted from its results.
 
     Attributes:
         total: requests.
@@ -72,7 +72,7 @@ def decide(snapshot: Snapshot, observation: Observation) -> Decision:
 
 
 def at_google(observation: Observation) -> OutputStatus:
-    """The reference to results that stay where they are."""
+    """Return the reference to results that stay at Google: a file, or the batch itself."""
     if observation.results_file is not None:
         return OutputStatus(file_name=observation.results_file)
     return OutputStatus(batch_name=observation.summary.name)
@@ -81,8 +81,7 @@ def at_google(observation: Observation) -> OutputStatus:
 def delivered(
     snapshot: Snapshot, observation: Observation, output: OutputStatus, tally: Tally | None
 ) -> PatchStatus:
-    """
-    End the job: its results are in their place. One write does it.
+    """End the job: its results are in their place. One write does it.
 
     `tally` is `None` for results that were not read; then Google's own counts are shown.
     """
@@ -119,7 +118,7 @@ def late(snapshot: Snapshot, observation: Observation, problem: str) -> PatchSta
 
 
 def somebody_elses(snapshot: Snapshot, observation: Observation) -> PatchStatus:
-    """Failed: another job has the batch, whatever this job's status says."""
+    """Fail the job because another job has its batch."""
     status = snapshot.revise(_last_look(snapshot, observation.summary), state=State.FAILED)
     return ended_as_failed(snapshot, status, Reason.ALREADY_ADOPTED, Reason.ALREADY_ADOPTED.message)
 
@@ -127,7 +126,10 @@ def somebody_elses(snapshot: Snapshot, observation: Observation) -> PatchStatus:
 def undeliverable(
     snapshot: Snapshot, observation: Observation, reason: Reason, detail: str
 ) -> PatchStatus:
-    """Failed: the batch succeeded, but its results cannot be put where they should go."""
+    """Fail the job because the results of its successful batch cannot be delivered.
+
+    The output refers to the results at Google, so that the user can still fetch what was paid for.
+    """
     status = snapshot.revise(
         _last_look(snapshot, observation.summary), state=State.FAILED, output=at_google(observation)
     )
@@ -135,10 +137,12 @@ def undeliverable(
 
 
 def _ended_badly(snapshot: Snapshot, summary: Summary) -> PatchStatus:
-    """Suspended, or tried again, where that was asked for; failed otherwise."""
+    """Suspend, retry or fail a job whose batch ended without success."""
     why = cancellation.cause(snapshot)
     if summary.outcome is Outcome.CANCELLED:
         return _cancelled(snapshot, summary, why)
+    # The batch failed before the cancel reached it. The failure counts, but the suspension decides
+    # when, and whether, the next batch is submitted.
     if why is Cause.SUSPENSION and retries.allowed(snapshot):
         _, reason = BAD_ENDS[summary.outcome]
         write = suspension.ended(snapshot, reason)
@@ -149,6 +153,7 @@ def _ended_badly(snapshot: Snapshot, summary: Summary) -> PatchStatus:
 def _cancelled(snapshot: Snapshot, summary: Summary, why: Cause | None) -> PatchStatus:
     if why is Cause.SUSPENSION:
         return suspension.ended(snapshot, Reason.SUSPENDED)
+    # Without a cause of ours a user cancelled the batch at Google, which counts as a shutdown.
     state, reason = (why or Cause.SHUTDOWN).end
     status = snapshot.revise(_last_look(snapshot, summary), state=state)
     return ended_as_failed(snapshot, status, reason, reason.explain(summary.error or ""))
@@ -166,12 +171,13 @@ def _broken(snapshot: Snapshot, summary: Summary, *, again: bool) -> PatchStatus
 
 
 def _counting(snapshot: Snapshot, status: Status) -> Status:
-    """`status` with one more failure, counted in the write that records it (rule P15)."""
+    """Return `status` with one more failure, counted in the write that records the end (P15)."""
     return snapshot.revise(status, failures=snapshot.status.failures + 1)
 
 
 def _last_look(snapshot: Snapshot, summary: Summary) -> Status:
     event = snapshot.status.last_event
+    # An ended job is not read again, so its last event and its read request are acknowledged now.
     return snapshot.revise(
         with_submitted_since(snapshot, snapshot.status, summary),
         gemini_state=summary.state,

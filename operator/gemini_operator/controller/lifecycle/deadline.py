@@ -1,4 +1,4 @@
-"""`activeDeadlineSeconds`: how long a job may take from its first attempt on."""
+"""`activeDeadlineSeconds`: how long a job may take, counted from its first attempt."""
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle.decisions import Decision
@@ -7,7 +7,10 @@ from gemini_operator.controller.lifecycle.status import failed
 
 
 def remaining(snapshot: Snapshot) -> float | None:
-    """Seconds until the deadline, at least 0; `None` without one or before the first attempt."""
+    """Return the seconds until the deadline, at least 0.
+
+    `None` without a deadline, before the first attempt, and after the job's end.
+    """
     seconds, start = snapshot.job.spec.active_deadline_seconds, snapshot.status.start_time
     if seconds is None or start is None or snapshot.job.finished:
         return None
@@ -19,7 +22,8 @@ def exceeded(snapshot: Snapshot) -> bool:
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
-    """End a job whose time is over while nothing of it is at Google."""
+    """Fail a job whose deadline has passed and that has no attempt."""
+    # With an attempt, `cancellation` cancels the batch first; the job ends when the batch does.
     if snapshot.status.attempt is not None or not exceeded(snapshot):
         return None
     return failed(snapshot, Reason.DEADLINE_EXCEEDED, "")

@@ -1,4 +1,4 @@
-"""What a policy may decide; the reconciler carries it out."""
+"""The decisions a policy may return; the reconciler carries them out."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from gemini_operator.gemini.remote import Observation, Summary
 
 @dataclass(frozen=True)
 class Event:
-    """A Kubernetes Event to post once the status is written."""
+    """A Kubernetes Event, posted after the status is written."""
 
     reason: Reason
     note: str
@@ -18,7 +18,7 @@ class Event:
 
 @dataclass(frozen=True)
 class RequeueAfter:
-    """Nothing to do until something changes, or `seconds` have passed; `event` says why."""
+    """Do nothing until the job changes or `seconds` have passed; post `event`, if there is one."""
 
     seconds: float | None = None
     event: Event | None = None
@@ -26,7 +26,14 @@ class RequeueAfter:
 
 @dataclass(frozen=True)
 class PatchStatus:
-    """Write this status; come back after `seconds`, or with the key's back-off if `retry`."""
+    """Write a status, then reconcile again.
+
+    Args:
+        status: the whole status.
+        events: posted once the status is written.
+        seconds: delay of the next reconcile; `None` for at once.
+        retry: reconcile with the key's back-off instead, as after a failure.
+    """
 
     status: Status
     events: tuple[Event, ...] = ()
@@ -36,43 +43,45 @@ class PatchStatus:
 
 @dataclass(frozen=True)
 class AddFinalizer:
-    """Add our finalizer: from here on a deletion waits for us."""
+    """Add our finalizer, so that a deletion waits for the clean-up at Google."""
 
 
 @dataclass(frozen=True)
 class Submit:
-    """Create a batch; the attempt will carry this number."""
+    """Create a batch; its attempt gets this number."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class ListRemote:
-    """List the key's batches in `seconds`, to find the one of the current attempt."""
+    """List the API key's batches in `seconds`, to search for batches of the job's attempts."""
 
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class RecordBatchName:
-    """The batch of the current attempt was found: write its name."""
+    """Write the name of the current attempt's batch, which was found."""
 
     summary: Summary
 
 
 @dataclass(frozen=True)
 class Deliver:
-    """Bring the results to the output, then end the job."""
+    """Deliver the results to the output, then end the job."""
 
     observation: Observation
 
 
 @dataclass(frozen=True)
 class DeleteRemote:
-    """
-    Cancel and delete these batches, then write `then` or, without it, release the object.
+    """Cancel and delete batches at Google.
 
-    `event` says what is left behind by the release.
+    Args:
+        batches: names of the batches.
+        then: the status to write afterwards; `None` to remove the finalizer.
+        event: posted when the finalizer is removed; names what is left behind.
     """
 
     batches: tuple[str, ...]
@@ -82,14 +91,14 @@ class DeleteRemote:
 
 @dataclass(frozen=True)
 class Cancel:
-    """Ask Google to cancel the batch, which goes on existing."""
+    """Ask Google to cancel the batch. A cancelled batch is not deleted."""
 
     batch: str
 
 
 @dataclass(frozen=True)
 class Adopt:
-    """Take over the batch of `spec.adopt` if nobody else holds it; the claim is written."""
+    """Claim the batch of `spec.adopt`, then take it over unless another job has it."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,7 @@ class DeleteObject:
 
 @dataclass(frozen=True)
 class RemoveFinalizer:
-    """Remove our finalizer; `event` says what is left behind."""
+    """Remove our finalizer; `event` names what is left behind at Google."""
 
     event: Event | None = None
 

@@ -1,4 +1,4 @@
-"""The object is going: settle what may be at Google, then let it go (rules P21, P22)."""
+"""Deletion: cancel and delete what the job has at Google, then remove the finalizer (P21, P22)."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -23,15 +23,18 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.memory import ListSnapshot
+from gemini_operator.controller.memory import CUT_OFF, ListSnapshot
 
-# Seconds for which a deletion tries to learn what is at Google before it gives up.
+# Seconds for which a deletion waits for a usable API key, or for a list that settles its attempts,
+# before it leaves their batches behind. A namespace that is deleted loses its Secrets first, so
+# they may never return. While Google does not answer at all, the deletion waits for `HOPELESS`.
 PATIENCE = 120.0
 
-# Google ends every batch within 48 hours: after that nothing is left that could be billed.
+# Google ends every batch within 48 hours. An hour later nothing is left that could be billed, so
+# the object need not wait any longer for Google to answer (decision 0017).
 HOPELESS = timedelta(hours=49)
 
-# Seconds between listings for attempts that were given up.
+# Seconds between lists for superseded attempts, and between reads of a missing Secret.
 PAUSE = 5.0
 
 
@@ -39,6 +42,7 @@ def decide(snapshot: Snapshot) -> Decision | None:
     """Cancel and delete the batches of a deleted job, or leave them with `Orphan`."""
     if not snapshot.job.deleting:
         return None
+    # Another finalizer keeps the object; ours is removed already, or was never added.
     if not snapshot.job.has_finalizer:
         return RequeueAfter()
     if snapshot.job.spec.deletion_policy == "Orphan":
@@ -48,6 +52,7 @@ def decide(snapshot: Snapshot) -> Decision | None:
         return RemoveFinalizer(Event(reason, reason.explain(_place(snapshot)), warning=True))
     if snapshot.job.annotations.get(group.FORCE_DELETE) == "true":
         return _forced(snapshot)
+    # A batch whose name is not known yet must be found before it can be deleted.
     return (
         _settle_current(snapshot)
         or _settle_superseded(snapshot)
@@ -70,16 +75,17 @@ def _place(snapshot: Snapshot) -> str:
 
 
 def left_behind(detail: str) -> RemoveFinalizer:
-    """Let the object go although something may still run at Google, and say so."""
+    """Remove the finalizer although a batch may still run at Google, and report that."""
     reason = Reason.BATCH_LEFT_BEHIND
     return RemoveFinalizer(Event(reason, reason.explain(detail), warning=True))
 
 
 def blocked(snapshot: Snapshot, problem: str) -> PatchStatus | RemoveFinalizer:
-    """
-    Google does not do what the deletion needs: say so and try again.
+    """Stall a deletion that Google does not answer; after 49 hours remove the finalizer.
 
-    After two days nothing of the job runs at Google any more, whatever it answers.
+    Args:
+        snapshot: the deleted job.
+        problem: Google's answer, or why there is none.
     """
     if _hopeless(snapshot):
         return left_behind(f"{_what_is_left(snapshot)} {problem}")
@@ -89,7 +95,7 @@ def blocked(snapshot: Snapshot, problem: str) -> PatchStatus | RemoveFinalizer:
 def without_credentials(
     snapshot: Snapshot, reason: Reason, problem: str
 ) -> RequeueAfter | RemoveFinalizer:
-    """There is no key to delete the batch with: ask again, and give up after a while."""
+    """Retry a deletion without a usable API key; after 2 minutes remove the finalizer."""
     if out_of_patience(snapshot):
         batch = snapshot.status.batch_name or "unknown"
         return left_behind(f"Batch: {batch}. {reason}: {problem}")
@@ -97,7 +103,8 @@ def without_credentials(
 
 
 def out_of_patience(snapshot: Snapshot) -> bool:
-    """Whether the deletion has tried for long enough to reach Google or its key."""
+    """Return whether this process has worked on the deletion for `PATIENCE` seconds."""
+    # Not the deletion's own age: a controller that was down has not tried anything.
     since = snapshot.facts.deleting_since
     return since is not None and snapshot.monotonic - since >= PATIENCE
 
@@ -144,18 +151,19 @@ def _orphaned(snapshot: Snapshot) -> Event | None:
 
 
 def _give_up(snapshot: Snapshot, detail: str) -> DeleteRemote:
-    """Take away what is known, and say that there may be more."""
+    """Delete the batches with known names, and report that there may be more."""
     return DeleteRemote(_batches(snapshot), event=left_behind(detail).event)
 
 
 def _settle_current(snapshot: Snapshot) -> Decision | None:
-    """A create whose outcome is unknown is searched for first; nothing is submitted."""
+    """Search for the batch of the current attempt; `None` if it is settled."""
     attempt, state = snapshot.status.attempt, snapshot.facts.search
     if attempt is None or attempt.batch_name is not None or state is None:
         return None
     match verdict(snapshot, attempt, state):
         case Found() | Nowhere():
             return None
+        # Batches with the job's token are all deleted, so it does not matter which one is right.
         case Doubtful() if _matches(snapshot, attempt.id):
             return None
         case Doubtful(detail) if out_of_patience(snapshot):
@@ -169,14 +177,18 @@ def _settle_current(snapshot: Snapshot) -> Decision | None:
 
 
 def _settle_superseded(snapshot: Snapshot) -> Decision | None:
-    """One complete listing, begun after the deletion, settles attempts that were given up."""
+    """Search for batches of superseded attempts; `None` if they are settled.
+
+    One complete list is enough for attempts that were given up, if it began after the deletion and
+    after the grace of the last attempt: a person may have given that one up a second ago.
+    """
     if not open_attempts(snapshot.job):
         return None
     if snapshot.facts.no_list and out_of_patience(snapshot):
         return _give_up(snapshot, f"{_what_is_left(snapshot)} Google cannot list such jobs.")
     fresh = _listed(snapshot)
     if fresh is not None and fresh.complete:
-        return None
+        return _list_after_grace(snapshot, fresh)
     if fresh is not None and out_of_patience(snapshot):
         return _give_up(snapshot, "Google's list was too long to read completely.")
     if snapshot.facts.refused is not None and out_of_patience(snapshot):
@@ -184,8 +196,23 @@ def _settle_superseded(snapshot: Snapshot) -> Decision | None:
     return _list_again(snapshot, snapshot.facts.listed + PAUSE)
 
 
+def _list_after_grace(snapshot: Snapshot, fresh: ListSnapshot) -> Decision | None:
+    """List again if a batch of a given-up attempt may be missing from `fresh`; `None` if none may."""
+    missing = [a for a in open_attempts(snapshot.job) if not _matches(snapshot, a.id)]
+    if not missing:
+        return None
+    rules = snapshot.rules
+    grace = timedelta(seconds=CUT_OFF + rules.create_timeout + rules.submit_grace)
+    ends = max(attempt.start_time for attempt in missing) + grace
+    begun = snapshot.now - timedelta(seconds=snapshot.monotonic - fresh.begun)
+    if begun >= ends:
+        return None
+    left = (ends - snapshot.now).total_seconds()
+    return _list_again(snapshot, max(snapshot.monotonic + left, snapshot.facts.listed + PAUSE))
+
+
 def _listed(snapshot: Snapshot) -> ListSnapshot | None:
-    """The last listing, if it was begun after the deletion."""
+    """Return the last list, if it began after the deletion."""
     list_snapshot, since = snapshot.facts.list_snapshot, snapshot.facts.deleting_since
     return (
         list_snapshot
@@ -195,7 +222,7 @@ def _listed(snapshot: Snapshot) -> ListSnapshot | None:
 
 
 def _list_again(snapshot: Snapshot, due: float) -> Decision:
-    """Another listing; while none is had the object says so, and one day it goes all the same."""
+    """List again at `due` (monotonic seconds); report it if that fails for too long."""
     problem = "Google's list of batches cannot be read."
     if _hopeless(snapshot):
         return _give_up(snapshot, f"{_what_is_left(snapshot)} {problem}")
@@ -207,6 +234,8 @@ def _list_again(snapshot: Snapshot, due: float) -> Decision:
 def _batches(snapshot: Snapshot) -> tuple[str, ...]:
     attempt = snapshot.status.attempt
     named = (attempt.batch_name,) if attempt and attempt.batch_name else ()
+    # Batches that ended earlier stay in Google's list, and are deleted with their job. A duplicate
+    # was deleted when it was found.
     earlier = tuple(
         a.batch_name
         for a in snapshot.status.superseded_attempts

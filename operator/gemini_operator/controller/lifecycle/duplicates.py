@@ -1,4 +1,4 @@
-"""A batch of a superseded attempt that surfaces later is kept or cancelled, never both (P12)."""
+"""Batches of superseded attempts that surface later: taken over by the job, or cancelled (P12)."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,17 +19,18 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import named
 from gemini_operator.gemini.remote import Summary
 
+# A batch runs for 48 hours at most, and Google tries to deliver its callback for 24 more.
 WATCHED_AFTER_END = timedelta(hours=72)
 
 
 def watched(job: Job, now: datetime) -> bool:
-    """Whether listings still have to be compared with the superseded attempts."""
+    """Return whether lists still have to be searched for batches of superseded attempts."""
     end = job.status.completion_time
     return bool(open_attempts(job)) and (end is None or now - end < WATCHED_AFTER_END)
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
-    """Adopt a surfaced batch if nothing else was sent; cancel, delete and report it otherwise."""
+    """Take over a surfaced batch if nothing else was submitted; otherwise cancel and delete it."""
     for attempt in open_attempts(snapshot.job):
         matches = _surfaced(snapshot, attempt)
         if not matches:
@@ -41,9 +42,10 @@ def decide(snapshot: Snapshot) -> Decision | None:
 
 
 def _surfaced(snapshot: Snapshot, attempt: SupersededAttempt) -> tuple[Summary, ...]:
-    """The batches of `attempt` in the last listing; the one that the job keeps is none of them."""
+    """Return the batches of `attempt` in the last list."""
     list_snapshot = snapshot.facts.list_snapshot
     matches = list_snapshot.matches.get(attempt.id, ()) if list_snapshot else ()
+    # Never the batch the job follows: it must not be cancelled as a duplicate of itself.
     return tuple(match for match in matches if match.name != snapshot.status.batch_name)
 
 
@@ -51,6 +53,8 @@ def _adopt(
     snapshot: Snapshot, attempt: SupersededAttempt, matches: tuple[Summary, ...]
 ) -> Decision | None:
     choice = snapshot.job.annotations.get(group.RESOLVE_SUBMISSION)
+    # The user asked for a new batch in place of this one. Once it is submitted, this one is a
+    # duplicate and is cancelled.
     if choice == f"{resolution.RESUBMIT}{attempt.id}":
         return None
     chosen = next((match for match in matches if match.name == choice), None)

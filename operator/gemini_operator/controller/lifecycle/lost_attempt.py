@@ -1,7 +1,8 @@
-"""A status that has lost its attempt must not look like one that never had any.
+"""Statuses whose attempt was removed by something other than the operator.
 
-The operator never takes an attempt away and leaves its batch in the status. An older CRD does, or
-whoever may write statuses; what is submitted then is a second bill.
+The operator clears an attempt together with its batch name and condition. An older CRD drops the
+attempt alone, and so may another writer of `/status`. If such a job were taken for a new one, it
+would be submitted and billed a second time (decision 0021).
 """
 
 from gemini_operator.api.conditions import SUBMITTED, is_true
@@ -13,8 +14,9 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
-    """Stop and ask a person where the rest of the status speaks of a batch."""
+    """Stall a job that has no attempt although its status shows a batch or a create."""
     status = snapshot.status
+    # An adopting job claims its batch in `batchName` before it has an attempt.
     if status.attempt is not None or snapshot.job.spec.adopt is not None:
         return None
     if not _speaks_of_a_batch(status):
@@ -29,7 +31,7 @@ def decide(snapshot: Snapshot) -> Decision | None:
 
 
 def _speaks_of_a_batch(status: Status) -> bool:
-    """Or of a create that was written ahead and has no answer yet."""
+    """Return whether the status shows a batch, or a create that is written ahead."""
     if status.batch_name is not None or is_true(status.conditions, SUBMITTED):
         return True
     return status.state == State.SUBMITTING

@@ -1,4 +1,4 @@
-"""When to read the batch, and what a look at it changes (rules P17, P18, P20)."""
+"""When to read the batch, and what a read or a list of it changes (P17, P18, P20)."""
 
 from datetime import timedelta
 
@@ -39,20 +39,23 @@ from gemini_operator.controller.memory import EVENT_REREADS, ListSnapshot
 from gemini_operator.gemini.errors import CredentialsRejected, TooLarge
 from gemini_operator.gemini.remote import ENDS, Observation, Summary, outcome_of
 
+# Complete lists in a row without the batch after which the batch is read: one list may miss it, and
+# only the read's 404 proves that it is gone.
 ABSENT_SWEEPS = 2
 
-# Times in a status are cut to it.
+# Times in a status have no fractions of a second.
 WHOLE_SECOND = timedelta(seconds=1)
 
-# Seconds between listings while the batch itself is too large to be read.
+# Seconds between lists while the batch itself is too large to be read.
 LISTING_PAUSE = 30.0
+# Events that announce an end. An event without a type may be one too.
 TERMINAL_EVENTS = frozenset(
     {None, "batch.succeeded", "batch.failed", "batch.cancelled", "batch.expired"}
 )
 
 
 def wanted(snapshot: Snapshot) -> str | None:
-    """The batch that this pass has a reason to read."""
+    """Return the name of the batch to read in this reconcile; `None` without a reason to read."""
     if snapshot.job.deleting or snapshot.job.finished or snapshot.status.attempt is None:
         return None
     name = snapshot.status.attempt.batch_name
@@ -68,6 +71,8 @@ def _has_reason(snapshot: Snapshot) -> bool:
         and list_snapshot.current is not None
         and list_snapshot.current.terminal
     )
+    # An end is only acted on after a read: lists carry no results, and a crash may have come
+    # between the write of an ended state and the end of the job.
     ended = listed or outcome_of(snapshot.status.gemini_state or "") in ENDS
     asked = refresh.pending(snapshot) is not None or cancellation.read_due(snapshot)
     unlisted = snapshot.facts.missed_lists >= ABSENT_SWEEPS or snapshot.facts.no_list
@@ -75,7 +80,11 @@ def _has_reason(snapshot: Snapshot) -> bool:
 
 
 def _named_by_event(snapshot: Snapshot) -> str | None:
-    """A callback may supply a lost name, which the read then confirms (rule P17)."""
+    """Return the batch that the current attempt's event names, unless a read has disproved it.
+
+    Anybody who knows the job's callback address can send such an event, so the name is recorded
+    only after a read has confirmed it (P17).
+    """
     attempt, event = snapshot.status.attempt, snapshot.status.last_event
     if attempt is None or event is None or event.attempt != attempt.id:
         return None
@@ -85,7 +94,7 @@ def _named_by_event(snapshot: Snapshot) -> str | None:
 
 
 def confirmed(snapshot: Snapshot, summary: Summary) -> bool:
-    """Whether a batch that was read is the current attempt's, by token, model and time (S6)."""
+    """Return whether a batch is the current attempt's, by token, model and time (S6)."""
     attempt = snapshot.status.attempt
     if attempt is None or not carries_token(snapshot.job, summary, attempt.id):
         return False
@@ -93,13 +102,13 @@ def confirmed(snapshot: Snapshot, summary: Summary) -> bool:
 
 
 def pending_event(snapshot: Snapshot) -> LastEvent | None:
-    """The event that has not been acted on, if there is one."""
+    """Return the last event if it has not been acted on."""
     event = snapshot.status.last_event
     return event if event and event.id != snapshot.status.observed_event_id else None
 
 
 def _wait_for_event(snapshot: Snapshot) -> float | None:
-    """Seconds until the pending event wants a read; 0 for now, `None` without one."""
+    """Return the seconds until the read for the pending event; 0 for now, `None` without event."""
     event, reads = pending_event(snapshot), snapshot.facts.event
     if event is None:
         return None
@@ -109,7 +118,12 @@ def _wait_for_event(snapshot: Snapshot) -> float | None:
 
 
 def decide(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
-    """What the batch, or the last listing of it, says about the job."""
+    """Decide by the batch that was read, or else by the last list.
+
+    Args:
+        snapshot: the job.
+        remote: the result of the read; `None` if the batch was not read.
+    """
     decision = _decide(snapshot, remote)
     return decision if remote is None or decision is None else acknowledged(snapshot, decision)
 
@@ -136,7 +150,7 @@ def _decide(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
 
 
 def _too_large(snapshot: Snapshot) -> Decision:
-    """Results that are too big to read: the listing, which carries none, tells the rest."""
+    """Follow a batch whose results are too large to read in Google's list, which has no results."""
     list_snapshot = snapshot.facts.list_snapshot
     if list_snapshot is None or list_snapshot.current is None or not list_snapshot.current.terminal:
         return ListRemote(max(0.0, snapshot.facts.listed + LISTING_PAUSE - snapshot.monotonic))
@@ -152,6 +166,8 @@ def _seen(snapshot: Snapshot, remote: Seen) -> Decision:
     if remote.summary.terminal:
         return completion.decide(snapshot, remote.observation)
     status = _looked_at(snapshot, remote.summary, is_news=True)
+    # The event says that the batch ended, the read says it has not: Google's state lags behind its
+    # webhook. The event stays pending, and the batch is read again (P18).
     if not _event_done(snapshot):
         return _write_or_wait(snapshot, status, _wait_for_event(snapshot))
     event = pending_event(snapshot)
@@ -161,7 +177,7 @@ def _seen(snapshot: Snapshot, remote: Seen) -> Decision:
 
 
 def _event_done(snapshot: Snapshot) -> bool:
-    """Whether the pending event has had all its reads, this one included."""
+    """Return whether the pending event needs no further read after this one."""
     event, reads = pending_event(snapshot), snapshot.facts.event
     if event is None or reads is None or not _tells_of_an_end(snapshot, event):
         return True
@@ -169,7 +185,7 @@ def _event_done(snapshot: Snapshot) -> bool:
 
 
 def _tells_of_an_end(snapshot: Snapshot, event: LastEvent) -> bool:
-    """Whether the job's batch is about to end, by what the event says or leaves open."""
+    """Return whether the event may announce the end of the job's batch."""
     mine = event.remote_name in (None, snapshot.status.batch_name)
     return mine and event.type in TERMINAL_EVENTS
 
@@ -183,10 +199,11 @@ def _by_listing(snapshot: Snapshot) -> Decision:
 
 
 def _is_news(snapshot: Snapshot, list_snapshot: ListSnapshot) -> bool:
-    """Whether the listing began after the last trouble: an older one neither ends nor hides it."""
+    """Return whether the list began after the job stalled, so that it may clear `Stalled`."""
     trouble = find(snapshot.status.conditions, STALLED)
     if trouble is None:
         return True
+    # The list's start is monotonic, the condition's time is wall-clock time.
     begun = snapshot.now - timedelta(seconds=snapshot.monotonic - list_snapshot.begun)
     return begun >= trouble.last_transition_time + WHOLE_SECOND
 
@@ -202,16 +219,18 @@ def _looked_at(snapshot: Snapshot, summary: Summary, *, is_news: bool) -> Status
 
 
 def _write_or_wait(snapshot: Snapshot, status: Status, seconds: float | None) -> Decision:
-    """After a write the job is looked at again: there may be more to do than to wait."""
+    """Write `status`, or wait if nothing changed. A write is followed by a reconcile at once."""
     return RequeueAfter(seconds) if status == snapshot.status else PatchStatus(status)
 
 
 def _gone(snapshot: Snapshot, same_key: bool) -> Decision:
     reason = Reason.REMOTE_NOT_FOUND if same_key else Reason.KEY_CHANGED
     message = reason.explain(f"Batch: {snapshot.status.batch_name}.")
+    # With another key a 404 may mean another project, so the job waits for the old key (S11).
     if not same_key:
         event = Event(reason, message, warning=True)
         status = snapshot.condition(snapshot.status, STALLED, True, reason, message)
         return RequeueAfter() if status == snapshot.status else PatchStatus(status, (event,))
+    # A batch that is gone is not submitted again: a user deleted it, and it may be billed already.
     status = snapshot.revise(state=State.FAILED, completion_time=snapshot.now)
     return ended_as_failed(snapshot, status, reason, message)

@@ -1,4 +1,4 @@
-"""The order in which policies are asked (rule P16); the first that answers decides."""
+"""The precedence of all policies: they are asked in order, and the first answer counts (P16)."""
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import (
@@ -33,9 +33,16 @@ from gemini_operator.controller.lifecycle.status import stalled
 
 
 def decide(snapshot: Snapshot, remote: Remote | None) -> Decision:
-    """What has to be done for the job now; a new generation is always acknowledged."""
+    """Decide what to do for the job now.
+
+    Args:
+        snapshot: the job at this moment.
+        remote: the result of reading its batch; `None` if it was not read.
+    """
     decision = _first(snapshot, remote)
     observed = snapshot.status.observed_generation
+    # These two write no status, so a spec change that needs no action would never be acknowledged,
+    # and clients that compare observedGeneration would wait for ever.
     if isinstance(decision, ListRemote | RequeueAfter) and observed not in (
         None,
         snapshot.job.generation,
@@ -45,14 +52,15 @@ def decide(snapshot: Snapshot, remote: Remote | None) -> Decision:
 
 
 def without_credentials(snapshot: Snapshot, reason: Reason, detail: str) -> Decision:
-    """What becomes of a job that needs Google now and has no usable API key."""
+    """Decide for a job that has to call Google now and has no usable API key."""
     if snapshot.job.deleting:
         return deletion.without_credentials(snapshot, reason, detail)
     return stalled(snapshot, reason, detail)
 
 
 def alarm(snapshot: Snapshot) -> float | None:
-    """Seconds until time alone gives the job something to do; `None` if it never does."""
+    """Seconds until a deadline, a TTL or an overdue batch needs a reconcile; `None` for never."""
+    # A time that is up (0.0) needs no timer: the reconcile that asks has just acted on it.
     times = (deadline.remaining(snapshot), ttl.remaining(snapshot), stuck.remaining(snapshot))
     return min((seconds for seconds in times if seconds), default=None)
 
@@ -60,12 +68,15 @@ def alarm(snapshot: Snapshot) -> float | None:
 def _first(snapshot: Snapshot, remote: Remote | None) -> Decision:
     return (
         deletion.decide(snapshot)
+        # Before `_finished`: a lost batch can still surface up to 72 hours after the job's end.
         or duplicates.decide(snapshot)
         or _finished(snapshot)
         or unsupported.decide(snapshot)
         or credentials.decide(snapshot)
+        # Before the searches: a create that was refused has no batch to search for.
         or submission.decide_refused(snapshot)
         or resolution.decide(snapshot, remote)
+        # Before `search`: a callback may have supplied the name that the search would look for.
         or _followed(snapshot, remote)
         or search.decide(snapshot)
         or _unsubmitted(snapshot)
@@ -80,11 +91,13 @@ def _finished(snapshot: Snapshot) -> Decision | None:
 
 
 def _followed(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
-    """What a look at the batch says comes first: Google's end wins over our wish to end it."""
+    """Decide for a job with an attempt: first what Google says, then what the spec asks for."""
+    # A batch that ended before our cancel reached it has ended; its results are delivered (P16).
     seen = observation.decide(snapshot, remote)
     if seen is not None and not isinstance(seen, RequeueAfter):
         return seen
     wanted = cancellation.decide(snapshot, remote)
+    # Both wait: an event and a cancel each have a time for the next read, and the earlier counts.
     if isinstance(wanted, RequeueAfter) and isinstance(seen, RequeueAfter):
         times = (seen.seconds, wanted.seconds)
         return RequeueAfter(
@@ -94,14 +107,16 @@ def _followed(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
 
 
 def _unsubmitted(snapshot: Snapshot) -> Decision | None:
-    """A job of which nothing is at Google: what keeps it from getting there, then the way."""
+    """Decide for a job that has nothing at Google: what ends it or makes it wait, then submit."""
     return (
+        # First, as no other policy may take a status without its attempt for a new job.
         lost_attempt.decide(snapshot)
         or unsendable.decide(snapshot)
         or shutdown.decide(snapshot)
         or deadline.decide(snapshot)
         or suspension.decide(snapshot)
         or retries.decide(snapshot)
+        # A batch without a finalizer on its job would be left behind by a deletion.
         or _hold(snapshot)
         or adoption.decide(snapshot)
         or submission.decide(snapshot)

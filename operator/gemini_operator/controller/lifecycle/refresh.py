@@ -6,13 +6,13 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 
 def pending(snapshot: Snapshot) -> str | None:
-    """The request that has not been acted on."""
+    """Return the annotation's value if no read has answered it yet, else `None`."""
     asked = snapshot.job.annotations.get(group.REQUESTED_AT)
     return asked if asked and asked != snapshot.status.observed_request else None
 
 
 def acknowledged(snapshot: Snapshot, decision: Decision) -> Decision:
-    """`decision`, made after a read of the batch, which answers the pending request too."""
+    """Return `decision`, made after a read of the batch, with the pending request acknowledged."""
     asked = pending(snapshot)
     if asked is None:
         return decision
@@ -24,4 +24,5 @@ def acknowledged(snapshot: Snapshot, decision: Decision) -> Decision:
         case RequeueAfter():
             return PatchStatus(snapshot.revise(observed_request=asked))
         case _:
+            # The others write no status here; a later reconcile acknowledges the request.
             return decision

@@ -1,4 +1,4 @@
-"""The ways out of an ambiguous submission, which only a person may take (rule P13)."""
+"""The annotation `resolve-submission`: a user settles an ambiguous submission (P13)."""
 
 from gemini_operator.api import group, names
 from gemini_operator.controller.lifecycle.attempts import supersede
@@ -10,7 +10,7 @@ RESUBMIT = "Resubmit:"
 
 
 def chosen_batch(snapshot: Snapshot) -> str | None:
-    """The batch that a person named for the current, still unnamed attempt."""
+    """Return the batch that a user named for the current attempt, if that has no batch yet."""
     attempt = snapshot.status.attempt
     value = snapshot.job.annotations.get(group.RESOLVE_SUBMISSION, "")
     if attempt is None or attempt.batch_name is not None:
@@ -19,13 +19,15 @@ def chosen_batch(snapshot: Snapshot) -> str | None:
 
 
 def decide(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
-    """Take the batch that a person named, or give the attempt up because a person says so."""
+    """Record the batch that a user named, or give up the attempt if a user asks for a new one."""
     attempt = snapshot.status.attempt
     if attempt is None or attempt.batch_name is not None:
         return None
+    # The annotation names the attempt, so it permits one new batch and no later one.
     if snapshot.job.annotations.get(group.RESOLVE_SUBMISSION) == f"{RESUBMIT}{attempt.id}":
         return supersede(snapshot, attempt)
     name = chosen_batch(snapshot)
     if name is None or not isinstance(remote, Seen) or remote.summary.name != name:
         return None
+    # The user may have mistyped the name. Without one of the job's tokens the batch is not its own.
     return RecordBatchName(remote.summary) if carries_token(snapshot.job, remote.summary) else None

@@ -1,4 +1,4 @@
-"""`backoffLimit`: a new batch after one that Google ended as failed or expired (rule P15)."""
+"""`backoffLimit`: submit a new batch after one that Google ended as failed or expired (P15)."""
 
 from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.reasons import Reason
@@ -13,17 +13,19 @@ from gemini_operator.controller.lifecycle.decisions import (
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
-# Seconds before the first new batch, doubled for each that follows: the pace of a batch/v1 Job.
+# The first new batch waits 10 s, each further one twice as long: as the pods of a batch/v1 Job
+# (kubernetes.io/docs/concepts/workloads/controllers/job, "Pod backoff failure policy").
 PACE = Backoff(first=10.0, most=360.0)
 
 
 def allowed(snapshot: Snapshot) -> bool:
-    """Whether one more failure may be answered with a new batch."""
+    """Return whether the job may submit a new batch after one more failure."""
     return snapshot.status.failures < snapshot.job.spec.backoff_limit
 
 
 def again(snapshot: Snapshot, reason: Reason, detail: str) -> PatchStatus:
-    """Count the failure, let go of the batch and queue the job for a new one, in one write."""
+    """Count the failure, put the attempt on record and queue the job for a new batch."""
+    # One write: a crash between two could count a failure twice, or not at all (P15).
     status = attempts.retired(snapshot, reason)
     status = snapshot.revise(status, state=State.QUEUED, failures=snapshot.status.failures + 1)
     tally = (
@@ -37,15 +39,16 @@ def again(snapshot: Snapshot, reason: Reason, detail: str) -> PatchStatus:
 
 
 def pause(failures: int) -> float:
-    """Seconds between the end of the batch and the next attempt."""
+    """Return the seconds between the end of the batch and the next attempt."""
     return PACE.longest(failures)
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
-    """Wait a while before the next attempt."""
+    """Wait for the back-off to pass before the next attempt."""
     said = find(snapshot.status.conditions, SUBMITTED)
     if snapshot.status.attempt is not None or said is None or said.reason != Reason.RETRYING:
         return None
+    # Counted from the condition's time, so a restarted process waits no longer.
     passed = (snapshot.now - said.last_transition_time).total_seconds()
     left = pause(snapshot.status.failures) - passed
     return RequeueAfter(left) if left > 0 else None

@@ -1,4 +1,7 @@
-"""After an unknown outcome: find the batch before anything is sent again (rules P11 to P13)."""
+"""Search for the batch of a create whose outcome is unknown, before anything is sent again.
+
+A create is not idempotent: sent twice it is two batches and two bills (P11 to P13).
+"""
 
 from gemini_operator.controller.lifecycle.attempts import (
     Doubtful,
@@ -17,11 +20,13 @@ from gemini_operator.controller.lifecycle.decisions import (
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
+# Attempts without an answer after which a user has to decide: every further one is another batch
+# that may surface and be billed.
 MAX_SUPERSEDED = 3
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
-    """Settle the current attempt if it has no batch yet."""
+    """Search for the batch of the current attempt, if that has no batch name yet."""
     attempt, search = snapshot.status.attempt, snapshot.facts.search
     if attempt is None or attempt.batch_name is not None or search is None:
         return None

@@ -1,4 +1,4 @@
-"""`shutdown: Cancel`: the job ends and its object stays."""
+"""`shutdown: Cancel`: end the job and keep its object."""
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
@@ -12,7 +12,7 @@ MESSAGE = (
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
-    """End a job of which nothing is at Google; `cancellation` ends the others."""
+    """End a job that has no attempt; `cancellation` cancels the batches of the others."""
     if snapshot.status.attempt is not None or snapshot.job.spec.shutdown is None:
         return None
     return failed(snapshot, Reason.CANCELLED, "", MESSAGE, state=State.CANCELLED)

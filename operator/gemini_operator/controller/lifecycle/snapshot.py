@@ -1,4 +1,4 @@
-"""What a policy decides on: one job at one moment, and what reading its batch gave."""
+"""The input of every policy: one job at one moment, and the result of reading its batch."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +13,18 @@ from gemini_operator.gemini.errors import GeminiError
 from gemini_operator.gemini.remote import Observation, Summary
 
 MAX_PRIORITY = 2**63 - 1
-"""The highest that Google documents: any int64 (ai.google.dev/api/batch-api)."""
+"""The highest priority Google documents: any int64 (ai.google.dev/api/batch-api)."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What the administrator has decided and policies go by; times in seconds."""
+    """The administrator's settings that policies use.
+
+    Args:
+        create_timeout: seconds after which a create is abandoned.
+        submit_grace: seconds for which Google's list may miss a batch that was just created.
+        max_priority: the highest priority a batch gets.
+    """
 
     create_timeout: float
     submit_grace: float
@@ -27,7 +33,15 @@ class Rules:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One job at one moment."""
+    """One job at one moment.
+
+    Args:
+        job: the object, as last read or watched.
+        facts: what this process remembers about the job.
+        now: wall-clock time, for comparisons with times in the status.
+        monotonic: monotonic seconds, for comparisons with times in `facts`.
+        rules: the administrator's settings.
+    """
 
     job: Job
     facts: Facts
@@ -40,14 +54,15 @@ class Snapshot:
         return self.job.status
 
     def revise(self, status: Status | None = None, **changes: Any) -> Status:
-        """The status with `changes`, speaking of the current generation."""
+        """Return `status` (default: the job's) with `changes` and the current generation."""
+        # Every status a policy writes acknowledges the generation that the policy has seen.
         base = self.status if status is None else status
         return base.model_copy(update={"observed_generation": self.job.generation, **changes})
 
     def condition(
         self, status: Status, kind: str, value: bool, reason: Reason, message: str | None = None
     ) -> Status:
-        """`status` with one condition set."""
+        """Return `status` with one condition set."""
         conditions = with_condition(
             status.conditions,
             kind,
@@ -60,12 +75,12 @@ class Snapshot:
         return self.revise(status, conditions=tuple(conditions))
 
 
-# What reading the batch gave.
+# The three results of reading a batch. No answer at all is an exception, which ends the reconcile.
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The batch as Google shows it."""
+    """Google returned the batch."""
 
     observation: Observation
 
@@ -76,14 +91,19 @@ class Seen:
 
 @dataclass(frozen=True)
 class Gone:
-    """Google knows no batch of that name; `same_key` tells whether we asked with the right key."""
+    """Google returned 404.
+
+    Args:
+        same_key: the batch was read with the API key it was created with. With another key a 404
+            proves nothing (S11).
+    """
 
     same_key: bool
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Google refused or could not answer."""
+    """Google refused the API key, or the batch is too large to be read."""
 
     error: GeminiError
 

@@ -1,4 +1,4 @@
-"""Statuses that several policies write, and the parts that they are made of."""
+"""Builders of statuses and conditions that several policies share."""
 
 from typing import Any
 
@@ -18,7 +18,8 @@ from gemini_operator.controller.lifecycle.decisions import Event, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.gemini.remote import Outcome, Summary
 
-# What a good answer from Google proves to be over.
+# Stalled reasons that a successful answer from Google disproves. RemoteStuck is not among them: an
+# overdue batch still answers.
 HEALED_BY_AN_ANSWER = frozenset(
     {
         Reason.CREDENTIALS_MISSING,
@@ -33,22 +34,30 @@ HEALED_BY_AN_ANSWER = frozenset(
 )
 
 
-# What is over once the job waits for its turn.
+# Stalled reasons that are over once the job waits for quota: the API key was read, no field of the
+# CRD is missing, and the reconcile came this far. Google was not asked, so its refusals stay.
 HEALED_BY_A_TURN = frozenset({Reason.CREDENTIALS_MISSING, Reason.SCHEMA_OUTDATED, Reason.INTERNAL})
 
 
-# What a job says whose key was refused to another job: Google's words may name what is not its own.
+# The message for a job whose API key Google refused to another job. Google's own words are left
+# out, because they may name that other job's model or file.
 INHERITED = (
     "Google rejected it for another job with the same key. Until Google accepts the key again, the "
     "jobs that use it retry one at a time."
 )
 
 
+# The states of a job with an open batch. Callers fall back to Running or to the state before for
+# an outcome that is not listed, such as a state Google added later.
 STATES = {Outcome.PENDING: State.PENDING, Outcome.RUNNING: State.RUNNING}
 
 
 def named(snapshot: Snapshot, summary: Summary) -> Status:
-    """The status once the attempt's batch is known."""
+    """Return the status of a job whose current attempt has the batch `summary`.
+
+    Raises:
+        ValueError: the job has no attempt.
+    """
     attempt = snapshot.status.attempt
     if attempt is None:
         raise ValueError("a batch was found for a job without an attempt")
@@ -64,7 +73,11 @@ def named(snapshot: Snapshot, summary: Summary) -> Status:
 
 
 def named_fields(status: Status) -> dict[str, Any]:
-    """What of `named` goes into the JSON patch: paths below `/status` and their values."""
+    """Return what the patch that records a batch name writes: paths below `/status`, and values.
+
+    The patch leaves all other fields alone, so that it succeeds even if the receiver or a user has
+    changed the object since.
+    """
     dump = status.dump()
     names = ("batchName", "geminiState", "requests", "state", "conditions", "observedGeneration")
     fields = {name: dump[name] for name in names if name in dump}
@@ -72,7 +85,8 @@ def named_fields(status: Status) -> dict[str, Any]:
 
 
 def requests_of(summary: Summary) -> Requests | None:
-    """Google's counts, or `None` while it gives none."""
+    """Return Google's request counts, or `None` while Google gives none."""
+    # A batch without `batchStats` is parsed as one with zero requests; none is better than wrong.
     counts = summary.requests
     if counts.total == 0:
         return None
@@ -85,7 +99,7 @@ def requests_of(summary: Summary) -> Requests | None:
 
 
 def with_submitted_since(snapshot: Snapshot, status: Status, summary: Summary) -> Status:
-    """`status` with the condition `Submitted` saying since when Google shows the batch's state."""
+    """Return `status` whose condition `Submitted` tells since when Google shows this state."""
     said = find(status.conditions, SUBMITTED)
     if said is not None and summary.state != snapshot.status.gemini_state:
         reason = Reason.ADOPTED if said.reason == Reason.ADOPTED else Reason.SUBMITTED
@@ -96,12 +110,13 @@ def with_submitted_since(snapshot: Snapshot, status: Status, summary: Summary) -
 
 
 def submitted_message(snapshot: Snapshot, reason: Reason, summary: Summary) -> str:
-    """What the condition `Submitted` says of an open batch; it is renewed with Google's state."""
+    """Return the message of `Submitted` for an open batch; it changes with Google's state."""
     return reason.explain(f"Batch: {summary.name}, {summary.state} since {rfc3339(snapshot.now)}.")
 
 
 def with_cancelling(snapshot: Snapshot, state: str | None) -> str | None:
-    """The state of a job whose open batch was looked at: `state`, or that it is being cancelled."""
+    """Return `state`, or `Cancelling` while the open batch is being cancelled."""
+    # Google shows a cancelled batch as running for a while; the job must not leave Cancelling then.
     return State.CANCELLING if snapshot.status.state == State.CANCELLING else state
 
 
@@ -113,11 +128,16 @@ def stalled(
     *,
     message: str | None = None,
 ) -> PatchStatus:
-    """
-    Say what is missing or refused; look again in `seconds`, or with the job's back-off.
+    """Stall the job: something is missing or refused, and the job is tried again.
 
-    `message` replaces the reason's own. A job that has ended is never stalled: what is left to do for
-    it is only tried again.
+    A job that has ended is never stalled; what is left to do for it is only tried again.
+
+    Args:
+        snapshot: the job.
+        reason: of the condition.
+        detail: added to the reason's own message.
+        seconds: until the next reconcile; `None` for the job's back-off.
+        message: replaces the reason's message and `detail`.
     """
     if snapshot.job.finished:
         return PatchStatus(snapshot.status, (), seconds, seconds is None)
@@ -125,6 +145,7 @@ def stalled(
     status = snapshot.condition(snapshot.status, STALLED, True, reason, message)
     if status.state is None:
         status = snapshot.revise(status, state=State.QUEUED)
+    # One Event when the job stalls, not one for every retry.
     events = () if is_stalled_for(snapshot, reason) else (Event(reason, message, warning=True),)
     return PatchStatus(status, events, seconds, seconds is None)
 
@@ -135,7 +156,7 @@ def is_stalled_for(snapshot: Snapshot, reason: Reason) -> bool:
 
 
 def healed(status: Status) -> Status:
-    """`status` without the trouble that a good answer from Google has ended."""
+    """Return `status` without a `Stalled` that a successful answer from Google disproves."""
     condition = find(status.conditions, STALLED)
     if condition is None or condition.status != "True":
         return status
@@ -147,10 +168,11 @@ def healed(status: Status) -> Status:
 
 
 def with_key(status: Status) -> Status:
-    """
-    `status` of a job that waits for its turn, which may be long: its key is there.
+    """Return `status` of a job that waits for quota without a `Stalled` about its API key.
 
-    Nor is it refused to others any more; what Google has said to the job itself stays.
+    The wait may be long, so a problem that is over must not be shown until its end. A refusal that
+    the job only inherited from another job is over too; Google's refusal of this job's own create
+    stays.
     """
     condition = find(status.conditions, STALLED)
     if condition is None:
@@ -170,7 +192,7 @@ def failed(
     message: str | None = None,
     state: State = State.FAILED,
 ) -> PatchStatus:
-    """End a job that has no batch; `message` replaces what the reason says by itself."""
+    """End a job that has no batch; `message` replaces the reason's message and `detail`."""
     status = snapshot.revise(without_attempt(snapshot), state=state, completion_time=snapshot.now)
     message = message or reason.explain(detail)
     status = snapshot.condition(status, SUBMITTED, False, reason, message)
@@ -180,21 +202,22 @@ def failed(
 def ended_as_failed(
     snapshot: Snapshot, status: Status, reason: Reason, message: str
 ) -> PatchStatus:
-    """Write `status` with the condition `Failed`; nobody is needed for the job any more."""
+    """Write `status` with the condition `Failed` and a Warning Event."""
     status = ended(snapshot.condition(status, FAILED, True, reason, message))
     return PatchStatus(status, (Event(reason, message, warning=True),))
 
 
 def without_attempt(snapshot: Snapshot) -> Status:
-    """A definite refusal clears the attempt: nothing of it can be at Google, nor is a claim kept."""
+    """Return the status of a job that surely has no batch: without attempt and without claim."""
     return snapshot.revise(attempt=None, batch_name=None, state=State.QUEUED)
 
 
 def ended(status: Status) -> Status:
-    """`status` of a job that has ended: nobody is needed any more, and nothing is suspended."""
+    """Return `status` of an ended job: without `Stalled`, and without a current suspension."""
     over = (Reason.SUSPENDING, Reason.SUSPENDED)
     conditions = without_condition(status.conditions, STALLED)
     said = find(conditions, SUSPENDED)
+    # `Suspended` False with the reason Resumed is history and may stay.
     if said is not None and said.reason in over:
         conditions = without_condition(conditions, SUSPENDED)
     return status.model_copy(update={"conditions": tuple(conditions)})

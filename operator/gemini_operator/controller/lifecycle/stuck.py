@@ -1,7 +1,7 @@
-"""A batch that Google does not end: since when it has been like this, and when a person is needed.
+"""Batches that Google does not end in time: the job is stalled with `RemoteStuck`.
 
-Google promises an end within 48 hours (ai.google.dev/gemini-api/docs/batch-api: a job pending or
-running for longer expires).
+A batch that is pending or running for more than 48 hours expires
+(ai.google.dev/gemini-api/docs/batch-api).
 """
 
 from datetime import timedelta
@@ -13,18 +13,18 @@ from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.gemini.remote import Summary
 
-# Google's 48 hours and an hour of grace.
+# Google's 48 hours, and an hour more for Google to end it.
 OVERDUE = timedelta(hours=49)
 
 
 def overdue(snapshot: Snapshot) -> bool:
-    """Whether the open batch should have ended."""
+    """Return whether Google should have ended the open batch by now."""
     attempt = snapshot.status.attempt
     return attempt is not None and snapshot.now - attempt.start_time >= OVERDUE
 
 
 def remaining(snapshot: Snapshot) -> float | None:
-    """Seconds until the open batch is overdue; `None` without one, and afterwards."""
+    """Return the seconds until the open batch is overdue; `None` without a batch, or if it is."""
     attempt = snapshot.status.attempt
     if attempt is None or snapshot.job.finished or overdue(snapshot):
         return None
@@ -32,10 +32,11 @@ def remaining(snapshot: Snapshot) -> float | None:
 
 
 def shown(snapshot: Snapshot, status: Status, summary: Summary) -> Status:
-    """`status` saying that the open batch is overdue, unless the job cannot go on anyhow."""
+    """Return `status` with `Stalled` if the open batch is overdue."""
     attempt, said = snapshot.status.attempt, find(status.conditions, STALLED)
     if attempt is None or not overdue(snapshot):
         return status
+    # `unsupported` writes its reason on every reconcile, so the two would alternate.
     if said is not None and said.reason == Reason.NOT_SUPPORTED_YET:
         return status
     detail = (

@@ -1,4 +1,4 @@
-"""A job without an attempt gets one: what is written before, and after each answer (P7 to P10)."""
+"""Submission: the status before a create (the write-ahead) and after each answer (P7 to P10)."""
 
 from dataclasses import replace
 
@@ -25,27 +25,29 @@ def decide(snapshot: Snapshot) -> Decision | None:
     """Submit a job that has no attempt."""
     if snapshot.status.attempt is not None:
         return None
+    # The record keeps eight attempts; the count of failures goes on when older ones are dropped.
     earlier = (attempt.number for attempt in snapshot.status.superseded_attempts)
     return Submit(number=max((snapshot.status.failures, *earlier)) + 1)
 
 
 def written_ahead(snapshot: Snapshot, attempt: Attempt) -> Status:
-    """The status before the create is sent: the new attempt, and nothing left of the last one."""
+    """Return the status to write before the create: the new attempt, nothing of the last one."""
     status = snapshot.revise(
         **{**CLEARED, "attempt": attempt},
         state=State.SUBMITTING,
+        # activeDeadlineSeconds runs from the first attempt, so retries do not extend it.
         start_time=snapshot.status.start_time or attempt.start_time,
     )
     return snapshot.condition(status, SUBMITTED, False, Reason.SUBMITTING)
 
 
 def priority(snapshot: Snapshot) -> int:
-    """The priority that the batch gets: the spec's, or the administrator's limit below it."""
+    """Return the batch's priority: the spec's, at most the administrator's limit."""
     return min(snapshot.job.spec.priority, snapshot.rules.max_priority)
 
 
 def submitted(snapshot: Snapshot, summary: Summary) -> Event:
-    """What `kubectl describe` says once the batch has its name."""
+    """Return the Event for a batch whose name was recorded."""
     detail = f"Batch: {summary.name}."
     if priority(snapshot) < snapshot.job.spec.priority:
         detail += f" Its priority is {priority(snapshot)}, the highest that --max-priority allows."
@@ -53,9 +55,10 @@ def submitted(snapshot: Snapshot, summary: Summary) -> Event:
 
 
 def queued(snapshot: Snapshot, reason: Reason, detail: str, seconds: float) -> PatchStatus:
-    """Say once that the job waits for its turn, and come back in `seconds`."""
+    """Queue the job with `reason`, and reconcile it again in `seconds`."""
     said = find(snapshot.status.conditions, SUBMITTED)
     status = with_key(without_attempt(snapshot))
+    # Nothing new to say: the condition, its time and its Event stay as they are.
     if snapshot.status.state == State.QUEUED and said is not None and said.reason == reason:
         return PatchStatus(status, seconds=seconds)
     message = reason.explain(detail)
@@ -67,14 +70,20 @@ def queued(snapshot: Snapshot, reason: Reason, detail: str, seconds: float) -> P
 
 
 def decide_refused(snapshot: Snapshot) -> Decision | None:
-    """A refused create clears its attempt, whatever came between the answer and this pass."""
+    """Clear the current attempt if Google refused its create.
+
+    The refusal is a fact in memory until a reconcile has written it. If the process ends before,
+    the search finds that there is no batch, which costs time but no second batch.
+    """
     refusal, attempt = snapshot.facts.refusal, snapshot.status.attempt
+    # The id is compared because a refusal may be of an earlier attempt than the current one.
     if refusal is None or attempt is None or refusal.attempt_id != attempt.id:
         return None
     error, seconds = refusal.error, refusal.seconds
     match error:
         case errors.Throttled():
             write = queued(snapshot, Reason.QUOTA_EXCEEDED, str(error), seconds)
+            # A 429 shows that Google knows the key, so a `Stalled` about the key is over.
             return replace(write, status=healed(write.status))
         case errors.FileMissing():
             return _stalled(
@@ -88,6 +97,7 @@ def decide_refused(snapshot: Snapshot) -> Decision | None:
             reason = Reason.CREDENTIALS_REJECTED
             return _stalled(snapshot, reason, reason.explain(error), seconds)
         case errors.NotSent():
+            # Nothing left the machine, so the job waits like after any failed connection.
             return PatchStatus(without_attempt(snapshot), retry=True)
         case _:
             return failed(snapshot, Reason.INVALID_REQUEST, str(error))
@@ -99,7 +109,7 @@ def _file(snapshot: Snapshot) -> str:
 
 
 def _stalled(snapshot: Snapshot, reason: Reason, message: str, seconds: float) -> PatchStatus:
-    """The job has no attempt any more, and waits until what was refused is put right."""
+    """Clear the attempt and stall the job until what was refused is fixed."""
     status = snapshot.condition(without_attempt(snapshot), SUBMITTED, False, reason, message)
     cleared = replace(snapshot, job=replace(snapshot.job, status=status))
     return stalled(cleared, reason, "", seconds, message=message)

@@ -1,8 +1,8 @@
-"""`suspend`: wait before the submission; after it, cancel, and submit anew on resume (rule P16).
+"""`suspend`: do not submit; if the batch is open, cancel it and submit a new one on resume (P16).
 
-The condition `Suspended` remembers what was begun: `Suspending` while the batch is being cancelled,
-so that its end is told from one that somebody caused at Google, and a resume that comes too early
-changes nothing about it.
+While the batch is being cancelled, the condition `Suspended` is False with the reason `Suspending`.
+So a cancelled batch can be told from one that a user cancelled at Google, also after a restart. A
+resume in between does not stop the cancel (decision 0016).
 """
 
 from gemini_operator.api.conditions import SUBMITTED, SUSPENDED, find, is_true
@@ -20,18 +20,18 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 
 def asked(snapshot: Snapshot) -> bool:
-    """Whether the open batch has to go: suspended now, or when its cancel was begun."""
+    """Return whether the open batch must be cancelled: suspended now, or when its cancel began."""
     return snapshot.job.spec.suspend or begun(snapshot)
 
 
 def begun(snapshot: Snapshot) -> bool:
-    """Whether the batch is being cancelled because the job was suspended."""
+    """Return whether the batch is being cancelled because the job was suspended."""
     condition = find(snapshot.status.conditions, SUSPENDED)
     return condition is not None and condition.reason == Reason.SUSPENDING
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
-    """Hold a job without an attempt back, or let it go on."""
+    """Suspend or resume a job that has no attempt."""
     if snapshot.status.attempt is not None:
         return None
     if snapshot.job.spec.suspend:
@@ -42,7 +42,10 @@ def decide(snapshot: Snapshot) -> Decision | None:
 
 
 def lifted(snapshot: Snapshot, status: Status) -> Status:
-    """`status` of a job that has a batch again: it is not suspended, or not any more."""
+    """Return `status` of a job that took over a surfaced batch, with `Suspended` False.
+
+    If `spec.suspend` is set, the reason is `Suspending`, since the batch is cancelled next.
+    """
     if not is_true(status.conditions, SUSPENDED):
         return status
     reason = Reason.SUSPENDING if snapshot.job.spec.suspend else Reason.RESUMED
@@ -50,8 +53,9 @@ def lifted(snapshot: Snapshot, status: Status) -> Status:
 
 
 def ended(snapshot: Snapshot, retired_for: Reason) -> PatchStatus:
-    """The batch of a suspended job has ended without results: nothing of it is left."""
+    """Suspend the job, or resume it if the user has: its batch ended without results."""
     status = attempts.retired(snapshot, retired_for)
+    # As for a batch/v1 Job, a suspended job has no start time: the deadline starts again on resume.
     status = snapshot.revise(status, start_time=None)
     if snapshot.job.spec.suspend:
         return PatchStatus(_suspended(snapshot, status), (_notice(Reason.SUSPENDED),))
@@ -62,6 +66,7 @@ def _suspend(snapshot: Snapshot) -> Decision:
     status = _suspended(snapshot, snapshot.revise(start_time=None))
     if status == snapshot.status:
         return RequeueAfter()
+    # An Event only when the job becomes suspended, not when the generation alone has changed.
     known = is_true(snapshot.status.conditions, SUSPENDED)
     return PatchStatus(status, () if known else (_notice(Reason.SUSPENDED),))
 

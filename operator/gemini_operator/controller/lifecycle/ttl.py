@@ -1,11 +1,11 @@
-"""`ttlSecondsAfterFinished`: a finished job deletes itself (rule P24)."""
+"""`ttlSecondsAfterFinished`: the operator deletes a finished job (P24)."""
 
 from gemini_operator.controller.lifecycle.decisions import Decision, DeleteObject
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 
 def remaining(snapshot: Snapshot) -> float | None:
-    """Seconds until the job is deleted, at least 0; `None` while it runs or without a TTL."""
+    """Return the seconds until the deletion, at least 0; `None` without a TTL or before the end."""
     seconds, end = snapshot.job.spec.ttl_seconds_after_finished, snapshot.status.completion_time
     if seconds is None or end is None:
         return None

@@ -1,4 +1,7 @@
-"""Fields whose behaviour is not there yet are refused in plain words, never ignored."""
+"""Fields that the CRD has and this version does not implement: they stall the job.
+
+Ignoring such a field would submit, and bill, a batch that the user did not ask for.
+"""
 
 from gemini_operator.api.conditions import STALLED, find, without_condition
 from gemini_operator.api.reasons import Reason
@@ -14,7 +17,7 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 
 def unsupported(spec: Spec) -> list[str]:
-    """The fields of `spec` that are set to other than their default and not honoured yet."""
+    """Return the paths of the fields in `spec` that are set and not implemented."""
     fields = {
         "spec.input.object": spec.input is not None and spec.input.object is not None,
         "spec.output.object": spec.output is not None and spec.output.object is not None,
@@ -23,7 +26,7 @@ def unsupported(spec: Spec) -> list[str]:
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
-    """Stall a job that asks for more than we do; a batch that is already open is still followed."""
+    """Stall a job that uses such fields; clear the condition when it no longer does."""
     fields = unsupported(snapshot.job.spec)
     stalled = find(snapshot.status.conditions, STALLED)
     ours = stalled is not None and stalled.reason == Reason.NOT_SUPPORTED_YET
@@ -37,6 +40,7 @@ def decide(snapshot: Snapshot) -> Decision | None:
             return PatchStatus(
                 snapshot.revise(status, state=status.state or State.QUEUED), (event,)
             )
+        # A batch that is open already is followed to its end.
         return RequeueAfter() if snapshot.status.attempt is None else None
     if ours and stalled is not None and stalled.status == "True":
         return PatchStatus(

@@ -1,1 +1,1 @@
-"""Who may send a create now (rule P23)."""
+"""Quota: which job may send a create now (P23)."""

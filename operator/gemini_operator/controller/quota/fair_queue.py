@@ -20,12 +20,15 @@ class Candidate(NamedTuple):
     """Sort key for a namespace's next job: fewest slots in use first, then the oldest job."""
 
     used: int
-    """Slots of this API key that its namespace uses."""
+    """Slots of this API key that the job's namespace uses."""
     position: Position
 
 
 class NamespaceQueue:
-    """The waiting jobs of one namespace, oldest first. A job that left is skipped when it comes up."""
+    """The waiting jobs of one namespace, oldest first.
+
+    A removed job stays in the heap until it is first, and is then skipped.
+    """
 
     def __init__(self) -> None:
         self.here: set[Position] = set()
@@ -38,12 +41,17 @@ class NamespaceQueue:
 
     def discard(self, position: Position) -> None:
         self.here.discard(position)
-        # Without this, jobs that come and go behind one that stays would fill the heap.
+        # A heap cannot remove from its middle. Rebuild it before removed jobs behind one that stays
+        # fill it; a sorted list is a heap.
         if len(self._heap) > 2 * len(self.here) + 16:
             self._heap = sorted(self.here)
 
     def first(self) -> Position:
-        """The oldest job. Raises IndexError if there is none."""
+        """Return the oldest job.
+
+        Raises:
+            IndexError: no job waits.
+        """
         while self._heap[0] not in self.here:
             heapq.heappop(self._heap)
         return self._heap[0]
@@ -69,11 +77,17 @@ class FairQueue:
         if queue is None:
             return
         queue.discard(position)
+        # `best` goes through all namespaces, so an empty one must not stay.
         if not queue.here:
             del self._namespaces[position.key.namespace]
 
     def best(self, used: Counter[str]) -> Candidate | None:
-        """The next job, by the slots that each namespace uses; `None` if no job waits."""
+        """Return the next job; `None` if no job waits.
+
+        Args:
+            used: the slots of this API key that each namespace uses.
+        """
+        # No turn is remembered, so a restart comes to the same order (decision 0014).
         candidates = (
             Candidate(used[name], queue.first()) for name, queue in self._namespaces.items()
         )

@@ -1,4 +1,4 @@
-"""The quota of each API key: its open batches, its reserved slots, and the jobs that wait for one."""
+"""The quota of each API key: open batches, reserved slots, and the jobs that wait for a slot."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -9,12 +9,11 @@ from gemini_operator.controller.quota.throttle import Throttle
 from gemini_operator.controller.quota.usage import OpenBatch
 
 Fingerprint = Callable[[str], str]
-"""From a job's uid to the fingerprint that its status records for this API key."""
+"""Returns, for a job's uid, the fingerprint of this API key that the job's status records."""
 
 
 class ApiKeyQuota:
-    """
-    The quota of one API key.
+    """The quota of one API key.
 
     Args:
         key_id: identifies the key, in this process only.
@@ -39,11 +38,11 @@ class ApiKeyQuota:
 
     @property
     def idle(self) -> bool:
-        """Whether it can be forgotten."""
+        """Return whether nothing uses this key, so that it can be forgotten."""
         return not (self.refs or self.throttles or self.total) and self.refusal is None
 
     def created(self, batch: OpenBatch) -> bool:
-        """Whether the batch was created with this key."""
+        """Return whether the batch was created with this key."""
         return self._fingerprint is not None and batch.fingerprint == self._fingerprint(batch.uid)
 
     def add(self, model: str, position: Position) -> None:
@@ -53,33 +52,35 @@ class ApiKeyQuota:
         self._queue(model).discard(position)
 
     def _queue(self, model: str) -> Throttle | FairQueue:
+        # While Google refuses the key itself, the model does not matter.
         return (
             self.throttles.get(model, self._unthrottled) if self.refusal is None else self.refusal
         )
 
     def throttles_of(self, model: str) -> list[Throttle]:
-        """The throttles that a job of `model` may be the probe of."""
+        """Return the throttles that a job of `model` may probe."""
         throttles = (self.refusal, self.throttles.get(model))
         return [throttle for throttle in throttles if throttle is not None]
 
     def reopen(self, model: str) -> None:
-        """Google accepts creates of `model` again: its jobs move to the common queue."""
+        """Move the jobs of `model` to the common queue: Google accepts its creates again."""
         for position in self.throttles.pop(model, ()):
             self._unthrottled.add(position)
 
     def count(self, namespace: str, slots: int) -> None:
-        """Add `slots`, which may be negative, to what `namespace` uses."""
+        """Add `slots`, which may be negative, to the slots that `namespace` uses."""
         self.total += slots
         self._used[namespace] += slots
         if not self._used[namespace]:
             del self._used[namespace]
 
     def head(self, throttle: Throttle) -> Key | None:
+        """Return the next job of a throttle; `None` if none waits."""
         candidate = throttle.head(self._used)
         return candidate.position.key if candidate else None
 
     def best(self, now: float) -> Key | None:
-        """The job that gets the next slot; `None` if no waiting job may try at `now`."""
+        """Return the job that gets the next slot; `None` if no job may try at `now` (monotonic)."""
         if self.refusal is not None:
             return self.head(self.refusal) if self.refusal.allows(now) else None
         best = min(self._candidates(now), default=None)
@@ -106,12 +107,11 @@ class ApiKeyQuota:
 
 
 class ApiKeyQuotas:
-    """
-    All API keys: which Secret holds which key, and which key created which batch.
+    """All API keys: which Secret holds which key, and which key created which batch.
 
-    An open batch counts for the key that created it, whatever its Secret holds now (decision 0020).
-    While that key is unknown the batch counts for none; it is compared with every key that is bound
-    later.
+    An open batch counts for the key that created it, even if its Secret holds another one now
+    (decision 0020). While that key is unknown, the batch counts for no key. It is compared with
+    every key that is bound later.
     """
 
     def __init__(self) -> None:
@@ -119,7 +119,8 @@ class ApiKeyQuotas:
         self._by_ref: dict[KeyRef, ApiKeyQuota] = {}
         self._counted: dict[Key, ApiKeyQuota] = {}
         self._unknown: defaultdict[KeyRef, dict[Key, OpenBatch]] = defaultdict(dict)
-        # Keys that batches of other Secrets have not been compared with yet.
+        # Keys that the batches in `_unknown` have not been compared with yet. They are compared
+        # when a slot is about to be reserved, not before, as each comparison computes a hash.
         self._new: dict[str, ApiKeyQuota] = {}
 
     def __iter__(self) -> Iterator[ApiKeyQuota]:
@@ -130,14 +131,14 @@ class ApiKeyQuotas:
         return tuple(self._by_ref)
 
     def of(self, ref: KeyRef) -> ApiKeyQuota | None:
-        """The API key in a Secret; `None` until the Secret has been read."""
+        """Return the API key in a Secret; `None` until the Secret has been read."""
         return self._by_ref.get(ref)
 
     def get(self, key_id: str) -> ApiKeyQuota | None:
         return self._by_id.get(key_id)
 
     def bind(self, ref: KeyRef, key_id: str, fingerprint: Fingerprint | None) -> ApiKeyQuota:
-        """The Secret `ref` holds the API key `key_id` from now on."""
+        """Record that the Secret `ref` holds the API key `key_id` from now on."""
         old = self._by_ref.get(ref)
         if old is not None:
             old.refs.discard(ref)
@@ -146,13 +147,14 @@ class ApiKeyQuotas:
             new = self._by_id[key_id] = self._new[key_id] = ApiKeyQuota(key_id, fingerprint)
         self._by_ref[ref] = new
         new.refs.add(ref)
+        # Without a fingerprint a batch counts for the key that its Secret holds when it is read.
         for batch in tuple(self._unknown.get(ref, {}).values()):
             if batch.fingerprint is None or new.created(batch):
                 self._count(batch, new)
         return new
 
     def match_unknown(self) -> bool:
-        """Compare batches of unknown keys with newly bound keys; tells whether there were new ones."""
+        """Compare batches of unknown keys with newly bound keys; return whether there were any."""
         new = bool(self._new)
         for key_quota in tuple(self._new.values()) if self._unknown else ():
             for batches in tuple(self._unknown.values()):
@@ -164,6 +166,7 @@ class ApiKeyQuotas:
     def add(self, batch: OpenBatch) -> None:
         """Count an open batch for the key that created it."""
         self._unknown[batch.ref][batch.key] = batch
+        # The key of the job's own Secret is by far the likeliest: try it before all others.
         own = self._by_ref.get(batch.ref)
         if own is not None and (batch.fingerprint is None or own.created(batch)):
             self._count(batch, own)
@@ -184,7 +187,7 @@ class ApiKeyQuotas:
             self._unknown.pop(batch.ref, None)
 
     def discard(self, batch: OpenBatch) -> ApiKeyQuota | None:
-        """The batch is no longer open; answers with the key that has a free slot now."""
+        """Remove a batch that is no longer open; return the key whose slot is free now."""
         self._found(batch)
         key_quota = self._counted.pop(batch.key, None)
         if key_quota is not None:
@@ -192,7 +195,7 @@ class ApiKeyQuotas:
         return key_quota
 
     def forget(self, ref: KeyRef) -> None:
-        """No job of the Secret waits or has an open batch: forget which key it holds."""
+        """Forget which key the Secret holds: none of its jobs waits or has an open batch."""
         key_quota = self._by_ref.pop(ref, None)
         if key_quota is not None:
             key_quota.refs.discard(ref)

@@ -1,8 +1,8 @@
-"""Who may send a create now: a limit on open batches for each API key, and back-off after a 429.
+"""Which job may send a create now: a limit on open batches for each API key, and throttles.
 
-A waiting job has no timer and costs nothing. When a slot is free for it, the quota reserves the
-slot and asks for a reconcile. The slot stays reserved until the job's write-ahead shows it in the
-status, or until the job gives it up (rule P23).
+A waiting job has no timer. When a slot is free for it, the quota reserves the slot and requeues the
+job. The slot stays reserved until the write-ahead shows it in the job's status, or until the job
+releases it (P23).
 """
 
 import random
@@ -35,10 +35,9 @@ class Admission(Enum):
 
 
 class Quota:
-    """
-    Usage, waiters and throttles of every API key.
+    """Usage, waiters and throttles of all API keys.
 
-    Nothing in it awaits, so no other reconcile runs in between.
+    No method awaits, so no other reconcile runs in between.
 
     Args:
         clock: times the back-off.
@@ -68,13 +67,19 @@ class Quota:
 
     @property
     def waiting(self) -> int:
-        """Jobs that wait without a reserved slot."""
+        """The number of jobs that wait without a reserved slot."""
         return sum(one.state is WaiterState.PENDING for one in self._waiters)
 
     # Called by reconciles
 
     def reserve(self, job: Job, key_id: str, fingerprint: Fingerprint | None = None) -> Admission:
-        """Reserve a slot for `job`, whose API key is `key_id`, or let it wait from now on."""
+        """Reserve a slot for `job`, or queue it.
+
+        Args:
+            job: wants to submit.
+            key_id: its API key.
+            fingerprint: as for `bind_key`.
+        """
         ref = job.api_key
         self.bind_key(ref, key_id, fingerprint)
         known = self._known(ref)
@@ -83,6 +88,7 @@ class Quota:
             # An adopted batch has taken the last slot since this one was reserved.
             asking.give_up_probes()
             asking.become(WaiterState.PENDING)
+        # A free slot goes to the first job in order, which need not be this one.
         if not asking.has_slot:
             self._advance(known, asking=job.key)
         if asking.has_slot:
@@ -96,7 +102,10 @@ class Quota:
         return Admission.THROTTLED if throttles else Admission.QUOTA_FULL
 
     def release(self, key: Key) -> None:
-        """Drop the job's slot or its place in the queue, and let the next job go."""
+        """Release the job's reserved slot, or remove it from its queue, and admit the next job.
+
+        Does nothing for a job that does not wait. A slot that an open batch uses is not released.
+        """
         one = self._waiters.pop(key)
         if one is None:
             return
@@ -109,17 +118,27 @@ class Quota:
         self._forget(one.ref)
 
     def throttled(self, key_id: str, job: Job, retry_after: float | None) -> float:
-        """Google answered 429 to `job`: block its model; returns the seconds until the next try."""
+        """Block the model of `job`, whose create Google answered with 429.
+
+        Args:
+            key_id: the API key that the create was sent with.
+            job: was throttled.
+            retry_after: seconds that Google asked to wait.
+
+        Returns:
+            Seconds until the next try.
+        """
         known = self._keys.get(key_id)
         if known is None:
-            # Nobody uses this key any more.
+            # The Secret was changed since, and no other one holds this key.
             return self._backoff.seconds(1, retry_after)
+        # Google throttles only a key that it accepts.
         self._accept(known)
         throttle = self._throttle(known, normalise_model(job.spec.model))
         return self._block(known, throttle, job, retry_after)
 
     def refused(self, key_id: str, job: Job) -> None:
-        """Google refused the API key: block all of its jobs, then let one try alone."""
+        """Block all jobs of an API key that Google refused; later one of them probes."""
         known = self._keys.get(key_id)
         if known is None:
             self.release(job.key)
@@ -127,7 +146,7 @@ class Quota:
         self._block(known, self._refusal(known), job, None)
 
     def passed(self, key_id: str, job: Job) -> None:
-        """A create was neither throttled nor refused for its key: unblock its model and its key."""
+        """Unblock a model and its key: a create was neither throttled nor refused for its key."""
         known = self._keys.get(key_id)
         if known is not None:
             self._accept(known)
@@ -139,7 +158,13 @@ class Quota:
     # Called when Secrets and restarts are read
 
     def bind_key(self, ref: KeyRef, key_id: str, fingerprint: Fingerprint | None = None) -> None:
-        """The Secret `ref` holds the API key `key_id` now; its waiting jobs move to that key."""
+        """Record that the Secret `ref` holds an API key; its waiting jobs move to that key.
+
+        Args:
+            ref: the Secret.
+            key_id: identifies the key, in this process only.
+            fingerprint: returns the key's fingerprint for a job's uid.
+        """
         old = self._keys.of(ref)
         if old is not None and old.key_id == key_id:
             return
@@ -149,16 +174,18 @@ class Quota:
             if one.state in UNSENT:
                 one.move(new)
                 one.become(WaiterState.PENDING)
+        # Reserve slots at both: the new key has new jobs, and the old one may have lost its first.
         self._refresh(new)
         if old is not None:
             self._refresh(old)
 
     def restore(self, jobs: Iterable[Job]) -> None:
-        """After a restart, before any reconcile: queue these jobs as if they had asked."""
+        """Queue jobs after a restart, before any reconcile, as if each had called `reserve`."""
         for job in jobs:
             key_quota = self._keys.of(job.api_key)
             if key_quota is None:
                 continue
+            # The model was throttled before the restart: its first job has to probe again.
             said = find(job.status.conditions, SUBMITTED)
             if said is not None and said.reason == Reason.QUOTA_EXCEEDED:
                 self._throttle(key_quota, normalise_model(job.spec.model))
@@ -167,7 +194,10 @@ class Quota:
             self._refresh(key_quota)
 
     def resync(self) -> None:
-        """Ask again for the reconcile of each reserved slot; the second time give the slot to the next."""
+        """Requeue jobs that have not used their reserved slot; the second time, release the slot.
+
+        A slot whose job does not come would otherwise be lost until a restart.
+        """
         for one in [one for one in self._waiters if one.state is WaiterState.RESERVED]:
             if one.late:
                 log.warning("a job does not use its reserved slot", **one.key._asdict())
@@ -184,14 +214,15 @@ class Quota:
     # Called by the usage
 
     def used(self, batch: OpenBatch) -> None:
-        """A job's write-ahead is in its status: its reserved slot is in use."""
+        """Count an open batch; a reserved slot of its job is in use from now on."""
+        # Count the batch before its reservation ends, so that the slot is never free in between.
         self._keys.add(batch)
         one = self._waiters.get(batch.key)
         if one is not None:
             one.become(WaiterState.SUBMITTED)
 
     def freed(self, batch: OpenBatch) -> None:
-        """A job or its attempt has ended: its slot is for the next job."""
+        """Give the slot of a batch that is no longer open to the next job."""
         key_quota = self._keys.discard(batch)
         if key_quota is not None:
             self._advance(key_quota)
@@ -209,7 +240,7 @@ class Quota:
     def _enter(self, job: Job, key_quota: ApiKeyQuota) -> Waiter:
         one = self._waiters.enter(job, job.api_key, key_quota)
         if one.key_quota is not key_quota:
-            # It was submitting with the key before.
+            # It was submitting with another key, which the Secret held before.
             old = one.key_quota
             one.move(key_quota)
             self._refresh(old)
@@ -218,21 +249,22 @@ class Quota:
         return one
 
     def _throttle(self, key_quota: ApiKeyQuota, model: str) -> Throttle:
-        """The throttle of a model; from the first 429 on, all jobs of that model wait in it."""
+        """Return the throttle of a model; a new one takes in all waiting jobs of that model."""
         if model not in key_quota.throttles:
             with self._waiters.requeueing(key_quota, model):
                 key_quota.throttles[model] = Throttle()
         return key_quota.throttles[model]
 
     def _refusal(self, key_quota: ApiKeyQuota) -> Throttle:
-        """The throttle of a refused API key, in which all of its jobs wait."""
+        """Return the throttle of a refused API key, in which all of its jobs wait."""
         if key_quota.refusal is None:
             with self._waiters.requeueing(key_quota):
+                # Another job probes after each failure: the reason may be what this one asks for.
                 key_quota.refusal = Throttle(tries=1)
         return key_quota.refusal
 
     def _accept(self, key_quota: ApiKeyQuota) -> None:
-        """Google accepts the key: its jobs wait as they did before it was refused."""
+        """End the refusal of a key: its jobs wait by model again."""
         if key_quota.refusal is not None:
             with self._waiters.requeueing(key_quota):
                 key_quota.refusal = None
@@ -240,7 +272,11 @@ class Quota:
     def _block(
         self, key_quota: ApiKeyQuota, throttle: Throttle, job: Job, at_least: float | None
     ) -> float:
-        """Google refused the create of `job`, which waits again; returns the seconds until the next try."""
+        """Block a throttle after a failed create of `job`, which waits again.
+
+        Returns:
+            Seconds until the next try.
+        """
         now = self._clock.monotonic()
         self._take_back_probe(throttle)
         throttle.block(now, self._backoff, at_least)
@@ -248,6 +284,7 @@ class Quota:
         if one is not None:
             one.move(self._known(one.ref))
             one.become(WaiterState.PENDING)
+            # If its Secret holds another key by now, the failure says nothing about that key.
             if one.key_quota is key_quota:
                 throttle.record_failure(one.position)
             else:
@@ -257,15 +294,24 @@ class Quota:
         return throttle.blocked_until - now
 
     def _take_back_probe(self, throttle: Throttle) -> None:
-        """Take back the probe's slot after a late failure, unless the probe is submitting already."""
+        """Take back the probe's slot: another create failed late, and the throttle blocks again.
+
+        A probe that is submitting already cannot be stopped.
+        """
         probe = self._waiters.get(throttle.probe)
         if probe is not None and probe.state is WaiterState.RESERVED:
             probe.become(WaiterState.PENDING)
 
     def _advance(self, key_quota: ApiKeyQuota, asking: Key | None = None) -> None:
-        """Reserve slots for the next jobs while there are any; `asking` needs no further reconcile."""
+        """Reserve free slots for the next jobs, and requeue them.
+
+        Args:
+            key_quota: the API key.
+            asking: the job whose reconcile is running, which need not be requeued.
+        """
         now = self._clock.monotonic()
         while key_quota.total < self._limit and (key := key_quota.best(now)) is not None:
+            # Batches of other Secrets may count for this key and leave no free slot: look again.
             if self._keys.match_unknown():
                 continue
             next_one = self._waiters[key]
@@ -276,7 +322,7 @@ class Quota:
                 self._queue.add(key)
 
     def _alarm(self, key_quota: ApiKeyQuota, throttle: Throttle, asking: Key | None = None) -> None:
-        """Wake the first waiter of a blocked throttle when its time is over, once."""
+        """Requeue the first job of a blocked throttle, once, for the time when it opens."""
         now = self._clock.monotonic()
         if throttle.blocked_until <= now:
             return

@@ -1,7 +1,7 @@
 """A circuit breaker for a throttled model or a refused API key: wait, then let one job probe.
 
-Namespaces take turns as the probe: the one that tried last goes last. So no job waits behind one
-whose create Google refuses every time.
+Namespaces alternate: the one that probed last comes last. So no job waits for ever behind one whose
+create Google refuses every time.
 """
 
 from collections import Counter, defaultdict
@@ -16,15 +16,16 @@ from gemini_operator.controller.quota.fair_queue import Candidate, NamespaceQueu
 BASE = 5.0
 CAP = 300.0
 
+# Failures in a row after which a namespace probes with its next job. The oldest job keeps its turn
+# through a short throttle, but a job that is throttled every time cannot block its namespace.
 HEAD_TRIES = 3
 
 
 class _Namespace:
-    """
-    The jobs of one namespace.
+    """The jobs of one namespace.
 
     Attributes:
-        tried: the number of its last try, counting up; 0 if it has had none.
+        tried: the number of its last probe, counting up; 0 before its first.
     """
 
     def __init__(self) -> None:
@@ -49,10 +50,15 @@ class _Namespace:
         self._queue.discard(position)
 
     def first(self) -> Position:
-        """The next job. Raises StopIteration if there is none."""
+        """Return the next job: the oldest, then those that have used up their tries.
+
+        Raises:
+            StopIteration: no job waits.
+        """
         return self._queue.first() if self._queue.here else next(iter(self._last.values()))
 
     def record_failure(self, position: Position, tries: int) -> None:
+        # Only failures of the same job in a row count; another job starts a new count.
         self._in_a_row = self._in_a_row + 1 if position.key == self._head else 1
         self._head = position.key
         if self._in_a_row >= tries:
@@ -62,17 +68,16 @@ class _Namespace:
 
 
 class Throttle:
-    """
-    The waiting jobs of a throttled model or a refused key. The first accepted create ends it.
+    """The waiting jobs of a throttled model or a refused key. The first accepted create ends it.
 
     Args:
         tries: failures in a row after which a namespace tries with another of its jobs.
 
     Attributes:
         blocked_until: monotonic seconds before which no job may try.
-        failures: refusals, each after the back-off of the one before.
-        probe: the one job that may try after that time.
-        alarmed: the job that is woken at that time.
+        failures: failed creates, each sent after the back-off of the one before.
+        probe: the one job that tries after that time.
+        alarmed: the job that is requeued at that time.
     """
 
     def __init__(self, tries: int = HEAD_TRIES) -> None:
@@ -96,7 +101,11 @@ class Throttle:
             namespace.discard(position)
 
     def head(self, used: Counter[str]) -> Candidate | None:
-        """The next probe, by the slots that each namespace uses; `None` if no job waits."""
+        """Return the next probe; `None` if no job waits.
+
+        Args:
+            used: the slots of the API key that each namespace uses.
+        """
         waiting = ((name, namespace) for name, namespace in self._namespaces.items() if namespace)
         candidates = (
             (namespace.tried, Candidate(used[name], namespace.first()))
@@ -105,11 +114,15 @@ class Throttle:
         return min(candidates, default=(0, None))[1]
 
     def block(self, now: float, backoff: Backoff, at_least: float | None) -> None:
-        """
-        Block after a refusal.
+        """Block after a failed create.
 
-        Creates that were under way together count as one failure: only one that was sent after the
-        back-off makes the next back-off longer.
+        Creates that were under way together count as one failure. Only a create that was sent after
+        the back-off makes the next one longer.
+
+        Args:
+            now: monotonic seconds.
+            backoff: the delay by the number of failures.
+            at_least: seconds that Google asked to wait.
         """
         if self.blocked_until <= now:
             self.failures += 1
@@ -119,21 +132,21 @@ class Throttle:
         self.probe = self.alarmed = None
 
     def record_failure(self, position: Position) -> None:
-        """Count a refusal of this job: other namespaces go first, later other jobs of its own."""
+        """Count a failure of this job: its namespace probes last, and later with another job."""
         namespace = self._namespaces[position.key.namespace]
         namespace.tried = next(self._order)
         namespace.record_failure(position, self._tries)
 
     def give_up_probe(self, key: Key) -> None:
-        """Give up the probe if `key` holds it; its create did not show whether Google still refuses."""
+        """Give up the probe of `key`; its create did not show whether Google still throttles."""
         if self.probe == key:
             self.probe = None
             self._namespaces[key.namespace].tried = next(self._order)
 
     def allows(self, now: float) -> bool:
-        """Whether the next job may try."""
+        """Return whether the next job may probe at `now` (monotonic seconds)."""
         return self.blocked_until <= now and self.probe is None
 
     def idle(self, now: float) -> bool:
-        """Whether it can be forgotten."""
+        """Return whether nothing waits and nothing is blocked, so that it can be forgotten."""
         return not any(self._namespaces.values()) and self.allows(now)

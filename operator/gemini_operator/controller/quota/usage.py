@@ -1,7 +1,7 @@
 """The jobs that use quota: those that have, or may have, an open batch.
 
 A job uses a slot from its write-ahead to its end, also while the outcome of its create is unknown.
-That is read from the statuses alone, so a restarted controller counts the same (rule P23).
+Usage is computed from statuses alone, so a restarted controller counts the same (P23).
 """
 
 from collections import Counter
@@ -11,13 +11,12 @@ from gemini_operator.controller.job import Job, Key, KeyRef
 
 
 class OpenBatch(NamedTuple):
-    """
-    A batch that is open, or may be.
+    """A batch that is open, or may be.
 
     Args:
         key: its job.
         uid: of the job; the salt of `fingerprint`.
-        ref: the Secret that the job names, whatever it holds now.
+        ref: the Secret that the job names; it may hold another key by now.
         fingerprint: of the API key that created the batch; `None` if the status has none.
     """
 
@@ -28,25 +27,25 @@ class OpenBatch(NamedTuple):
 
 
 class Listener(Protocol):
-    """Told when usage changes."""
+    """Is called when usage changes."""
 
     def used(self, batch: OpenBatch) -> None:
-        """A job uses a slot now."""
+        """A job began to use a slot."""
 
     def freed(self, batch: OpenBatch) -> None:
-        """A job uses its slot no more."""
+        """A job stopped using its slot."""
 
     def release(self, key: Key) -> None:
-        """An object is gone, or another one has its name."""
+        """An object is gone, names another Secret, or its name belongs to another object."""
 
 
 def uses_quota(job: Job) -> bool:
-    """Whether the job uses a slot."""
+    """Return whether the job uses a slot."""
     return job.status.attempt is not None and not job.finished
 
 
 class QuotaUsage:
-    """The slots in use; the store reports every change."""
+    """The slots in use. The store reports every change to it."""
 
     def __init__(self) -> None:
         self._open: dict[Key, OpenBatch] = {}
@@ -57,7 +56,7 @@ class QuotaUsage:
         return len(self._open)
 
     def count(self, ref: KeyRef) -> int:
-        """Slots used by jobs that name the Secret `ref`."""
+        """Return the number of slots used by jobs that name the Secret `ref`."""
         return self._by_ref[ref]
 
     def notify(self, listener: Listener) -> None:
@@ -65,7 +64,12 @@ class QuotaUsage:
         self._listener = listener
 
     def changed(self, before: Job | None, after: Job | None) -> None:
-        """The newest version of an object is `after`; `None` when it is gone."""
+        """Update the usage for a changed object.
+
+        Args:
+            before: the version known so far; `None` for a new object.
+            after: the newest version; `None` if the object is gone.
+        """  # Nothing may be carried over to another object under the same name, or to another Secret.
         if before is not None and not self._same(before, after):
             self._release(before.key)
             if self._listener is not None:

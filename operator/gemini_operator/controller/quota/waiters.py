@@ -1,4 +1,4 @@
-"""The jobs that want to submit, and how far each has come."""
+"""The jobs that want to submit, and the state of each."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,33 +13,33 @@ from gemini_operator.controller.quota.keys import ApiKeyQuota
 
 
 class WaiterState(Enum):
-    """The steps from the queue to Google's answer."""
+    """The states between the queue and Google's answer."""
 
     IDLE = auto()
     PENDING = auto()
     RESERVED = auto()
-    """A slot is reserved for it, and its reconcile is asked for."""
+    """A slot is reserved for the job, and the job is requeued."""
     SUBMITTING = auto()
-    """It was admitted; the slot stays reserved until its write-ahead is seen."""
+    """The job was admitted; its slot stays reserved until the write-ahead is in its status."""
     SUBMITTED = auto()
-    """Its write-ahead uses the slot now; Google's answer is still to come."""
+    """The write-ahead uses the slot; Google has not answered the create yet."""
 
 
+# A submitted job has no reserved slot: its slot is counted by its status.
 WITH_SLOT = (WaiterState.RESERVED, WaiterState.SUBMITTING)
 UNSENT = (WaiterState.PENDING, WaiterState.RESERVED)
 
 
 @dataclass
 class Waiter:
-    """
-    One job that wants to submit, or has just submitted.
+    """One job that wants to submit, or has just submitted.
 
     Args:
-        ref: the Secret of its API key.
-        key_quota: the API key that it waits for, or that its create is sent with.
-        model: normalised.
-        position: its order within its namespace.
-        late: it has not used its reserved slot and has been woken once more.
+        ref: the Secret of the job's API key.
+        key_quota: the API key that the job waits for, or that its create is sent with.
+        model: the job's model, normalised.
+        position: the job's order within its namespace.
+        late: the job has not used its reserved slot and was requeued a second time.
     """
 
     ref: KeyRef
@@ -55,11 +55,11 @@ class Waiter:
 
     @property
     def has_slot(self) -> bool:
-        """Whether it has a reserved slot that no status shows yet."""
+        """Whether the job has a reserved slot that its status does not show yet."""
         return self.state in WITH_SLOT
 
     def become(self, state: WaiterState) -> None:
-        """Change its state, and the slots and the queue of its key with it."""
+        """Change the state, and update the slots and the queue of the API key."""
         self.key_quota.discard(self.model, self.position)
         kept = (state in WITH_SLOT) - self.has_slot
         if kept:
@@ -69,12 +69,13 @@ class Waiter:
         self.state, self.late = state, False
 
     def give_up_probes(self) -> None:
-        """Give up the probes that it holds."""
+        """Give up the job's probes."""
         for throttle in self.key_quota.throttles_of(self.model):
             throttle.give_up_probe(self.key)
 
     def move(self, key_quota: ApiKeyQuota) -> None:
-        """Move it to another API key, where it is idle at first."""
+        """Move the job to another API key, where it is idle at first."""
+        # In this order: the slot and the probes to give up are those of the old key.
         self.give_up_probes()
         self.become(WaiterState.IDLE)
         self.key_quota = key_quota
@@ -97,12 +98,17 @@ class Waiters:
         return None if key is None else self._all.get(key)
 
     def of(self, ref: KeyRef) -> tuple[Waiter, ...]:
-        """Those whose key is in the Secret `ref`."""
+        """Return the waiters whose API key is in the Secret `ref`."""
         return tuple(self._by_ref.get(ref, {}).values())
 
     @contextmanager
     def requeueing(self, key_quota: ApiKeyQuota, model: str | None = None) -> Iterator[None]:
-        """Take the waiting jobs of the key (and model) out of their queue, and put them back after."""
+        """Take jobs out of their queue, and queue them again after the block changed the throttles.
+
+        Args:
+            key_quota: the API key of the jobs.
+            model: their model; `None` for all models.
+        """
         waiting = (one for ref in key_quota.refs for one in self.of(ref))
         moved = [one for one in waiting if one.key_quota is key_quota and one.state in UNSENT]
         moved = [one for one in moved if model in (None, one.model)]
@@ -113,7 +119,7 @@ class Waiters:
             one.become(WaiterState.PENDING)
 
     def enter(self, job: Job, ref: KeyRef, key_quota: ApiKeyQuota) -> Waiter:
-        """The waiter of `job`; a new one is idle."""
+        """Return the waiter of `job`; a new one is idle."""
         one = self._all.get(job.key)
         if one is None:
             one = Waiter(

@@ -2,7 +2,7 @@
 
 Every API key in use is read, and waiting jobs are queued again in their old order. Otherwise the
 order would depend on which job is reconciled first, and an open batch would not count until
-something happens to its job (rule P23).
+something happens to its job (P23).
 """
 
 import asyncio
@@ -16,27 +16,27 @@ from gemini_operator.controller.remote.api_keys import ApiKey, CredentialsProble
 from gemini_operator.controller.store import Store
 from gemini_operator.kube.errors import KubeError
 
+# Secrets that are read at a time.
 AT_A_TIME = 16
 
-# Seconds between tries to read a Secret. One that cannot be read must not stop all the others; its
-# open batches count as soon as it is read.
+# Seconds between tries to read a Secret. After the last one the controller starts without it, so
+# that one Secret cannot stop all the others; its open batches count as soon as it is read.
 DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 log = get_logger(__name__)
 
 
 def may_wait(job: Job) -> bool:
-    """Whether the job may want to submit at its next reconcile."""
+    """Return whether the job may want to submit at its next reconcile."""
     wants = not (job.spec.suspend or job.spec.shutdown or job.spec.adopt)
     return wants and job.has_finalizer and not (job.finished or job.deleting or uses_quota(job))
 
 
 class QuotaWarmup:
-    """
-    Restores the quota from the jobs and their Secrets.
+    """Restores the quota from the jobs and their Secrets.
 
     Args:
-        store: every job.
+        store: all jobs.
         quota: what is restored.
         resolve: reads the API key of a Secret and binds it to the quota.
         delays: seconds between the tries to read a Secret.
@@ -57,6 +57,7 @@ class QuotaWarmup:
 
     async def run(self) -> None:
         """Read every API key in use, then queue the jobs that may want to submit."""
+        # All keys first: a slot given away before all open batches are counted may not be free.
         await self._resolve_all(self._delays)
         self._quota.restore(job for job in self._store if may_wait(job))
 
@@ -82,7 +83,7 @@ class QuotaWarmup:
         try:
             await self._resolve(ref)
         except CredentialsProblem:
-            # Its jobs report that themselves.
+            # The reconciles of its jobs report that. It is an answer, so it is not tried again.
             return True
         except KubeError as error:
             where = {"namespace": ref.namespace, "secret": ref.secret}

@@ -1,1 +1,1 @@
-"""One pass over one job: observe, decide, act, write."""
+"""One reconcile of one job: observe, decide, act, write."""

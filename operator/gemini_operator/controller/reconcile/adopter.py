@@ -1,4 +1,4 @@
-"""Carries out `Adopt`: what is the batch, and who else claims it?"""
+"""Carries out `Adopt`: read the batch, compare the claims of other jobs, write the result."""
 
 import asyncio
 import secrets
@@ -23,14 +23,13 @@ from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
 
 
 class Adopter:
-    """
-    Adopts batches, each for one job only.
+    """Adopts batches, each for one job only.
 
     Args:
-        batch_jobs: lists who has or claims a batch.
-        claims: tells which of them may be believed.
-        delivery: checks outputs.
-        reader: projects what is listed.
+        batch_jobs: lists the jobs that have or claim a batch.
+        claims: proves their claims.
+        delivery: checks the output before anything is adopted.
+        reader: projects the listed objects.
         namespaces: the namespaces watched; `None` for all.
     """
 
@@ -42,8 +41,8 @@ class Adopter:
         reader: JobReader,
         namespaces: Sequence[str] | None,
     ) -> None:
-        # From the list of who has a batch to the write that says who has it: so every list shows
-        # all earlier adoptions. Nothing in between asks Google, which may take minutes to answer.
+        # Guards the list of claims and the write that follows it, so that every list shows all
+        # earlier adoptions. Nothing in between calls Google, which may take minutes to answer.
         self._turn = asyncio.Lock()
         self._delivery = delivery
         self._reader = reader
@@ -57,11 +56,15 @@ class Adopter:
         api_key: ApiKey,
         write: Callable[[PatchStatus], Awaitable[None]],
     ) -> None:
-        """
-        Write what becomes of a job that wants to adopt a batch.
+        """Adopt the batch of `spec.adopt`, or write why not.
+
+        Args:
+            snapshot: the adopting job.
+            api_key: its API key.
+            write: writes a status and schedules the next reconcile.
 
         Raises:
-            KubeError, GeminiError: no answer for now; asking again is safe.
+            KubeError, GeminiError: no answer for now; adopting again is safe.
         """
         terms = snapshot.job.spec.adopt
         if terms is None:
@@ -70,6 +73,8 @@ class Adopter:
         if batch is None:
             await write(adoption.not_found(snapshot, terms))
             return
+        # The claim is a write of its own, followed by another reconcile. So of two jobs that adopt
+        # at once, at least one sees the other's claim.
         early = adoption.refused(snapshot, batch) or await self._without_place(snapshot)
         early = early or adoption.claimed(snapshot, terms)
         if early is not None:
@@ -87,6 +92,8 @@ class Adopter:
     ) -> None:
         rivals = await self._rivals(snapshot, terms)
         snapshot.facts.note_rivals(bool(rivals), snapshot.monotonic)
+        # Proofs call Google, so they come before the lock. A rival that shows up in between is
+        # unproven, and is waited for.
         proven = await self._claims.proven(rivals, batch, api_key)
         async with self._turn:
             rivals = await self._rivals(snapshot, terms)
@@ -97,15 +104,17 @@ class Adopter:
 
     async def _rivals(self, snapshot: Snapshot, terms: AdoptSource) -> list[Job]:
         listed = await self._batch_jobs.list_by_batch(self._namespaces, terms.batch_name)
-        # What cannot be read never acts, so it holds nothing.
+        # The operator never acts for an unreadable object, so it has no batch.
         jobs = [one for one in map(self._reader.read, listed) if isinstance(one, Job)]
+        # The predecessor counts even if its status no longer names the batch: while it is not over
+        # it may still act on it.
         previous = self._claims.previous(snapshot.job)
         if previous is not None and previous.uid not in {one.uid for one in jobs}:
             jobs.append(previous)
         return [one for one in jobs if one.uid != snapshot.job.uid]
 
     async def _without_place(self, snapshot: Snapshot) -> PatchStatus | None:
-        """The end of a job whose results would have no place; `None` where they have one."""
+        """Return the failure of a job whose output ConfigMap is taken; `None` if it is free."""
         try:
             await self._delivery.check(snapshot.job)
         except OutputRefused as error:

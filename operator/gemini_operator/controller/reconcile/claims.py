@@ -1,4 +1,4 @@
-"""Who else holds a batch: read off objects that anybody may have forged, believed once proven."""
+"""Claims of other jobs to a batch. A status may be forged, so a claim counts only once proven."""
 
 from collections.abc import Iterable
 
@@ -14,17 +14,17 @@ from gemini_operator.controller.store import Store
 from gemini_operator.gemini.errors import CredentialsRejected
 from gemini_operator.gemini.remote import Summary
 
-# Claims that are looked into at a time: anybody may make any number of them.
+# Claims that are checked at Google for one batch. Anybody may create any number of jobs that claim
+# it, and each check is a request.
 LOOKED_INTO = 8
 
 
 class Claims:
-    """
-    Compares what other jobs say of a batch with what Google says.
+    """Compares the claims of other jobs with Google's answers.
 
     Args:
-        api_keys: the keys of those jobs.
-        store: the jobs.
+        api_keys: reads the API keys of those jobs.
+        store: all jobs.
     """
 
     def __init__(self, api_keys: ApiKeys, store: Store) -> None:
@@ -32,25 +32,26 @@ class Claims:
         self._store = store
 
     def previous(self, job: Job) -> Job | None:
-        """The object that `spec.adopt.previousUID` names, if it is there."""
+        """Return the job that `spec.adopt.previousUID` names, if it exists."""
         wanted = job.spec.adopt.previous_uid if job.spec.adopt else None
         return next((one for one in self._store if wanted and one.uid == wanted), None)
 
     async def held_by_another(self, job: Job, batch: Summary, api_key: ApiKey) -> bool:
-        """
-        Whether another job comes before `job` at the batch, whatever `job` says of itself (S7, P25).
+        """Return whether another job has more right to the batch than `job` (S7, P25).
 
         Raises:
             GeminiError, KubeError: no answer for now.
         """
-        # Only heirs come before a job that submitted its batch: ten thousand ends must not be slow.
+        # Only adopters can come before a job that submitted its batch. To go through all jobs at
+        # each of ten thousand ends would be slow.
         others = self._store if job.spec.adopt is not None else self._store.adopting
         rivals = [one for one in others if ownership.comes_before(one, job, batch)]
         return bool(await self.proven(rivals, batch, api_key))
 
     async def proven(self, rivals: Iterable[Job], batch: Summary, api_key: ApiKey) -> set[str]:
-        """
-        The uids of those of the oldest `rivals` whose own key reads the batch, or who submitted it.
+        """Return the uids of the rivals whose claim is proven; only the oldest few are checked.
+
+        A claim is proven if the rival submitted the batch, or if its own API key can read it.
 
         Raises:
             GeminiError, KubeError: no answer for now.
@@ -63,8 +64,10 @@ class Claims:
             return True
         try:
             key = await self._api_keys.resolve(rival.api_key)
+            # This key has just read the batch; no second request is needed.
             if key.key_id == api_key.key_id:
                 return True
             return await look(key.client, batch.name) is not None
         except (CredentialsProblem, CredentialsRejected):
+            # A rival without a usable key has no proof. It must not stall this job.
             return False

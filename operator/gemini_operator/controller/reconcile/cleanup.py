@@ -1,6 +1,6 @@
-"""What is done at Google and to the finalizer when a job, or a batch too many, has to go.
+"""Cancels and deletes batches at Google, and removes finalizers.
 
-Nothing is cancelled or deleted that is not the job's own (S7, P21).
+Each batch is read before it is touched; one that is not the job's own is left alone (S7, P21).
 """
 
 from gemini_operator.api.reasons import Reason
@@ -24,14 +24,13 @@ log = get_logger(__name__)
 
 
 class Cleanup:
-    """
-    Cancels and deletes batches, and lets objects go.
+    """Cancels and deletes batches, and removes finalizers.
 
     Args:
-        access: API keys; one that worked before will do (rule P22).
-        claims: knows who else holds a batch.
+        access: API keys, if need be the last one that worked (P22).
+        claims: tells whether another job has more right to a batch.
         writer: removes finalizers.
-        events: says what was left behind.
+        events: reports what was left behind.
     """
 
     def __init__(
@@ -43,8 +42,7 @@ class Cleanup:
         self._events = events
 
     async def cancel(self, snapshot: Snapshot, api_key: ApiKey, batch: str) -> None:
-        """
-        Cancel a batch of the job; one that has ended or is gone needs no cancel.
+        """Cancel a batch of the job, unless it has ended or is gone.
 
         Raises:
             CredentialsRejected, GeminiError, KubeError: Google did not do it; cancelling again is
@@ -58,13 +56,12 @@ class Cleanup:
         log.info("a batch is being cancelled", **snapshot.job.key._asdict(), batch=batch)
 
     async def delete(self, snapshot: Snapshot, batches: tuple[str, ...]) -> None:
-        """
-        Cancel and delete batches of the job, but none that another job has.
+        """Cancel and delete batches of the job, but none that another job has.
 
         Raises:
-            Busy: others of the key or the namespace call Google.
-            CredentialsProblem: there is no key, or it is not the one that the job's batch was
-                submitted with and knows no such batch (rule S11).
+            Busy: other jobs of the key or the namespace are calling Google.
+            CredentialsProblem: there is no usable key; or the batch was submitted with another key
+                and is not found with this one (S11).
             CredentialsRejected, GeminiError, KubeError: no answer for now; deleting again is safe.
         """
         if not batches:
@@ -75,6 +72,8 @@ class Cleanup:
         changed = recorded not in (None, api_key.fingerprint(snapshot.job.uid))
         for name in batches:
             found = await self._delete(api_key, snapshot.job, name)
+            # "Not found" is success only with the key that submitted the batch: with another one
+            # the batch may be there and go on being billed.
             own = attempt is not None and name == attempt.batch_name
             if changed and own and not found:
                 raise CredentialsProblem(
@@ -82,14 +81,14 @@ class Cleanup:
                 )
 
     async def release(self, snapshot: Snapshot, event: Event | None) -> None:
-        """
-        Remove the finalizer, and say what is left behind.
+        """Remove the finalizer, and report what is left behind at Google.
 
         Raises:
             Stale: the object has changed.
             KubeError: the API server did not answer.
         """
         await self._writer.remove_finalizer(snapshot.job)
+        # Reported only once it is true: the write may fail, and be tried again later.
         if event is None:
             return
         self._events.post(snapshot.job, [event])
@@ -100,10 +99,21 @@ class Cleanup:
             )
 
     async def orphaned_create(self, snapshot: Snapshot, batch: str) -> None:
-        """A batch was created for an object that has no such attempt any more (rule P14)."""
+        """Delete a batch whose job was deleted while the create was under way (P14).
+
+        If the object is still there, nothing is done: its next reconcile decides.
+
+        Raises:
+            CredentialsProblem: there is no key to delete the batch with.
+            KubeError, GeminiError: no answer.
+        """
         try:
             await self._writer.refresh(snapshot.job)
         except Stale:
+            if not self._writer.is_gone(snapshot.job):
+                # The object cannot be read, but it may well have the name of the batch.
+                return
+            # No later reconcile would find this batch, so this is the only chance to delete it.
             policy = snapshot.job.spec.deletion_policy
             if policy != "Orphan":
                 api_key = await self._access.last_good(snapshot.job)
@@ -111,11 +121,12 @@ class Cleanup:
             log.warning("a batch was created for a job that is gone", batch=batch, policy=policy)
 
     async def _delete(self, api_key: ApiKey, job: Job, name: str) -> bool:
-        """Cancel and delete the batch `name`; tells whether it was there and the job's."""
+        """Cancel and delete a batch; return whether it was found and is the job's."""
         client = api_key.client
         summary = await look(client, name)
         if summary is None or not await self._may_touch(job, summary, api_key):
             return False
+        # Google does not say that deleting a running batch stops it, so it is cancelled first.
         if not summary.terminal:
             await _cancel(client, name)
         try:
@@ -138,5 +149,6 @@ class Cleanup:
 async def _cancel(client: GeminiClient, name: str) -> None:
     try:
         await client.batches.cancel(name)
+    # Google rejects the cancel of a batch that ended since it was read.
     except (errors.NotFound, errors.Rejected):
         log.debug("the batch has already ended", batch=name)

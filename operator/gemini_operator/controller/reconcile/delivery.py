@@ -48,8 +48,7 @@ class ResultsLate(Exception):
 
 
 class Delivery:
-    """
-    Brings results to outputs.
+    """Brings results to outputs.
 
     Args:
         kube: reads inputs again; checks and creates ConfigMaps.
@@ -65,8 +64,7 @@ class Delivery:
         self._claims = claims
 
     async def check(self, job: Job) -> None:
-        """
-        Make sure, before anything is paid for, that the results will have a place.
+        """Make sure, before anything is paid for, that the results will have a place.
 
         Raises:
             DeliveryRefused: the ConfigMap belongs to something else, or to another job that was
@@ -96,8 +94,7 @@ class Delivery:
     async def deliver(
         self, snapshot: Snapshot, observation: Observation, api_key: ApiKey
     ) -> PatchStatus:
-        """
-        Count the results of a batch that has ended, put them into the output, and end the job.
+        """Count the results of a batch that has ended, put them into the output, and end the job.
 
         Raises:
             Stale: the object has changed or gone.

@@ -1,4 +1,4 @@
-"""Kubernetes Events: what a person wants to see in `kubectl describe`, after the status is written."""
+"""Kubernetes Events, posted after the status they report is written."""
 
 import asyncio
 import hashlib
@@ -17,21 +17,22 @@ from gemini_operator.kube import events as kube_events
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import AlreadyExists, Forbidden, KubeError
 
+# Requests under way at a time. Events are lost before they may slow down the API server.
 IN_FLIGHT = 200
+# Series whose counts are kept; the least recently used is dropped first.
 REMEMBERED = 4096
 
-# Seconds before the same thing is said again.
+# Seconds before the same Event is posted again.
 AGAIN = 60.0
 
 log = get_logger(__name__)
 
 
 class EventRecorder:
-    """
-    Posts Events beside the work: one that cannot be posted delays nothing and is only logged.
+    """Posts Events in the background; one that cannot be posted is only logged.
 
-    An Event's name is derived from the job, the reason and the attempt, so that the same thing said
-    again raises the count of one Event, and that at most once a minute.
+    An Event's name is derived from the job, the reason, the attempt and the note. So an Event that
+    is posted again raises the count of the first one, at most once a minute.
     """
 
     def __init__(self, kube: KubeClient, clock: Clock) -> None:
@@ -57,6 +58,7 @@ class EventRecorder:
         try:
             await self._say(regarding(job), _name(job, event), event)
         except Forbidden as error:
+            # Of all Events only this one must not be lost: the object that could show it is gone.
             if error.namespace_terminating and event.reason == Reason.BATCH_LEFT_BEHIND:
                 await self._say_elsewhere(job, event)
         except KubeError as error:
@@ -66,11 +68,13 @@ class EventRecorder:
         series = self._remember(f"{regarding.get('namespace')}/{name}")
         if series.count and self._clock.monotonic() - series.said < AGAIN:
             return
+        # Before the request, so that a second Event meanwhile is not posted too.
         series.said = self._clock.monotonic()
         series.count += 1
         try:
             await self._create(regarding, name, event)
         except AlreadyExists:
+            # It is in the cluster, posted by this process or by one before it.
             series.count = max(2, series.count)
             namespace, now = regarding.get("namespace", "default"), self._clock.now()
             await kube_events.repeat(
@@ -90,7 +94,7 @@ class EventRecorder:
         )
 
     async def _say_elsewhere(self, job: Job | UnreadableJob, event: Event) -> None:
-        """In `default`: a namespace that is being deleted takes no Events (rule P22)."""
+        """Post the Event in `default`, about the namespace: a terminating one takes none (P22)."""
         namespace, name = job.key
         about = {"apiVersion": "v1", "kind": "Namespace", "name": namespace}
         note = f"{group.KIND} {namespace}/{name}: {event.note}"
@@ -114,7 +118,7 @@ class _Series:
 
 
 def regarding(job: Job | UnreadableJob) -> dict[str, str]:
-    """The ObjectReference of the job."""
+    """Return the ObjectReference of the job."""
     return {
         "apiVersion": group.API_VERSION,
         "kind": group.KIND,
@@ -129,5 +133,5 @@ def _name(job: Job | UnreadableJob, event: Event) -> str:
     attempt = known.id if known else ""
     parts = (job.uid, event.reason.value, attempt, event.note)
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-    # A name that is cut may end in what no name may end in.
+    # A name that is cut may end in a dash or a dot, which DNS-1123 does not allow.
     return f"{job.key.name[:200].rstrip('-.')}.{digest}"

@@ -1,4 +1,4 @@
-"""Write the name of a batch into its job: from then on the job owns what was paid for."""
+"""Records the name of a new batch in its job's status, so that the batch cannot be lost."""
 
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.lifecycle import submission
@@ -14,14 +14,13 @@ log = get_logger(__name__)
 
 
 class BatchNames:
-    """
-    Records names of batches.
+    """Records names of batches.
 
     Args:
-        store: tells whether an object that refuses a name can be read.
+        store: tells whether the object is unreadable.
         writer: writes the names.
-        events: says that a job is submitted.
-        cleanup: deletes a batch that no job owns.
+        events: reports that a job is submitted.
+        cleanup: deletes a batch whose job is gone.
     """
 
     def __init__(
@@ -33,8 +32,7 @@ class BatchNames:
         self._cleanup = cleanup
 
     async def record(self, snapshot: Snapshot, batch: Summary) -> None:
-        """
-        Write the name of the current attempt's batch.
+        """Write the name of the current attempt's batch.
 
         Raises:
             Stale: the job has another attempt or batch, or is gone; then the batch is deleted.
@@ -48,7 +46,8 @@ class BatchNames:
         try:
             await self._writer.name(job, attempt.id, fields)
         except Stale:
-            # What cannot be read may well have the name.
+            # An unreadable object still exists, and its status may well have the name: its batch
+            # must not be deleted as that of a job that is gone.
             if self._store.unreadable(job.key) is None:
                 await self._cleanup.orphaned_create(snapshot, batch.name)
             raise

@@ -1,7 +1,7 @@
 """One reconcile of one job: read the batch if needed, decide, do one thing, write one status.
 
-Level-triggered: a reconcile looks at what is, never at what happened, and can be cut off at any
-instruction. Of everything it does only the create costs money, and the write-ahead guards that.
+Reconciles are level-triggered: they look at the current state, never at an event, and can be
+interrupted at any instruction. Only the create costs money, and the write-ahead guards it.
 """
 
 from dataclasses import dataclass, replace
@@ -35,11 +35,11 @@ from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.gemini import errors
 from gemini_operator.kube.errors import Invalid
 
-# Seconds after a write that was not kept in which the job is left alone, unless it is deleted: the
-# events of that write, and of what took it back, are no reason to try again.
+# Seconds without a reconcile after a write that the API server did not keep, unless the job is
+# deleted. The watch events of that write and of its reversal would otherwise cause the next try.
 LEFT_ALONE = 1.0
 
-# A listing wakes the jobs it was made for; this is for a wake-up that was lost.
+# A list wakes the jobs it was made for. This timer, in seconds, is for a wake-up that is lost.
 SEARCH_OVERDUE = 120.0
 
 HEAVY = "input that is too large or too deep"
@@ -49,7 +49,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Reconciler:
-    """Reconciles jobs; one key is never reconciled twice at a time (the queue sees to it)."""
+    """Reconciles jobs. The queue makes sure that a key is never reconciled twice at a time."""
 
     store: Store
     queue: KeyedQueue
@@ -69,24 +69,23 @@ class Reconciler:
     unreadable: UnreadableJobs
 
     async def run(self, key: Key) -> None:
-        """
-        Reconcile `key` once.
+        """Reconcile `key` once.
 
         Raises:
-            KubeError, GeminiError: something did not answer; the next reconcile starts afresh.
+            KubeError, GeminiError: a server did not answer; the next reconcile starts afresh.
         """
         try:
             await self._run(key)
         finally:
+            # However the reconcile ends, the next job may call Google.
             self.access.leave(key)
             self.heavy.leave(key)
 
     async def stall(self, key: Key, reason: Reason, detail: str) -> None:
-        """
-        Say that the job cannot go on, whatever else its status says.
+        """Write `Stalled` to the job, unless it is gone or has ended.
 
         Raises:
-            KubeError: the API server did not take it.
+            KubeError: the API server did not accept the write.
         """
         job = self.store.get(key)
         if job is None or job.finished:
@@ -102,6 +101,7 @@ class Reconciler:
             return
         try:
             if isinstance(job, UnreadableJob):
+                # It cannot submit. A slot that an open batch uses stays in use.
                 self.quota.release(key)
                 await self.unreadable.reconcile(job)
             else:
@@ -110,11 +110,12 @@ class Reconciler:
             await self._read_again(job)
 
     async def _try(self, snapshot: Snapshot) -> None:
-        """Reconcile, and say so where the job cannot go on."""
+        """Reconcile, and turn errors that concern this job alone into its status."""
         try:
             await self._reconcile(snapshot)
             self._set_alarm(snapshot)
         except Busy:
+            # The call limit wakes the job; there is nothing to retry.
             return
         except Delayed as delayed:
             self.queue.add_after(snapshot.job.key, delayed.seconds)
@@ -125,11 +126,13 @@ class Reconciler:
         except NotKept as lost:
             await self._not_kept(snapshot, lost)
         except Invalid as error:
-            # In an Event: an object whose spec breaks the rules of the CRD takes no status.
+            # An Event, because the API server refuses every status of an object whose spec breaks
+            # the CRD's rules.
             note = Reason.INTERNAL.explain(error.message)
             self.events.post(snapshot.job, [decisions.Event(Reason.INTERNAL, note, warning=True)])
             raise
         except errors.GeminiError as error:
+            # `NotSent` means here that this process may no longer act, so it must not write either.
             if not snapshot.job.deleting or isinstance(error, errors.NotSent):
                 raise
             await self._carry_out(snapshot, deletion.blocked(snapshot, f"{error}."))
@@ -141,12 +144,14 @@ class Reconciler:
             self.queue.add_after(job.key, facts.unkept_until - snapshot.monotonic)
             return
         if job.input_problem is not None:
-            # Of 1.4 MB a write costs the API server a second: one of them at a time.
+            # A write to an object of 1.4 MB costs the API server a second of CPU: one at a time
+            # (decision 0019).
             self.heavy.enter(job.key, HEAVY)
         if self.schema.missing:
             self._wait_for_schema(snapshot)
             return
         decision = policies.decide(snapshot, await observe(snapshot, self.access))
+        # A job that was woken for a slot and no longer wants it gives it to the next job.
         if not isinstance(decision, decisions.Submit):
             self.quota.release(job.key)
         await self._carry_out(snapshot, decision)
@@ -156,13 +161,12 @@ class Reconciler:
     async def _carry_out(  # noqa: C901, PLR0912 - one arm for each decision
         self, snapshot: Snapshot, decision: decisions.Decision
     ) -> None:
-        """
-        Do what was decided.
+        """Carry out a decision.
 
         Raises:
-            Stale: the object has changed since; nothing was done that cannot be done again.
+            Stale: the object has changed since; what was done can be done again.
             CredentialsProblem: there is no usable key.
-            Busy: others of the key or the namespace call Google.
+            Busy: other jobs of the key or the namespace are calling Google.
             KubeError, GeminiError: no answer for now.
         """
         job = snapshot.job
@@ -196,6 +200,7 @@ class Reconciler:
                 await self._delete_remote(snapshot, decision)
             case decisions.Cancel(batch):
                 await self.cleanup.cancel(snapshot, await self.access.enter(job), batch)
+                # A fact and not a status: if it is lost, the cancel is sent again, which is safe.
                 snapshot.facts.note_cancel(batch, self.snapshots.monotonic())
                 self.queue.add(job.key)
             case decisions.Adopt():
@@ -207,9 +212,11 @@ class Reconciler:
                 assert_never(decision)
 
     async def _submit(self, snapshot: Snapshot, number: int) -> None:
+        # A job that only waits for its turn to call Google keeps its slot meanwhile.
         with self.submitter.reserved_slot(snapshot.job, kept_on=(Busy,)):
             api_key = await self.access.enter(snapshot.job)
         job, decision = await self.submitter.submit(snapshot, number, api_key)
+        # The create took time and wrote the job, so what follows is decided on a new snapshot.
         after = snapshot if job is snapshot.job else self.snapshots.take(job)
         await self._carry_out(after, decision or policies.decide(after, None))
 
@@ -224,6 +231,7 @@ class Reconciler:
         self.queue.add_after(snapshot.job.key, SEARCH_OVERDUE)
 
     async def _delete_remote(self, snapshot: Snapshot, decision: decisions.DeleteRemote) -> None:
+        # Google first: once the finalizer or the record is gone, no reconcile would try again.
         await self.cleanup.delete(snapshot, decision.batches)
         if decision.then is None:
             await self.cleanup.release(snapshot, decision.event)
@@ -232,8 +240,9 @@ class Reconciler:
             await self._write(snapshot, decision.then)
 
     async def _write(self, snapshot: Snapshot, patch: decisions.PatchStatus) -> None:
-        """Write a status, post its Events once it is there, and come back when it says."""
+        """Write a status, then post its Events and schedule the next reconcile."""
         job = await self.writer.status(snapshot, patch.status)
+        # The same object means that the status was equal and nothing was sent: no news, no Event.
         if job is not snapshot.job:
             self.events.post(job, patch.events)
             if job.finished:
@@ -251,17 +260,20 @@ class Reconciler:
             self.queue.add_after(job.key, seconds)
 
     def _set_alarm(self, snapshot: Snapshot) -> None:
-        """Wake the job when time alone gives it something to do, counted from the snapshot."""
+        """Schedule a reconcile for the job's deadline, TTL or overdue batch."""
+        # The newest version, as this reconcile may have written a start or a completion time.
         newest = self.store.get(snapshot.job.key)
         if newest is not None:
             self._requeue_after(newest, policies.alarm(replace(snapshot, job=newest)))
 
     def _wait_for_schema(self, snapshot: Snapshot) -> None:
-        """
-        Do nothing, and say so where nothing has been done yet.
+        """Wait for the CRD to be updated; stall only jobs for which nothing was done yet.
 
-        A write to a job that has more than that would take away for good what the CRD of the moment
-        does not show.
+        Any write to another job would drop for good the fields that the older CRD hides
+        (decision 0021).
+
+        Raises:
+            NotKept: the job may be stalled; the missing fields.
         """
         status = snapshot.status
         if status.attempt is None and status.batch_name is None and not snapshot.job.has_finalizer:
@@ -270,7 +282,7 @@ class Reconciler:
         self.queue.back_off(snapshot.job.key)
 
     async def _not_kept(self, snapshot: Snapshot, lost: NotKept) -> None:
-        """Everything rests on what is written: without it nothing is sent."""
+        """Stall a job whose write the API server did not keep, and check the CRD."""
         key = snapshot.job.key
         self.quota.release(key)
         self.schema.suspect()
@@ -293,7 +305,8 @@ class Reconciler:
                 return
         newest = self.store.get(job.key)
         if newest is not None and newest.version == job.version:
-            # Not the object is in the way but what is served of it, such as no /status.
+            # The write failed although nothing has changed, for example because the API server
+            # does not serve /status. To retry at once would be a loop.
             self.queue.back_off(job.key)
         else:
             self.queue.add(job.key)

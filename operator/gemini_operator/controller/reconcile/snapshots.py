@@ -1,4 +1,4 @@
-"""What a reconcile decides on: the job, the time, and what this process remembers of the job."""
+"""Takes the snapshot that a reconcile decides on: the job, the time and the facts in memory."""
 
 from gemini_operator.base.clock import Clock
 from gemini_operator.controller.job import Job
@@ -7,13 +7,12 @@ from gemini_operator.controller.memory import Memory
 
 
 class Snapshots:
-    """
-    Takes snapshots of jobs.
+    """Takes snapshots of jobs.
 
     Args:
-        memory: what is remembered of them.
+        memory: the facts about jobs.
         clock: dates the snapshots.
-        rules: what the administrator has decided.
+        rules: the administrator's settings.
     """
 
     def __init__(self, memory: Memory, clock: Clock, rules: Rules) -> None:
@@ -22,16 +21,21 @@ class Snapshots:
         self._rules = rules
 
     def monotonic(self) -> float:
-        """Seconds on the clock of the snapshots."""
+        """Return the monotonic seconds of the clock that dates the snapshots."""
         return self._clock.monotonic()
 
     def take(self, job: Job) -> Snapshot:
-        """The job at this moment; its deletion and its search for a batch begin no later."""
+        """Return the job at this moment.
+
+        The first snapshot of a deleted job starts the time of its deletion, and the first one of an
+        attempt without a batch starts its search.
+        """
         facts = self._memory.of(job)
         snapshot = Snapshot(job, facts, self._clock.now(), self._clock.monotonic(), self._rules)
         attempt = job.status.attempt
         if job.deleting and facts.deleting_since is None:
             facts.deleting_since = snapshot.monotonic
+        # A search belongs to one attempt: nothing of it may count for a later one.
         if attempt is None or attempt.batch_name is not None:
             facts.search = None
         else:

@@ -1,7 +1,7 @@
-"""From a decision to submit to a batch with a name: the only place that spends money.
+"""Submits a job: the only code that spends money.
 
-Order: quota, input, write-ahead, create, name. Whatever fails before the create costs
-nothing; whatever is unclear after it is searched for, never repeated.
+The order is quota, input, write-ahead, create, name. A failure before the create costs nothing. A
+create with an unclear outcome is searched for, and never repeated.
 """
 
 import math
@@ -34,19 +34,22 @@ from gemini_operator.payload import requests
 from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
 from gemini_operator.payload.requests import BatchInput
 
-# Seconds between the write-ahead's answer and the create, at most (rule P8).
+# Seconds between the write-ahead's answer and the first byte of the create, at most. The search
+# relies on it: a process that was suspended must not send a create that was given up (P8).
 SEND_WITHIN = 5.0
+# Seconds until a job whose create was not sent tries again.
 UNSENT_RETRY = 5.0
-# Seconds between the creates of a job that Google refuses for what it asks: first, and at most.
+# Seconds between two creates of a job whose request Google refuses: the first time, and at most.
 OWN_FIRST = 5.0
 OWN_RETRY = 60.0
+# Characters of a display name before the token is added.
 DISPLAY_LIMIT = 128
 
-# What the status of a waiting job says; the quota wakes it, no timer does.
+# The reason in the status of a waiting job. The quota wakes it; it has no timer.
 WAITS_FOR = {Admission.QUOTA_FULL: Reason.QUEUED, Admission.THROTTLED: Reason.QUOTA_EXCEEDED}
 UNTIL_CALLED = math.inf
 
-# Answers that say that nothing was created; whatever else a create ends in is unknown (rule P10).
+# Answers that prove that nothing was created. After any other one the outcome is unknown (P10).
 DEFINITE = (
     errors.CredentialsRejected,
     errors.FileMissing,
@@ -60,13 +63,17 @@ UID_KEY = "gemini-operator.io/uid"
 ATTEMPT_KEY = "gemini-operator.io/attempt"
 
 Submitted = tuple[Job, PatchStatus | RecordBatchName | None]
-"""The job after `Submitter.submit`, and what to do next."""
+"""The newest version of the job, and what to do next."""
 
 log = get_logger(__name__)
 
 
 def of_input(error: errors.GeminiError, batch_input: BatchInput) -> errors.GeminiError:
-    """A 404 that names no model is about the file, where the input is one; that may still come."""
+    """Return `error`, or `FileMissing` if it is a 404 for the input file.
+
+    Google answers 404 for an unknown model and for a file that the key cannot read. A missing file
+    may still be uploaded, so it must not fail the job (decision 0004).
+    """
     not_found = isinstance(error, errors.Rejected) and error.status == 404
     if batch_input.file_name is None or not not_found or "model" in str(error).lower():
         return error
@@ -74,17 +81,16 @@ def of_input(error: errors.GeminiError, batch_input: BatchInput) -> errors.Gemin
 
 
 class Submitter:
-    """
-    Carries out `Submit`.
+    """Carries out `Submit`.
 
     Args:
         kube: reads inputs.
         delivery: checks outputs.
-        writer: writes ahead.
-        quota: holds back what is too much, and what Google throttles or refuses.
+        writer: writes the attempt before the create.
+        quota: limits open batches, and blocks what Google throttles or refuses.
         addresses: makes callback addresses.
         clock: times the create.
-        refused_retry: seconds until a job whose key was refused looks at its Secret again.
+        refused_retry: seconds until a job whose key was refused reads its Secret again.
     """
 
     def __init__(
@@ -108,20 +114,27 @@ class Submitter:
         self._own = Backoff(OWN_FIRST, OWN_RETRY)
 
     async def submit(self, snapshot: Snapshot, number: int, api_key: ApiKey) -> Submitted:
-        """
-        Create the batch of a new attempt.
+        """Create the batch of a new attempt.
+
+        Args:
+            snapshot: the job.
+            number: the number of the attempt.
+            api_key: the job's API key.
 
         Returns:
-            The job as it is now, and what to do next: write a status that says why nothing was
-            sent, or record the name of the new batch. `None` means that a create was sent or tried
-            and is to be decided on again: its answer is in the job's facts, or it has none.
+            The newest version of the job, and what to do next: write a status that tells why
+            nothing was sent, or record the name of the new batch. `None` means that the create was
+            tried and the policies decide again: a refusal is in the job's facts, an unknown outcome
+            is searched for.
 
         Raises:
-            Stale: somebody else has written; nothing was sent.
+            Stale: the object has changed or is gone; nothing was sent.
+            NotKept: the API server did not keep the attempt; nothing was sent.
             KubeError: the API server did not answer; nothing was sent.
         """
         job = snapshot.job
-        # It may have gone while its key was read: nobody would take it from the quota again.
+        # The job may have been deleted while its key was read. A slot reserved for it now would
+        # never be released.
         self._writer.check(job)
         refusal = snapshot.facts.refusal
         left = refusal.left(api_key.key_id, snapshot.monotonic) if refusal else 0.0
@@ -130,11 +143,11 @@ class Submitter:
             return job, PatchStatus(snapshot.status, seconds=left)
         answer = self._quota.reserve(job, api_key.key_id, api_key.fingerprint)
         if answer is Admission.REFUSED:
-            # The quota calls it for its turn; the time is for another key in the Secret.
+            # The quota wakes the job when it may try. The time is for a new key in the Secret.
             return job, credentials.inherited(snapshot, self._refused_retry)
         if answer is not Admission.ADMITTED:
             return job, submission.queued(snapshot, WAITS_FOR[answer], "", UNTIL_CALLED)
-        # After `Stale` the next pass comes at once.
+        # After `Stale` the next reconcile comes at once and uses the slot.
         with self.reserved_slot(job, kept_on=(Stale,)):
             batch_input = await self._input(snapshot)
         if isinstance(batch_input, PatchStatus):
@@ -146,7 +159,10 @@ class Submitter:
     def reserved_slot(
         self, job: Job, *, kept_on: tuple[type[Exception], ...] = ()
     ) -> Iterator[None]:
-        """Release the reserved slot if the block raises before the write-ahead, except for `kept_on`."""
+        """Release the reserved slot if the block raises anything but `kept_on`.
+
+        The block ends with the write-ahead at the latest: from then on the status counts the slot.
+        """
         try:
             yield
         except kept_on:
@@ -171,6 +187,8 @@ class Submitter:
     async def _load(self, snapshot: Snapshot) -> BatchInput:
         job = snapshot.job
         await self._delivery.check(job)
+        # The watch delivers no content of requests, and may show an object without its attempt
+        # after a change of the CRD. So the object is read once more, and must be the same.
         stored = (await self._writer.confirm(job))["spec"]
         return await requests.load(self._kube, job.key.namespace, job.spec, stored)
 
@@ -183,13 +201,14 @@ class Submitter:
             start_time=snapshot.now,
             api_key_fingerprint=api_key.fingerprint(snapshot.job.uid),
         )
-        # A write-ahead without an answer may have landed.
+        # A write-ahead without an answer may have been stored, and then uses the slot.
         with self.reserved_slot(snapshot.job, kept_on=(Stale, ApiServerUnavailable)):
-            # First, as it may fail: from the write-ahead on an attempt counts as sent.
+            # Before the write-ahead, because it may raise: from then on the attempt counts as sent.
             request = self._submission(snapshot, attempt, batch_input)
             job = await self._writer.status(snapshot, submission.written_ahead(snapshot, attempt))
         answered = self._clock.monotonic()
 
+        # Asked by the transport once a connection is open, just before the first byte.
         def in_time() -> bool:
             return self._clock.monotonic() - answered <= SEND_WITHIN
 
@@ -198,6 +217,8 @@ class Submitter:
         except errors.GeminiError as raised:
             error = of_input(raised, batch_input)
             self._log(job, error)
+            # A fact, not a status: the caller decides on a new snapshot, and `decide_refused`
+            # writes it even if this reconcile is interrupted by a conflict.
             if isinstance(error, DEFINITE):
                 in_a_row = snapshot.facts.refusal.in_a_row + 1 if snapshot.facts.refusal else 1
                 seconds = self._back_off(job, api_key, error, in_a_row)
@@ -207,6 +228,7 @@ class Submitter:
                     attempt.id, error, seconds, in_a_row, api_key.key_id, until
                 )
             else:
+                # The batch may exist, and its slot is counted by the attempt in the status.
                 self._quota.release(job.key)
             return job, None
         snapshot.facts.refusal = None
@@ -233,12 +255,16 @@ class Submitter:
     def _back_off(
         self, job: Job, api_key: ApiKey, error: errors.GeminiError, in_a_row: int
     ) -> float:
-        """Let wait whom the answer concerns; returns seconds until the job asks again."""
+        """Block what the refusal is about: the model, the key or this job alone.
+
+        Returns:
+            Seconds until the job may try again.
+        """
         match error:
             case errors.Throttled():
                 return self._quota.throttled(api_key.key_id, job, error.retry_after)
             case errors.PermissionDenied() | errors.FileMissing():
-                # That is the job's own affair: neither good nor bad news for others of the key.
+                # Only this job is refused, which shows nothing about the key or the model.
                 self._quota.release(job.key)
                 return self._own.seconds(in_a_row)
             case errors.CredentialsRejected():
@@ -247,6 +273,7 @@ class Submitter:
             case errors.NotSent():
                 self._quota.release(job.key)
             case _:
+                # Google read the request and found fault with it: neither throttled nor refused.
                 self._quota.passed(api_key.key_id, job)
         return UNSENT_RETRY
 

@@ -1,4 +1,4 @@
-"""An object that cannot be read says so itself, and holds up nobody else."""
+"""Objects that do not fit the schema of this version: they are stalled, and affect no other job."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,11 +20,10 @@ log = get_logger(__name__)
 
 
 class UnreadableJobs:
-    """
-    Stalls objects that cannot be read, and lets them go where a person asks for it.
+    """Stalls unreadable objects, and removes their finalizer if a user forces the deletion.
 
     Args:
-        writer: writes conditions and releases.
+        writer: writes conditions and removes finalizers.
         events: posts Events.
         clock: dates the condition.
     """
@@ -35,12 +34,13 @@ class UnreadableJobs:
         self._clock = clock
 
     async def reconcile(self, job: UnreadableJob) -> None:
-        """
-        Say what is wrong, once; what may be at Google is not known, so nothing is done there.
+        """Stall the object with what does not fit, or remove its finalizer if that is forced.
+
+        Its batch is not known, so nothing is done at Google, and a deletion waits for a user.
 
         Raises:
             Stale: the object has changed since.
-            KubeError: the API server did not take it.
+            KubeError: the API server did not accept the write.
         """
         if job.deleting and group.FINALIZER not in job.finalizers:
             return
@@ -51,14 +51,15 @@ class UnreadableJobs:
             self._events.post(job, [Event(reason, reason.explain(job.problem), warning=True)])
 
     async def _stall(self, job: UnreadableJob) -> bool:
-        """Whether there is news for an Event, which is all that some objects can have."""
+        """Write the condition; return whether an Event is due."""
         conditions = _with_stalled(job, self._clock.now())
         if conditions is None:
             return False
         try:
             await self._writer.conditions(job, conditions)
         except Invalid as error:
-            # The stored spec breaks the rules of today's CRD, so no write to it is taken.
+            # The stored spec breaks the rules of today's CRD, so the API server refuses every write
+            # to it. The Event is then all that tells the user.
             log.warning(
                 "the status of an invalid object could not be written",
                 **job.key._asdict(),
@@ -76,7 +77,8 @@ class UnreadableJobs:
 
 
 def _with_stalled(job: UnreadableJob, now: datetime) -> list[Mapping[str, Any]] | None:
-    """The object's conditions with one that says that it cannot be read; `None` if one does."""
+    """Return the object's conditions with `Stalled`; `None` if they have it already."""
+    # Plain dictionaries, as the conditions of such an object may not fit our model either.
     reason = Reason.INTERNAL
     message = reason.explain(
         f"The object does not fit this version of the operator: {job.problem}."

@@ -1,4 +1,9 @@
-"""Every write of the controller to a job's object, in the forms of protocol A."""
+"""All writes of the controller to a job's object.
+
+A status is a merge patch on a resourceVersion, so that it never overwrites what it has not seen. A
+batch name is a JSON patch that tests uid and attempt, so that other changes cannot stop it. Every
+answer goes into the store (P1).
+"""
 
 import asyncio
 import contextlib
@@ -16,21 +21,22 @@ from gemini_operator.controller.store import Store
 from gemini_operator.kube import errors, patches
 from gemini_operator.kube.batch_jobs import BatchJobs
 
+# Seconds between tries to write a batch name; the last one repeats. The name is tried for ever:
+# what it names is paid for.
 NAMING_DELAYS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 log = get_logger(__name__)
 
 
 class Stale(Exception):
-    """The object has changed or gone: what was decided is void; decide again."""
+    """The object has changed or is gone: the decision is out of date."""
 
 
 class NotKept(Exception):
-    """
-    The API server answered 200 and did not keep what was written; nothing may lean on it.
+    """The API server answered 200 and dropped fields of the write: its CRD is older.
 
     Args:
-        fields: the paths of what is not there.
+        fields: the paths of the missing fields.
     """
 
     def __init__(self, fields: tuple[str, ...]) -> None:
@@ -38,7 +44,13 @@ class NotKept(Exception):
 
 
 class Writer:
-    """Writes, and keeps the store as new as the answers (rule P1)."""
+    """Writes objects, and puts every answer into the store (P1).
+
+    Args:
+        batch_jobs: the API server.
+        store: gets the answers.
+        reader: projects them.
+    """
 
     def __init__(self, batch_jobs: BatchJobs, store: Store, reader: JobReader) -> None:
         self._reader = reader
@@ -46,22 +58,25 @@ class Writer:
         self._store = store
 
     def check(self, job: Job) -> None:
-        """
-        Make sure, without asking anybody, that the object is not known to be gone.
+        """Check in the store, without a request, that the object still exists.
 
         Raises:
-            Stale: it is gone or another incarnation.
+            Stale: it is gone, or another object has its name.
         """
         known = self._store.get(job.key)
         if known is None or known.uid != job.uid:
             raise Stale
 
+    def is_gone(self, job: Job) -> bool:
+        """Whether the object is known to be gone or another incarnation; one that is unreadable is not."""
+        known = self._store.get(job.key) or self._store.unreadable(job.key)
+        return known is None or known.uid != job.uid
+
     async def refresh(self, job: Job | UnreadableJob) -> Mapping[str, Any]:
-        """
-        Read the object and keep it.
+        """Read the object from the API server into the store, and return it.
 
         Raises:
-            Stale: it is gone, another incarnation, or cannot be read.
+            Stale: it is gone or unreadable, or another object has its name.
             KubeError: the API server did not answer.
         """
         try:
@@ -74,29 +89,32 @@ class Writer:
         return body
 
     async def confirm(self, job: Job) -> Mapping[str, Any]:
-        """
-        Read the object and make sure that it is still what `job` says.
+        """Read the object, check that it equals `job`, and return it.
 
-        A watch may go by an older schema for a minute after the CRD was replaced, and show no
-        attempt where there is one.
+        For a minute after the CRD was replaced, a watch may use the old schema and show a job
+        without its attempt (decision 0021).
 
         Raises:
-            Stale: it is not.
+            Stale: it does not equal `job`.
             KubeError: the API server did not answer.
         """
         body = await self.refresh(job)
+        # The store keeps the known object if the answer has the same version and is equal.
         if self._store.get(job.key) is not job:
             raise Stale
         return body
 
     async def status(self, snapshot: Snapshot, status: Status) -> Job:
-        """
-        Write `status` over the version that the view saw; an equal one is not sent.
+        """Write `status` over the snapshot's version of the object.
+
+        Returns:
+            The job as the API server answered; the snapshot's own if the status is equal, in which
+            case nothing is sent.
 
         Raises:
             Stale: the object has changed since.
-            NotKept: the API server did not keep what was written.
-            Invalid: the API server refused `status`; the job now says so, and nothing else.
+            NotKept: the API server did not keep what was written, and it was taken back.
+            Invalid: the API server refused `status`; the job was stalled instead.
             KubeError: the API server did not answer.
         """
         job = snapshot.job
@@ -108,7 +126,8 @@ class Writer:
         except errors.Invalid as error:
             log.error("the API server refused a status", **job.key._asdict(), error=str(error))
             await self.stall(snapshot, Reason.INTERNAL, error.message)
-            # Whoever asked must not go on as if it were written: a create needs its write-ahead.
+            # The caller must not go on as if the status were written: a create needs its
+            # write-ahead.
             raise
         if lost := patches.not_kept({"status": patch["status"]}, body):
             await self._take_back(job, body)
@@ -116,13 +135,13 @@ class Writer:
         return self._keep(body)
 
     async def stall(self, snapshot: Snapshot, reason: Reason, detail: str) -> None:
-        """
-        Say in a status that fits any schema that the job cannot go on (rule S22).
+        """Write `Stalled` in a status that fits any schema: nothing but conditions.
 
         Raises:
             Stale: the object has changed since.
-            KubeError: the API server did not take even that.
+            KubeError: the API server did not accept the write.
         """
+        # Only the conditions: another field of the status may be what the API server refused.
         known = Status(conditions=snapshot.status.conditions)
         stalled = snapshot.condition(known, STALLED, True, reason, reason.explain(detail))
         if stalled.conditions != known.conditions:
@@ -131,25 +150,24 @@ class Writer:
     async def conditions(
         self, job: Job | UnreadableJob, conditions: Sequence[Mapping[str, Any]]
     ) -> None:
-        """
-        Write the conditions alone, over the version of `job`.
+        """Write the conditions alone, over the version of `job`.
 
         Raises:
             Stale: the object has changed since.
-            KubeError: the API server did not take it.
+            KubeError: the API server did not accept the write.
         """
         metadata = {"resourceVersion": job.resource_version}
         patch = {"metadata": metadata, "status": {"conditions": conditions}}
         body = await self._send_status(job, patch)
+        # Not `_keep`: that raises for an unreadable object, for which this write is made too.
         self._store.put(self._reader.read(body), answered=True)
 
     async def add_finalizer(self, job: Job) -> None:
-        """
-        Add our finalizer.
+        """Add our finalizer.
 
         Raises:
             Stale: the object has changed since.
-            NotKept: an admission webhook took the finalizer away again.
+            NotKept: an admission webhook removed the finalizer again.
             KubeError: the API server did not answer.
         """
         metadata = {"finalizers": list(job.finalizers), "resourceVersion": job.resource_version}
@@ -159,7 +177,12 @@ class Writer:
         self._kept(body, {"metadata": {"finalizers": patch["metadata"]["finalizers"]}})
 
     async def remove_finalizer(self, job: Job | UnreadableJob) -> None:
-        """Remove our finalizer; an object that is gone is released already."""
+        """Remove our finalizer; an object that is gone needs nothing.
+
+        Raises:
+            Stale: the finalizers have changed since.
+            KubeError: the API server did not answer.
+        """
         metadata = {"finalizers": list(job.finalizers), "uid": job.uid}
         patch = patches.remove_finalizer(metadata, group.FINALIZER)
         if not patch:
@@ -169,17 +192,17 @@ class Writer:
         except errors.ObjectNotFound:
             self._store.remove(job.key, job.uid)
         except errors.Invalid as error:
+            # An Invalid with causes is the schema's; one without is a failed test of the patch.
             if error.has_causes:
                 raise
             await self.refresh(job)
             raise Stale from None
 
     async def delete_object(self, job: Job) -> None:
-        """
-        Delete the object, and no other incarnation of its name.
+        """Delete the object, but no other object that has its name by now.
 
         Raises:
-            Stale: it is another one by now.
+            Stale: another object has its name.
             KubeError: the API server did not answer.
         """
         try:
@@ -190,11 +213,15 @@ class Writer:
             raise Stale from None
 
     async def name(self, job: Job, attempt_id: str, fields: Mapping[str, Any]) -> None:
-        """
-        Write the name of a batch that exists: tried until it lands, whatever else is written.
+        """Write the name of a batch that exists; retry until the API server answers.
+
+        Args:
+            job: the batch's job.
+            attempt_id: the attempt that the object must still have.
+            fields: values by their paths below `/status`.
 
         Raises:
-            Stale: the object is gone, another one, or has another attempt or batch (rule P14).
+            Stale: the object is gone, or has another attempt or batch (P14).
             NotKept: the API server did not keep the name.
         """
         patch = patches.name_batch(job.uid, attempt_id, fields)
@@ -207,6 +234,8 @@ class Writer:
             except errors.ObjectNotFound:
                 raise Stale from None
             except errors.KubeError as error:
+                # A test of the patch failed. An earlier try whose answer was lost may be the
+                # reason: it wrote the name, so there is no longer an attempt without one.
                 if isinstance(error, errors.Invalid) and not error.has_causes:
                     await self._landed(job, attempt_id, fields)
                     return
@@ -221,7 +250,11 @@ class Writer:
                 tries += 1
 
     async def _landed(self, job: Job, attempt_id: str, fields: Mapping[str, Any]) -> None:
-        """The name is there already, by a try whose answer was lost; raises `Stale` if it isn't."""
+        """Check that an earlier try, whose answer was lost, wrote the name.
+
+        Raises:
+            Stale: it did not; the object has changed.
+        """
         status = (await self.refresh(job)).get("status") or {}
         attempt = status.get("attempt") or {}
         wanted = attempt_id, fields["attempt/batchName"]
@@ -229,7 +262,10 @@ class Writer:
             raise Stale
 
     async def _take_back(self, job: Job, body: Mapping[str, Any]) -> None:
-        """What was kept in part says what is not so: half an attempt, or one that is gone."""
+        """Write the old status over one that was kept in part.
+
+        Half an attempt, or a status without its attempt, would be taken for what it shows.
+        """
         version = body["metadata"]["resourceVersion"]
         patch = patches.status_patch(body.get("status") or {}, job.stored_status, version)
         if patch is not None:
@@ -258,7 +294,11 @@ class Writer:
         return found
 
     def _kept(self, body: Mapping[str, Any], sent: Mapping[str, Any]) -> Job:
-        """The job as the answer `body` has it, if all that was sent is in there."""
+        """Return the job in the answer `body`.
+
+        Raises:
+            NotKept: something of what was `sent` is missing in it.
+        """
         job = self._keep(body)
         if lost := patches.not_kept(sent, body):
             raise NotKept(lost)
@@ -266,7 +306,7 @@ class Writer:
 
 
 def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """From values by path to objects in objects."""
+    """Return nested objects from values by path, as the API server returns them."""
     nested: dict[str, Any] = {}
     for path, value in fields.items():
         parent, _, name = path.rpartition("/")

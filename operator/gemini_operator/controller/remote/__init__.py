@@ -1,1 +1,1 @@
-"""What is asked of Google about existing batches, with which key, and how often."""
+"""Reads and lists of existing batches: with which API key, and how often."""

@@ -1,4 +1,4 @@
-"""The way from a job to a Gemini client: its API key, and its turn to call Google with it."""
+"""Access to Google for a job: its API key, and its turn under the call limit."""
 
 from gemini_operator.controller.job import Job, Key
 from gemini_operator.controller.remote.api_keys import ApiKey, ApiKeys
@@ -7,12 +7,11 @@ from gemini_operator.controller.remote.read_budget import ReadBudget
 
 
 class RemoteAccess:
-    """
-    Hands out API keys to jobs that may call Google now.
+    """Returns API keys to jobs that may call Google now.
 
     Args:
         api_keys: reads the keys.
-        calls: limits the jobs of a key, and of a namespace, that call at a time.
+        calls: limits the jobs of a key, and of a namespace, that call Google at a time.
         reads: limits how often batches are read.
     """
 
@@ -22,43 +21,47 @@ class RemoteAccess:
         self._reads = reads
 
     async def enter(self, job: Job) -> ApiKey:
-        """
-        The job's API key; the job may call Google with it until it leaves.
+        """Return the job's API key; the job may call Google with it until `leave`.
 
-        A deleted job may use the last key that worked (rule P22).
+        A deleted job may use the last key that worked (P22).
 
         Raises:
             CredentialsProblem: there is no usable key.
-            Busy: others of the key or the namespace call Google; the job is woken in its turn.
+            Busy: other jobs of the key or the namespace are calling Google; the job is requeued
+                when it may call.
             KubeError: the API server did not answer.
         """
+        # The key is read first, because the limit is one for each key.
         found = await (self.last_good(job) if job.deleting else self._api_keys.resolve(job.api_key))
         self._calls.enter(job.key, found.key_id)
         return found
 
     async def enter_cleanup(self, job: Job) -> ApiKey:
-        """As `enter`, but the last key that worked will do for a live job too."""
+        """As `enter`, but a job that is not deleted may use the last key that worked too.
+
+        A duplicate has to be cancelled even if the Secret is gone.
+        """
         found = await self.last_good(job)
         self._calls.enter(job.key, found.key_id)
         return found
 
     async def enter_read(self, job: Job) -> ApiKey:
-        """
-        The job's API key for one read of its batch, which is counted.
+        """Return the job's API key for one read of its batch, and count the read.
 
         Raises:
             CredentialsProblem, Busy, KubeError: as for `enter`.
-            Delayed: the budget asks to wait.
+            Delayed: the read budget is used up.
         """
         found = await self._api_keys.resolve(job.api_key)
         self._calls.enter(job.key, found.key_id)
+        # After `enter`, so that a job that is sent away as busy does not use up the budget.
         self._reads.take(found.key_id, job.key)
         return found
 
     async def last_good(self, job: Job) -> ApiKey:
-        """The job's API key, or the last one of its Secret that worked; the job does not enter."""
+        """Return the job's API key, or its Secret's last good one, without the call limit."""
         return await self._api_keys.last_good(job.api_key)
 
     def leave(self, key: Key) -> None:
-        """The job's reconcile has ended: the next job may call Google."""
+        """End the job's turn, as its reconcile has ended: the next job may call Google."""
         self._calls.leave(key)

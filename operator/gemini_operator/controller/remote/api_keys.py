@@ -1,4 +1,4 @@
-"""From a job to the Gemini client of its key: read when needed, kept for a minute, never listed."""
+"""The API keys in Secrets: read when needed, cached for at most a minute, never listed."""
 
 import asyncio
 from collections import OrderedDict
@@ -16,12 +16,14 @@ from gemini_operator.kube import secrets
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import BadName, Forbidden, ObjectNotFound
 
+# Secrets in the cache; the least recently read is dropped first.
 REMEMBERED = 4096
+# Seconds for which a missing key is cached. A user who creates the Secret should not wait a minute.
 NEGATIVE_TTL = 5.0
 
 
 class CredentialsProblem(Exception):
-    """No usable key; `reason` and the message are for the job's status."""
+    """There is no usable API key; `reason` and the message go into the job's status."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -30,11 +32,11 @@ class CredentialsProblem(Exception):
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A usable key; its client is looked up at each use, since unused clients are dropped."""
+    """A usable API key. Its client is looked up at each use, since unused clients are dropped."""
 
     key: SecretStr
     key_id: str
-    """Equal for equal keys, in this process only; says nothing about the key."""
+    """Equal for equal keys, in this process only; reveals nothing of the key."""
     clients: GeminiClients
 
     @property
@@ -42,7 +44,11 @@ class ApiKey:
         return self.clients.for_key(self.key)
 
     def fingerprint(self, uid: str) -> str:
-        """16 hex digits that tell one key from another for the object `uid`, and nothing else."""
+        """Return 16 hexadecimal digits that identify the key among all keys, for the object `uid`.
+
+        Objects have different fingerprints of the same key, so a status does not show which jobs
+        share one.
+        """
         return fingerprint(self.key, uid)
 
 
@@ -55,16 +61,15 @@ class _Entry:
 
 
 class ApiKeys:
-    """
-    The keys of Secrets, each read again after at most `ttl` seconds.
+    """A cache of the API keys in Secrets.
 
     Args:
         kube: reads Secrets, by `get` only.
         clients: makes Gemini clients.
-        clock: ages the answers.
-        ttl: seconds.
-        resolved: is told which Secret holds the key of which key_id, and how statuses name that key,
-            each time that one is used.
+        clock: ages the cache.
+        ttl: seconds after which a Secret is read again.
+        resolved: called at each use with the Secret, the id of its key, and the function that
+            returns the key's fingerprint for a uid.
     """
 
     def __init__(
@@ -84,15 +89,15 @@ class ApiKeys:
         self._reading: dict[KeyRef, asyncio.Lock] = {}
 
     async def resolve(self, ref: KeyRef) -> ApiKey:
-        """
-        The api_key of `ref`.
+        """Return the API key in the Secret `ref`.
 
         Raises:
-            CredentialsProblem: the Secret, its key or a usable value is missing.
+            CredentialsProblem: the Secret or its key is missing, or the value cannot be an API key.
             gemini_operator.kube.errors.KubeError: the API server did not answer.
         """
         entry = await self._entry(ref)
         if entry.problem is not None:
+            # A new exception each time: a raised one keeps its traceback, and grows when reused.
             raise CredentialsProblem(entry.problem.reason, str(entry.problem))
         if entry.api_key is None:
             raise AssertionError("an entry holds a api_key or a problem")
@@ -100,7 +105,7 @@ class ApiKeys:
         return entry.api_key
 
     async def last_good(self, ref: KeyRef) -> ApiKey:
-        """As `resolve`, but a key that this process has used before will do (rule P22)."""
+        """As `resolve`, but fall back to the last key this process read from the Secret (P22)."""
         try:
             return await self.resolve(ref)
         except CredentialsProblem:
@@ -110,6 +115,7 @@ class ApiKeys:
             return entry.last_good
 
     async def _entry(self, ref: KeyRef) -> _Entry:
+        # One read at a time for each Secret: a thousand jobs that share one cause one request.
         async with self._reading.setdefault(ref, asyncio.Lock()):
             try:
                 known = self._entries.get(ref)
@@ -117,6 +123,7 @@ class ApiKeys:
                     known = self._remember(ref, await self._read(ref), known)
                 return known
             finally:
+                # Those that wait have the lock already, and find the entry; the table stays small.
                 self._reading.pop(ref, None)
 
     def _remember(
@@ -141,6 +148,7 @@ class ApiKeys:
             return ApiKey(key, client.fingerprint_group, self._clients)
         except (ObjectNotFound, secrets.KeyMissing, BadName) as error:
             return CredentialsProblem(Reason.CREDENTIALS_MISSING, f"{what}: {error.message}.")
+        # The message names the cause: that the Secret is missing would mislead the user here.
         except Forbidden as error:
             return CredentialsProblem(
                 Reason.CREDENTIALS_MISSING,

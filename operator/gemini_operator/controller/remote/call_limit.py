@@ -1,7 +1,7 @@
-"""How many jobs talk to Google at a time: of one API key, and of one namespace.
+"""Limits how many jobs of one API key, and of one namespace, call Google at a time.
 
-A key whose calls hang, or a namespace full of slow reads, costs its own jobs only. What else may be
-done by a few jobs at a time can be limited in the same way.
+So a key whose calls hang, or a namespace full of slow reads, slows down its own jobs only. Other
+work for a few jobs at a time is limited by the same class.
 """
 
 from collections import Counter, OrderedDict
@@ -10,20 +10,19 @@ from gemini_operator.controller.job import Key
 from gemini_operator.controller.workqueue import Wakes
 
 Lane = tuple[str, str]
-"""A key's key_id and a namespace."""
+"""The id of an API key, and a namespace."""
 
 
 class Busy(Exception):
-    """The job has to wait for others of its key or namespace; it is woken when it may go."""
+    """The job has to wait for other jobs of its key or namespace; it is requeued when it may go."""
 
 
 class CallLimit:
-    """
-    Lets jobs in, and calls those that wait in turn: namespaces and keys alternate.
+    """Admits jobs; those that wait are requeued in turn, alternating between namespaces and keys.
 
     Args:
-        share: jobs inside at a time, for each key and for each namespace.
-        queue: wakes jobs.
+        share: jobs that are admitted at a time, for each key and for each namespace.
+        queue: requeues jobs.
     """
 
     def __init__(self, share: int, queue: Wakes) -> None:
@@ -37,23 +36,24 @@ class CallLimit:
 
     @property
     def waiting(self) -> int:
-        """Jobs that wait to be let in."""
+        """The number of jobs that wait to be admitted."""
         return len(self._lane_of)
 
     def enter(self, key: Key, key_id: str) -> None:
-        """
-        Let the job call Google with a key of `key_id`, until it leaves; once inside it stays so.
+        """Admit the job, with the API key `key_id`, until it leaves; a second call changes nothing.
 
         Raises:
-            Busy: not now; the job is woken in its turn.
+            Busy: the limit is reached; the job is requeued in its turn.
         """
         lane = key_id, key.namespace
         if self._inside.get(key) == key_id:
             return
         if self._lane_of.get(key) == lane:
             raise Busy
+        # Its Secret holds another key by now: it neither waits nor counts for the old one.
         self._stop_waiting(key)
         self.leave(key)
+        # Jobs that wait go first, even if there is room at this moment.
         if lane in self._waiting or not self._has_room(lane):
             self._waiting.setdefault(lane, OrderedDict())[key] = None
             self._lane_of[key] = lane
@@ -61,10 +61,9 @@ class CallLimit:
         self._admit(key, lane)
 
     def leave(self, key: Key) -> None:
-        """
-        The job's reconcile has ended: whoever is next may go.
+        """End the job's turn and admit the next job. A job that waits goes on waiting.
 
-        One that waits goes on waiting. If its object is gone, it has nothing to ask when it is called.
+        If the object of a waiting job is gone, its reconcile does nothing and leaves again.
         """
         key_id = self._inside.pop(key, None)
         if key_id is None:
@@ -84,7 +83,7 @@ class CallLimit:
         self._by_namespace[namespace] += 1
 
     def _call_next(self) -> None:
-        """Whoever is called is inside from now on, so that nobody overtakes it."""
+        """Admit and requeue the jobs that there is room for."""
         for lane in tuple(self._waiting):
             if not self._has_room(lane):
                 continue
@@ -92,6 +91,7 @@ class CallLimit:
             self._stop_waiting(key)
             if lane in self._waiting:
                 self._waiting.move_to_end(lane)
+            # Admitted at once and not when its reconcile comes, so that no other job overtakes it.
             self._admit(key, lane)
             self._queue.add(key)
 

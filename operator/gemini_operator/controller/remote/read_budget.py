@@ -1,7 +1,7 @@
-"""How often batches are read: a token bucket per key and one per job (rules P18, S10).
+"""Limits how often batches are read: a token bucket for each API key and one for each job (S10).
 
-Whoever knows a job's address can make Google sign events for it, and each asks for a read.
-A read that has to wait is delayed, never dropped.
+Each event asks for a read, and anybody who knows a job's callback address can make Google send
+events to it. A read beyond the budget is delayed, never dropped (P18).
 """
 
 from typing import NamedTuple
@@ -12,18 +12,19 @@ from gemini_operator.controller.job import Key
 
 
 class Rate(NamedTuple):
-    """So many at once, then so many a second."""
+    """The size of a token bucket, in reads, and its refill per second."""
 
     burst: float
     per_second: float
 
 
+# A job needs four reads for an event and its rereads. A key serves many jobs that end together.
 PER_KEY = Rate(burst=50.0, per_second=10.0)
 PER_JOB = Rate(burst=8.0, per_second=0.2)
 
 
 class Delayed(Exception):
-    """The read has to wait for `seconds`."""
+    """The read has to wait for `seconds`; it was not counted."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
@@ -33,7 +34,7 @@ class Delayed(Exception):
 
 
 class ReadBudget:
-    """The buckets of all keys and jobs."""
+    """The buckets of all API keys and jobs."""
 
     def __init__(self, clock: Clock, per_key: Rate = PER_KEY, per_job: Rate = PER_JOB) -> None:
         self._clock = clock
@@ -43,11 +44,10 @@ class ReadBudget:
         self._jobs: dict[Key, TokenBucket] = {}
 
     def take(self, key_id: str, job: Key) -> None:
-        """
-        Count one read of `job` with the key `key_id`.
+        """Take one read of `job` with the key `key_id` from both buckets.
 
         Raises:
-            Delayed: one of the two buckets is empty; nothing was counted.
+            Delayed: one of them is empty; nothing was taken.
         """
         if key_id not in self._keys:
             self._keys[key_id] = TokenBucket(*self._per_key, self._clock.monotonic)
@@ -61,5 +61,5 @@ class ReadBudget:
             bucket.take()
 
     def forget(self, job: Key) -> None:
-        """The job is gone."""
+        """Drop the bucket of a job that is gone."""
         self._jobs.pop(job, None)

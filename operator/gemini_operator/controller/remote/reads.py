@@ -1,4 +1,4 @@
-"""Reads of one batch: the one that a reconcile decides on, and a look before a batch is touched."""
+"""Reads of one batch: for the decision of a reconcile, and before a batch is touched."""
 
 from gemini_operator.controller.lifecycle import observation
 from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Seen, Snapshot, Unreadable
@@ -10,16 +10,15 @@ from gemini_operator.gemini.remote import Listing, Summary
 
 
 async def observe(snapshot: Snapshot, access: RemoteAccess) -> Remote | None:
-    """
-    Read the job's batch if there is a reason to, and remember that it was read.
+    """Read the job's batch if there is a reason to, and remember that it was read.
 
     Returns:
-        What the read gave; `None` without a reason to read.
+        The result; `None` without a reason to read.
 
     Raises:
         CredentialsProblem: there is no usable key.
-        Busy: others of the key or the namespace call Google.
-        Delayed: the budget asks to wait.
+        Busy: other jobs of the key or the namespace are calling Google.
+        Delayed: the read budget is used up.
         KubeError, GeminiError: no answer for now; reading again is safe.
     """
     name = observation.wanted(snapshot)
@@ -31,17 +30,17 @@ async def observe(snapshot: Snapshot, access: RemoteAccess) -> Remote | None:
 
 
 async def look(client: GeminiClient, name: str) -> Summary | None:
-    """
-    The batch without its results; `None` if this key knows no such batch.
+    """Return the batch without its results; `None` if Google shows this key no such batch.
 
     Raises:
-        gemini_operator.gemini.errors.GeminiError: no answer for now; looking again is safe.
+        gemini_operator.gemini.errors.GeminiError: no answer for now; reading again is safe.
     """
     try:
         return (await client.batches.observe(name)).summary
     except errors.NotFound:
         return None
     except errors.TooLarge:
+        # A read includes inline results, a list does not.
         listing = await client.batches.search()
     if isinstance(listing, Listing):
         for summary in listing.batches:
@@ -66,6 +65,7 @@ def _remember(snapshot: Snapshot, remote: Remote, name: str) -> None:
     event = observation.pending_event(snapshot)
     if event is not None:
         facts.note_event_read(event.id, snapshot.monotonic)
+    # The read answers the question that missing lists raise; it counts from here on.
     facts.missed_lists, facts.no_list = 0, False
     if facts.cancel is not None and facts.cancel.due <= snapshot.monotonic:
         facts.cancel.note_read(snapshot.monotonic)
@@ -73,5 +73,12 @@ def _remember(snapshot: Snapshot, remote: Remote, name: str) -> None:
         facts.note_read(remote.summary)
     if attempt is None or attempt.batch_name is not None:
         return
-    if not (isinstance(remote, Seen) and observation.confirmed(snapshot, remote.summary)):
+    # An event named this batch, and it is not the attempt's: later events must not have it read
+    # again and again. A rejected or another API key says nothing about the batch.
+    disproved = (
+        not observation.confirmed(snapshot, remote.summary)
+        if isinstance(remote, Seen)
+        else remote == Gone(same_key=True)
+    )
+    if disproved:
         facts.not_ours |= {name}

@@ -1,7 +1,7 @@
-"""One list of a key's batches serves every job of that key: searches and the sweep alike.
+"""Lists of an API key's batches; one list serves all jobs of the key (decision 0007).
 
-A search asks for a listing now; the sweep asks for one of every key now and then (rules P11, P20).
-What a listing shows of a job becomes a fact about the job, and a pass decides what it means.
+A search asks for a list at once (P11). The sweep lists every key in use at intervals (P20). What a
+list shows of a job becomes a fact about the job, and a reconcile decides what it means.
 """
 
 import asyncio
@@ -28,22 +28,23 @@ from gemini_operator.gemini.remote import CANNOT_TELL, Listing, Summary
 from gemini_operator.gemini.tokens import Token, token_of
 from gemini_operator.kube.errors import KubeError
 
+# Share of the interval by which each wait varies.
 JITTER = 0.1
 
 log = get_logger(__name__)
 
 
 class Sweeper:
-    """
-    Lists batches, one listing per key at a time.
+    """Lists batches, one list per key at a time.
 
     Args:
-        api_keys: from a Secret to a client.
-        store: the jobs.
-        memory: receives the snapshots.
-        clock: tells when a listing began.
-        wake: asks for a pass over a job.
+        api_keys: reads the API keys of Secrets.
+        store: all jobs.
+        memory: gets the list snapshots.
+        clock: tells when a list began.
+        wake: requeues a job.
         interval: seconds between two sweeps, before jitter.
+        rng: jitter.
     """
 
     def __init__(
@@ -68,32 +69,33 @@ class Sweeper:
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def search(self, api_key: ApiKey, key: Key) -> None:
-        """Want a listing, begun from now on, for the job `key`; a pass over it follows."""
+        """Ask for a list for the job `key` that begins from now on; it requeues the job."""
         self._wanted[api_key.key_id].add(key)
         if api_key.key_id not in self._running:
             task = asyncio.create_task(self._work(api_key.client, api_key.key_id))
             self._running[api_key.key_id] = task
 
     async def run(self) -> None:
-        """Sweep for ever."""
+        """Sweep at intervals, until cancelled."""
         while True:
             spread = self._rng.uniform(1 - JITTER, 1 + JITTER)
             await asyncio.sleep(self._interval * spread)
             await self.sweep()
 
     async def sweep(self) -> None:
-        """List once for every key of a job that has something at Google."""
+        """List the batches of every API key whose jobs have, or may have, a batch."""
         for ref, keys in self._open_jobs().items():
             try:
                 api_key = await self._api_keys.resolve(ref)
             except (CredentialsProblem, KubeError) as error:
                 log.warning("the batches of an API key cannot be listed", error=str(error))
+                # The jobs report it themselves, and the other keys must be swept.
                 continue
             for key in keys:
                 self.search(api_key, key)
 
     async def close(self) -> None:
-        """Stop what is under way."""
+        """Cancel the lists that are running."""
         tasks = tuple(self._running.values())
         for task in tasks:
             task.cancel()
@@ -108,6 +110,8 @@ class Sweeper:
 
     async def _work(self, client: GeminiClient, key_id: str) -> None:
         try:
+            # Jobs that asked during a list get the next one: a running list may have passed the
+            # page on which their batch would be, so it cannot prove that there is none.
             while keys := self._wanted.pop(key_id, None):
                 await self._list(client, keys)
         finally:
@@ -122,6 +126,7 @@ class Sweeper:
             self._failed(keys, error)
             return
         except Exception:
+            # The task has no caller that would see the error, and its jobs would wait for ever.
             log.exception("a listing of batches failed unexpectedly")
             self._failed(keys, None)
             return
@@ -155,7 +160,7 @@ class Sweeper:
 
 
 class Index:
-    """A listing, by name and by token."""
+    """A list of batches, indexed by name and by token."""
 
     def __init__(self, listing: Listing) -> None:
         self._complete = listing.complete
@@ -166,7 +171,12 @@ class Index:
                 self._by_token[batch.token].append(batch)
 
     def list_snapshot(self, job: Job, begun: float) -> ListSnapshot:
-        """What the listing shows of `job`; a batch without the job's token is not its own."""
+        """Return what the list shows of `job`.
+
+        Args:
+            job: the job; a batch that is not its own is left out.
+            begun: monotonic seconds at which the list began.
+        """
         current = self._by_name.get(job.status.batch_name or "")
         if current is not None and not ownership.owns(job, current):
             current = None
@@ -182,6 +192,6 @@ class Index:
 
 
 def _listed_for(job: Job, now: datetime) -> bool:
-    """Whether a listing may say anything new about the job."""
+    """Return whether a list may show anything new about the job."""
     open_ = job.status.attempt is not None and not job.finished
     return open_ or duplicates.watched(job, now)

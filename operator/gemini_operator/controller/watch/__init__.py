@@ -1,1 +1,1 @@
-"""From the API server to a worker: what changed, and which job is looked at next."""
+"""From the API server to the work queue: watch, event handler and cache sync."""

@@ -1,7 +1,7 @@
-"""Which objects there are, by our own list: the watch alone cannot prove that it saw them all.
+"""Compares the store with our own lists, because a watch cannot prove that it saw every object.
 
-kopf drops no event, but after an expired watch (410) a deletion is never told, and a kind that is
-not served yet would leave it idle for ever (rule P5).
+kopf drops no event. But after a watch expired (410) it never reports the deletions in between, and
+while the kind is not served it stays idle for ever (P5).
 """
 
 import asyncio
@@ -16,8 +16,11 @@ from gemini_operator.controller.watch.event_handler import EventHandler
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.errors import KubeError, ObjectNotFound
 
+# Seconds between tries to list while the API server refuses; the last one repeats.
 PROBE_DELAYS = (0.5, 1.0, 2.0, 5.0)
+# Seconds that the watch gets to deliver what a list shows.
 SEEN_WITHIN = 10.0
+# Seconds between two looks at the store meanwhile.
 POLL = 0.05
 
 T = TypeVar("T")
@@ -26,14 +29,16 @@ log = get_logger(__name__)
 
 
 class CacheSync:
-    """
-    Compares the store with a metadata-only list of the API server.
+    """Compares the store with a metadata-only list of the API server.
 
     Args:
-        batch_jobs: the list.
-        store: what the watch has told.
+        batch_jobs: lists the objects.
+        store: the objects that the watch has delivered.
         namespaces: the namespaces watched; `None` for all.
-        event_handler: is told of what the watch has missed.
+        event_handler: gets what the watch has missed.
+
+    Attributes:
+        synced: the store has had every object that a list showed after the start.
     """
 
     def __init__(
@@ -50,11 +55,11 @@ class CacheSync:
         self._event_handler = event_handler
 
     async def wait_for_kind(self) -> None:
-        """Wait until the kind is served and may be listed."""
+        """Wait until the API server serves the kind and lets us list it."""
         await self._insist(lambda: self._batch_jobs.probe(self._namespaces))
 
     async def wait(self) -> None:
-        """Wait until every object that the API server lists has been seen, as new as listed."""
+        """Wait until the store has every listed object, at the listed version or a newer one."""
         while not self.synced:
             missing = await self._missing_for(SEEN_WITHIN)
             self.synced = not missing
@@ -64,7 +69,9 @@ class CacheSync:
                 )
 
     async def resync(self) -> None:
-        """List again: drop what is gone, fetch what the watch has missed or not told yet."""
+        """List again: forget objects that are gone, fetch objects that the watch has missed."""
+        # Before the list: an object created during it is in the store and not in the list, and must
+        # not be taken for one that is gone.
         before = self._store.incarnations()
         listed = await self._listed()
         for key, uid in before - {(key, uid) for key, uid, _ in listed}:
@@ -99,7 +106,7 @@ class CacheSync:
         return {(Key(key.namespace, key.name), key.uid, key.version) for key in keys}
 
     async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Call until the API server answers; what it refuses for now is logged."""
+        """Call until the API server answers; log its refusals."""
         for delay in itertools.chain(PROBE_DELAYS, itertools.repeat(PROBE_DELAYS[-1])):
             try:
                 return await call()

@@ -1,4 +1,4 @@
-"""From what the API server tells to the store and the queue."""
+"""Puts the events of the watch into the store and the work queue."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,14 +14,13 @@ log = get_logger(__name__)
 
 
 class EventHandler:
-    """
-    Keeps what is new and asks for a pass over it; forgets what is gone.
+    """Stores new versions and queues their keys; forgets objects that are gone.
 
     Args:
         store: the newest version of every object.
         queue: gets a key for every change.
-        memory: forgets with the store.
-        reads: forgets with the store.
+        memory: forgets the facts about objects that are gone.
+        reads: forgets their read budgets.
         reader: projects objects.
     """
 
@@ -40,7 +39,12 @@ class EventHandler:
         self._reads = reads
 
     def on_event(self, kind: str | None, body: Mapping[str, Any]) -> None:
-        """One event of the watch: ADDED, MODIFIED, DELETED, or `None` for a listed object."""
+        """Handle an event of the watch.
+
+        Args:
+            kind: ADDED, MODIFIED or DELETED; `None` for an object of the initial list.
+            body: the object, without the content of its requests.
+        """
         metadata = body["metadata"]
         if kind == "DELETED":
             self.forget(Key(metadata["namespace"], metadata["name"]), metadata["uid"])
@@ -48,10 +52,12 @@ class EventHandler:
             self.keep(body, shortened=True)
 
     def keep(self, body: Mapping[str, Any], *, shortened: bool = False) -> None:
-        """
-        A version of an object; one that cannot be read is kept as such, and told so.
+        """Store a version of an object and queue its key, if it is newer than the known one.
 
-        `shortened`: without the content of its requests.
+        Args:
+            body: the object. One that cannot be read is stored as unreadable, and stalled by its
+                reconcile.
+            shortened: the content of its requests is left out.
         """
         found = self._reader.read(body, shortened=shortened)
         if isinstance(found, UnreadableJob):
@@ -60,12 +66,13 @@ class EventHandler:
             self._queue.add(found.key)
 
     def _log(self, found: UnreadableJob) -> None:
+        # Every write to such an object is an event: log a problem once, not once an event.
         known = self._store.unreadable(found.key)
         if known is None or known.problem != found.problem:
             log.error("an object cannot be read", **found.key._asdict(), problem=found.problem)
 
     def forget(self, key: Key, uid: str) -> None:
-        """The incarnation `uid` of `key` is gone; a write may have found that out before."""
+        """Forget the object `key` with this uid, unless another object has its name by now."""
         known = self._store.get(key) or self._store.unreadable(key)
         if known is not None and known.uid != uid:
             return

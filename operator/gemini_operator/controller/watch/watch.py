@@ -1,9 +1,9 @@
-"""kopf as a watch engine, and nothing more; the only module that knows kopf.
+"""Uses kopf as a watch engine; no other module imports kopf.
 
-kopf runs in a thread and an event loop of its own and hands every event over to the main loop
-(rule P4): in a shared loop its end cancels every task, shielded writes included. It writes nothing:
-only `on.event` is used, its storages stay unused, and its finalizer carries a name that is nobody's
-(rule P3), because with our name it removes ours at the first event.
+kopf runs in a thread and an event loop of its own and hands every event over to the main loop. In a
+shared loop, kopf cancels every task when it ends, shielded writes included (P4). kopf writes
+nothing: only `on.event` is used, and its storages stay unused. Its finalizer has a name that is
+used nowhere, because with our name kopf would remove ours at the first event (P3).
 """
 
 import asyncio
@@ -32,7 +32,7 @@ log = get_logger(__name__)
 
 
 class Backoffs:
-    """Endless, jittered, capped: a watch that gives up would end the process."""
+    """Endless, jittered, capped back-offs in seconds; a watch that gives up ends the process."""
 
     def __iter__(self) -> Iterator[float]:
         delay = 0.5
@@ -42,8 +42,7 @@ class Backoffs:
 
 
 class Watch:
-    """
-    Lists and watches our kind, in one thread.
+    """Lists and watches our kind, in one thread.
 
     Args:
         connection: the API server.
@@ -70,7 +69,8 @@ class Watch:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
-        # It warns that signals are not handled outside the main thread: we handle them.
+        """Start the thread; events are handed over to the loop that calls this."""
+        # kopf warns that it handles no signals outside the main thread. The controller does.
         logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
         self._loop = asyncio.get_running_loop()
         self._thread.start()
@@ -97,7 +97,7 @@ class Watch:
             return  # the main loop is closed: the process is ending
 
     async def _operate(self) -> None:
-        # Not a threading.Event: kopf waits for one in a thread that nothing can end.
+        # Not a threading.Event: kopf would wait for it in a thread that cannot be ended.
         self._stop = asyncio.Event()
         self._kopf_loop = asyncio.get_running_loop()
         try:
@@ -122,6 +122,7 @@ class Watch:
 
         @kopf.on.event(group.GROUP, group.VERSION, group.PLURAL, registry=registry)
         async def event(event: Mapping[str, Any], **_: object) -> None:
+            # A stopped watch is being replaced, and goes by the old schema of the CRD.
             if not self._stopping:
                 self._hand_over(self._on_event, event["type"], event["object"])
 
@@ -140,14 +141,17 @@ class Watch:
 
 
 def settings() -> kopf.OperatorSettings:
-    """The settings of kopf for a low-level, level-triggered controller of ten thousand objects."""
+    """Return kopf's settings for a watch of ten thousand objects without any writes."""
     s = kopf.OperatorSettings()
+    # No peering objects, no scan for namespaces and CRDs: both need permissions that we do not ask.
     s.peering.standalone = True
     s.scanning.disabled = True
     s.persistence.finalizer = UNUSED
     s.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=UNUSED, v1=False)
     s.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=UNUSED, v1=False)
+    # kopf would hold events back until it sees its own last patch; it never sends one.
     s.persistence.consistency_timeout = 0
+    # One task for each object with recent events; it ends after `idle_timeout` seconds.
     s.queueing.worker_limit = None
     s.queueing.idle_timeout = 2.0
     s.queueing.exit_timeout = 5.0
@@ -155,16 +159,16 @@ def settings() -> kopf.OperatorSettings:
     s.networking.connect_timeout = 10
     s.networking.request_timeout = 60
     s.networking.error_backoffs = Backoffs()
-    # Small pages: 500 objects with a full inline input are 100 MB (rule S10).
+    # Small pages: 500 objects with a full inline input are 100 MB (S10).
     s.watching.chunk_size = 100
     s.watching.server_timeout = 300
     s.watching.client_timeout = 310
     s.watching.connect_timeout = 30
-    # Between a watch that has ended and the next list.
+    # Seconds between a watch that has ended and the next list.
     s.watching.reconnect_backoff = 1.0
     s.posting.enabled = False
     s.posting.level = logging.WARNING
     s.execution.max_workers = 1
-    # kopf would kill the whole process, our drain included.
+    # With a timeout kopf would kill the whole process, and with it our drain.
     s.process.ultimate_exiting_timeout = None
     return s

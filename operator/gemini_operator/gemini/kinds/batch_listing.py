@@ -1,4 +1,4 @@
-"""One pass over the list of batches."""
+"""Reads Google's list of batches, page by page."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,11 +17,17 @@ _log = logs.get_logger(__name__)
 async def list_batches(
     connection: GeminiConnection, settings: GeminiSettings, clock: Callable[[], float]
 ) -> Listing:
-    """
-    Page through `batches.list` until its end or a cap (protocol P11).
+    """Read `batches.list` until its end, or until the limit of pages or time.
+
+    Only a complete list can prove that a batch does not exist (P11).
+
+    Args:
+        connection: to Google, with one API key.
+        settings: the limits.
+        clock: monotonic seconds.
 
     Raises:
-        errors.GeminiError: a page could not be had.
+        errors.GeminiError: a page could not be read.
     """
     return await _Pass(connection, settings, clock).run()
 
@@ -46,10 +52,11 @@ class _Pass:
         return Listing(batches=tuple(self._batches.values()), complete=complete)
 
     async def _turn_pages(self) -> bool:
-        """Tell whether the end was reached."""
+        """Read the pages; return whether the end was reached."""
         deadline = self._clock() + self._settings.list_time_cap
         token, seen = "", set[str]()
         for _ in range(self._settings.list_page_cap):
+            # A key with very many batches must not occupy the one list that all its jobs share.
             if self._clock() > deadline:
                 return False
             page = await self._page(token)
@@ -59,6 +66,7 @@ class _Pass:
             following = page.get("nextPageToken")
             if not following:
                 return True
+            # A token that comes again would make the pages go round for ever.
             if not isinstance(following, str) or following in seen:
                 return False
             seen.add(following)
@@ -66,7 +74,7 @@ class _Pass:
         return False
 
     async def _page(self, token: str) -> Mapping[str, Any] | None:
-        """Ask for fewer batches where a page is too large; None where a single one is."""
+        """Read a page, with fewer batches if it is too large; `None` if a single batch is."""
         while True:
             params = {"pageSize": str(self._size)} | ({"pageToken": token} if token else {})
             try:
@@ -79,6 +87,7 @@ class _Pass:
                 self._size = max(1, self._size // 4)
 
     def _take(self, operations: object) -> None:
+        # A page without `operations` is empty. With anything but a list its batches are unknown.
         if operations is not None and not isinstance(operations, list):
             self._lost += 1
             return
@@ -86,11 +95,10 @@ class _Pass:
             self._take_one(operation if isinstance(operation, dict) else {})
 
     def _take_one(self, operation: Mapping[str, Any]) -> None:
-        """
-        Keep a batch that has a name.
+        """Keep a batch that has a name, and ignore any other.
 
-        One without can't be adopted and is ignored, so that a single odd batch doesn't end every
-        search; but when its display name ends like ours, "not found" would be a lie.
+        One odd batch must not end every search. But if its display name has a token of ours, the
+        list is not complete: it cannot prove that there is no batch.
         """
         name = batch_resource.name_of(operation)
         if name is not None:

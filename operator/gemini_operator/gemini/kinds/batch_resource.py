@@ -1,4 +1,4 @@
-"""Google's batch, a long-running operation as JSON, read leniently: any member may be missing."""
+"""Parses Google's batch, a long-running operation in JSON. Any member may be missing or odd."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,18 +15,23 @@ _CANCELLED = 1
 
 
 def name_of(operation: Mapping[str, Any]) -> str | None:
-    """The batch's name if it has the grammar of one (rule S3), else None."""
+    """Return the batch's name; `None` if it does not have the grammar of one (S3)."""
     name = operation.get("name")
     return name if names.matches(names.BATCH_NAME, name) and isinstance(name, str) else None
 
 
 def bears_token(operation: Mapping[str, Any]) -> bool:
-    """Whether the display name ends like one of ours."""
+    """Return whether the display name ends with a token of this operator."""
     return read_token(wire.member(operation, "metadata").get("displayName")) is not None
 
 
 def summary(operation: Mapping[str, Any], name: str) -> Summary:
-    """What a batch is and how far it has come; `name` is the checked name."""
+    """Return a batch without its results.
+
+    Args:
+        operation: as Google sent it.
+        name: its name, which was checked.
+    """
     metadata = wire.member(operation, "metadata")
     display_name = metadata.get("displayName")
     model = sanitize.text(metadata.get("model"), 160)
@@ -38,15 +43,20 @@ def summary(operation: Mapping[str, Any], name: str) -> Summary:
         created=wire.time(metadata.get("createTime")),
         requests=_counts(wire.member(metadata, "batchStats")),
         error=_error(operation.get("error")),
+        # From the raw name: sanitising may cut or change its end.
         token=read_token(display_name),
     )
 
 
 def observation(operation: Mapping[str, Any], name: str) -> Observation:
-    """
-    A batch with its results, which Google sends twice: in `metadata.output` and in `response`.
+    """Return a batch with its results.
 
-    A file job may answer with inline results and the other way round, so both are looked for.
+    Google sends results twice, in `metadata.output` and in `response`. A job with an input file may
+    have inline results, and the other way round, so both are searched for.
+
+    Args:
+        operation: as Google sent it.
+        name: its name, which was checked.
     """
     outputs = [
         wire.member(wire.member(operation, "metadata"), "output"),
@@ -68,12 +78,13 @@ def _inline(output: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     for member in ("inlinedResponses", "inlinedEmbedContentResponses"):
         items = wire.member(output, member).get("inlinedResponses")
         if isinstance(items, list):
+            # An item that is no object keeps its index, since results are in the input's order.
             return [item if isinstance(item, dict) else {} for item in items]
     return None
 
 
 def _state(operation: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
-    """Google's word; where it has none, what a finished operation says about itself."""
+    """Return Google's word for the state; without one, derive it from `done` and `error`."""
     word = metadata.get("state", "")
     if not isinstance(word, str) or word not in _NO_STATES:
         return sanitize.state(word)
@@ -87,7 +98,10 @@ def _state(operation: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
 
 
 def _counts(stats: Mapping[str, Any]) -> Counts:
-    """Members that are zero are absent; int64 is a string: https://ai.google.dev/api/batch-api."""
+    """Return the request counts. Zeros are absent in Google's JSON, and int64 is a string.
+
+    Source: https://ai.google.dev/api/batch-api.
+    """
     return Counts(
         total=sanitize.count(stats.get("requestCount")),
         succeeded=sanitize.count(stats.get("successfulRequestCount")),
@@ -97,7 +111,7 @@ def _counts(stats: Mapping[str, Any]) -> Counts:
 
 
 def _error(error: object) -> str | None:
-    """The operation's `google.rpc.Status` as one line."""
+    """Return the operation's `google.rpc.Status` as one line."""
     if not isinstance(error, Mapping) or not error:
         return None
     code = sanitize.count(error.get("code"))

@@ -1,4 +1,4 @@
-"""Batch jobs of the Gemini Developer API."""
+"""Batches of the Gemini Developer API."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -18,11 +18,16 @@ from gemini_operator.gemini.transport import Exchange
 
 
 class Batches:
-    """
-    `remote.RemoteJob` for batches.
+    """The `remote.RemoteJob` of batches.
 
-    What changes something is said through the SDK; what is read, is read without it, because it
-    drops `error` and `batchStats` and one odd batch breaks its whole page.
+    Creates, cancels and deletes go through the SDK. Reads and lists do not: the SDK drops `error`
+    and `batchStats`, and one odd batch makes it fail for the whole page.
+
+    Args:
+        connection: to Google, with one API key.
+        sdk: uses that connection.
+        settings: timeouts and limits.
+        clock: monotonic seconds; limits how long a list takes.
     """
 
     def __init__(
@@ -49,6 +54,8 @@ class Batches:
             seconds=self._settings.create_timeout,
             creating=True,
         )
+        # The answer is parsed here, as the SDK may fail to. A 200 that cannot be read does not
+        # prove that nothing was created, so the outcome is unknown (P10).
         try:
             operation = documents.parse(answer.body)
         except Undecodable as error:
@@ -70,6 +77,7 @@ class Batches:
             seconds=self._settings.results_timeout,
             any_number=True,
         )
+        # Another batch's state must not be taken for this one's.
         if batch_resource.name_of(operation) != name:
             raise errors.Unavailable(f"{call}: Google's answer is about another batch", status=200)
         return batch_resource.observation(operation, name)
@@ -108,7 +116,11 @@ def _checked(name: str) -> str:
 
 
 def _check_submission(submission: Submission) -> None:
-    """The grammar of everything that becomes part of a path at Google (rule S3)."""
+    """Check the grammar of every name that becomes part of a path at Google (S3).
+
+    Raises:
+        errors.Rejected: a name has another grammar; nothing was sent.
+    """
     if not names.matches(names.MODEL, submission.model):
         raise errors.Rejected("batches.create: not the name of a model; nothing was sent")
     if submission.file_name is not None and not names.matches(

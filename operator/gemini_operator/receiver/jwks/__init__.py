@@ -1,1 +1,1 @@
-"""Google's public keys: read strictly, fetched asynchronously, kept with care."""
+"""Google's public keys: fetched, parsed and cached."""

@@ -6,7 +6,9 @@ from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.jwks.store import JwksError
 from gemini_operator.receiver.signatures.keys import KeySet
 
+# A delivery may wait for a fetch, and its response has to come within five seconds.
 TIMEOUT_SECONDS = 2.0
+# Of a key set, whose keys have less than a kilobyte each.
 MAX_BYTES = 256 * 1024
 
 

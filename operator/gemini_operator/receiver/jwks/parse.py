@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from gemini_operator.receiver.jwks.store import JwksError
 from gemini_operator.receiver.signatures.keys import KeySet
 
+# Each delivery that no key fits is checked with all of them.
 MAX_KEYS = 16
 
 _ED25519_LENGTH = 32
@@ -28,6 +29,7 @@ def parse(document: bytes) -> KeySet:
     members = content.get("keys") if isinstance(content, dict) else None
     if not isinstance(members, list) or not members:
         raise JwksError("the answer holds no keys")
+    # The same key under two ids is checked once; the order stays.
     points = dict.fromkeys(point for member in members if (point := _ed25519_point(member)))
     keys = tuple(key for point in points if (key := _ed25519_key(point)))
     return KeySet(ed25519=keys[:MAX_KEYS])
@@ -58,6 +60,7 @@ def _base64url(text: Any) -> bytes | None:
     if not isinstance(text, str) or not text.isascii():
         return None
     try:
+        # 32 bytes are 43 digits without padding, so one sign of padding is missing.
         decoded = base64.b64decode(text + "=", altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None

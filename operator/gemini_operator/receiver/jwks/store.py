@@ -26,8 +26,10 @@ class KeysUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Times in seconds. With the defaults, deliveries are verified through an outage of one day,
-    and a revoked key is noticed within an hour.
+    """When keys are fetched; times in seconds.
+
+    With the defaults, deliveries are verified through an outage of one day, and a revoked key is
+    noticed within an hour.
     """
 
     ttl: float = 3600.0
@@ -86,12 +88,14 @@ class JwksStore:
         Raises:
             KeysUnavailable: the cooldown or the backoff forbids a fetch now.
         """
+        # Another delivery has fetched them since.
         if self._keys is not None and self._keys is not known:
             return self._keys
         if self._fetching is None:
             wait = self._forced_at + self._policy.cooldown - self._clock()
             if wait > 0:
                 raise KeysUnavailable(wait)
+            # Set before the fetch: a stranger's bad signatures must not cause one after the other.
             self._forced_at = self._clock()
         return await self._refreshed()
 
@@ -116,6 +120,7 @@ class JwksStore:
             self._refuse_while_blocked()
             self._fetching = asyncio.create_task(self._fetch_once())
             self._fetching.add_done_callback(self._fetch_done)
+        # Shielded: a delivery that is evicted must not cancel the fetch that others wait for.
         await asyncio.shield(self._fetching)
         self._refuse_while_blocked()
         if self._keys is None:

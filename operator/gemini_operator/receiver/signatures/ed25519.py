@@ -30,6 +30,7 @@ def verify(headers: WebhookHeaders, body: bytes, token: bytes, keys: KeySet, now
     for key in keys.ed25519:
         try:
             key.verify(signature, message)
+        # While Google changes its key, there are two.
         except InvalidSignature:
             continue
         return Verdict.VALID
@@ -45,5 +46,6 @@ def _decode(token: bytes) -> bytes | None:
         return None
     if len(signature) != _SIGNATURE_LENGTH or base64.b64encode(signature) != encoded:
         return None
+    # A larger scalar is a second spelling of the same signature (RFC 8032, 5.1.7).
     scalar = int.from_bytes(signature[32:], "little")
     return signature if scalar < _GROUP_ORDER else None

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+# Five minutes, as the libraries of Standard Webhooks have it.
 TOLERANCE_SECONDS = 300
+# Each token is checked with each key, so their number is limited.
 MAX_TOKENS = 16
 
 _NAMES = (b"webhook-id", b"webhook-timestamp", b"webhook-signature")

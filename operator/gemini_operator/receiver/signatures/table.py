@@ -45,12 +45,14 @@ def verify(
     """Check the tokens until one is valid. Tokens of unknown shape are skipped."""
     best = Verification(Verdict.UNACCEPTED)
     for token in headers.tokens:
+        # Senders may add tokens of schemes that are newer than this version.
         scheme = next((scheme for scheme in schemes if scheme.shape.fullmatch(token)), None)
         if scheme is None:
             continue
         verdict = scheme.verify(headers, body, token, keys, now)
         if verdict is Verdict.VALID:
             return Verification(verdict, scheme.name)
+        # A mismatch may be cured by newer keys, so one is enough to fetch them.
         if best.verdict is Verdict.UNACCEPTED:
             best = Verification(verdict, scheme.name)
     return best

@@ -57,12 +57,12 @@ def situation(title: str) -> Callable[[Callable[[], Status]], Callable[[], Statu
 
 
 def decided(snapshot: Snapshot, remote: Remote | None = None) -> Status:
-    """The status that a pass writes."""
+    """The status that a reconcile writes."""
     return written(delivering(snapshot, policies.decide(snapshot, remote)))
 
 
 def after(status: dict[str, Any], google: str = "", **spec: Any) -> Status:
-    """What a pass makes of a job whose batch Google shows in that state."""
+    """The reconcile of a job whose batch Google shows in that state."""
     snapshot = a_snapshot(spec=spec, status=status)
     return decided(snapshot, seen(f"BATCH_STATE_{google}") if google else None)
 

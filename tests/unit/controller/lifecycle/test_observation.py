@@ -46,7 +46,7 @@ RUNNING, SUCCEEDED = "BATCH_STATE_RUNNING", "BATCH_STATE_SUCCEEDED"
 
 
 def read(snapshot: Snapshot, remote: Remote) -> Decision | None:
-    """A pass that reads the batch, as the reconciler does it."""
+    """A reconcile that reads the batch, as the reconciler does it."""
     assert observation.wanted(snapshot) is not None
     event = observation.pending_event(snapshot)
     if event is not None:
@@ -319,7 +319,7 @@ def test_a_good_look_heals_what_was_wrong_with_the_key(reason: str) -> None:
         pytest.param(600, False, id="before it"),
     ],
 )
-def test_a_listing_heals_only_what_went_wrong_before_it_began(age: float, heals: bool) -> None:
+def test_a_list_clears_only_a_stall_from_before_it_began(age: float, heals: bool) -> None:
     """An older one would take back what is said, again and again."""
     stalled = a_condition("Stalled", "True", "CredentialsMissing")
     snapshot = a_snapshot(status=submitted(conditions=[stalled]))
@@ -328,7 +328,7 @@ def test_a_listing_heals_only_what_went_wrong_before_it_began(age: float, heals:
     assert isinstance(decision, PatchStatus if heals else RequeueAfter)
 
 
-def test_a_read_heals_whatever_the_last_listing_was() -> None:
+def test_a_read_clears_a_stall_whatever_the_last_list_was() -> None:
     stalled = a_condition("Stalled", "True", "CredentialsMissing")
     snapshot = a_snapshot(status=submitted(**EVENT, conditions=[stalled]))
     note(snapshot, a_list_snapshot(current=a_batch(), begun=MONOTONIC - 600))

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import cancellation, policies, retries
@@ -41,7 +42,7 @@ from tests.unit.controller.builders import (
     unnamed,
     written,
 )
-from tests.unit.controller.lifecycle.google import CANCELLED, RUNNING, Luck
+from tests.unit.controller.lifecycle.google import CANCELLED, NEVER, RUNNING, Luck
 from tests.unit.controller.lifecycle.stories import GRACE
 from tests.unit.controller.lifecycle.world import World, stalled_as
 
@@ -300,3 +301,32 @@ def test_p20_a_batch_that_never_ends_is_told_after_49_hours() -> None:
         assert not world.is_true(STALLED)
     world.live(1800.0)
     assert stalled_as(world, Reason.REMOTE_STUCK)
+
+
+def test_p17_a_name_from_a_callback_is_not_forgotten_while_the_key_is_rejected() -> None:
+    """Else nothing but the search would find the batch, and Google may not list it for long."""
+    world = World(luck=lambda: Luck("no answer", hidden=NEVER))
+    world.turn()
+    world.key = "refused"
+    world.call_back(1)
+    world.live(5.0)
+    assert "batchName" not in world.status
+    world.key = "good"
+    world.call_back(2)
+    world.live(60.0)
+    assert world.status["batchName"] == "batches/1"
+    assert world.creates == 1
+
+
+def test_p21_a_create_that_was_given_up_a_moment_ago_is_looked_for_before_the_job_goes() -> None:
+    world = World(luck=lambda: Luck("no answer", hidden=30.0))
+    world.live(1.0)
+    attempt = world.status["attempt"]["id"]
+    world.annotate(group.RESOLVE_SUBMISSION, f"Resubmit:{attempt}")
+    world.edit(suspend=True)
+    world.live(1.0)
+    assert "attempt" not in world.status
+    world.delete()
+    world.live(2 * GRACE)
+    assert world.released
+    assert world.google.open() == []

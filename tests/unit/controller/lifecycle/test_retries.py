@@ -165,7 +165,7 @@ def test_the_next_attempt_waits_for_its_end(passed: float, decision: Decision) -
     assert policies.decide(limited(10, retrying(2), passed), None) == decision
 
 
-def test_a_job_that_waits_in_line_afterwards_does_not_pause_again() -> None:
+def test_a_job_that_waits_for_quota_afterwards_does_not_back_off_again() -> None:
     queued = retrying() | {"conditions": [a_condition("Submitted", "False", "Queued")]}
     assert retries.decide(limited(10, queued)) is None
 

@@ -50,7 +50,7 @@ def later(hours: float, status: dict[str, Any] | None = None, *, facts: Any = No
 
 
 def swept(snapshot: Snapshot, current: Summary | None = None) -> Status:
-    """A pass after a listing that shows the batch."""
+    """A reconcile after a list that shows the batch."""
     note(snapshot, a_list_snapshot(current=current or a_batch(), begun=snapshot.monotonic))
     return written(policies.decide(snapshot, None))
 

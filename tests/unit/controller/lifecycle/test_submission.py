@@ -214,7 +214,7 @@ def test_p23_who_waits_for_its_turn_has_a_key(state: str | None, stalled: str, s
     assert (reason_of(status, "Stalled") is not None) == stays
 
 
-def test_p10_who_waits_for_a_place_has_no_share_in_a_refusal_that_is_over() -> None:
+def test_p10_a_job_that_waits_for_a_slot_drops_an_inherited_refusal() -> None:
     snapshot = a_snapshot(status={})
     told = credentials.inherited(snapshot, 60.0).status
     status = submission.queued(a_snapshot(status=told.dump()), Reason.QUEUED, "", 5.0).status

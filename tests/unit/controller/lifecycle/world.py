@@ -54,7 +54,7 @@ SWEEP = 900.0
 # Seconds until the quota calls a job that waits.
 TURN = 10.0
 
-# Reconciles at one moment, at most: whoever needs more decides in circles.
+# Reconciles at one moment, at most: more than that is a loop of decisions.
 RECONCILES = 25
 
 KEY = Key("team-a", "job")

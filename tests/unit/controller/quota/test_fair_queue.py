@@ -61,7 +61,7 @@ def test_p23_who_left_and_came_again_is_in_order(lanes: FairQueue) -> None:
     assert served(lanes) == ["1", "2", "3"]
 
 
-def test_p23_the_fewest_places_come_before_the_greatest_age(lanes: FairQueue) -> None:
+def test_p23_the_fewest_slots_come_before_the_greatest_age(lanes: FairQueue) -> None:
     for age, namespace in enumerate("abc"):
         lanes.add(position(age, namespace, namespace))
     best = lanes.best(Counter({"a": 2, "b": 1, "c": 1}))

@@ -14,12 +14,12 @@ def group() -> ApiKeyQuota:
     return ApiKeyQuota("group-1")
 
 
-def test_nobody_stands_at_the_head_of_an_empty_line(group: ApiKeyQuota) -> None:
+def test_an_empty_throttle_has_no_head(group: ApiKeyQuota) -> None:
     assert group.head(Throttle()) is None
     assert group.best(0.0) is None
 
 
-def test_a_line_is_forgotten_when_it_says_nothing_any_more(group: ApiKeyQuota) -> None:
+def test_a_throttle_is_forgotten_when_it_is_idle(group: ApiKeyQuota) -> None:
     throttle = group.throttles[MODEL] = Throttle()
     throttle.blocked_until = 10.0
     group.drop_idle(9.0)

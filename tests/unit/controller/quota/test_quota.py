@@ -21,7 +21,7 @@ def some(harness: Harness, *names: str) -> list[Key]:
     return [harness.put(name, age) for age, name in enumerate(names)]
 
 
-def test_p23_a_key_with_free_places_lets_everybody_go(harness: Harness) -> None:
+def test_p23_a_key_with_free_slots_admits_every_job(harness: Harness) -> None:
     jobs = some(harness, "a/1", "b/1")
     assert harness.admits(*jobs) == jobs
     assert harness.queue.take() == [], "who asks needs no further pass"
@@ -34,13 +34,13 @@ def test_p23_no_more_go_than_there_are_usage(harness: Harness) -> None:
     assert harness.quota.waiting == 1
 
 
-def test_p23_who_was_told_to_go_may_ask_again(harness: Harness) -> None:
-    """Its write-ahead met a conflict: the place is still kept for it."""
+def test_p23_a_job_that_was_admitted_may_ask_again(harness: Harness) -> None:
+    """Its write-ahead met a conflict: the slot is still reserved for it."""
     first, second, third = some(harness, "a/1", "a/2", "a/3")
     assert harness.admits(first, second, first, third, first) == [first, second, first, first]
 
 
-def test_p23_a_place_is_kept_from_the_answer_until_the_write_ahead_shows_it(
+def test_p23_a_slot_is_reserved_until_the_write_ahead_shows_it(
     harness: Harness,
 ) -> None:
     first, second, third = some(harness, "a/1", "a/2", "a/3")
@@ -51,7 +51,7 @@ def test_p23_a_place_is_kept_from_the_answer_until_the_write_ahead_shows_it(
 
 
 @pytest.mark.parametrize("end", ["end", "clear"])
-def test_p23_an_end_frees_the_place_for_the_next(harness: Harness, end: str) -> None:
+def test_p23_an_end_frees_the_slot_for_the_next_job(harness: Harness, end: str) -> None:
     first, second, third, fourth = some(harness, "a/1", "a/2", "a/3", "a/4")
     for key in (first, second):
         assert harness.send(key)
@@ -61,7 +61,7 @@ def test_p23_an_end_frees_the_place_for_the_next(harness: Harness, end: str) -> 
     assert harness.admits(fourth, third) == [third]
 
 
-def test_p23_an_object_that_is_gone_frees_its_place(harness: Harness) -> None:
+def test_p23_an_object_that_is_gone_frees_its_slot(harness: Harness) -> None:
     first, second, third = some(harness, "a/1", "a/2", "a/3")
     for key in (first, second):
         assert harness.send(key)
@@ -70,7 +70,7 @@ def test_p23_an_object_that_is_gone_frees_its_place(harness: Harness) -> None:
     assert harness.queue.take() == [third]
 
 
-def test_p23_a_batch_whose_fate_is_unknown_holds_its_place(harness: Harness) -> None:
+def test_p23_a_batch_with_an_unknown_outcome_uses_its_slot(harness: Harness) -> None:
     first, second, third = some(harness, "a/1", "a/2", "a/3")
     assert harness.send(first)
     assert harness.reserve(second) is Admission.ADMITTED
@@ -93,7 +93,7 @@ def test_p23_a_job_whose_attempt_came_to_nothing_waits_like_any_other(harness: H
 
 
 @pytest.mark.parametrize("how", ["leave", "remove"])
-def test_p23_a_called_job_that_does_not_come_is_passed_over(harness: Harness, how: str) -> None:
+def test_p23_a_job_that_does_not_use_its_reserved_slot_loses_it(harness: Harness, how: str) -> None:
     first, second, third, fourth = some(harness, "a/1", "a/2", "a/3", "a/4")
     for key in (first, second):
         assert harness.send(key)
@@ -137,7 +137,7 @@ def test_p23_inside_a_namespace_the_oldest_goes_first_then_by_name() -> None:
     assert order(harness, busy) == ["a/b", "a/c", "a/d"]
 
 
-def test_p23_the_namespace_with_the_fewest_open_places_goes_first() -> None:
+def test_p23_the_namespace_with_the_fewest_slots_in_use_goes_first() -> None:
     harness = Harness(limit=3)
     busy = some(harness, "a/1", "a/2", "b/1")
     for key in busy:
@@ -154,7 +154,7 @@ def test_p23_the_namespace_with_the_fewest_open_places_goes_first() -> None:
     assert harness.queue.take() == [Key("b", "2")]
 
 
-def test_p23_of_namespaces_with_as_many_places_the_one_that_waits_longest_goes_first() -> None:
+def test_p23_of_namespaces_with_equal_usage_the_one_with_the_oldest_job_goes_first() -> None:
     harness = Harness(limit=1)
     busy = harness.put("z/busy", 0)
     assert harness.send(busy)
@@ -211,7 +211,7 @@ def test_p23_whoever_waits_goes_along_with_the_secret(harness: Harness) -> None:
     assert harness.reserve(waiting, OTHER_GROUP) is Admission.ADMITTED
 
 
-def test_p23_a_place_that_is_kept_moves_with_the_secret(harness: Harness) -> None:
+def test_p23_a_reserved_slot_moves_with_the_secret(harness: Harness) -> None:
     first, second = some(harness, "a/1", "b/1")
     assert harness.admits(first, second) == [first, second]
     harness.bind_key(first, OTHER_GROUP)
@@ -236,7 +236,7 @@ def test_p23_a_call_for_one_key_is_none_for_another(told_to_go: bool) -> None:
     assert harness.queue.take() == [moving]
 
 
-def test_p23_whoever_comes_along_takes_nobodys_place(harness: Harness) -> None:
+def test_p23_a_late_job_takes_no_reserved_slot(harness: Harness) -> None:
     """A job was called for one key, another for the key that its Secret holds now."""
     first, second, called = some(harness, "a/1", "a/2", "a/3")
     moving = harness.put("b/1", 9)
@@ -268,7 +268,7 @@ def test_p23_after_a_restart_a_younger_job_does_not_overtake_one_that_waited_bef
     assert harness.reserve(old) is Admission.ADMITTED
 
 
-def test_p23_an_expected_job_that_does_not_ask_is_passed_over() -> None:
+def test_p23_a_restored_job_that_does_not_ask_loses_its_slot() -> None:
     harness = Harness(limit=1)
     old, young = some(harness, "a/old", "a/young")
     harness.bind_key(old, GROUP)
@@ -281,7 +281,7 @@ def test_p23_an_expected_job_that_does_not_ask_is_passed_over() -> None:
 
 
 def test_p23_a_job_whose_secret_is_missing_is_not_expected() -> None:
-    """It says so itself, and must not keep a place from others."""
+    """Its own reconcile reports that, and it must not keep a slot from other jobs."""
     harness = Harness(limit=1)
     harness.quota.restore([harness.job(harness.put("a/1"))])
     assert harness.quota.waiting == 0
@@ -315,7 +315,7 @@ def test_p23_more_open_batches_than_a_lowered_limit_allows_let_nobody_go() -> No
     assert harness.queue.take() == [waiting]
 
 
-def test_p23_an_object_of_the_same_name_stands_in_line_for_itself() -> None:
+def test_p23_an_object_of_the_same_name_is_queued_for_itself() -> None:
     harness = Harness(limit=1)
     busy = harness.put("z/busy")
     assert harness.send(busy)

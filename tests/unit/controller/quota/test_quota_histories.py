@@ -25,7 +25,7 @@ BACK_OFF = 1.0
 
 
 class QuotaHistories(RuleBasedStateMachine):
-    """Jobs of two keys and two models; keys move, Google says no, passes fail, processes die."""
+    """Jobs of two keys and two models; keys move, Google refuses, reconciles fail, processes die."""
 
     @initialize(limit=st.integers(1, 3), groups=st.lists(GROUPS, min_size=3, max_size=3))
     def start(self, limit: int, groups: list[str]) -> None:
@@ -34,7 +34,7 @@ class QuotaHistories(RuleBasedStateMachine):
         self.group_of = dict(zip(NAMESPACES, groups, strict=True))
         self.begun = 0
         self.ready: list[Key] = []
-        # Told to go, with the key that their pass has read; then: written ahead, no answer yet.
+        # Admitted, with the key that their reconcile has read; then: written ahead, no answer yet.
         self.going: dict[Key, str] = {}
         self.sent: dict[Key, str] = {}
         self.orphans: list[tuple[Job, str]] = []
@@ -115,7 +115,7 @@ class QuotaHistories(RuleBasedStateMachine):
 
     @rule(data=st.data(), landed=st.booleans())
     def fail_to_write_ahead(self, data: st.DataObject, landed: bool) -> None:
-        """A conflict, or no answer: the place is kept, and a pass follows."""
+        """A conflict, or no answer: the slot stays reserved, and a reconcile follows."""
         if key := self._choose(data, list(self.going)):
             del self.going[key]
             if landed:

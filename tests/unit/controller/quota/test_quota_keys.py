@@ -38,7 +38,7 @@ def restarted(harness: Harness, *learnt: tuple[Key, str]) -> Harness:
     return after
 
 
-def test_p23_a_secret_changed_to_a_shared_key_takes_no_places_of_it(harness: Harness) -> None:
+def test_p23_a_secret_changed_to_a_shared_key_takes_no_slots_of_it(harness: Harness) -> None:
     filled(harness, "own")
     tenant = harness.put("tenant/job", 5)
     harness.bind_key(tenant, OTHER_GROUP)
@@ -48,7 +48,7 @@ def test_p23_a_secret_changed_to_a_shared_key_takes_no_places_of_it(harness: Har
     assert harness.reserve(more, OTHER_GROUP) is Admission.ADMITTED
 
 
-def test_p23_a_secret_changed_away_from_a_shared_key_frees_no_places_of_it(
+def test_p23_a_secret_changed_away_from_a_shared_key_frees_no_slots_of_it(
     harness: Harness,
 ) -> None:
     """Otherwise each change of a Secret would allow as many batches again."""
@@ -150,7 +150,7 @@ def test_p23_a_batch_of_which_nobody_wrote_down_the_key_counts_for_that_of_its_s
     assert harness.reserve(harness.put("b/waiting")) is Admission.QUOTA_FULL
 
 
-def test_p25_who_was_called_waits_again_if_an_adoption_has_taken_the_last_place() -> None:
+def test_p25_a_job_with_a_reserved_slot_waits_again_if_an_adoption_took_the_last_slot() -> None:
     """An adopted batch is open already, and asks nobody."""
     harness = Harness(limit=1)
     called = harness.put("a/called")

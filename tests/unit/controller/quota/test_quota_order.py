@@ -16,7 +16,7 @@ LIMIT = 3
 
 @dataclass
 class Specification:
-    """Who waits, who was called, who is open; whoever may be called is."""
+    """Jobs that wait, have a reserved slot, or an open batch; every free slot is reserved."""
 
     ages: dict[Key, int] = field(default_factory=dict)
     waiting: set[Key] = field(default_factory=set)
@@ -44,7 +44,7 @@ class Specification:
 
 
 class QuotaOrder(RuleBasedStateMachine):
-    """Jobs come, ask, submit, end, leave and go; now and then the controller starts anew."""
+    """Jobs come, ask, submit, end, leave and go; now and then the controller restarts."""
 
     jobs = Bundle("jobs")
 
@@ -105,7 +105,7 @@ class QuotaOrder(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """Whoever was called and did not submit waits as before, and is called again."""
+        """A job with a reserved slot that did not submit waits as before, and gets another slot."""
         stored = list(self.harness.store)
         waiting = self.specified.waiting | self.specified.called
         self.harness = Harness(LIMIT)

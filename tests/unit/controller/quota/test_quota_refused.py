@@ -16,7 +16,7 @@ def harness() -> Harness:
 
 
 def refuse(harness: Harness, key: Key) -> None:
-    """A whole pass over a job that is told to go and whose key is refused."""
+    """A whole reconcile of a job that is admitted and whose key is refused."""
     assert harness.reserve(key) is Admission.ADMITTED
     harness.write_ahead(key)
     harness.quota.refused(GROUP, harness.job(key))

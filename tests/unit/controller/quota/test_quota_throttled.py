@@ -37,7 +37,7 @@ def throttle() -> Throttled:
     return Throttled()
 
 
-def test_a_key_that_was_never_throttled_has_no_line(throttle: Throttled) -> None:
+def test_a_key_that_was_never_throttled_has_no_throttle(throttle: Throttled) -> None:
     assert throttle.may_go() == [FIRST, SECOND, THIRD]
 
 
@@ -61,7 +61,7 @@ def test_p10_a_429_of_one_key_and_model_holds_up_no_other(
     assert throttle.reserve(other, group) is Admission.ADMITTED
 
 
-def test_p10_a_model_has_one_line_however_its_name_is_written(throttle: Throttled) -> None:
+def test_p10_a_model_has_one_throttle_however_its_name_is_written(throttle: Throttled) -> None:
     throttle.meets_429(FIRST)
     same = throttle.put("same", model="models/gemini-2.5-flash")
     assert throttle.reserve(same) is Admission.THROTTLED
@@ -76,7 +76,7 @@ def test_p10_after_the_back_off_the_oldest_tries_alone(throttle: Throttled) -> N
     assert throttle.admits(SECOND, THIRD) == [], "until it has its answer"
 
 
-def test_p10_only_the_head_is_woken_when_the_line_opens(throttle: Throttled) -> None:
+def test_p10_only_the_head_is_woken_when_the_throttle_opens(throttle: Throttled) -> None:
     delay = throttle.meets_429(THIRD)
     assert throttle.admits(SECOND, FIRST) == []
     throttle.queue.take()
@@ -86,14 +86,14 @@ def test_p10_only_the_head_is_woken_when_the_line_opens(throttle: Throttled) -> 
     assert throttle.queue.alarms == {}
 
 
-def test_p23_ten_thousand_in_a_closed_line_have_one_alarm(throttle: Throttled) -> None:
+def test_p23_ten_thousand_jobs_in_a_blocked_throttle_have_one_alarm(throttle: Throttled) -> None:
     throttle.meets_429(FIRST)
     jobs = [throttle.put(f"many-{n:05}", 10 + n) for n in range(10_000)]
     assert throttle.admits(*jobs) == []
     assert list(throttle.queue.alarms) == [FIRST]
 
 
-def test_p10_a_head_that_lost_its_alarm_to_an_earlier_pass_gets_another(
+def test_p10_a_head_that_lost_its_alarm_to_an_earlier_reconcile_gets_another(
     throttle: Throttled,
 ) -> None:
     delay = throttle.meets_429(FIRST)
@@ -116,7 +116,7 @@ def test_p10_a_head_that_leaves_hands_its_alarm_on(throttle: Throttled, closed: 
     assert throttle.admits(THIRD, SECOND) == [SECOND]
 
 
-def test_p10_an_alarm_is_set_anew_each_time_the_line_closes(throttle: Throttled) -> None:
+def test_p10_an_alarm_is_set_again_each_time_the_throttle_blocks(throttle: Throttled) -> None:
     for _ in range(2):
         delay = throttle.meets_429(FIRST)
         throttle.queue.take()
@@ -141,7 +141,7 @@ def test_p10_googles_own_wait_is_honoured_when_it_is_longer(throttle: Throttled)
 
 
 @given(st.lists(st.floats(0, 1000) | st.none(), min_size=1, max_size=30), st.integers())
-def test_p10_the_line_opens_exactly_when_it_said(waits: list[float | None], seed: int) -> None:
+def test_p10_the_throttle_opens_exactly_when_it_said(waits: list[float | None], seed: int) -> None:
     throttle = Throttled(seed=seed)
     for wait in waits:
         delay = throttle.meets_429(FIRST, retry_after=wait)
@@ -197,7 +197,7 @@ def test_p10_creates_that_were_under_way_together_are_not_blamed_on_one_job(
 
 
 def test_p10_a_429_calls_back_who_was_called_but_not_who_is_on_its_way() -> None:
-    """Its create may be sent at any moment: its place must not be given away."""
+    """Its create may be sent at any moment: its slot must not be given away."""
     throttle = Throttled(limit=2)
     assert throttle.may_go() == [FIRST, SECOND]
     throttle.write_ahead(FIRST)
@@ -208,7 +208,7 @@ def test_p10_a_429_calls_back_who_was_called_but_not_who_is_on_its_way() -> None
     assert throttle.admits(SECOND, THIRD, other, another) == [SECOND, other]
 
 
-def test_p10_a_job_that_was_called_before_the_line_closed_waits_with_it() -> None:
+def test_p10_a_slot_reserved_before_the_throttle_blocked_is_taken_back() -> None:
     throttle = Throttled(limit=2)
     fourth = throttle.put("fourth", 4)
     for key in (FIRST, SECOND):
@@ -242,7 +242,7 @@ def test_p10_an_accepted_create_lets_no_more_go_than_there_are_usage() -> None:
     assert throttle.admits(THIRD, SECOND) == [SECOND]
 
 
-def test_p10_who_was_moved_to_the_end_is_as_good_as_any_once_the_line_flows(
+def test_p10_a_job_that_was_moved_to_the_end_has_its_old_order_once_the_throttle_ends(
     throttle: Throttled,
 ) -> None:
     for _ in range(3):
@@ -298,7 +298,9 @@ def test_p10_a_probe_with_an_unknown_outcome_lets_the_next_try(throttle: Throttl
     assert throttle.admits(THIRD, SECOND) == [SECOND]
 
 
-def test_p10_an_accepted_create_ends_the_back_off_of_its_own_line_only(throttle: Throttled) -> None:
+def test_p10_an_accepted_create_ends_the_back_off_of_its_own_throttle_only(
+    throttle: Throttled,
+) -> None:
     throttle.meets_429(FIRST)
     other = throttle.put("other", model=OTHER_MODEL)
     assert throttle.send(other)
@@ -306,7 +308,7 @@ def test_p10_an_accepted_create_ends_the_back_off_of_its_own_line_only(throttle:
 
 
 @pytest.mark.parametrize("others", [True, False], ids=["others wait", "nobody waits"])
-def test_p10_a_429_of_a_job_that_is_gone_closes_the_line_and_puts_nobody_into_it(
+def test_p10_a_429_of_a_job_that_is_gone_blocks_the_throttle_and_queues_no_job(
     throttle: Throttled, others: bool
 ) -> None:
     assert throttle.reserve(FIRST) is Admission.ADMITTED
@@ -321,7 +323,7 @@ def test_p10_a_429_of_a_job_that_is_gone_closes_the_line_and_puts_nobody_into_it
         assert throttle.reserve(THIRD) is Admission.THROTTLED
 
 
-def test_p23_in_a_throttled_line_too_the_namespace_with_the_fewest_places_goes_first(
+def test_p23_in_a_throttle_too_the_namespace_with_the_fewest_slots_goes_first(
     throttle: Throttled,
 ) -> None:
     assert throttle.send(THIRD)
@@ -332,7 +334,7 @@ def test_p23_in_a_throttled_line_too_the_namespace_with_the_fewest_places_goes_f
     assert throttle.admits(FIRST, young) == [young]
 
 
-def test_p05_a_job_that_is_gone_leaves_the_line_to_the_next(throttle: Throttled) -> None:
+def test_p05_a_job_that_is_gone_leaves_the_throttle_to_the_next(throttle: Throttled) -> None:
     throttle.meets_429(FIRST)
     assert throttle.reserve(SECOND) is Admission.THROTTLED
     throttle.open()
@@ -341,7 +343,7 @@ def test_p05_a_job_that_is_gone_leaves_the_line_to_the_next(throttle: Throttled)
     assert throttle.reserve(SECOND) is Admission.ADMITTED
 
 
-def test_a_job_whose_secret_holds_another_key_now_leaves_the_old_keys_line(
+def test_a_job_whose_secret_holds_another_key_now_leaves_the_old_keys_throttle(
     throttle: Throttled,
 ) -> None:
     elsewhere = throttle.put("team-b/elsewhere", 9)
@@ -364,14 +366,14 @@ def test_a_probe_whose_secret_holds_another_key_now_lets_the_next_try(throttle: 
     assert throttle.reserve(elsewhere) is Admission.ADMITTED
 
 
-def test_leaving_a_line_that_one_is_not_in_changes_nothing(throttle: Throttled) -> None:
+def test_leaving_a_throttle_that_the_job_is_not_in_changes_nothing(throttle: Throttled) -> None:
     throttle.meets_429(FIRST)
     throttle.quota.release(SECOND)
     throttle.open()
     assert throttle.reserve(FIRST) is Admission.ADMITTED
 
 
-def test_p23_after_a_restart_a_line_that_was_throttled_is_tried_by_its_head_alone() -> None:
+def test_p23_after_a_restart_a_throttled_model_is_probed_by_its_first_job_alone() -> None:
     """Otherwise each restart would be answered with as many 429s as there are slots."""
     throttle = Throttled()
     throttle.bind_key(FIRST, GROUP)

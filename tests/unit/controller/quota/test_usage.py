@@ -1,4 +1,4 @@
-"""Who holds a place, read off the statuses alone (rule P23)."""
+"""Which jobs use a slot, by their statuses alone (P23)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -78,20 +78,20 @@ def parts() -> Parts:
     ],
     ids=["new", "queued", "unknown outcome", "open", "ended", "given up"],
 )
-def test_p23_a_place_is_held_from_the_write_ahead_to_the_end(
+def test_p23_a_slot_is_used_from_the_write_ahead_to_the_end(
     status: dict[str, Any], holds: bool
 ) -> None:
     assert uses_quota(a_job(status=status)) is holds
 
 
-def test_p23_a_job_that_is_being_deleted_holds_its_place_until_it_is_gone(parts: Parts) -> None:
+def test_p23_a_job_that_is_being_deleted_uses_its_slot_until_it_is_gone(parts: Parts) -> None:
     parts.put(submitted(), deleting=True)
     assert parts.usage.count(REF) == 1
     parts.store.remove(KEY)
     assert parts.usage.count(REF) == 0
 
 
-def test_p23_each_change_is_told_once(parts: Parts) -> None:
+def test_p23_each_change_is_reported_once(parts: Parts) -> None:
     parts.put()
     parts.put({"state": "Queued"})
     assert parts.told() == []
@@ -103,7 +103,7 @@ def test_p23_each_change_is_told_once(parts: Parts) -> None:
     assert parts.told() == [("freed", REF)]
 
 
-def test_p23_an_object_that_is_gone_is_told_after_its_place(parts: Parts) -> None:
+def test_p23_an_object_that_is_gone_is_reported_after_its_slot(parts: Parts) -> None:
     parts.put(submitted())
     parts.told()
     parts.store.remove(KEY)
@@ -113,20 +113,20 @@ def test_p23_an_object_that_is_gone_is_told_after_its_place(parts: Parts) -> Non
     assert parts.told() == [("gone", KEY)]
 
 
-def test_p23_another_object_of_the_same_name_takes_its_own_place(parts: Parts) -> None:
+def test_p23_another_object_of_the_same_name_takes_its_own_slot(parts: Parts) -> None:
     parts.put(submitted(), uid=UID)
     parts.told()
     parts.put(submitted(), uid=OTHER_UID, spec=WITH_OTHER)
     assert parts.told() == [("freed", REF), ("gone", KEY), ("taken", OTHER_REF, KEY)]
 
 
-def test_p01_an_older_version_changes_no_place(parts: Parts) -> None:
+def test_p01_an_older_version_changes_no_slot(parts: Parts) -> None:
     parts.put(submitted())
     parts.store.put(a_job(resourceVersion="1"))
     assert parts.usage.count(REF) == 1
 
 
-def test_places_are_counted_before_anybody_is_told() -> None:
+def test_slots_are_counted_before_a_listener_is_called() -> None:
     usage = QuotaUsage()
     store = Store(usage.changed)
     store.put(a_job(status=submitted()))
@@ -150,7 +150,7 @@ STATUSES = [{}, unnamed(), submitted(), finished()]
 def test_p23_the_count_is_what_the_store_shows(
     changes: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]],
 ) -> None:
-    """And whoever adds up what is told comes to the same."""
+    """The sum of all reports to the listener is the same."""
     parts = Parts()
     for name, uid, spec, status in changes:
         key = Key("team-a", name)

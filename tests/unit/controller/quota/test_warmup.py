@@ -86,7 +86,7 @@ async def start() -> Start:
         *("ended", "suspended", "shut down"),
     ],
 )
-def test_p23_whoever_may_want_to_submit_stands_in_line(job: dict[str, Any], may: bool) -> None:
+def test_p23_jobs_that_may_want_to_submit_are_queued(job: dict[str, Any], may: bool) -> None:
     assert may_wait(a_job(**job)) is may
 
 
@@ -158,7 +158,7 @@ async def test_s10_secrets_are_read_a_few_at_a_time(start: Start) -> None:
     assert start.secrets.most_at_once == AT_A_TIME
 
 
-async def test_p23_now_and_then_lost_calls_and_replaced_secrets_are_noticed(start: Start) -> None:
+async def test_p23_a_resync_notices_lost_wake_ups_and_replaced_secrets(start: Start) -> None:
     """Once, without insisting: the next time comes."""
     start.harness.put("a/1", 0)
     warmup = start.warmup()

@@ -112,7 +112,7 @@ def test_p20_a_callback_is_asked_for_where_there_is_a_public_url(tmp_path: Path)
 
 
 class WithQuota:
-    """A submitter behind a quota of one place, and nobody to send anything to."""
+    """A submitter behind a quota of one slot, without a Google to send anything to."""
 
     def __init__(self) -> None:
         self.harness = Harness(limit=1)
@@ -135,7 +135,7 @@ class WithQuota:
 
 
 @pytest.mark.parametrize("recreated", [False, True])
-async def test_p23_an_object_that_went_while_its_key_was_read_does_not_stand_in_line(
+async def test_p23_an_object_that_went_while_its_key_was_read_is_not_queued(
     recreated: bool,
 ) -> None:
     quota = WithQuota()
@@ -149,7 +149,7 @@ async def test_p23_an_object_that_went_while_its_key_was_read_does_not_stand_in_
     assert quota.harness.reserve(quota.harness.put("a/another")) is Admission.ADMITTED
 
 
-async def test_p23_a_job_without_a_place_says_so_once_and_has_no_timer() -> None:
+async def test_p23_a_job_without_a_slot_says_so_once_and_has_no_timer() -> None:
     quota = WithQuota()
     assert quota.harness.send(quota.harness.put("a/open"))
     waiting = quota.harness.put("a/waiting", 1)
@@ -162,7 +162,7 @@ async def test_p23_a_job_without_a_place_says_so_once_and_has_no_timer() -> None
     assert again.seconds == math.inf
 
 
-async def test_p10_a_job_in_a_closed_line_says_that_the_quota_is_used_up() -> None:
+async def test_p10_a_throttled_job_says_that_the_quota_is_used_up() -> None:
     quota = WithQuota()
     quota.harness.meets_429(quota.harness.put("a/first"))
     write = await quota.submit(quota.harness.job(quota.harness.put("a/second", 1)))
@@ -189,10 +189,10 @@ async def test_p10_a_job_whose_key_is_refused_to_another_says_so_in_our_own_word
 
 
 @pytest.mark.parametrize("kept", [False, True])
-def test_p23_a_job_that_fails_before_its_write_ahead_keeps_its_place_from_nobody(
+def test_p23_a_job_that_fails_before_its_write_ahead_releases_its_slot(
     kept: bool,
 ) -> None:
-    """Unless the write-ahead may have landed, or the next pass comes at once."""
+    """Unless the write-ahead may have been stored, or the next reconcile comes at once."""
     quota = WithQuota()
     first, second = quota.harness.put("a/first"), quota.harness.put("a/second", 1)
     assert quota.harness.admits(first, second) == [first]

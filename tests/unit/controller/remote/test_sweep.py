@@ -74,7 +74,7 @@ def test_p11_an_attempt_without_a_match_is_told_from_one_that_was_not_looked_for
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_p11_a_sighting_tells_when_it_began_and_whether_it_is_whole(complete: bool) -> None:
+def test_p11_a_list_snapshot_tells_when_it_began_and_whether_it_is_complete(complete: bool) -> None:
     list_snapshot = shown(complete=complete)
     assert (list_snapshot.begun, list_snapshot.complete) == (MONOTONIC, complete)
 

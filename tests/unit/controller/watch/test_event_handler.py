@@ -39,7 +39,7 @@ class Parts:
         )
 
     async def wanted(self) -> bool:
-        """Whether a pass over KEY is wanted; the pass ends at once."""
+        """Whether KEY is queued; its reconcile ends at once."""
         getting = asyncio.ensure_future(self.queue.get())
         for _ in range(3):
             await asyncio.sleep(0)
@@ -72,7 +72,7 @@ def an_object(version: int = 100, uid: str = UID, **spec: Any) -> dict[str, Any]
 
 
 @pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED"])
-async def test_a_new_version_is_kept_and_wants_a_pass(parts: Parts, kind: str | None) -> None:
+async def test_a_new_version_is_stored_and_queued(parts: Parts, kind: str | None) -> None:
     parts.event_handler.on_event(kind, an_object())
     assert parts.store.get(KEY) is not None
     assert await parts.wanted()
@@ -88,7 +88,7 @@ async def test_p01_an_old_version_changes_nothing(parts: Parts, version: int) ->
 
 
 @pytest.mark.parametrize("by_a_write_first", [False, True])
-async def test_p05_an_object_that_is_gone_leaves_store_memory_gate_and_queue(
+async def test_p05_an_object_that_is_gone_leaves_store_memory_quota_and_queue(
     parts: Parts, by_a_write_first: bool
 ) -> None:
     """Also when the answer to a write told so before the watch did."""
@@ -127,7 +127,7 @@ async def test_p05_a_late_deletion_of_an_earlier_incarnation_takes_nothing_away(
     assert await parts.wanted()
 
 
-async def test_an_object_that_does_not_fit_the_schema_is_told_so(parts: Parts) -> None:
+async def test_an_object_that_does_not_fit_the_schema_is_stored_as_unreadable(parts: Parts) -> None:
     """It must neither stop the watch nor, for ever, the start (P5); the log says where, not what."""
     secret = "s3cr3t-in-a-field"
     with capture_logs() as logged:
