@@ -1,7 +1,8 @@
 """From a batch's results to the job's output, and to what is said of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from typing import Any
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import Job
@@ -20,7 +21,7 @@ from gemini_operator.gemini.remote import Observation, Outcome
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import ObjectNotFound
-from gemini_operator.payload import config_map, matching, requests, results
+from gemini_operator.payload import config_map, embeddings, matching, requests, results
 from gemini_operator.payload.matching import Matched
 from gemini_operator.payload.results import Result, Verdict
 
@@ -172,6 +173,23 @@ class Delivery:
             return None
         items = loaded.inline or ()
         return [matching.Request(item["key"], item.get("metadata")) for item in items]
+
+
+def check_size(job: Job, items: Sequence[Mapping[str, Any]]) -> None:
+    """Check, before anything is billed, that the results of embedding requests can fit.
+
+    Raises:
+        ResultsTooLarge: they cannot.
+    """
+    if _config_map(job) is None or job.spec.type != "EmbedContent":
+        return
+    least = embeddings.least_bytes(job.spec.model, items)
+    if least > config_map.LIMIT:
+        raise results.ResultsTooLarge(
+            f"{len(items)} embeddings need more than {least} bytes, and a ConfigMap takes "
+            f"{config_map.LIMIT}; create several jobs, set outputDimensionality, or leave out "
+            "spec.output"
+        )
 
 
 def _config_map(job: Job) -> str | None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.controller.reconcile.delivery import Delivery
+from gemini_operator.controller.reconcile.delivery import Delivery, check_size
 from gemini_operator.controller.store import Store
 from gemini_operator.payload.config_map import DeliveryRefused
+from gemini_operator.payload.results import ResultsTooLarge
 from tests.unit.controller.builders import TO_CONFIG_MAP, a_job, ago, finished, submitted
 
 
@@ -70,3 +71,25 @@ def test_a_job_that_is_over_does_not_keep_its_output(of_job: dict[str, Any]) -> 
     place.claim(one)
     place.put("one", **of_job)
     place.claim(two)
+
+
+@pytest.mark.parametrize(
+    ("spec", "count", "fits"),
+    [
+        ({"output": TO_CONFIG_MAP}, 37, True),
+        ({"output": TO_CONFIG_MAP}, 38, False),
+        ({}, 38, True),
+        ({"output": TO_CONFIG_MAP, "type": "GenerateContent"}, 38, True),
+    ],
+    ids=["as many as can fit", "one more", "no output", "no embeddings"],
+)
+def test_embeddings_that_cannot_fit_are_refused_before_they_are_paid(
+    spec: dict[str, Any], count: int, fits: bool
+) -> None:
+    job = a_job(spec={"model": "gemini-embedding-001", "type": "EmbedContent", **spec})
+    items = [{"key": str(number), "request": {}} for number in range(count)]
+    if fits:
+        check_size(job, items)
+    else:
+        with pytest.raises(ResultsTooLarge, match=r"38 embeddings need more than \d+ bytes"):
+            check_size(job, items)
