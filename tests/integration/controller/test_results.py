@@ -220,6 +220,38 @@ def test_a_policy_against_the_output_stalls_the_job_before_it_is_paid(
     assert shared.condition(name, "Stalled") == {}
 
 
+def test_undelivered_results_outlive_their_job_and_are_delivered_without_a_second_bill(
+    shared: Operator, name: str
+) -> None:
+    submitted(shared, name)
+    taken = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+    shared.apply(taken)
+    batch, uid = shared.status(name)["batchName"], shared.get(name)["metadata"]["uid"]
+    shared.emulator.job(batch.removeprefix("batches/"), "succeed")
+    failed = shared.wait_condition(name, "Failed", "DeliveryFailed")
+    assert "spec.adopt has this batch as batchName" in failed["message"]
+    shared.kubectl("delete", "gbj", name, "--timeout=30s")
+    assert [known["name"] for known in shared.batches_of(name)] == [batch]
+    assert "ResultsKept" in shared.events_of(name)
+    heir = f"{name}-heir"
+    shared.apply(
+        {
+            "apiVersion": "gemini-operator.io/v1alpha1",
+            "kind": "GeminiBatchJob",
+            "metadata": {"name": heir},
+            "spec": {
+                "model": "gemini-2.5-flash",
+                "adopt": {"batchName": batch, "previousUID": uid},
+                "deletionPolicy": "Orphan",
+                "output": {"configMap": {"name": heir}},
+            },
+        }
+    )
+    assert shared.wait_complete(heir)["requests"]["succeeded"] == 3
+    assert sorted(line["key"] for line in shared.results(heir)) == ["a", "b", "c"]
+    assert [known["name"] for known in shared.batches_of(name)] == [batch]
+
+
 def policy(namespace: str, name: str) -> JSON:
     return {
         "metadata": {"name": name},
