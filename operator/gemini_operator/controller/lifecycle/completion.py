@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from gemini_operator.api.conditions import COMPLETE, FAILED, find
+from gemini_operator.api.conditions import COMPLETE, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import OutputStatus, Requests, Status
@@ -103,12 +103,17 @@ def delivered(
     return PatchStatus(status, (Event(reason, message, warning=reason is not Reason.SUCCEEDED),))
 
 
-def late(snapshot: Snapshot, observation: Observation, problem: str) -> PatchStatus | None:
-    """Say that Google does not show the results yet, and look again; `None` after an hour."""
+def late(
+    snapshot: Snapshot, observation: Observation, problem: str, *, ends: bool = True
+) -> PatchStatus | None:
+    """Report that Google does not show the results yet, and look again.
+
+    `ends`: give up after an hour, and return `None` then.
+    """
     reason = Reason.WAITING_FOR_RESULTS
     said = find(snapshot.status.conditions, COMPLETE)
     waited = snapshot.now - said.last_transition_time if said else timedelta()
-    if waited >= PATIENCE:
+    if ends and waited >= PATIENCE:
         return None
     status = snapshot.revise(gemini_state=observation.summary.state)
     status = snapshot.condition(status, COMPLETE, False, reason, reason.explain(problem))
@@ -195,11 +200,8 @@ def _with_partial_results(
     write = _ended_badly(snapshot, observation.summary)
     requests = tally.requests if tally else write.status.requests
     status = snapshot.revise(write.status, output=output, requests=requests)
-    said = find(status.conditions, FAILED)
-    if said is None:
-        return write
-    words = f"{said.message} Partial results: {_in_words(observation, output, tally)}"
     [event] = write.events
+    words = f"{event.note} Partial results: {_in_words(observation, output, tally)}"
     return ended_as_failed(snapshot, status, event.reason, words)
 
 

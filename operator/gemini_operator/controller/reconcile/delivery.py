@@ -45,7 +45,16 @@ GOOGLES_ORDER = (
 
 
 class ResultsLate(Exception):
-    """Google does not show the results, though it says that they are there."""
+    """Google does not show the results, though it reports that they exist.
+
+    Args:
+        problem: what Google shows instead.
+        ends: whether to give up after some time. A server that is down may be down for longer.
+    """
+
+    def __init__(self, problem: str, *, ends: bool = True) -> None:
+        super().__init__(problem)
+        self.ends = ends
 
 
 class Delivery:
@@ -116,7 +125,8 @@ class Delivery:
                 snapshot, observation, Reason.DELIVERY_FAILED, f"{error}."
             )
         except ResultsLate as error:
-            return completion.late(snapshot, observation, f"{error}.") or completion.undeliverable(
+            waiting = completion.late(snapshot, observation, f"{error}.", ends=error.ends)
+            return waiting or completion.undeliverable(
                 snapshot, observation, Reason.DELIVERY_FAILED, f"{error}."
             )
 
@@ -127,20 +137,21 @@ class Delivery:
         place = completion.at_google(observation)
         if name is None and observation.inline_results is None:
             if not observation.has_results:
-                raise ResultsLate("its answer holds no results")
+                raise ResultsLate("Its answer has no results")
             # A file that stays at Google is not read only to be counted: it may have gigabytes.
             return completion.delivered(snapshot, observation, place, None)
         found = await _read(client, observation)
         matched, note = await self._match(job, observation, found)
         if not found and matched.total and observation.summary.outcome is Outcome.SUCCEEDED:
-            waiting = completion.late(snapshot, observation, "its list of results is empty.")
+            waiting = completion.late(snapshot, observation, "Its list of results is empty.")
             if waiting is not None:
                 return waiting
         if name is not None:
-            self._outputs.pop((job.key.namespace, name), None)
             place = await config_map.deliver(
                 self._kube, job.key.namespace, name, job.uid, matched.lines
             )
+            # From here on the ConfigMap itself shows whose it is.
+            self._outputs.pop((job.key.namespace, name), None)
         return completion.delivered(snapshot, observation, place, _tally(matched, note))
 
     async def _match(
@@ -203,14 +214,17 @@ async def _read(client: GeminiClient, observation: Observation) -> list[Result]:
     if observation.too_large:
         raise results.ResultsTooLarge("the results are too large to read")
     if observation.results_file is None:
-        raise ResultsLate("its answer holds no results")
+        raise ResultsLate("Its answer has no results")
     try:
         async with aclosing(client.files.download(observation.results_file, RAW_LIMIT)) as chunks:
             found = await results.of_file(chunks)
     except LATE as error:
-        raise ResultsLate(f"{observation.results_file} cannot be read: {error}") from None
+        ends = isinstance(error, errors.NotFound | errors.Rejected)
+        raise ResultsLate(
+            f"{observation.results_file} cannot be read: {error}", ends=ends
+        ) from None
     if found and all(result.problem is not None and result.key is None for result in found):
-        raise ResultsLate(f"{observation.results_file} holds no results: {found[0].problem}")
+        raise ResultsLate(f"{observation.results_file} has no results: {found[0].problem}")
     return found
 
 

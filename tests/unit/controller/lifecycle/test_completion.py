@@ -194,6 +194,10 @@ def test_results_that_google_does_not_show_yet_are_waited_for_and_that_is_said_o
         assert (again.seconds, again.events) == (seconds, ())
     over = a_snapshot(status=first.status.dump(), now=NOW + completion.PATIENCE)
     assert completion.late(over, observation, "No list.") is None
+    assert completion.late(over, observation, "503.", ends=False) is not None, "it may be down"
+    end = completion.undeliverable(over, observation, Reason.DELIVERY_FAILED, "")
+    assert reason_of(end.status, "Complete") is None
+    assert reason_of(end.status, "Failed") == ("True", Reason.DELIVERY_FAILED)
 
 
 # Results of a batch that did not succeed
