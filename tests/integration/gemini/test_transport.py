@@ -287,7 +287,7 @@ async def test_p06_who_may_no_longer_act_changes_nothing_at_google(
     client = client_for(peer.url, may_send=lambda: leads)
     await client.batches.search()
     leads = False
-    with pytest.raises(errors.NotSent, match="no longer act"):
+    with pytest.raises(errors.NotSent, match="no longer holds the Lease"):
         await CALLS[name](client)
     assert [seen.method for seen in peer.seen] == ["GET"]
     leads = True
