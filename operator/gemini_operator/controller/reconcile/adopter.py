@@ -75,7 +75,7 @@ class Adopter:
             return
         # The claim is a write of its own, followed by another reconcile. So of two jobs that adopt
         # at once, at least one sees the other's claim.
-        early = adoption.refused(snapshot, batch) or await self._without_place(snapshot)
+        early = adoption.refused(snapshot, batch) or await self._without_output(snapshot)
         early = early or adoption.claimed(snapshot, terms)
         if early is not None:
             await write(early)
@@ -113,7 +113,7 @@ class Adopter:
             jobs.append(previous)
         return [one for one in jobs if one.uid != snapshot.job.uid]
 
-    async def _without_place(self, snapshot: Snapshot) -> PatchStatus | None:
+    async def _without_output(self, snapshot: Snapshot) -> PatchStatus | None:
         """Return the failure of a job whose output ConfigMap is taken; `None` if it is free."""
         try:
             await self._delivery.check(snapshot.job)
