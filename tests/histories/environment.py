@@ -56,7 +56,7 @@ class Environment:
         self.emulator = EmulatorProcess(directory / "emulator", *EMULATOR)
         self.google = Google(self.emulator)
         self.client = JobClient(plane.api, self.namespace)
-        self.versions = Versions(self.client, MAX_OPEN_BATCHES)
+        self.versions = Versions(self.client, MAX_OPEN_BATCHES, self.key_of)
         self.forwarders: dict[str, Forwarder] = {}
         self.operator: Operator
         self.keys: list[str] = []

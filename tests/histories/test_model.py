@@ -155,15 +155,17 @@ def test_an_attempt_that_may_not_begin_is_seen(spec: Any, metadata: Any) -> None
     )
 
 
-def test_a_batch_without_a_place_is_seen() -> None:
+@pytest.mark.parametrize("same_key", [True, False])
+def test_a_batch_beyond_the_quota_of_its_key_is_seen(same_key: bool) -> None:
     nobody: Any = None
-    versions = Versions(nobody, max_open_batches=1)
+    versions = Versions(nobody, 1, lambda uid, _recorded: "key" if same_key else uid)
     for uid in ("one", "two"):
         for number, status in enumerate((QUEUED, SENT)):
             version = body(status=status, uid=uid, name=uid, resourceVersion=str(number))
             assert not versions.violations
             versions._handle({"type": "MODIFIED", "object": version})
-    assert versions.violations == ["two was submitted beyond the quota: ['one', 'two']"]
+    seen = ["two was submitted beyond the quota: ['one', 'two']"]
+    assert versions.violations == (seen if same_key else [])
 
 
 def test_a_finalizer_that_goes_before_its_job_is_seen() -> None:

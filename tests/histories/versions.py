@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,10 +23,17 @@ class Versions:
 
     Args:
         client: of the namespace to watch.
-        max_open_batches: the quota of all jobs together.
+        max_open_batches: the quota of each API key.
+        key_of: the API key of a job's batch, by the job's uid and the fingerprint in its status.
     """
 
-    def __init__(self, client: JobClient, max_open_batches: int) -> None:
+    def __init__(
+        self,
+        client: JobClient,
+        max_open_batches: int,
+        key_of: Callable[[str, str], str | None],
+    ) -> None:
+        self._key_of = key_of
         self.violations: list[str] = []
         self._client = client
         self._max_open_batches = max_open_batches
@@ -109,16 +117,24 @@ class Versions:
         if kind == "DELETED":
             self._deleted.add(uid)
         elif begins(before, body) and "adopt" not in body["spec"]:
-            self._check_quota(name)
+            self._check_quota(body)
 
-    def _check_quota(self, name: str) -> None:
+    def _check_quota(self, begun: Body) -> None:
         """
-        The job is about to create a batch, so the jobs together must be within the quota.
+        A job is about to create a batch, so the jobs of its API key must be within the quota.
 
+        The controller may still have the key of the history before, or one that was just replaced.
         Adopted batches do not count: they exist already, and an adoption may come in between.
         """
         here = [self.last(uid) for uid in self._versions if uid not in self._deleted]
         counted = [body for body in here if "adopt" not in body["spec"]]
-        users = [body["metadata"]["name"] for body in counted if uses_quota(body)]
+        key = self._key(begun)
+        same = [body for body in counted if uses_quota(body) and self._key(body) == key]
+        users = [body["metadata"]["name"] for body in same]
         if len(users) > self._max_open_batches:
+            name = begun["metadata"]["name"]
             self.violations.append(f"{name} was submitted beyond the quota: {users}")
+
+    def _key(self, body: Body) -> str | None:
+        recorded = body["status"]["attempt"].get("apiKeyFingerprint", "")
+        return self._key_of(body["metadata"]["uid"], recorded)
