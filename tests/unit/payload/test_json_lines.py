@@ -46,3 +46,8 @@ def test_a_number_that_json_does_not_know_is_read_and_never_written(number: str)
 def test_what_is_no_object_is_refused(line: bytes) -> None:
     with pytest.raises(NotJson):
         decode(line)
+
+
+def test_what_can_be_read_as_a_result_can_be_written() -> None:
+    deep = b'{"a":' * 500 + b"[]" + b"}" * 500
+    assert json.loads(encode(decode(deep))) == json.loads(deep)
