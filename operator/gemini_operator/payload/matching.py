@@ -107,8 +107,20 @@ def _verdict(result: Result | None) -> Verdict:
 
 
 def _line_of(request: Request, result: Result | None) -> str:
-    metadata = {} if request.metadata is None else {"metadata": dict(request.metadata)}
-    return json_lines.encode({"key": request.key, **metadata, **_content(result)})
+    metadata = _metadata(request, result)
+    extra = {} if metadata is None else {"metadata": metadata}
+    return json_lines.encode({"key": request.key, **extra, **_content(result)})
+
+
+def _metadata(request: Request, result: Result | None) -> Mapping[str, Any] | None:
+    """Return what Google sent back, without the key that the operator put in."""
+    given = request.metadata
+    if result is None or not isinstance(result.metadata, Mapping):
+        return given
+    sent = result.metadata
+    if "key" in sent and "key" not in (given or {}):
+        sent = {name: value for name, value in sent.items() if name != "key"}
+    return sent or given
 
 
 def _line(result: Result) -> str:

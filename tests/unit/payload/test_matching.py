@@ -110,6 +110,23 @@ def test_metadata_that_the_user_gave_is_delivered_back() -> None:
     assert row == {"key": "a", "metadata": {"product_id": "p", "tags": ["x"]}, "response": {}}
 
 
+@pytest.mark.parametrize(
+    ("given", "sent", "delivered"),
+    [
+        ({"p": 1}, {"p": 1, "key": "a"}, {"p": 1}),
+        ({"p": 2}, {"p": 1, "key": "a"}, {"p": 1}),
+        ({"p": 1, "key": "a"}, {"p": 1, "key": "a"}, {"p": 1, "key": "a"}),
+        ({"p": 1}, None, {"p": 1}),
+        (None, {"key": "a"}, None),
+    ],
+    ids=["ours", "the input has changed since", "with its own key", "not sent back", "none"],
+)
+def test_metadata_is_what_google_sends_back(given: Any, sent: Any, delivered: Any) -> None:
+    result = {"key": "a", "response": {}} | ({} if sent is None else {"metadata": sent})
+    [row] = rows(match([Request("a", given)], of_items([result])))
+    assert row.get("metadata") == delivered
+
+
 def test_where_the_input_is_not_known_key_and_metadata_are_as_google_sent_them() -> None:
     items: list[JSON] = [
         {"metadata": {"product_id": "p"}, "response": {}},

@@ -1,8 +1,9 @@
 """From a batch's results to the job's output, and to what is said of them."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import Job
@@ -35,6 +36,12 @@ LATE = (
     errors.Unavailable,
 )
 """Answers to the download of a result file that may be another one later."""
+
+MANY = 50
+"""Results that are decoded and encoded beside the event loop."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 REFUSED_PAUSE = 60.0
 """Seconds until an output that the cluster refuses is tried again; each try reads the results."""
@@ -160,15 +167,15 @@ class Delivery:
         """The results in the order of the input where that is known, and what to say if it is not."""
         expected = observation.summary.requests.total
         if job.spec.input is None or job.spec.input.file_name is not None:
-            return matching.as_sent(found, expected), ""
+            return await _aside(found, matching.as_sent, found, expected), ""
         asked = await self._requests(job)
         known = asked is not None and (not expected or len(asked) == expected)
         if asked is not None and known and matching.fits(asked, found):
-            return matching.match(asked, found), ""
+            return await _aside(found, matching.match, asked, found), ""
         if job.spec.input.inline is not None and asked is not None:
             # Inline requests cannot change, so what does not fit is Google's.
-            return matching.match(asked, found), ""
-        return matching.as_sent(found, expected), GOOGLES_ORDER
+            return await _aside(found, matching.match, asked, found), ""
+        return await _aside(found, matching.as_sent, found, expected), GOOGLES_ORDER
 
     async def _requests(self, job: Job) -> list[matching.Request] | None:
         """The requests of the input as it is now; `None` if it cannot be read any more."""
@@ -210,7 +217,8 @@ def _config_map(job: Job) -> str | None:
 
 async def _read(client: GeminiClient, observation: Observation) -> list[Result]:
     if observation.inline_results is not None:
-        return results.of_items(observation.inline_results)
+        items = observation.inline_results
+        return await _aside(items, results.of_items, items)
     if observation.too_large:
         raise results.ResultsTooLarge("the results are too large to read")
     if observation.results_file is None:
@@ -226,6 +234,15 @@ async def _read(client: GeminiClient, observation: Observation) -> list[Result]:
     if found and all(result.problem is not None and result.key is None for result in found):
         raise ResultsLate(f"{observation.results_file} has no results: {found[0].problem}")
     return found
+
+
+async def _aside(
+    found: Sequence[object], work: Callable[P, T], *args: P.args, **named: P.kwargs
+) -> T:
+    """Do `work` in a thread if there are many results: 64 MB of them would hold up other jobs."""
+    if len(found) < MANY:
+        return work(*args, **named)
+    return await asyncio.to_thread(work, *args, **named)
 
 
 def _tally(matched: Matched, note: str) -> Tally:
