@@ -25,7 +25,7 @@ Form = Literal[
 ]
 Order = Literal["input", "reversed", "shuffled"]
 
-_OPTIONS = ("order", "keys", "rows", "late", "download", "stats")
+OPTIONS = ("order", "keys", "rows", "late", "download", "stats")
 _STATS = (
     "requestCount",
     "successfulRequestCount",
@@ -90,7 +90,7 @@ def parse_result_options(document: Any) -> ResultOptions:
     Raises:
         ApiError: 400, a member is unknown or has a wrong value.
     """
-    given = checked_object(document, _OPTIONS, "results")
+    given = checked_object(document, OPTIONS, "results")
     late = checked_object(given.get("late", {}), ("seconds", "reads"), "results.late")
     download = checked_object(given.get("download", {}), ("status", "count"), "results.download")
     rows = given.get("rows", [])
