@@ -136,12 +136,13 @@ class ControlRoutes:
         return document
 
     async def clear_results(self, request: web.Request) -> object:
-        """Forget the options; results that are already written stay as they are."""
+        """Forget the options: late results are shown and downloads work; written rows stay."""
         del request
         self._runner.default_options.clear()
         for batch in self._batches:
-            if not batch.terminal and batch.result_options is not None:
+            if batch.result_options is not None:
                 batch.result_options = None
+                batch.hidden_reads = batch.failing_downloads = 0
                 self._batches.save(batch)
         return {}
 
