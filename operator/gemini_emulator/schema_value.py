@@ -11,9 +11,13 @@ from typing import Any
 from gemini_emulator.generation import choose_option, generate_text, text_digest
 from gemini_emulator.proto_json import member
 
-_MAX_DEPTH = 24
+_MAX_DEPTH = 32
+_MAX_VALUES = 10_000
 _OPTIONAL_DEPTH = 6
-"""Below this depth only required members are made, so that a recursive schema ends."""
+"""Below this depth only required members are made, and null where it is allowed.
+
+So a recursive schema ends.
+"""
 
 _FORMATS = {
     "date-time": "2025-01-01T00:00:00Z",
@@ -29,7 +33,11 @@ _MAX_ITEMS = 100
 
 
 def schema_value(schema: Any, prompt: str) -> Any:
-    """Return a value for the schema that depends on the prompt only."""
+    """Return a value for the schema that depends on the prompt only.
+
+    Raises:
+        ValueError: the value would be too large. Other exceptions: the schema is malformed.
+    """
     return _Maker(schema, prompt).value(schema, "", 0)
 
 
@@ -39,8 +47,12 @@ class _Maker:
     def __init__(self, root: Any, prompt: str) -> None:
         self._root = root
         self._prompt = prompt
+        self._made = 0
 
     def value(self, schema: Any, path: str, depth: int) -> Any:
+        self._made += 1
+        if self._made > _MAX_VALUES:
+            raise ValueError("the value would be too large")
         schema = self._resolved(schema)
         if not isinstance(schema, dict) or depth > _MAX_DEPTH:
             return None
@@ -50,7 +62,7 @@ class _Maker:
             return self._option(options)
         for name in ("anyOf", "oneOf", "allOf"):
             if choices := member(schema, name):
-                return self.value(self._preferred(choices), path, depth + 1)
+                return self.value(self._preferred(choices, depth), path, depth + 1)
         makers: dict[str, Callable[[dict[str, Any], str, int], Any]] = {
             "object": self._object,
             "array": self._array,
@@ -79,10 +91,12 @@ class _Maker:
         words = {str(option): option for option in options}
         return words[choose_option(list(words), self._prompt)]
 
-    def _preferred(self, choices: list[Any]) -> Any:
-        """Return the first choice that is not null."""
+    def _preferred(self, choices: list[Any], depth: int) -> Any:
+        """Return the first choice that is not null, or null when it is deep enough."""
         given = [self._resolved(choice) for choice in choices]
-        return next((c for c in given if isinstance(c, dict) and _type(c) != "null"), given[0])
+        deep = depth >= _OPTIONAL_DEPTH
+        fitting = (c for c in given if isinstance(c, dict) and (_type(c) == "null") == deep)
+        return next(fitting, given[0])
 
     def _object(self, schema: dict[str, Any], path: str, depth: int) -> dict[str, Any]:
         members = schema.get("properties") or {}

@@ -1,12 +1,15 @@
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gemini_emulator.errors import ApiError
 from gemini_emulator.request_check import check_lines, refusal, violations
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 CONTENTS = [{"parts": [{"text": "hi"}], "role": "user"}]
 CONTENT_TYPE = "type.googleapis.com/google.ai.generativelanguage.v1beta.Content"
 
@@ -94,6 +97,16 @@ def test_a_refusal_names_every_mistake_and_its_field() -> None:
     fields = [item["field"] for item in error.details[0]["fieldViolations"]]
     assert fields == [f"{path}.contents", path]
     assert refusal([]) is None
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.yaml")), ids=lambda path: path.stem)
+def test_the_requests_of_the_examples_are_right(path: Path) -> None:
+    for manifest in yaml.safe_load_all(path.read_text()):
+        spec = manifest.get("spec", {})
+        for item in spec.get("input", {}).get("inline", []):
+            assert not list(violations(item["request"], spec.get("type", "GenerateContent")))
+        for text in manifest.get("data", {}).values():
+            check_lines(text.encode().splitlines(), "GenerateContent")
 
 
 def encoded(*items: Any) -> Iterable[bytes]:

@@ -80,5 +80,28 @@ def test_a_recursive_schema_ends(required: list[str]) -> None:
     assert "children" in schema_value({"$ref": "#/$defs/Node", "$defs": {"Node": node}}, PROMPT)
 
 
+def test_a_tree_with_required_branches_ends_where_they_may_be_null() -> None:
+    branch = {"anyOf": [{"$ref": "#/$defs/Node"}, {"type": "null"}]}
+    node = {
+        "type": "object",
+        "properties": dict.fromkeys(("left", "middle", "right"), branch),
+        "required": ["left", "middle", "right"],
+    }
+    value = schema_value({"$ref": "#/$defs/Node", "$defs": {"Node": node}}, PROMPT)
+    while value is not None:
+        assert set(value) == {"left", "middle", "right"}
+        value = value["left"]
+
+
+def test_a_value_without_an_end_is_refused() -> None:
+    node = {
+        "type": "object",
+        "properties": {key: {"$ref": "#"} for key in "ab"},
+        "required": ["a", "b"],
+    }
+    with pytest.raises(ValueError, match="too large"):
+        schema_value(node, PROMPT)
+
+
 def test_a_reference_to_itself_ends() -> None:
     assert schema_value({"$ref": "#"}, PROMPT) is None
