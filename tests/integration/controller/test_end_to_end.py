@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
-from tests.emulator_process import API_KEY, EmulatorProcess
+import pytest
+
+from tests.integration.controller.conftest import upload
 from tests.operator_process import Operator, generate, inline_job, job
 
 TEXTS = {"one": "Say one.", "two": "Say two.", "three": "Say three."}
@@ -77,6 +79,19 @@ def test_results_of_a_file_job_without_an_output_are_a_file_at_google(
     assert shared.wait_complete(name)["output"]["fileName"].startswith("files/")
 
 
+@pytest.mark.parametrize("in_a_file", [False, True], ids=["inline", "file"])
+def test_a_request_that_google_refuses_fails_the_job_in_googles_words(
+    shared: Operator, name: str, in_a_file: bool
+) -> None:
+    item = {"key": "one", "request": {**generate("Say one."), "thinkingConfig": {}}}
+    line = json.dumps(item).encode()
+    source = {"fileName": upload(shared.emulator, line)} if in_a_file else {"inline": [item]}
+    shared.apply(job(name, source))
+    failed = shared.wait_condition(name, "Failed", "InvalidRequest")
+    assert ("no such field" if in_a_file else "Cannot find field") in failed["message"]
+    assert shared.batches_of(name) == []
+
+
 def test_input_that_is_not_there_yet_is_waited_for(shared: Operator, name: str) -> None:
     shared.apply(from_config_map(name))
     condition = shared.wait_condition(name, "Stalled", "InputMissing")
@@ -144,18 +159,3 @@ def config_map(name: str, text: str) -> dict[str, Any]:
 
 def from_config_map(name: str) -> dict[str, Any]:
     return job(name, {"configMapKeyRef": {"name": name, "key": "lines.jsonl"}})
-
-
-def upload(emulator: EmulatorProcess, content: bytes) -> str:
-    """Put a file into the File API, as a user does: with Google's own SDK."""
-    import io
-
-    from google import genai
-    from google.genai import types
-
-    options = types.HttpOptions(base_url=emulator.url, api_version="v1beta")
-    with genai.Client(api_key=API_KEY, http_options=options) as client:
-        config = types.UploadFileConfig(mime_type="application/jsonl")
-        name = client.files.upload(file=io.BytesIO(content), config=config).name
-    assert name is not None
-    return name

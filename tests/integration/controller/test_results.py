@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.api import ApiError
-from tests.integration.controller.conftest import NEVER
+from tests.integration.controller.conftest import NEVER, upload
 from tests.operator_process import Operator, generate, inline_job, job
 from tests.waiting import eventually
 
@@ -14,15 +14,6 @@ SCHEDULE = NEVER
 
 TEXTS = {"a": "Say a.", "b": "Say b.", "c": "Say c."}
 JSON = dict[str, Any]
-
-
-def ok(key: object = None, **response: Any) -> JSON:
-    metadata = {} if key is None else {"metadata": {"key": key}}
-    return {**metadata, "response": response or {"candidates": []}}
-
-
-BLOCKED = {"metadata": {"key": "c"}, "response": {"promptFeedback": {"blockReason": "SAFETY"}}}
-FAILED = {"metadata": {"key": "a"}, "error": {"code": 13, "message": "internal"}}
 
 
 def answer(
@@ -44,6 +35,17 @@ def answer(
     shared.annotate(name, requested_at="now")
 
 
+def end(shared: Operator, name: str, **options: Any) -> None:
+    """Let the job's batch succeed with results that look so."""
+    batch = shared.status(name)["batchName"]
+    shared.emulator.results(batch, **options)
+    shared.emulator.job(batch.removeprefix("batches/"), "succeed")
+
+
+def texts_of(lines: list[Any]) -> list[str]:
+    return [line["response"]["candidates"][0]["content"]["parts"][0]["text"] for line in lines]
+
+
 def submitted(shared: Operator, name: str, **spec: Any) -> None:
     shared.apply(inline_job(name, TEXTS, output={"configMap": {"name": name}}, **spec))
     shared.wait_condition(name, "Submitted")
@@ -57,7 +59,7 @@ def honest_again(shared: Operator) -> Any:
 
 def test_results_are_delivered_in_the_order_of_the_input(shared: Operator, name: str) -> None:
     submitted(shared, name)
-    answer(shared, name, [ok("c"), ok("a"), ok("b")])
+    end(shared, name, order="reversed")
     status = shared.wait_complete(name)
     assert [line["key"] for line in shared.results(name)] == ["a", "b", "c"]
     assert (status["state"], status["output"]["records"]) == ("Succeeded", 3)
@@ -67,11 +69,11 @@ def test_results_without_keys_belong_to_the_requests_at_their_positions(
     shared: Operator, name: str
 ) -> None:
     submitted(shared, name)
-    answer(shared, name, [ok(text=str(number)) for number in range(3)])
+    end(shared, name, keys=False)
     shared.wait_complete(name)
-    assert shared.results(name) == [
-        {"key": key, "response": {"text": str(number)}} for number, key in enumerate("abc")
-    ]
+    lines = shared.results(name)
+    assert [line["key"] for line in lines] == ["a", "b", "c"]
+    assert texts_of(lines) == [f"Say {key}. (2 words)" for key in "abc"]
 
 
 def test_one_failed_one_missing_and_one_blocked_request_are_said_exactly(
@@ -79,8 +81,9 @@ def test_one_failed_one_missing_and_one_blocked_request_are_said_exactly(
 ) -> None:
     shared.apply(inline_job(name, TEXTS | {"d": "Say d."}, output={"configMap": {"name": name}}))
     shared.wait_condition(name, "Submitted")
-    stats = {"requestCount": "4", "successfulRequestCount": "4"}
-    answer(shared, name, [FAILED, BLOCKED, ok("d")], batchStats=stats)
+    forms = {"a": "error", "b": "missing", "c": "blocked"}
+    rows = [{"key": key, "form": form} for key, form in forms.items()]
+    end(shared, name, rows=rows, stats={"successfulRequestCount": 4, "failedRequestCount": 0})
     complete = shared.wait_condition(name, "Complete", "ResultsMismatch")
     said = "1 of 4 requests succeeded (1 failed, 1 blocked by Google, 1 without a usable result)."
     assert said in complete["message"]
@@ -102,18 +105,21 @@ def test_one_failed_one_missing_and_one_blocked_request_are_said_exactly(
 
 def test_results_that_belong_to_no_request_are_said(shared: Operator, name: str) -> None:
     submitted(shared, name)
-    answer(shared, name, [ok("a"), ok("b"), ok("c"), ok("foreign"), ok("a")])
+    rows = [{"key": "a", "form": "duplicate"}, {"key": "c", "form": "foreign"}]
+    end(shared, name, rows=rows, order="reversed")
     complete = shared.wait_condition(name, "Complete", "ResultsMismatch")
     assert "2 results belong to no request and were left out." in complete["message"]
-    assert [line["key"] for line in shared.results(name)] == ["a", "b", "c"]
+    lines = shared.results(name)
+    assert [line["key"] for line in lines] == ["a", "b", "c"]
+    assert "no result" in lines[2]["error"]["message"]
 
 
 def test_a_job_of_which_no_request_succeeded_has_failed_and_its_results_are_there(
     shared: Operator, name: str
 ) -> None:
     submitted(shared, name)
-    items = [{"metadata": {"key": key}, "status": {"code": 3, "message": "no"}} for key in "abc"]
-    answer(shared, name, items, batchStats={"requestCount": "3", "successfulRequestCount": "3"})
+    stats = {"successfulRequestCount": 3, "failedRequestCount": 0}
+    end(shared, name, rows=[{"form": "status"}], stats=stats)
     failed = shared.wait_condition(name, "Failed", "AllRequestsFailed")
     assert "0 of 3 requests succeeded (3 failed)." in failed["message"]
     assert shared.status(name)["state"] == "Failed"
@@ -122,7 +128,7 @@ def test_a_job_of_which_no_request_succeeded_has_failed_and_its_results_are_ther
 
 def test_a_number_that_json_does_not_know_costs_its_line_only(shared: Operator, name: str) -> None:
     submitted(shared, name)
-    answer(shared, name, [ok("a"), ok("b", avgLogprobs=float("nan")), ok("c")])
+    end(shared, name, rows=[{"key": "b", "form": "nan"}])
     shared.wait_condition(name, "Complete", "ResultsMismatch")
     text = shared.get(name, "configmaps")["data"]["results.jsonl"]
     assert "NaN" in shared.results(name)[1]["error"]["message"]
@@ -131,10 +137,9 @@ def test_a_number_that_json_does_not_know_costs_its_line_only(shared: Operator, 
 
 def test_separators_of_lines_in_a_text_do_not_end_its_line(shared: Operator, name: str) -> None:
     submitted(shared, name)
-    text = "one\u2028two\u0085three\u2029"
-    answer(shared, name, [ok(key, text=text) for key in "abc"])
+    end(shared, name, rows=[{"form": "separators"}])
     shared.wait_complete(name)
-    assert [line["response"]["text"] for line in shared.results(name)] == [text] * 3
+    assert texts_of(shared.results(name)) == ["one\u2028two\u2029three\u0085four"] * 3
 
 
 def test_metadata_is_sent_and_delivered_back(shared: Operator, name: str) -> None:
@@ -151,6 +156,41 @@ def test_metadata_is_sent_and_delivered_back(shared: Operator, name: str) -> Non
     assert "metadata" not in second
 
 
+def waits_for_results(shared: Operator, name: str) -> None:
+    waiting = eventually(
+        lambda: (said := shared.condition(name, "Complete")) and said,
+        timeout=30,
+        what="the condition Complete",
+    )
+    assert (waiting["status"], waiting["reason"]) == ("False", "WaitingForResults")
+    assert "completionTime" not in shared.status(name)
+
+
+def test_results_that_google_hides_after_the_end_are_delivered_when_it_shows_them(
+    shared: Operator, name: str
+) -> None:
+    submitted(shared, name)
+    end(shared, name, late={"seconds": 3600})
+    waits_for_results(shared, name)
+    shared.emulator.clear_results()
+    shared.annotate(name, requested_at="again")
+    assert shared.wait_complete(name)["requests"]["succeeded"] == 3
+
+
+def test_a_page_instead_of_the_results_file_is_read_again_later(
+    shared: Operator, name: str
+) -> None:
+    lines = [json.dumps({"key": key, "request": generate(text)}) for key, text in TEXTS.items()]
+    file = upload(shared.emulator, "\n".join(lines).encode())
+    shared.apply(job(name, {"fileName": file}, output={"configMap": {"name": name}}))
+    shared.wait_condition(name, "Submitted")
+    end(shared, name, download={"count": 1000})
+    waits_for_results(shared, name)
+    shared.emulator.clear_results()
+    shared.annotate(name, requested_at="again")
+    assert shared.wait_complete(name)["requests"]["succeeded"] == 3
+
+
 @pytest.mark.parametrize(
     "output",
     [None, {}, {"inlinedResponses": {}}, {"inlinedResponses": {"inlinedResponses": []}}],
@@ -161,13 +201,7 @@ def test_results_that_come_late_are_waited_for_and_that_is_said(
 ) -> None:
     submitted(shared, name)
     answer(shared, name, [], output=output)
-    waiting = eventually(
-        lambda: (said := shared.condition(name, "Complete")) and said,
-        timeout=30,
-        what="the condition Complete",
-    )
-    assert (waiting["status"], waiting["reason"]) == ("False", "WaitingForResults")
-    assert "completionTime" not in shared.status(name)
+    waits_for_results(shared, name)
     shared.emulator.clear_faults()
     shared.emulator.job(shared.status(name)["batchName"].removeprefix("batches/"), "succeed")
     shared.annotate(name, requested_at="again")
@@ -178,7 +212,12 @@ def test_partial_results_of_a_cancelled_batch_are_delivered_and_counted(
     shared: Operator, name: str
 ) -> None:
     submitted(shared, name)
-    answer(shared, name, [ok("b")], state="CANCELLED")
+    answer(
+        shared,
+        name,
+        [{"metadata": {"key": "b"}, "response": {"candidates": []}}],
+        state="CANCELLED",
+    )
     failed = shared.wait_condition(name, "Failed", "Cancelled")
     assert "Partial results: 1 of 3 requests succeeded" in failed["message"]
     status = shared.status(name)
