@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gemini_operator.payload import json_lines
-from gemini_operator.payload.results import Result, Verdict, verdict
+from gemini_operator.payload.results import BatchResult, ResultKind, kind_of
 
 DOMAIN = "gemini-operator.io"
 
 WHY = {
-    Verdict.EMPTY: "Google returned a result with neither a response nor an error.",
-    Verdict.MISSING: "Google returned no result for this request.",
-    Verdict.UNREADABLE: "What Google returned for this request is not JSON: {problem}.",
+    ResultKind.EMPTY: "Google returned a result with neither a response nor an error.",
+    ResultKind.MISSING: "Google returned no result for this request.",
+    ResultKind.UNREADABLE: "What Google returned for this request is not JSON: {problem}.",
 }
 """What the operator says of a request for which Google's result says nothing."""
 
@@ -37,7 +37,7 @@ class Matched:
     """
 
     lines: tuple[str, ...] = field(repr=False)
-    counts: Counter[Verdict]
+    counts: Counter[ResultKind]
     extra: int = 0
 
     @property
@@ -46,10 +46,10 @@ class Matched:
 
     @property
     def succeeded(self) -> int:
-        return self.counts[Verdict.SUCCEEDED]
+        return self.counts[ResultKind.SUCCEEDED]
 
 
-def match(requests: Sequence[Request], results: Sequence[Result]) -> Matched:
+def match(requests: Sequence[Request], results: Sequence[BatchResult]) -> Matched:
     """One line for each of `requests`, in their order.
 
     A result belongs to the request with its key. A result without a key belongs to the request at
@@ -62,35 +62,35 @@ def match(requests: Sequence[Request], results: Sequence[Result]) -> Matched:
                 found[request.key] = result
                 extra -= 1
     rows = [(request, found.get(request.key)) for request in requests]
-    counts = Counter(_verdict(result) for _, result in rows)
+    counts = Counter(_kind_of(result) for _, result in rows)
     return Matched(tuple(_line_of(*row) for row in rows), counts, extra)
 
 
-def fits(requests: Iterable[Request], results: Iterable[Result]) -> bool:
+def fits(requests: Iterable[Request], results: Iterable[BatchResult]) -> bool:
     """Whether every key that Google sent is one of the requests'."""
     keys = {request.key for request in requests}
     return all(result.key is None or str(result.key) in keys for result in results)
 
 
-def as_sent(results: Iterable[Result], expected: int | None = None) -> Matched:
+def as_sent(results: Iterable[BatchResult], expected: int | None = None) -> Matched:
     """One line for each result, in Google's order: what the requests were is not known.
 
     `expected`: how many requests there were, if Google says so; what is missing is counted.
     """
     all_results = list(results)
-    counts = Counter(verdict(result) for result in all_results)
+    counts = Counter(kind_of(result) for result in all_results)
     missing = max(0, (expected or 0) - len(all_results))
     if missing:
-        counts[Verdict.MISSING] = missing
+        counts[ResultKind.MISSING] = missing
     return Matched(tuple(map(_line, all_results)), counts)
 
 
 def _by_key(
-    requests: Sequence[Request], results: Sequence[Result]
-) -> tuple[dict[str, Result], int]:
+    requests: Sequence[Request], results: Sequence[BatchResult]
+) -> tuple[dict[str, BatchResult], int]:
     """The first result of each key, and the number of results that belong to no request by key."""
     keys = {request.key for request in requests}
-    found: dict[str, Result] = {}
+    found: dict[str, BatchResult] = {}
     extra = 0
     for result in results:
         # A key that is a number in Google's answer is text in a job.
@@ -102,17 +102,17 @@ def _by_key(
     return found, extra
 
 
-def _verdict(result: Result | None) -> Verdict:
-    return Verdict.MISSING if result is None else verdict(result)
+def _kind_of(result: BatchResult | None) -> ResultKind:
+    return ResultKind.MISSING if result is None else kind_of(result)
 
 
-def _line_of(request: Request, result: Result | None) -> str:
+def _line_of(request: Request, result: BatchResult | None) -> str:
     metadata = _metadata(request, result)
     extra = {} if metadata is None else {"metadata": metadata}
     return json_lines.encode({"key": request.key, **extra, **_content(result)})
 
 
-def _metadata(request: Request, result: Result | None) -> Mapping[str, Any] | None:
+def _metadata(request: Request, result: BatchResult | None) -> Mapping[str, Any] | None:
     """Return what Google sent back, without the key that the operator put in."""
     given = request.metadata
     if result is None or not isinstance(result.metadata, Mapping):
@@ -123,15 +123,15 @@ def _metadata(request: Request, result: Result | None) -> Mapping[str, Any] | No
     return sent or given
 
 
-def _line(result: Result) -> str:
+def _line(result: BatchResult) -> str:
     key = {} if result.key is None else {"key": result.key}
     metadata = {} if result.metadata is None else {"metadata": result.metadata}
     return json_lines.encode({**key, **metadata, **_content(result)})
 
 
-def _content(result: Result | None) -> Mapping[str, Any]:
+def _content(result: BatchResult | None) -> Mapping[str, Any]:
     """What Google sent, or an error that says that this is nothing."""
-    found = _verdict(result)
+    found = _kind_of(result)
     if found not in WHY:
         return {} if result is None else result.content
     problem = result.problem if result is not None else None

@@ -1,6 +1,6 @@
 """Results as Google sends them: what one is, and whether its request succeeded.
 
-`verdict` alone decides that, for what is counted and for what is delivered.
+`kind_of` alone decides that, for what is counted and for what is delivered.
 """
 
 from collections.abc import AsyncIterable, Iterable, Mapping
@@ -30,7 +30,7 @@ class ResultsTooLarge(Exception):
     """The results exceed the limit of their output; the message gives both sizes."""
 
 
-class Verdict(Enum):
+class ResultKind(Enum):
     """What became of one request."""
 
     SUCCEEDED = "succeeded"
@@ -47,7 +47,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Result:
+class BatchResult:
     """One result.
 
     Attributes:
@@ -63,7 +63,7 @@ class Result:
     problem: str | None = None
 
 
-def of_item(item: Mapping[str, Any]) -> Result:
+def of_item(item: Mapping[str, Any]) -> BatchResult:
     """The result in an inline item or in a line of a file."""
     metadata, key = item.get("metadata"), item.get("key")
     if key is None and isinstance(metadata, Mapping):
@@ -72,16 +72,16 @@ def of_item(item: Mapping[str, Any]) -> Result:
     try:
         json_lines.encode(item)
     except NotJson as error:
-        return Result(key, metadata if _is_json(metadata) else None, {}, str(error))
-    return Result(key, metadata, content)
+        return BatchResult(key, metadata if _is_json(metadata) else None, {}, str(error))
+    return BatchResult(key, metadata, content)
 
 
-def of_items(items: Iterable[Mapping[str, Any]]) -> list[Result]:
+def of_items(items: Iterable[Mapping[str, Any]]) -> list[BatchResult]:
     """The results of a batch that carries them itself."""
     return [of_item(item) for item in items]
 
 
-async def of_file(chunks: AsyncIterable[bytes]) -> list[Result]:
+async def of_file(chunks: AsyncIterable[bytes]) -> list[BatchResult]:
     """The results in a file of the File API: one a line, blank lines aside."""
     raw = bytearray()
     async for chunk in chunks:
@@ -89,23 +89,23 @@ async def of_file(chunks: AsyncIterable[bytes]) -> list[Result]:
     return [_of_line(line) for line in bytes(raw).split(b"\n") if line.strip()]
 
 
-def _of_line(line: bytes) -> Result:
+def _of_line(line: bytes) -> BatchResult:
     try:
         return of_item(json_lines.decode(line))
     except NotJson as error:
-        return Result(problem=str(error))
+        return BatchResult(problem=str(error))
 
 
-def verdict(result: Result) -> Verdict:
+def kind_of(result: BatchResult) -> ResultKind:
     """What the result says of its request."""
     if result.problem is not None:
-        return Verdict.UNREADABLE
+        return ResultKind.UNREADABLE
     content = result.content
     if content.get("error") is not None or _is_error(content.get("status")):
-        return Verdict.FAILED
+        return ResultKind.FAILED
     if all(value is None for value in content.values()):
-        return Verdict.EMPTY
-    return Verdict.BLOCKED if _is_blocked(content.get("response")) else Verdict.SUCCEEDED
+        return ResultKind.EMPTY
+    return ResultKind.BLOCKED if _is_blocked(content.get("response")) else ResultKind.SUCCEEDED
 
 
 def _is_error(status: object) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_operator.payload.matching import Matched, Request, as_sent, match
-from gemini_operator.payload.results import Verdict, of_items, verdict
+from gemini_operator.payload.results import ResultKind, kind_of, of_items
 
 ABC = [Request("a"), Request("b"), Request("c")]
 FORMS = st.sampled_from(
@@ -66,7 +66,7 @@ def test_a_result_without_a_key_among_others_has_its_position() -> None:
 
 def test_a_position_says_nothing_where_results_are_missing() -> None:
     matched = match(ABC, of_items([item(None), item(None)]))
-    assert matched.counts == {Verdict.MISSING: 3}
+    assert matched.counts == {ResultKind.MISSING: 3}
     assert matched.extra == 2
 
 
@@ -80,7 +80,7 @@ def test_a_key_that_google_sends_as_a_number_is_the_same_key() -> None:
 
 def test_a_missing_result_is_a_failed_request_and_its_line_says_so() -> None:
     matched = match(ABC, of_items([item("a")]))
-    assert matched.counts == {Verdict.SUCCEEDED: 1, Verdict.MISSING: 2}
+    assert matched.counts == {ResultKind.SUCCEEDED: 1, ResultKind.MISSING: 2}
     for row in rows(matched)[1:]:
         assert row["error"]["message"] == "Google returned no result for this request."
         assert row["error"]["details"][0]["reason"] == "RESULT_MISSING"
@@ -89,7 +89,7 @@ def test_a_missing_result_is_a_failed_request_and_its_line_says_so() -> None:
 def test_no_results_at_all_are_a_line_for_each_request_all_the_same() -> None:
     matched = match(ABC, [])
     assert keys(matched) == ["a", "b", "c"]
-    assert matched.counts == {Verdict.MISSING: 3}
+    assert matched.counts == {ResultKind.MISSING: 3}
 
 
 @pytest.mark.parametrize("order", ["abcz", "abcc", "zcba", "aabc"])
@@ -135,12 +135,12 @@ def test_where_the_input_is_not_known_key_and_metadata_are_as_google_sent_them()
     ]
     matched = as_sent(of_items(items))
     assert rows(matched) == items
-    assert matched.counts == {Verdict.SUCCEEDED: 3}
+    assert matched.counts == {ResultKind.SUCCEEDED: 3}
 
 
 def test_where_the_input_is_not_known_what_is_missing_is_counted() -> None:
     matched = as_sent(of_items([item("a")]), expected=3)
-    assert matched.counts == {Verdict.SUCCEEDED: 1, Verdict.MISSING: 2}
+    assert matched.counts == {ResultKind.SUCCEEDED: 1, ResultKind.MISSING: 2}
     assert len(matched.lines) == 1
 
 
@@ -158,11 +158,11 @@ def test_any_results_in_any_order_give_the_keys_of_the_input_and_counts_that_add
     text = "".join(matched.lines)
     assert [json.loads(line) for line in text.splitlines()] == rows(matched)
     known = [result for result in results if str(result.key) in "abc" and result.key is not None]
-    assert matched.succeeded <= sum(verdict(result) is Verdict.SUCCEEDED for result in results)
+    assert matched.succeeded <= sum(kind_of(result) is ResultKind.SUCCEEDED for result in results)
     assert matched.extra >= len(known) - 3
     failed = [row for row in rows(matched) if "error" in row or "status" in row]
-    bad = (Verdict.FAILED, Verdict.EMPTY, Verdict.MISSING, Verdict.UNREADABLE)
-    assert len(failed) == sum(matched.counts[verdict] for verdict in bad)
+    bad = (ResultKind.FAILED, ResultKind.EMPTY, ResultKind.MISSING, ResultKind.UNREADABLE)
+    assert len(failed) == sum(matched.counts[kind_of] for kind_of in bad)
 
 
 @given(st.lists(st.tuples(KEYS, FORMS), max_size=5))

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_operator.payload.results import Result, Verdict, of_file, of_item, of_items, verdict
+from gemini_operator.payload.results import (
+    BatchResult,
+    ResultKind,
+    kind_of,
+    of_file,
+    of_item,
+    of_items,
+)
 
 OK = {"candidates": [{"content": {"parts": [{"text": "yes"}]}, "finishReason": "STOP"}]}
 ERROR = {"code": 13, "message": "internal"}
@@ -50,48 +57,48 @@ def test_key_and_metadata_are_kept_as_google_sent_them(
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ({"response": OK}, Verdict.SUCCEEDED),
-        ({"response": {}}, Verdict.SUCCEEDED),
-        ({"response": {"candidates": []}}, Verdict.SUCCEEDED),
-        ({"embedding": {"values": [0.5]}}, Verdict.SUCCEEDED),
-        ({"response": OK, "error": None}, Verdict.SUCCEEDED),
-        ({"response": OK, "status": {}}, Verdict.SUCCEEDED),
-        ({"response": OK, "status": {"code": 0}}, Verdict.SUCCEEDED),
-        ({"response": OK, "status": "odd"}, Verdict.SUCCEEDED),
-        ({"error": ERROR}, Verdict.FAILED),
-        ({"error": {}}, Verdict.FAILED),
-        ({"error": "quota"}, Verdict.FAILED),
-        ({"error": ERROR, "response": OK}, Verdict.FAILED),
-        ({"status": {"code": 3, "message": "no"}}, Verdict.FAILED),
-        ({"status": {"code": "INVALID_ARGUMENT"}}, Verdict.FAILED),
-        ({"status": ERROR, "response": None}, Verdict.FAILED),
-        ({}, Verdict.EMPTY),
-        ({"response": None}, Verdict.EMPTY),
-        ({"response": None, "error": None}, Verdict.EMPTY),
-        ({"response": {"promptFeedback": {"blockReason": "SAFETY"}}}, Verdict.BLOCKED),
-        ({"response": {"candidates": [{"finishReason": "SAFETY"}]}}, Verdict.BLOCKED),
+        ({"response": OK}, ResultKind.SUCCEEDED),
+        ({"response": {}}, ResultKind.SUCCEEDED),
+        ({"response": {"candidates": []}}, ResultKind.SUCCEEDED),
+        ({"embedding": {"values": [0.5]}}, ResultKind.SUCCEEDED),
+        ({"response": OK, "error": None}, ResultKind.SUCCEEDED),
+        ({"response": OK, "status": {}}, ResultKind.SUCCEEDED),
+        ({"response": OK, "status": {"code": 0}}, ResultKind.SUCCEEDED),
+        ({"response": OK, "status": "odd"}, ResultKind.SUCCEEDED),
+        ({"error": ERROR}, ResultKind.FAILED),
+        ({"error": {}}, ResultKind.FAILED),
+        ({"error": "quota"}, ResultKind.FAILED),
+        ({"error": ERROR, "response": OK}, ResultKind.FAILED),
+        ({"status": {"code": 3, "message": "no"}}, ResultKind.FAILED),
+        ({"status": {"code": "INVALID_ARGUMENT"}}, ResultKind.FAILED),
+        ({"status": ERROR, "response": None}, ResultKind.FAILED),
+        ({}, ResultKind.EMPTY),
+        ({"response": None}, ResultKind.EMPTY),
+        ({"response": None, "error": None}, ResultKind.EMPTY),
+        ({"response": {"promptFeedback": {"blockReason": "SAFETY"}}}, ResultKind.BLOCKED),
+        ({"response": {"candidates": [{"finishReason": "SAFETY"}]}}, ResultKind.BLOCKED),
         (
             {"response": {"candidates": [{"finishReason": "SPII", "content": {"role": "model"}}]}},
-            Verdict.BLOCKED,
+            ResultKind.BLOCKED,
         ),
         (
             {"response": {"candidates": [{"finishReason": "SAFETY"}, OK["candidates"][0]]}},
-            Verdict.SUCCEEDED,
+            ResultKind.SUCCEEDED,
         ),
-        ({"response": {"candidates": [{"finishReason": "MAX_TOKENS"}]}}, Verdict.SUCCEEDED),
-        ({"response": {"candidates": [{"avgLogprobs": float("nan")}]}}, Verdict.UNREADABLE),
-        ({"response": OK, "usage": float("inf")}, Verdict.UNREADABLE),
+        ({"response": {"candidates": [{"finishReason": "MAX_TOKENS"}]}}, ResultKind.SUCCEEDED),
+        ({"response": {"candidates": [{"avgLogprobs": float("nan")}]}}, ResultKind.UNREADABLE),
+        ({"response": OK, "usage": float("inf")}, ResultKind.UNREADABLE),
     ],
 )
 def test_one_function_decides_what_became_of_a_request(
-    content: dict[str, Any], expected: Verdict
+    content: dict[str, Any], expected: ResultKind
 ) -> None:
-    assert verdict(of_item({"key": "a", **content})) is expected
+    assert kind_of(of_item({"key": "a", **content})) is expected
 
 
 @given(st.lists(st.dictionaries(NAMES, ANY, max_size=4), max_size=4))
 def test_s22_whatever_google_sends_is_a_result_each(items: list[dict[str, Any]]) -> None:
-    assert len([verdict(result) for result in of_items(items)]) == len(items)
+    assert len([kind_of(result) for result in of_items(items)]) == len(items)
 
 
 # Files
@@ -100,14 +107,19 @@ def test_s22_whatever_google_sends_is_a_result_each(items: list[dict[str, Any]])
 async def test_each_line_of_a_file_is_a_result_and_blank_lines_are_none() -> None:
     data = b'{"key":"a","response":{}}\n\n \r\n{"key":"b","error":{"code":3}}\r\n'
     assert await of_file(chunks(data)) == [
-        Result("a", None, {"response": {}}),
-        Result("b", None, {"error": {"code": 3}}),
+        BatchResult("a", None, {"response": {}}),
+        BatchResult("b", None, {"error": {"code": 3}}),
     ]
 
 
 async def test_a_line_that_is_not_json_costs_only_itself() -> None:
     data = b'{"key":"0","response":{"avgLogprobs":NaN}}\n{"key":"1","response":{}}\n<html>\n\xff\n'
     results = await of_file(chunks(data))
-    found = [(result.key, verdict(result)) for result in results]
-    unreadable = (None, Verdict.UNREADABLE)
-    assert found == [("0", Verdict.UNREADABLE), ("1", Verdict.SUCCEEDED), unreadable, unreadable]
+    found = [(result.key, kind_of(result)) for result in results]
+    unreadable = (None, ResultKind.UNREADABLE)
+    assert found == [
+        ("0", ResultKind.UNREADABLE),
+        ("1", ResultKind.SUCCEEDED),
+        unreadable,
+        unreadable,
+    ]

@@ -8,7 +8,7 @@ import pytest
 
 from gemini_operator.payload import json_lines
 from gemini_operator.payload.matching import Request, match
-from gemini_operator.payload.results import Verdict, of_item
+from gemini_operator.payload.results import ResultKind, of_item
 from tests.markdown import rows, text_of
 
 PAGE = text_of(Path("docs/concepts.md")).split("For a request with the key `a`", 1)[1]
@@ -16,10 +16,10 @@ TABLE = [[cell.strip("`") for cell in row] for row in rows("\n## T\n" + PAGE, "#
 
 
 @pytest.mark.parametrize(("sent", "line", "verdict"), TABLE, ids=[row[0] for row in TABLE])
-def test_each_row_tells_the_truth(sent: str, line: str, verdict: str) -> None:
+def test_each_row_tells_the_truth(sent: str, line: str, kind_of: str) -> None:
     results = [] if sent == "nothing" else [of_item(json_lines.decode(sent.encode()))]
     matched = match([Request("a")], results)
-    assert matched.counts == {Verdict(verdict): 1}
+    assert matched.counts == {ResultKind(kind_of): 1}
     [delivered] = matched.lines
     if "…" not in line:
         assert json.loads(delivered) == json.loads(line)
@@ -31,7 +31,7 @@ def test_each_row_tells_the_truth(sent: str, line: str, verdict: str) -> None:
 
 
 def test_every_verdict_is_in_the_table() -> None:
-    assert {row[2] for row in TABLE} == {verdict.value for verdict in Verdict}
+    assert {row[2] for row in TABLE} == {kind_of.value for kind_of in ResultKind}
 
 
 def test_the_reasons_of_our_own_errors_are_named() -> None:

@@ -24,7 +24,7 @@ from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import ObjectNotFound
 from gemini_operator.payload import config_map, embeddings, matching, requests, results
 from gemini_operator.payload.matching import Matched
-from gemini_operator.payload.results import Result, Verdict
+from gemini_operator.payload.results import BatchResult, ResultKind
 
 # Google's lines may hold members that are left out of ours.
 RAW_LIMIT = 2 * config_map.LIMIT
@@ -162,7 +162,7 @@ class Delivery:
         return completion.delivered(snapshot, observation, place, _tally(matched, note))
 
     async def _match(
-        self, job: Job, observation: Observation, found: Sequence[Result]
+        self, job: Job, observation: Observation, found: Sequence[BatchResult]
     ) -> tuple[Matched, str]:
         """The results in the order of the input where that is known, and what to say if it is not."""
         expected = observation.summary.requests.total
@@ -215,7 +215,7 @@ def _config_map(job: Job) -> str | None:
     return output.config_map.name if output is not None and output.config_map is not None else None
 
 
-async def _read(client: GeminiClient, observation: Observation) -> list[Result]:
+async def _read(client: GeminiClient, observation: Observation) -> list[BatchResult]:
     if observation.inline_results is not None:
         items = observation.inline_results
         return await _aside(items, results.of_items, items)
@@ -250,9 +250,9 @@ def _tally(matched: Matched, note: str) -> Tally:
     return Tally(
         total=matched.total,
         succeeded=matched.succeeded,
-        failed=counts[Verdict.FAILED],
-        blocked=counts[Verdict.BLOCKED],
-        lost=counts[Verdict.EMPTY] + counts[Verdict.UNREADABLE] + counts[Verdict.MISSING],
+        failed=counts[ResultKind.FAILED],
+        blocked=counts[ResultKind.BLOCKED],
+        lost=counts[ResultKind.EMPTY] + counts[ResultKind.UNREADABLE] + counts[ResultKind.MISSING],
         extra=matched.extra,
         note=note,
     )
