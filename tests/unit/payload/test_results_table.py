@@ -15,11 +15,11 @@ PAGE = text_of(Path("docs/concepts.md")).split("For a request with the key `a`",
 TABLE = [[cell.strip("`") for cell in row] for row in rows("\n## T\n" + PAGE, "## T")]
 
 
-@pytest.mark.parametrize(("sent", "line", "verdict"), TABLE, ids=[row[0] for row in TABLE])
-def test_each_row_tells_the_truth(sent: str, line: str, kind_of: str) -> None:
+@pytest.mark.parametrize(("sent", "line", "kind"), TABLE, ids=[row[0] for row in TABLE])
+def test_each_row_tells_the_truth(sent: str, line: str, kind: str) -> None:
     results = [] if sent == "nothing" else [of_item(json_lines.decode(sent.encode()))]
     matched = match([Request("a")], results)
-    assert matched.counts == {ResultKind(kind_of): 1}
+    assert matched.counts == {ResultKind(kind): 1}
     [delivered] = matched.lines
     if "…" not in line:
         assert json.loads(delivered) == json.loads(line)
