@@ -162,7 +162,7 @@ def test_any_results_in_any_order_give_the_keys_of_the_input_and_counts_that_add
     assert matched.extra >= len(known) - 3
     failed = [row for row in rows(matched) if "error" in row or "status" in row]
     bad = (ResultKind.FAILED, ResultKind.EMPTY, ResultKind.MISSING, ResultKind.UNREADABLE)
-    assert len(failed) == sum(matched.counts[kind_of] for kind_of in bad)
+    assert len(failed) == sum(matched.counts[kind] for kind in bad)
 
 
 @given(st.lists(st.tuples(KEYS, FORMS), max_size=5))

@@ -31,7 +31,7 @@ def test_each_row_tells_the_truth(sent: str, line: str, kind: str) -> None:
 
 
 def test_every_verdict_is_in_the_table() -> None:
-    assert {row[2] for row in TABLE} == {kind_of.value for kind_of in ResultKind}
+    assert {row[2] for row in TABLE} == {kind.value for kind in ResultKind}
 
 
 def test_the_reasons_of_our_own_errors_are_named() -> None:
