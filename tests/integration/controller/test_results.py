@@ -225,6 +225,18 @@ def test_partial_results_of_a_cancelled_batch_are_delivered_and_counted(
     assert ["error" in line for line in shared.results(name)] == [True, False, True]
 
 
+def test_partial_results_without_a_place_do_not_hide_why_the_job_ended(
+    shared: Operator, name: str
+) -> None:
+    submitted(shared, name)
+    shared.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}})
+    answer(shared, name, [{"metadata": {"key": "b"}, "response": {}}], state="CANCELLED")
+    failed = shared.wait_condition(name, "Failed", "Cancelled")
+    assert "Partial results: " in failed["message"]
+    status = shared.status(name)
+    assert (status["state"], status["output"]) == ("Cancelled", {"batchName": status["batchName"]})
+
+
 # Places for the results
 
 

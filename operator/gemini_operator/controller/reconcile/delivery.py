@@ -64,6 +64,16 @@ class ResultsLate(Exception):
         self.ends = ends
 
 
+UNDELIVERABLE = (
+    ResultsLate,
+    config_map.DeliveryRefused,
+    config_map.OutputRefused,
+    errors.TooLarge,
+    results.ResultsTooLarge,
+)
+"""Why results cannot be delivered, or not yet."""
+
+
 class Delivery:
     """Brings results to outputs.
 
@@ -119,6 +129,8 @@ class Delivery:
         """
         if await self._claims.held_by_another(snapshot.job, observation.summary, api_key):
             return completion.somebody_elses(snapshot, observation)
+        if observation.summary.outcome is not Outcome.SUCCEEDED:
+            return await self._deliver_partly(snapshot, observation, api_key.client)
         try:
             return await self._deliver(snapshot, observation, api_key.client)
         except (results.ResultsTooLarge, errors.TooLarge) as error:
@@ -137,6 +149,17 @@ class Delivery:
                 snapshot, observation, Reason.DELIVERY_FAILED, f"{error}."
             )
 
+    async def _deliver_partly(
+        self, snapshot: Snapshot, observation: Observation, client: GeminiClient
+    ) -> PatchStatus:
+        """Deliver what there is of a batch that did not succeed; if that fails, refer to it."""
+        try:
+            return await self._deliver(snapshot, observation, client)
+        except UNDELIVERABLE:
+            # The job has ended badly in any case, and the reason for that is the one to show.
+            place = completion.at_google(observation)
+            return completion.delivered(snapshot, observation, place, None)
+
     async def _deliver(
         self, snapshot: Snapshot, observation: Observation, client: GeminiClient
     ) -> PatchStatus:
@@ -150,6 +173,7 @@ class Delivery:
         found = await _read(client, observation)
         matched, note = await self._match(job, observation, found)
         if not found and matched.total and observation.summary.outcome is Outcome.SUCCEEDED:
+            # After an hour an empty list is what Google has: every request is missing then.
             waiting = completion.late(snapshot, observation, "Its list of results is empty.")
             if waiting is not None:
                 return waiting
