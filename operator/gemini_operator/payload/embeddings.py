@@ -24,7 +24,8 @@ def least_bytes(model: str, items: Iterable[Mapping[str, Any]]) -> int:
 
 def _dimensions(request: Mapping[str, Any], default: int) -> int:
     for name in ("outputDimensionality", "output_dimensionality"):
-        asked = request.get(name)
-        if isinstance(asked, int) and not isinstance(asked, bool):
-            return max(0, asked)
+        if name in request:
+            asked = request[name]
+            # What is no number is for Google to reject.
+            return max(0, asked) if isinstance(asked, int) else 0
     return default

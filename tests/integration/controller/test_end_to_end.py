@@ -123,28 +123,34 @@ def test_s08_a_foreign_config_map_is_refused_before_anything_is_paid(
     assert shared.get(name, "configmaps")["data"] == {"lines.jsonl": "mine"}
 
 
-def embeddings(name: str, dimensions: int | str) -> dict[str, Any]:
-    """A job with 60 embedding requests."""
-    content = {"parts": [{"text": "long"}]}
-    request = {"content": content, "outputDimensionality": dimensions}
-    inline = [{"key": f"key-{n}", "request": request} for n in range(60)]
-    output = {"configMap": {"name": name}}
-    model = "gemini-embedding-001"
-    return job(name, {"inline": inline}, model=model, type="EmbedContent", output=output)
-
-
 def test_embeddings_that_cannot_fit_are_refused_before_they_are_paid(
     shared: Operator, name: str
 ) -> None:
-    shared.apply(embeddings(name, 3072))
+    request = {"content": {"parts": [{"text": "long"}]}, "outputDimensionality": 3072}
+    shared.apply(
+        job(
+            name,
+            {"inline": [{"key": f"key-{n}", "request": request} for n in range(60)]},
+            model="gemini-embedding-001",
+            type="EmbedContent",
+            output={"configMap": {"name": name}},
+        )
+    )
     condition = shared.wait_condition(name, "Failed", "OutputTooLarge")
     assert "60 embeddings need more than 1474560 bytes" in condition["message"]
     assert shared.batches_of(name) == []
 
 
 def test_results_beyond_a_config_map_fail_and_stay_at_google(shared: Operator, name: str) -> None:
-    """As text the number is none that the operator looks at beforehand."""
-    shared.apply(embeddings(name, "3072"))
+    metadata = {"note": "x" * 15_500}
+    lines = [
+        json.dumps({"key": f"key-{n}", "request": generate("Say hello."), "metadata": metadata})
+        for n in range(60)
+    ]
+    source = {"configMapKeyRef": {"name": f"{name}-in", "key": "lines.jsonl"}}
+    body = config_map(f"{name}-in", "\n".join(lines))
+    shared.control_plane.api.request("POST", shared.path("configmaps"), body)
+    shared.apply(job(name, source, output={"configMap": {"name": name}}))
     condition = shared.wait_condition(name, "Failed", "OutputTooLarge")
     assert "a ConfigMap takes 921600 at most" in condition["message"]
     assert shared.status(name)["output"] == {"batchName": shared.status(name)["batchName"]}

@@ -16,7 +16,7 @@ def items(*requests: dict[str, Any]) -> list[dict[str, Any]]:
         ("models/gemini-embedding-001", [{}], 3072),
         ("gemini-embedding-001", [{"outputDimensionality": 768}, {}], 768 + 3072),
         ("another", [{"output_dimensionality": 4}, {}], 4),
-        ("another", [{"outputDimensionality": "many"}, {"outputDimensionality": -1}], 0),
+        ("gemini-embedding-001", [{"outputDimensionality": "4"}, {"outputDimensionality": -1}], 0),
     ],
 )
 def test_the_least_size_is_that_of_the_values(
