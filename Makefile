@@ -41,8 +41,8 @@ demo: $(READY) ## run one example job from kubectl apply to its results, then st
 	@PYTHONPATH=hack $(BIN)/python -m local demo
 
 .PHONY: up
-up: $(READY) ## start a control plane, the emulator, the controller and the receiver, and leave them running
-	@PYTHONPATH=hack $(BIN)/python -m local up
+up: $(READY) ## start a control plane, the emulator, the controller and the receiver, and leave them running (SCHEDULE=pending=1m,running=5m)
+	@PYTHONPATH=hack $(BIN)/python -m local up $(if $(SCHEDULE),--schedule='$(SCHEDULE)')
 
 .PHONY: down
 down: $(READY) ## stop what `make up` started

@@ -121,6 +121,14 @@ class EmulatorProcess:
     def clear_faults(self) -> None:
         self.control("DELETE", "faults")
 
+    def results(self, batch: str | None = None, **options: Any) -> None:
+        """Say how results look: those of a batch, or of every batch that ends from now on."""
+        document = options if batch is None else {"batch": batch, **options}
+        self.control("POST", "results", document)
+
+    def clear_results(self) -> None:
+        self.control("DELETE", "results")
+
     def release(self, *, answer: bool = True) -> int:
         """Let held requests go on (or drop them) and tell how many there were."""
         return int(self.control("POST", "faults/release", {"answer": answer})["released"])

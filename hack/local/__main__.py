@@ -49,10 +49,14 @@ def binaries() -> None:
 
 @cli.command()
 @state_option
-def up(state: Path) -> None:
+@click.option(
+    "--schedule",
+    help="How long the emulator's batches are pending and running.  [default: pending=1s,running=2s]",
+)
+def up(state: Path, schedule: str | None) -> None:
     """Start what is not running, and leave it running."""
     report = reporter()
-    stack.Stack(state, programs.ensure(report), report, tethered=False).up()
+    stack.Stack(state, programs.ensure(report), report, tethered=False, schedule=schedule).up()
     report("ready")
     click.echo(f"\nsource {_short(state / 'env')}    # then kubectl talks to it\nmake down")
 

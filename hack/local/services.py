@@ -11,14 +11,19 @@ from local.programs import HOST
 
 PROGRAM = Path(sys.executable).with_name("gemini-operator")
 SIGNING_KEY = "local"
+SCHEDULE = "pending=1s,running=2s"
 
 
 @dataclass(frozen=True)
 class Services:
-    """Everything below one state directory; addresses come from its book of ports."""
+    """Everything below one state directory; addresses come from its book of ports.
+
+    `schedule` is that of the emulator's batches.
+    """
 
     directory: Path
     ports: PortBook
+    schedule: str = SCHEDULE
 
     @property
     def gemini_url(self) -> str:
@@ -50,7 +55,7 @@ class Services:
             f"--host={HOST}",
             f"--port={self.ports.claim('emulator')}",
             f"--state-dir={self.directory / 'emulator'}",
-            "--schedule=pending=1s,running=2s",
+            f"--schedule={self.schedule}",
             f"--deliver-to=http://{HOST}:",
         ]
 

@@ -13,7 +13,7 @@ from local.binaries import Binaries
 from local.control_plane import ControlPlane
 from local.errors import LocalError
 from local.processes import Process
-from local.services import Services, answers
+from local.services import SCHEDULE, Services, answers
 from local.waiting import until
 
 START_TIMEOUT = 60.0
@@ -35,6 +35,7 @@ Report = Callable[[str], None]
 class Stack:
     """`tethered`: all processes die with this one; otherwise they are left running.
 
+    `schedule` is that of the emulator's batches; an emulator that runs already keeps its own.
     `environment` is that of the emulator, the receiver and the controller; None: this process's.
     """
 
@@ -46,15 +47,17 @@ class Stack:
         *,
         tethered: bool,
         environment: Mapping[str, str] | None = None,
+        schedule: str | None = None,
     ) -> None:
         self.directory = directory.absolute()
         self.plane = ControlPlane(directory, binaries, tethered=tethered, report=report)
-        self.services = Services(self.directory, self.plane.ports)
+        self.services = Services(self.directory, self.plane.ports, schedule or SCHEDULE)
         self.emulator = Process("emulator", self.directory, tethered=tethered)
         self.receiver = Process("receiver", self.directory, tethered=tethered)
         self.controller = Process("controller", self.directory, tethered=tethered)
         self._report = report
         self._environment = environment
+        self._new_schedule = schedule is not None
 
     def up(self) -> None:
         """Start what is not running; return when all of it is ready.
@@ -75,6 +78,8 @@ class Stack:
 
     def _start_services(self) -> None:
         urls = self.services
+        if self._new_schedule and self.emulator.running():
+            self._report("the emulator is running and keeps its schedule: run `make down` first")
         self._start(self.emulator, urls.emulator, lambda: f"{urls.gemini_url}/emulator/state")
         self._start(self.receiver, urls.receiver, lambda: f"{urls.receiver_metrics_url}/readyz")
         self._start(

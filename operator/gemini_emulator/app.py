@@ -26,6 +26,7 @@ from gemini_emulator.request_filter import (
     RequestFilter,
     error_response,
 )
+from gemini_emulator.result_options import DefaultOptions
 from gemini_emulator.routes import ApiRoute, RouteHandler
 from gemini_emulator.schedule import TimeSource
 from gemini_emulator.settings import EmulatorSettings
@@ -57,6 +58,7 @@ class Emulator:
             input_path=self.files.content,
             announce=self.deliveries.announce,
             max_open=settings.max_open_batches,
+            default_options=DefaultOptions(root / "results.json"),
         )
         self._settings = settings
         self._clock = clock

@@ -6,8 +6,10 @@ from aiohttp import web
 
 from gemini_emulator.batch_runner import BatchRunner
 from gemini_emulator.batches import Batch, as_full_operation, as_operation
-from gemini_emulator.create_request import METHODS, Kind, parse_create_request
+from gemini_emulator.create_request import METHODS, parse_create_request
 from gemini_emulator.faults import Faults
+from gemini_emulator.request_check import Kind
+from gemini_emulator.result_serving import results_hidden
 from gemini_emulator.routes import (
     VERSION,
     ApiRoute,
@@ -53,10 +55,13 @@ class BatchRoutes:
         owner = project_of(request)
         model = f"{request.match_info['owner']}/{request.match_info['model']}"
         create_request = parse_create_request(await json_body(request), kind=kind, model=model)
+        await asyncio.to_thread(self._runner.check_input, owner, create_request)
         return web.json_response(as_operation(self._runner.create(owner, create_request)))
 
     async def get(self, request: web.Request) -> web.Response:
         batch = self._find(request)
+        if results_hidden(batch, self._runner.batches, self._clock()):
+            return web.json_response(as_operation(batch))
         results = self._runner.batches.results(batch)
         return web.json_response(await asyncio.to_thread(as_full_operation, batch, results))
 

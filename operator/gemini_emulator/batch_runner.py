@@ -9,6 +9,8 @@ from gemini_emulator import batches as states
 from gemini_emulator.batches import Batch, BatchStore
 from gemini_emulator.create_request import CreateRequest
 from gemini_emulator.errors import ApiError, not_found
+from gemini_emulator.request_check import check_lines
+from gemini_emulator.result_options import DefaultOptions, parse_result_options
 from gemini_emulator.results import InvalidInputLine, ResultCounts, write_results
 from gemini_emulator.schedule import DelayQueue, Schedule, TimeSource
 from gemini_emulator.store import atomic_write
@@ -32,6 +34,7 @@ class BatchRunner:
         input_path: InputPath,
         announce: Announce,
         max_open: int,
+        default_options: DefaultOptions,
     ) -> None:
         self.batches = batches
         self._schedule = schedule
@@ -39,9 +42,21 @@ class BatchRunner:
         self._input_path = input_path
         self._announce = announce
         self._max_open = max_open
+        self.default_options = default_options
         self._queue = DelayQueue(clock)
         for batch in batches:
             self._queue.put(batch.id, batch.due)
+
+    def check_input(self, project: str, request: CreateRequest) -> None:
+        """Check the lines of the input file, which may take seconds.
+
+        Raises:
+            ApiError: 400, a line is not a valid request.
+        """
+        path = self._input_path(project, request.file_id) if request.file_id else None
+        if path is not None:
+            with path.open("rb") as lines:
+                check_lines(lines, request.kind)
 
     def create(self, project: str, request: CreateRequest) -> Batch:
         """Create a batch.
@@ -118,8 +133,11 @@ class BatchRunner:
         self._queue.put(batch.id, batch.due)
 
     async def _finish(self, batch: Batch) -> None:
+        document = batch.result_options
+        if document is None:
+            document = self.default_options.document
         try:
-            counts = await asyncio.to_thread(self._write_results, batch)
+            counts = await asyncio.to_thread(self._write_results, batch, document)
         except FileNotFoundError:
             self._end(batch, states.FAILED, _error("NOT_FOUND", "The input file is gone."))
             return
@@ -129,6 +147,10 @@ class BatchRunner:
         if not batch.terminal:
             batch.succeeded, batch.failed = counts.succeeded, counts.failed
             batch.total = counts.succeeded + counts.failed
+            options = parse_result_options(document)
+            batch.result_options = document or None
+            batch.hidden_reads = options.late_reads
+            batch.failing_downloads = options.failing_downloads
         self._end(batch, states.SUCCEEDED, None)
 
     def _input_file(self, batch: Batch) -> Path:
@@ -151,10 +173,11 @@ class BatchRunner:
         except FileNotFoundError:
             return None
 
-    def _write_results(self, batch: Batch) -> ResultCounts:
+    def _write_results(self, batch: Batch, document: dict[str, Any]) -> ResultCounts:
         source = self._input_file(batch)
+        options = parse_result_options(document)
         with source.open("rb") as lines, atomic_write(self.batches.results(batch)) as output:
-            return write_results(lines, output, kind=batch.kind, model=batch.model)
+            return write_results(lines, output, kind=batch.kind, model=batch.model, options=options)
 
     def _end(self, batch: Batch, state: str, error: dict[str, Any] | None) -> None:
         if batch.terminal or self.batches.get(batch.id) is not batch:

@@ -17,8 +17,9 @@ from pathlib import Path
 from secrets import choice
 from typing import Any
 
-from gemini_emulator.create_request import CreateRequest, Kind
+from gemini_emulator.create_request import CreateRequest
 from gemini_emulator.errors import not_found
+from gemini_emulator.request_check import Kind
 from gemini_emulator.schedule import rfc3339
 from gemini_emulator.store import atomic_write, read_records, write_json
 
@@ -39,7 +40,11 @@ def new_batch_id() -> str:
 
 @dataclass
 class Batch:
-    """One batch; times are seconds since 1970, and `due` is when the schedule advances it."""
+    """One batch; times are seconds since 1970, and `due` is when the schedule advances it.
+
+    `result_options` say how the results look, as POST /emulator/results received them; from the end
+    on, `hidden_reads` and `failing_downloads` count down what they say.
+    """
 
     id: str
     project: str
@@ -60,6 +65,9 @@ class Batch:
     failed: int = 0
     error: dict[str, Any] | None = None
     announced: bool = False
+    result_options: dict[str, Any] | None = None
+    hidden_reads: int = 0
+    failing_downloads: int = 0
 
     @property
     def name(self) -> str:
@@ -219,6 +227,8 @@ def _stats(batch: Batch) -> dict[str, str]:
         "failedRequestCount": batch.failed,
         "pendingRequestCount": pending,
     }
+    if batch.terminal and batch.result_options:
+        counts |= batch.result_options.get("stats", {})
     return {name: str(count) for name, count in counts.items() if count}
 
 

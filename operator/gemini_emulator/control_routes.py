@@ -13,6 +13,7 @@ from gemini_emulator.errors import ApiError, invalid_argument, not_found
 from gemini_emulator.faults import Faults, parse_fault
 from gemini_emulator.files import FileStore, Uploads
 from gemini_emulator.request_filter import RequestCounters, error_response
+from gemini_emulator.result_options import parse_result_options
 from gemini_emulator.routes import RouteHandler, json_body
 from gemini_emulator.schedule import rfc3339
 from gemini_emulator.signing import SigningKeys
@@ -57,6 +58,8 @@ class ControlRoutes:
             ("POST", "faults", self.add_fault),
             ("DELETE", "faults", self.clear_faults),
             ("POST", "faults/release", self.release),
+            ("POST", "results", self.set_results),
+            ("DELETE", "results", self.clear_results),
             ("POST", "keys/rotate", self.rotate),
             ("POST", "reset", self.reset),
         ):
@@ -76,6 +79,7 @@ class ControlRoutes:
             "deliveries": [row for delivery in self._deliveries for row in attempt_rows(delivery)],
             "faults": self._faults.snapshot(),
             "held": self._faults.held(),
+            "results": self._runner.default_options.document,
         }
 
     async def job(self, request: web.Request) -> object:
@@ -113,15 +117,45 @@ class ControlRoutes:
         answer = body.get("answer", True) if isinstance(body, dict) else True
         return {"released": self._faults.release(answer=bool(answer))}
 
+    async def set_results(self, request: web.Request) -> object:
+        """Set how results look: those of `{"batch"}`, or of every batch that ends from now on."""
+        body = await json_body(request)
+        document = dict(body) if isinstance(body, dict) else body
+        name = document.pop("batch", None) if isinstance(document, dict) else None
+        parse_result_options(document)
+        if name is None:
+            self._runner.default_options.set(document)
+            return document
+        batch = self._batches.get(str(name).removeprefix("batches/"))
+        if batch is None:
+            raise not_found()
+        if batch.terminal:
+            raise ApiError(409, f"The batch has ended as {batch.state}.")
+        batch.result_options = document
+        self._batches.save(batch)
+        return document
+
+    async def clear_results(self, request: web.Request) -> object:
+        """Forget the options: late results are shown and downloads work; written rows stay."""
+        del request
+        self._runner.default_options.clear()
+        for batch in self._batches:
+            if batch.result_options is not None:
+                batch.result_options = None
+                batch.hidden_reads = batch.failing_downloads = 0
+                self._batches.save(batch)
+        return {}
+
     async def rotate(self, request: web.Request) -> object:
         del request
         self._keys.rotate()
         return self._keys.jwks()
 
     async def reset(self, request: web.Request) -> object:
-        """Remove batches, files, uploads, deliveries, faults and counts, but no signing keys."""
+        """Remove all state and options, but no signing keys."""
         del request
         self._faults.clear()
+        self._runner.default_options.clear()
         for part in (self._batches, self._uploads, self._files, self._deliveries, self._counters):
             part.clear()
         return {}

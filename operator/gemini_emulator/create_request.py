@@ -1,7 +1,7 @@
 """The request to create a batch, parsed and validated."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from gemini_emulator.errors import ApiError, invalid_argument
 from gemini_emulator.proto_json import (
@@ -11,38 +11,13 @@ from gemini_emulator.proto_json import (
     string_list_member,
     string_member,
 )
-
-Kind = Literal["GenerateContent", "EmbedContent"]
+from gemini_emulator.request_check import Kind, Violation, refusal, violations
 
 METHODS: dict[Kind, str] = {
     "GenerateContent": "batchGenerateContent",
     "EmbedContent": "asyncBatchEmbedContent",
 }
 _BATCH = ("model", "name", "displayName", "inputConfig", "priority", "webhookConfig")
-_CONTENT_REQUEST: dict[Kind, tuple[str, ...]] = {
-    "GenerateContent": (
-        "model",
-        "contents",
-        "tools",
-        "toolConfig",
-        "safetySettings",
-        "systemInstruction",
-        "generationConfig",
-        "cachedContent",
-        "labels",
-        "serviceTier",
-        "store",
-    ),
-    "EmbedContent": (
-        "model",
-        "content",
-        "taskType",
-        "title",
-        "outputDimensionality",
-        "autoTruncate",
-        "embedContentConfig",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -109,17 +84,21 @@ def _requests(config: dict[str, Any], kind: Kind) -> tuple[dict[str, Any], ...]:
     found = outer.get("requests") or []
     if not isinstance(found, list):
         raise invalid_argument(f"Invalid value at '{where}.requests': a list is expected.")
-    return tuple(
-        _inlined_request(item, kind, f"{where}.requests[{index}]")
+    wrong: list[Violation] = []
+    inlined = tuple(
+        _inlined_request(item, kind, f"{where}.requests[{index}]", wrong)
         for index, item in enumerate(found)
     )
+    if error := refusal(wrong):
+        raise error
+    return inlined
 
 
-def _inlined_request(item: Any, kind: Kind, where: str) -> dict[str, Any]:
+def _inlined_request(item: Any, kind: Kind, where: str, wrong: list[Violation]) -> dict[str, Any]:
+    """Return the request and its metadata; add what is wrong in the request to `wrong`."""
     inlined = checked_object(item, ("request", "metadata"), where)
-    request = checked_object(
-        inlined.get("request") or {}, _CONTENT_REQUEST[kind], f"{where}.request"
-    )
+    request = inlined.get("request") or {}
+    wrong.extend(violations(request, kind, f"{where}.request"))
     metadata = inlined.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):
         raise invalid_argument(f"Invalid value at '{where}.metadata': an object is expected.")

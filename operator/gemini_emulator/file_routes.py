@@ -18,6 +18,7 @@ from gemini_emulator.files import (
     no_access,
 )
 from gemini_emulator.proto_json import member, string_member
+from gemini_emulator.result_serving import failing_download
 from gemini_emulator.routes import (
     VERSION,
     ApiRoute,
@@ -75,7 +76,7 @@ class FileRoutes:
         self._files.remove(self._find(request, "DeleteFileRequest.name"))
         return web.json_response({})
 
-    async def download(self, request: web.Request) -> DownloadResponse:
+    async def download(self, request: web.Request) -> web.StreamResponse:
         """Send a result file. Uploaded files cannot be downloaded, as at Google.
 
         See https://ai.google.dev/gemini-api/docs/files.
@@ -83,7 +84,9 @@ class FileRoutes:
         owner, file_id = project_of(request), request.match_info["file"]
         batch = self._batches.get(file_id.removeprefix(_RESULT_FILE))
         if batch and batch.project == owner and batch.results_file == f"files/{file_id}":
-            return DownloadResponse(self._batches.results(batch))
+            return failing_download(batch, self._batches) or DownloadResponse(
+                self._batches.results(batch)
+            )
         if self._files.get(owner, file_id):
             raise invalid_argument(
                 "Only files that the service generated can be downloaded, not uploaded ones."

@@ -73,7 +73,7 @@ def choose_option(options: list[str], text: str) -> str:
     best = max(scores.values())
     if best == 0:
         neutral = [option for option in options if option.lower() in {"neutral", "other", "mixed"}]
-        return neutral[0] if neutral else options[_digest(text) % len(options)]
+        return neutral[0] if neutral else options[text_digest(text) % len(options)]
     return next(option for option in options if scores[option] == best)
 
 
@@ -94,7 +94,7 @@ def _score(option: str, words: set[str]) -> int:
     return len(cues & words)
 
 
-def _digest(text: str) -> int:
+def text_digest(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
 
 

@@ -2,16 +2,27 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
-from gemini_emulator.create_request import Kind
-from gemini_emulator.generation import embedding_vector, generate_text, prompt_text
+from gemini_emulator.generation import (
+    choose_option,
+    embedding_vector,
+    generate_text,
+    prompt_text,
+)
 from gemini_emulator.proto_json import member
+from gemini_emulator.request_check import Kind, violations
+from gemini_emulator.result_forms import Row, encoded, formed_rows, key_of
+from gemini_emulator.result_options import AS_THEY_ARE, Form, ResultOptions
+from gemini_emulator.schema_value import schema_value
 
 FAIL = "[[fail]]"
 """A request whose text contains this fails; the batch continues."""
+
+FAILED_FORMS: set[Form | None] = {"error", "status"}
+"""Google counts results of these forms as failed."""
 
 _DIMENSIONS = 8
 _INVALID_ARGUMENT, _INTERNAL = 3, 13
@@ -30,9 +41,14 @@ class ResultCounts:
 
 
 def write_results(
-    lines: Iterable[bytes], output: IO[bytes], *, kind: Kind, model: str
+    lines: Iterable[bytes],
+    output: IO[bytes],
+    *,
+    kind: Kind,
+    model: str,
+    options: ResultOptions = AS_THEY_ARE,
 ) -> ResultCounts:
-    """Write one result line per input line, in order.
+    """Write one result line per input line, in order, unless the options say otherwise.
 
     An input line is `{"key" | "metadata", "request"}`; its result has the same key or metadata, and
     `response` or `error`.
@@ -41,16 +57,26 @@ def write_results(
         InvalidInputLine: a line is not a request.
     """
     counts = ResultCounts()
+    for row in formed_rows(_results(lines, kind, model, options, counts), options):
+        output.write(encoded(row))
+    return counts
+
+
+def _results(
+    lines: Iterable[bytes], kind: Kind, model: str, options: ResultOptions, counts: ResultCounts
+) -> Iterator[tuple[Row, Row]]:
+    """Yield each result with its key or metadata, and count it."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         item = _item(line, number)
         outcome = result_of(item["request"], kind=kind, model=model)
-        counts.failed += "error" in outcome
-        counts.succeeded += "error" not in outcome
-        label = {name: item[name] for name in ("key", "metadata") if name in item}
-        output.write(json.dumps(outcome | label, ensure_ascii=False).encode() + b"\n")
-    return counts
+        label: Row = {name: item[name] for name in ("key", "metadata") if name in item}
+        position = counts.succeeded + counts.failed + 1
+        failed = "error" in outcome or options.form(position, key_of(label)) in FAILED_FORMS
+        counts.failed += failed
+        counts.succeeded += not failed
+        yield outcome, label
 
 
 def _item(line: bytes, number: int) -> dict[str, Any]:
@@ -67,14 +93,33 @@ def _item(line: bytes, number: int) -> dict[str, Any]:
 
 def result_of(request: dict[str, Any], *, kind: Kind, model: str) -> dict[str, Any]:
     """Return `{"response": …}` or `{"error": {"code", "message"}}` for one request."""
+    if problem := _problem(request, kind):
+        return _error(_INVALID_ARGUMENT, problem)
     words = prompt_text(request)
-    if not words.strip():
-        return _error(_INVALID_ARGUMENT, f"* {kind}Request.contents: contents is not specified")
     if FAIL in words:
         return _error(_INTERNAL, "An internal error has occurred. Please retry.")
     if kind == "EmbedContent":
         return {"response": _embedding(request, words)}
-    return {"response": _generated(request, words, model)}
+    try:
+        said = _answer(request, words)
+    except (TypeError, ValueError, AttributeError, LookupError, OverflowError):
+        return _error(_INVALID_ARGUMENT, f"* {kind}Request.generation_config: invalid schema\n")
+    return {"response": _generated(said, words, model)}
+
+
+def _problem(request: dict[str, Any], kind: Kind) -> str | None:
+    """Return what is wrong with a request, in Google's words."""
+    for violation in violations(request, kind):
+        return violation.message()
+    name = "contents" if kind == "GenerateContent" else "content"
+    found = request.get(name)
+    if not found:
+        return f"* {kind}Request.{name}: contents is not specified\n"
+    for index, content in enumerate(found if isinstance(found, list) else [found]):
+        if not content.get("parts"):
+            where = f"contents[{index}]" if kind == "GenerateContent" else name
+            return f"* {kind}Request.{where}.parts: contents.parts must not be empty.\n"
+    return None
 
 
 def _error(code: int, message: str) -> dict[str, Any]:
@@ -82,19 +127,33 @@ def _error(code: int, message: str) -> dict[str, Any]:
 
 
 def _embedding(request: dict[str, Any], words: str) -> dict[str, Any]:
+    config = member(request, "embedContentConfig")
     wanted = member(request, "outputDimensionality")
-    size = wanted if isinstance(wanted, int) and 0 < wanted <= 4096 else _DIMENSIONS
+    if not wanted and isinstance(config, dict):
+        wanted = member(config, "outputDimensionality")
+    size = int(wanted) if str(wanted).isdecimal() and 0 < int(wanted) <= 4096 else _DIMENSIONS
     return {
         "embedding": {"values": embedding_vector(words, size)},
         "tokenCount": str(_tokens(words)),
     }
 
 
-def _generated(request: dict[str, Any], words: str, model: str) -> dict[str, Any]:
-    said = generate_text(words)
-    config = member(request, "generationConfig")
-    if isinstance(config, dict) and member(config, "responseMimeType") == "application/json":
-        said = json.dumps({"answer": said}, ensure_ascii=False)
+def _answer(request: dict[str, Any], words: str) -> str:
+    """Return the text of the answer: JSON that fits the schema, one of its words, or prose."""
+    config = member(request, "generationConfig") or {}
+    schema = member(config, "responseSchema") or member(config, "responseJsonSchema")
+    match member(config, "responseMimeType"):
+        case "application/json" if schema:
+            return json.dumps(schema_value(schema, words), ensure_ascii=False)
+        case "application/json":
+            return json.dumps({"answer": generate_text(words)}, ensure_ascii=False)
+        case "text/x.enum" if schema and schema.get("enum"):
+            return choose_option(schema["enum"], words)
+        case _:
+            return generate_text(words)
+
+
+def _generated(said: str, words: str, model: str) -> dict[str, Any]:
     asked, answered = _tokens(words), _tokens(said)
     return {
         "candidates": [

@@ -18,8 +18,7 @@ def _prefixes(texts: Iterable[str]) -> tuple[Prefix, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class EmulatorSettings:
-    """
-    Where the emulator listens and how it behaves.
+    """Where the emulator listens and how it behaves.
 
     Raises:
         ValueError: values that contradict each other, in one line for a person.

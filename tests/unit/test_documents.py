@@ -1,10 +1,11 @@
 """The documents say what is so: links, names, flags and tables are compared with the thing itself."""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
@@ -12,6 +13,10 @@ import yaml
 
 import documents
 from gemini_emulator.app import Emulator
+from gemini_emulator.create_request import parse_create_request
+from gemini_emulator.errors import ApiError
+from gemini_emulator.faults import parse_fault
+from gemini_emulator.result_options import OPTIONS, Form, parse_result_options
 from gemini_emulator.settings import EmulatorSettings
 from gemini_operator.api import group
 from gemini_operator.api.v1alpha1.spec import Spec
@@ -265,6 +270,31 @@ def test_the_emulators_routes_are_all_there(tmp_path: Path) -> None:
     shown = [code for code in inline_code(text) if re.fullmatch(r"[a-z]+\.[a-zA-Z]+|jwks", code)]
     assert set(shown) - {"data.id"} == names
     emulator.counters.close()
+
+
+def test_the_emulators_forms_and_options_of_results_are_all_there() -> None:
+    text = text_of(DOCS / "emulator.md")
+    _, section = text.split("\n## Results on demand\n")
+    options = {row[0].strip("`") for row in rows(text, "## Results on demand")}
+    _, table = section.split("| form | the result |\n", 1)
+    forms = re.findall(r"^\| `([a-z]+)` \|", table.split("\n\n", 1)[0], re.MULTILINE)
+    assert forms == list(get_args(Form))
+    assert options - {"batch"} == set(OPTIONS)
+
+
+def test_the_bodies_in_the_emulators_examples_are_accepted_or_refused_as_it_says() -> None:
+    text = " ".join(fences(text_of(DOCS / "emulator.md"), "sh"))
+    found = re.findall(r"(?<=:8085/)(\S+).*?-d '(.*?)'", text, re.DOTALL)
+    assert {path for path, _ in found} >= {"emulator/results", "emulator/faults"}
+    for path, body in found:
+        match path:
+            case "emulator/results":
+                parse_result_options(json.loads(body))
+            case "emulator/faults":
+                parse_fault(json.loads(body))
+            case _:
+                with pytest.raises(ApiError, match="Invalid value at"):
+                    parse_create_request(json.loads(body), kind="GenerateContent", model="models/m")
 
 
 def test_every_rule_that_is_cited_is_explained() -> None:

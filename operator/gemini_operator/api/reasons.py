@@ -8,8 +8,7 @@ from gemini_operator.api.words import Word
 
 
 class Reason(Word):
-    """
-    A CamelCase reason, as Kubernetes' API conventions ask for.
+    """A CamelCase reason, as Kubernetes' API conventions ask for.
 
     Args:
         message: what it says by default.
@@ -19,9 +18,9 @@ class Reason(Word):
     message: str
     conditions: tuple[ConditionType, ...]
 
-    def __init__(self, _value: str, message: str, *conditions: ConditionType) -> None:
-        self.message = message
-        self.conditions = conditions
+    def __init__(self, _value: str, *parts: str | ConditionType) -> None:
+        self.message = " ".join(part for part in parts if not isinstance(part, ConditionType))
+        self.conditions = tuple(part for part in parts if isinstance(part, ConditionType))
 
     def explain(self, detail: object = "") -> str:
         """Give the default message, followed by the particulars of the case if there are any."""
@@ -30,29 +29,29 @@ class Reason(Word):
     # Before and during the submission
     QUEUED = (
         "Queued",
-        (
-            "Waiting for quota: this API key already has as many open batches as "
-            "--max-open-batches-per-key allows. Nothing to do; the job is submitted when it is "
-            "its turn."
-        ),
+        "Waiting for quota: this API key already has as many open batches as --max-open-batches-per-key allows.",
+        "Nothing to do; the job is submitted when it is its turn.",
         ConditionType.SUBMITTED,
     )
     QUOTA_EXCEEDED = (
         "QuotaExceeded",
-        (
-            "Google reported that the quota of this API key and model is used up. The operator "
-            "retries automatically; wait for open batches to end, or raise the quota at Google."
-        ),
+        "Google reported that the quota of this API key and model is used up.",
+        "The operator retries automatically; wait for open batches to end, or raise the quota at Google.",
         ConditionType.SUBMITTED,
     )
-    SUBMITTING = ("Submitting", "The batch is being created at Google.", ConditionType.SUBMITTED)
-    SUBMITTED = ("Submitted", "Google accepted the batch.", ConditionType.SUBMITTED)
+    SUBMITTING = (
+        "Submitting",
+        "The batch is being created at Google.",
+        ConditionType.SUBMITTED,
+    )
+    SUBMITTED = (
+        "Submitted",
+        "Google accepted the batch.",
+        ConditionType.SUBMITTED,
+    )
     ADOPTING = (
         "Adopting",
-        (
-            "The operator has claimed the batch named in spec.adopt and is checking that no other "
-            "job has it."
-        ),
+        "The operator has claimed the batch named in spec.adopt and is checking that no other job has it.",
         ConditionType.SUBMITTED,
     )
     ADOPTED = (
@@ -62,15 +61,14 @@ class Reason(Word):
     )
     SUSPENDING = (
         "Suspending",
-        (
-            "The job was suspended, so its batch is being cancelled at Google. Once the batch has "
-            "ended and spec.suspend is false, a new batch is submitted and billed."
-        ),
+        "The job was suspended, so its batch is being cancelled at Google.",
+        "Once the batch has ended and spec.suspend is false, a new batch is submitted and billed.",
         ConditionType.SUSPENDED,
     )
     SUSPENDED = (
         "Suspended",
-        "spec.suspend is true, and no batch runs at Google. Set it to false to submit the job.",
+        "spec.suspend is true, and no batch runs at Google.",
+        "Set it to false to submit the job.",
         ConditionType.SUBMITTED,
         ConditionType.SUSPENDED,
     )
@@ -82,13 +80,14 @@ class Reason(Word):
     )
     RETRYING = (
         "Retrying",
-        (
-            "Google ended the batch without results. After a delay a new batch is submitted and "
-            "billed, as spec.backoffLimit allows."
-        ),
+        "Google ended the batch without results.",
+        "After a delay a new batch is submitted and billed, as spec.backoffLimit allows.",
         ConditionType.SUBMITTED,
     )
-    CANCELLING = ("Cancelling", "The batch is being cancelled at Google, which may take a while.")
+    CANCELLING = (
+        "Cancelling",
+        "The batch is being cancelled at Google, which may take a while.",
+    )
 
     # The job has ended
     SUCCEEDED = (
@@ -98,196 +97,175 @@ class Reason(Word):
     )
     COMPLETED_WITH_FAILURES = (
         "CompletedWithFailures",
-        (
-            "The batch ended and the results are available, but some requests failed: look for "
-            "lines with an error member."
-        ),
+        "The batch ended and the results are available, but some requests failed: look for lines with an error member.",
+        ConditionType.COMPLETE,
+    )
+    RESULTS_MISMATCH = (
+        "ResultsMismatch",
+        "The batch ended and the results are available, but they do not match the requests.",
+        "A line whose error has a reason like RESULT_MISSING stands for a result that Google did not send.",
+        ConditionType.COMPLETE,
+    )
+    ALL_REQUESTS_FAILED = (
+        "AllRequestsFailed",
+        "No request succeeded.",
+        "The results are available: fix what their errors name, then create a new job.",
+        ConditionType.FAILED,
+    )
+    OUTPUT_REFUSED = (
+        "OutputRefused",
+        "The API server rejects the ConfigMap for the results.",
+        "Fix what it names, such as a policy or a quota; the job recovers automatically.",
+        ConditionType.STALLED,
+    )
+    WAITING_FOR_RESULTS = (
+        "WaitingForResults",
+        "Google reports that the batch succeeded, but does not show its results yet.",
+        "The operator retries for an hour.",
         ConditionType.COMPLETE,
     )
     REMOTE_FAILED = (
         "RemoteFailed",
-        (
-            "Google ended the batch as failed. Fix what Google's message names, then create a new "
-            "job. spec.backoffLimit allows automatic retries of such a batch."
-        ),
+        "Google ended the batch as failed.",
+        "Fix what Google's message names, then create a new job. spec.backoffLimit allows automatic retries of such a batch.",
         ConditionType.FAILED,
     )
     REMOTE_EXPIRED = (
         "RemoteExpired",
-        (
-            "Google did not finish the batch within its time limit. Create a new job, perhaps "
-            "with fewer requests. spec.backoffLimit allows automatic retries of such a batch."
-        ),
+        "Google did not finish the batch within its time limit.",
+        "Create a new job, perhaps with fewer requests. spec.backoffLimit allows automatic retries of such a batch.",
         ConditionType.FAILED,
     )
     BACKOFF_LIMIT_EXCEEDED = (
         "BackoffLimitExceeded",
-        (
-            "The batch failed or expired more often than spec.backoffLimit allows. Fix the cause, "
-            "then create a new job."
-        ),
+        "The batch failed or expired more often than spec.backoffLimit allows.",
+        "Fix the cause, then create a new job.",
         ConditionType.FAILED,
     )
     DEADLINE_EXCEEDED = (
         "DeadlineExceeded",
-        (
-            "The job ran longer than spec.activeDeadlineSeconds, and nothing of it runs at Google "
-            "any more. Create a new job with a longer deadline."
-        ),
+        "The job ran longer than spec.activeDeadlineSeconds, and nothing of it runs at Google any more.",
+        "Create a new job with a longer deadline.",
         ConditionType.FAILED,
     )
     CANCELLED = (
         "Cancelled",
-        "The batch was cancelled, by spec.shutdown or at Google. Create a new job to run it.",
+        "The batch was cancelled, by spec.shutdown or at Google.",
+        "Create a new job to run it.",
         ConditionType.FAILED,
     )
     INVALID_REQUEST = (
         "InvalidRequest",
-        (
-            "Google rejected the batch and would reject it again. Fix what Google's message "
-            "names, then create a new job."
-        ),
+        "Google rejected the batch and would reject it again.",
+        "Fix what Google's message names, then create a new job.",
         ConditionType.FAILED,
     )
     INVALID_INPUT = (
         "InvalidInput",
-        "The input cannot be used, so nothing was submitted. Fix the input, then create a new job.",
+        "The input cannot be used, so nothing was submitted.",
+        "Fix the input, then create a new job.",
         ConditionType.FAILED,
     )
     REMOTE_NOT_FOUND = (
         "RemoteNotFound",
-        (
-            "The batch no longer exists at Google: it was deleted outside the operator. Create a "
-            "new job to run it again."
-        ),
+        "The batch no longer exists at Google: it was deleted outside the operator.",
+        "Create a new job to run it again.",
         ConditionType.FAILED,
     )
     OUTPUT_TOO_LARGE = (
         "OutputTooLarge",
-        (
-            "The results are too large for the output. They stay at Google, where status.output "
-            "says: download them there. To have results delivered, create smaller jobs."
-        ),
+        "The results are too large for the output.",
+        "They stay at Google, where status.output says, even if this job is deleted: download them there.",
         ConditionType.FAILED,
     )
     DELIVERY_FAILED = (
         "DeliveryFailed",
-        (
-            "The results could not be written to the output. They stay at Google, where "
-            "status.output says: download them there."
-        ),
+        "The results could not be written to the output.",
+        "They stay at Google, where status.output says: download them there.",
+        "Or create a job with another output whose spec.adopt has this batch as batchName and this job's uid as previousUID.",
         ConditionType.FAILED,
     )
     ALREADY_ADOPTED = (
         "AlreadyAdopted",
-        (
-            "The batch named in spec.adopt belongs to another job. Delete this job, or create a "
-            "new one that names another batch."
-        ),
+        "The batch named in spec.adopt belongs to another job.",
+        "Delete this job, or create a new one that names another batch.",
         ConditionType.FAILED,
     )
     ADOPTION_REFUSED = (
         "AdoptionRefused",
-        (
-            "The batch named in spec.adopt was submitted for another object. If that object was "
-            "yours and is gone, create a new job that names its uid in spec.adopt.previousUID."
-        ),
+        "The batch named in spec.adopt was submitted for another object.",
+        "If that object was yours and is gone, create a new job that names its uid in spec.adopt.previousUID.",
         ConditionType.FAILED,
     )
 
     # Somebody has to act
     CREDENTIALS_MISSING = (
         "CredentialsMissing",
-        (
-            "No usable Gemini API key: the Secret or its key is missing, cannot be read or holds "
-            "no valid value. Create or fix the Secret; the job recovers automatically."
-        ),
+        "No usable Gemini API key: the Secret or its key is missing, cannot be read or holds no valid value.",
+        "Create or fix the Secret; the job recovers automatically.",
         ConditionType.STALLED,
     )
     INPUT_MISSING = (
         "InputMissing",
-        (
-            "The input does not exist. Create the ConfigMap or its key; the job recovers "
-            "automatically."
-        ),
+        "The input does not exist.",
+        "Create the ConfigMap or its key; the job recovers automatically.",
         ConditionType.STALLED,
     )
     CREDENTIALS_REJECTED = (
         "CredentialsRejected",
-        (
-            "Google rejected the Gemini API key. Put a valid key into the Secret; the job "
-            "recovers automatically."
-        ),
+        "Google rejected the Gemini API key.",
+        "Put a valid key into the Secret; the job recovers automatically.",
         ConditionType.STALLED,
     )
     CREDENTIALS_CHANGED = (
         "CredentialsChanged",
-        (
-            "The Secret no longer holds the API key that was used to submit the batch, so the "
-            "operator may be unable to reach the batch, which may still be running. Restore the "
-            "earlier key, or cancel the batch at Google."
-        ),
+        "The Secret no longer holds the API key that was used to submit the batch, so the operator may be unable to reach the batch, which may still be running.",
+        "Restore the earlier key, or cancel the batch at Google.",
     )
     KEY_CHANGED = (
         "KeyChanged",
-        (
-            "Google does not find the batch, but the Secret no longer holds the API key that was "
-            "used to submit it. Restore that key. Nothing is submitted again."
-        ),
+        "Google does not find the batch, but the Secret no longer holds the API key that was used to submit it.",
+        "Restore that key.",
+        "Nothing is submitted again.",
         ConditionType.STALLED,
     )
     AMBIGUOUS_SUBMISSION = (
         "AmbiguousSubmission",
-        (
-            "The operator cannot tell whether Google created the batch, or which of several "
-            "batches belongs to this job. Check Google's list of batches, then annotate the job "
-            "with gemini-operator.io/resolve-submission: batches/<id> to use that batch, or "
-            "Resubmit:<attempt id> to submit again."
-        ),
+        "The operator cannot tell whether Google created the batch, or which of several batches belongs to this job.",
+        "Check Google's list of batches, then annotate the job with gemini-operator.io/resolve-submission: batches/<id> to use that batch, or Resubmit:<attempt id> to submit again.",
         ConditionType.STALLED,
     )
     REMOTE_STUCK = (
         "RemoteStuck",
-        (
-            "Google should have ended this batch within 48 hours and has not. The operator keeps "
-            "checking it. To give it up, set spec.shutdown to Cancel or delete the job; then "
-            "create a new job."
-        ),
+        "Google should have ended this batch within 48 hours and has not.",
+        "The operator keeps checking it.",
+        "To give it up, set spec.shutdown to Cancel or delete the job; then create a new job.",
         ConditionType.STALLED,
     )
     DELETION_BLOCKED = (
         "DeletionBlocked",
-        (
-            "The job is being deleted, but Google does not answer as needed to delete its batch. "
-            "The operator retries automatically. To remove the object now and leave the batch as "
-            'it is, annotate the job with gemini-operator.io/force-delete: "true".'
-        ),
+        "The job is being deleted, but Google does not answer as needed to delete its batch.",
+        "The operator retries automatically.",
+        'To remove the object now and leave the batch as it is, annotate the job with gemini-operator.io/force-delete: "true".',
         ConditionType.STALLED,
     )
     NOT_SUPPORTED_YET = (
         "NotSupportedYet",
-        (
-            "The job uses a field that this version of the operator does not support yet, so no "
-            "batch is submitted. Create a new job without it."
-        ),
+        "The job uses a field that this version of the operator does not support yet, so no batch is submitted.",
+        "Create a new job without it.",
         ConditionType.STALLED,
     )
     INTERNAL = (
         "Internal",
-        (
-            "The operator met an unexpected problem and cannot continue with this job. The "
-            "operator's log says more; please report it."
-        ),
+        "The operator met an unexpected problem and cannot continue with this job.",
+        "The operator's log says more; please report it.",
         ConditionType.STALLED,
     )
     SCHEMA_OUTDATED = (
         "SchemaOutdated",
-        (
-            "The API server drops fields that the operator writes, so nothing is sent to Google: "
-            "the CRD in this cluster is older than this operator. Run kubectl apply --server-side "
-            "-f crds/; the job then recovers automatically. If the CRD is current, an admission "
-            "webhook changes what the operator writes."
-        ),
+        "The API server drops fields that the operator writes, so nothing is sent to Google: the CRD in this cluster is older than this operator.",
+        "Run kubectl apply --server-side -f crds/; the job then recovers automatically.",
+        "If the CRD is current, an admission webhook changes what the operator writes.",
         ConditionType.STALLED,
     )
 
@@ -300,10 +278,13 @@ class Reason(Word):
         "Orphaned",
         "The job was deleted and its batch was left at Google, as spec.deletionPolicy asks.",
     )
+    RESULTS_KEPT = (
+        "ResultsKept",
+        "The job was deleted, but its results were never delivered, so its batch was left at Google.",
+        "Create a job that adopts the batch, or delete the batch at Google.",
+    )
     BATCH_LEFT_BEHIND = (
         "BatchLeftBehind",
-        (
-            "The job was deleted, but its batch was not: it may still run and be billed. Cancel "
-            "it at Google."
-        ),
+        "The job was deleted, but its batch was not: it may still run and be billed.",
+        "Cancel it at Google.",
     )

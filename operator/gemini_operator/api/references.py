@@ -7,9 +7,25 @@ from typing import Annotated
 
 from gemini_operator.api import names
 from gemini_operator.api.model import Model, bounded
+from gemini_operator.api.named import Named
 
-ResourceName = Annotated[str, bounded(253, names.DNS_1123_SUBDOMAIN)]
-DataKey = Annotated[str, bounded(253, names.DATA_KEY)]
+ResourceName = Annotated[
+    str,
+    bounded(253),
+    Named(
+        names.DNS_1123_SUBDOMAIN,
+        "a name has lower-case letters, digits, - and . only, and begins and ends with a letter or "
+        "digit",
+    ),
+]
+DataKey = Annotated[
+    str,
+    bounded(253),
+    Named(
+        names.DATA_KEY,
+        "a key has letters, digits, -, _ and . only, and does not begin with two dots",
+    ),
+]
 
 
 class ConfigMapKeyRef(Model):
@@ -27,7 +43,8 @@ class ConfigMapRef(Model):
 
     name: ResourceName
     """name is the ConfigMap's name, in the namespace of the job. It must not exist yet: if it
-    does, and the operator did not create it for this job, the job fails before anything is sent."""
+    does, and the operator did not create it for this job, the job fails before anything is sent. So
+    does a job whose ConfigMap is also the output of an older job that has not ended."""
 
 
 class ApiKeySecretRef(Model):

@@ -7,8 +7,7 @@ _DOUBLINGS = 32
 
 
 class Backoff:
-    """
-    Delays by the number of failures in a row.
+    """Delays by the number of failures in a row.
 
     Args:
         first: seconds after the first failure, doubled for each further one.
@@ -26,8 +25,7 @@ class Backoff:
         return min(self._most, self._first * 2.0 ** min(failures - 1, _DOUBLINGS))
 
     def seconds(self, failures: int, at_least: float | None = None) -> float:
-        """
-        Between half and all of `longest`, so that what failed together is not tried again together.
+        """Between half and all of `longest`, so that what failed together is not tried again together.
 
         `at_least`: seconds that a server has asked to wait.
         """

@@ -11,8 +11,7 @@ def disable_core_dumps() -> None:
 
 
 def stop_requested() -> asyncio.Event:
-    """
-    The event that SIGTERM and SIGINT set from now on.
+    """The event that SIGTERM and SIGINT set from now on.
 
     Call it once, in the running event loop.
     """

@@ -37,8 +37,7 @@ def text(value: object, limit: int = MESSAGE_LIMIT, *, secrets: Iterable[str] = 
         value: anything; `None` becomes the empty string.
         limit: characters of the result, with the ellipsis of a text that is cut.
         secrets: further strings to mask, such as the API key in use.
-    """
-    # Cut generously first: most of a long text may be control characters.
+    """  # Cut generously first: most of a long text may be control characters.
     raw = "" if value is None else str(value)[: 16 * limit]
     # Before the masks, which would not recognise a secret with an escape sequence in its middle.
     line = _CONTROL.sub(" ", _ANSI.sub("", raw))
@@ -63,8 +62,7 @@ def count(value: object) -> int:
     """Return a number of requests from an integer or a decimal string, limited to 0 … 2⁶³-1.
 
     Any other value is 0.
-    """
-    # A bool is an int in Python.
+    """  # A bool is an int in Python.
     if isinstance(value, bool):
         return 0
     if isinstance(value, str) and value.isascii() and value.isdigit():

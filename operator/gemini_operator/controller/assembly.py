@@ -90,7 +90,7 @@ def assemble(
     batch_jobs = BatchJobs(kube)
     writer = Writer(batch_jobs, store, reader)
     claims = Claims(api_keys, store)
-    delivery = Delivery(kube, claims)
+    delivery = Delivery(kube, store, claims)
     cleanup = Cleanup(access, claims, writer, events)
     submitter = Submitter(
         kube,

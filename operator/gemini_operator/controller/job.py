@@ -182,11 +182,12 @@ def _inline(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 def _input_problem(items: Sequence[Mapping[str, Any]], shortened: bool) -> str | None:
     for number, item in enumerate(items, start=1):
-        if nesting.exceeds(item["request"], REQUEST_LEVELS):
-            return (
-                f"request {number} of input.inline is nested deeper than {REQUEST_LEVELS} levels "
-                "of objects and lists"
-            )
+        for name in ("request", "metadata"):
+            if nesting.exceeds(item.get(name), REQUEST_LEVELS):
+                return (
+                    f"{name} {number} of input.inline is nested deeper than {REQUEST_LEVELS} levels "
+                    "of objects and lists"
+                )
     if (_at_least(items) if shortened else _size(items)) > INLINE_BYTES:
         return (
             f"input.inline has more than {INLINE_BYTES // 1024} KiB: put the requests into a "
@@ -197,10 +198,8 @@ def _input_problem(items: Sequence[Mapping[str, Any]], shortened: bool) -> str |
 
 def _at_least(items: Sequence[Mapping[str, Any]]) -> int:
     """Return the least size of requests that `nesting.cut` shortened, from the numbers it left."""
-    requests = (item["request"] for item in items)
-    members = (
-        request.values() if isinstance(request, Mapping) else [request] for request in requests
-    )
+    parts = (item.get(name) for item in items for name in ("request", "metadata"))
+    members = (part.values() if isinstance(part, Mapping) else [part] for part in parts)
     return sum(map(_left_out, itertools.chain.from_iterable(members)))
 
 
@@ -247,7 +246,7 @@ def _without_payload(spec: Mapping[str, Any]) -> dict[str, Any]:
     if not source or "inline" not in source:
         return dict(spec)
     # The first key stays, so that the spec has an input by its own rules.
-    first = [{**item, "request": {}} for item in (source["inline"] or ())[:1]]
+    first = [{**item, "request": {}, "metadata": None} for item in (source["inline"] or ())[:1]]
     return {**spec, "input": {**source, "inline": first}}
 
 

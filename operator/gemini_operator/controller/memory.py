@@ -155,15 +155,15 @@ class Refusal:
     error: GeminiError
     seconds: float
     in_a_row: int = 1
-    group: str = ""
+    key_id: str = ""
     until: float = float("-inf")
 
-    def left(self, group: str, monotonic: float) -> float:
+    def left(self, key_id: str, monotonic: float) -> float:
         """Return the seconds until the job may be submitted with the key `group`; at most 0: now.
 
         A new key in the Secret is tried at once.
         """
-        return self.until - monotonic if group == self.group else 0.0
+        return self.until - monotonic if key_id == self.key_id else 0.0
 
 
 @dataclass

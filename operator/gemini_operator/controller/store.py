@@ -1,5 +1,6 @@
 """The cache of all objects, filled by the watch and by the answers to our own writes."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from gemini_operator.controller.job import Job, Key, UnreadableJob
@@ -22,6 +23,7 @@ class Store:
         self._adopting: dict[Key, Job] = {}
         # The last readable versions of objects that are unreadable now.
         self._hidden: dict[Key, Job] = {}
+        self._outputs: defaultdict[tuple[str, str], dict[Key, Job]] = defaultdict(dict)
         # Objects whose known version may lack fields.
         self._doubted: set[Key] = set()
         self._changed = changed or (lambda _before, _after: None)
@@ -36,6 +38,10 @@ class Store:
     def adopting(self) -> tuple[Job, ...]:
         """The jobs that adopt a batch, or have done so."""
         return tuple(self._adopting.values())
+
+    def delivering_to(self, namespace: str, config_map: str) -> tuple[Job, ...]:
+        """The jobs of a namespace whose results go to that ConfigMap."""
+        return tuple(self._outputs.get((namespace, config_map), {}).values())
 
     @property
     def unreadable_count(self) -> int:
@@ -72,6 +78,7 @@ class Store:
         self._jobs[found.key] = found
         if found.spec.adopt is not None:
             self._adopting[found.key] = found
+        self._index_output(before, found)
         self._changed(before, found)
         return True
 
@@ -81,8 +88,19 @@ class Store:
         job = self._jobs.pop(found.key, None)
         if job is not None:
             self._hidden[found.key] = job
+            self._index_output(job, None)
         self._adopting.pop(found.key, None)
         self._unreadable[found.key] = found
+
+    def _index_output(self, before: Job | None, after: Job | None) -> None:
+        for job in (before, after):
+            place = None if job is None else _output(job)
+            if job is None or place is None:
+                continue
+            if job is after:
+                self._outputs[place][job.key] = job
+            elif self._outputs[place].pop(job.key, None) is not None and not self._outputs[place]:
+                del self._outputs[place]
 
     def doubt(self) -> None:
         """Accept each known version once more, since an older CRD may have hidden fields of it."""
@@ -111,6 +129,7 @@ class Store:
         self._adopting.pop(key, None)
         job = self._jobs.pop(key, None) or self._hidden.pop(key, None)
         if job is not None:
+            self._index_output(job, None)
             self._changed(job, None)
         return job
 
@@ -135,3 +154,10 @@ class Store:
 
     def _known(self, key: Key) -> Job | UnreadableJob | None:
         return self._jobs.get(key) or self._unreadable.get(key)
+
+
+def _output(job: Job) -> tuple[str, str] | None:
+    output = job.spec.output
+    if output is None or output.config_map is None:
+        return None
+    return job.key.namespace, output.config_map.name

@@ -42,12 +42,12 @@ class Workers:
     async def _work(self) -> None:
         while (key := await self._queue.get()) is not None:
             try:
-                await self._pass(key)
+                await self._reconcile(key)
             finally:
                 # Also if it is cancelled, or the key would count as being worked on for ever.
                 self._queue.done(key)
 
-    async def _pass(self, key: Key) -> None:
+    async def _reconcile(self, key: Key) -> None:
         begun = time.perf_counter()
         result = "error"
         try:

@@ -49,7 +49,7 @@ class KeyedQueue:
         self._clock = clock
         self._backoff = Backoff(BACKOFF_BASE, BACKOFF_CAP, rng)
         # By namespace, so that one with ten thousand keys cannot delay the others.
-        self._lines: OrderedDict[str, deque[Key]] = OrderedDict()
+        self._by_namespace: OrderedDict[str, deque[Key]] = OrderedDict()
         self._waiting: set[Key] = set()
         self._working: set[Key] = set()
         self._again: set[Key] = set()
@@ -72,7 +72,7 @@ class KeyedQueue:
             self._again.add(key)
         elif key not in self._waiting:
             self._waiting.add(key)
-            self._lines.setdefault(key.namespace, deque()).append(key)
+            self._by_namespace.setdefault(key.namespace, deque()).append(key)
             self._changed.set()
 
     def add_after(self, key: Key, seconds: float) -> None:
@@ -124,7 +124,7 @@ class KeyedQueue:
         """
         while not self._closed:
             self._fire()
-            if self._lines:
+            if self._by_namespace:
                 return self._take()
             self._changed.clear()
             await self._sleep()
@@ -143,14 +143,14 @@ class KeyedQueue:
         self._changed.set()
 
     def _take(self) -> Key:
-        namespace, line = self._lines.popitem(last=False)
+        namespace, line = self._by_namespace.popitem(last=False)
         key = line.popleft()
         # The namespace goes to the end, so the next key is another namespace's.
         if line:
-            self._lines[namespace] = line
+            self._by_namespace[namespace] = line
         self._waiting.discard(key)
         self._working.add(key)
-        if self._lines:
+        if self._by_namespace:
             self._changed.set()
         return key
 

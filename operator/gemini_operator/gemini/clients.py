@@ -27,7 +27,7 @@ class GeminiClient:
     Attributes:
         batches: the batches of the key's project.
         files: its files.
-        fingerprint_group: identifies the key in this process. It is salted, so it reveals nothing
+        key_id: identifies the key in this process. It is salted, so it reveals nothing
             of the key and differs after every start.
     """
 
@@ -40,10 +40,10 @@ class GeminiClient:
         settings: GeminiSettings,
         *,
         ssl_context: ssl.SSLContext,
-        fingerprint_group: str,
+        key_id: str,
         may_send: Callable[[], bool] | None = None,
     ) -> None:
-        self.fingerprint_group = fingerprint_group
+        self.key_id = key_id
         self._connection = GeminiConnection(key, settings, ssl_context, may_send)
         # Kept, because the SDK's client closes its connections when it is garbage-collected.
         self._sdk = sdk.build(key, settings, self._connection.http, ssl_context)
@@ -95,7 +95,7 @@ class GeminiClients:
                 key,
                 self._settings,
                 ssl_context=self._ssl_context,
-                fingerprint_group=group,
+                key_id=group,
                 may_send=self._may_send,
             )
             self._clients[group] = client

@@ -69,6 +69,7 @@ class GeminiConnection:
         params: Mapping[str, str] | None = None,
         limit: int | None = None,
         seconds: float | None = None,
+        results: bool = False,
     ) -> dict[str, object]:
         """GET one JSON object.
 
@@ -78,6 +79,7 @@ class GeminiConnection:
             params: the query.
             limit: bytes of the answer, if the caller handles a larger one.
             seconds: for the whole call; `GeminiSettings.timeout` by default.
+            results: the answer may have results (`documents.parse`).
 
         Raises:
             errors.TooLarge: the answer exceeds `limit`.
@@ -89,7 +91,7 @@ class GeminiConnection:
         answer = await self.exchange(
             lambda: self.http.send(request), exchange, call=call, seconds=seconds
         )
-        return await _document(answer, call)
+        return await _document(answer, call, results)
 
     async def exchange(
         self,
@@ -187,12 +189,12 @@ class GeminiConnection:
         return classify.of_exception(error, call=call, creating=creating, secrets=self.secrets)
 
 
-async def _document(answer: Answer, call: str) -> dict[str, object]:
+async def _document(answer: Answer, call: str, results: bool) -> dict[str, object]:
     """Parse an answer; a large one in a thread, since it would block the event loop."""
     try:
         if len(answer.body) > 2**20:
-            return await asyncio.to_thread(documents.parse, answer.body)
-        return documents.parse(answer.body)
+            return await asyncio.to_thread(documents.parse, answer.body, results=results)
+        return documents.parse(answer.body, results=results)
     except Undecodable as error:
         raise errors.Unavailable(f"{call}: Google's answer is {error}", status=200) from None
 

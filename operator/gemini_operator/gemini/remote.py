@@ -61,7 +61,7 @@ class Submission:
     display_name: str
     """With the attempt token at its end (`tokens.display_name`)."""
     inline: list[dict[str, Any]] | None = field(default=None, repr=False)
-    """Items `{"key": …, "request": {…}}`; each request is sent as it is."""
+    """Items `{"key": …, "request": {…}}`, with `metadata` or without; each is sent as it is."""
     file_name: str | None = None
     """`files/…` in the File API."""
     priority: int = 0
@@ -123,6 +123,11 @@ class Observation:
     """Raw items in input order: `{"metadata": {…}, "response": {…} | "error": {…}}`."""
     too_large: bool = False
     """The results exceed the limit and were not read. If False, no results means there are none."""
+
+    @property
+    def has_results(self) -> bool:
+        """Whether Google shows results, few or all."""
+        return self.results_file is not None or bool(self.inline_results) or self.too_large
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,14 @@ class KubeClient:
     ) -> dict[str, Any]:
         return await self._send("GET", segments, params=params, accept=accept)
 
-    async def post(self, *segments: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        return await self._send("POST", segments, body=body, content_type="application/json")
+    async def post(
+        self, *segments: str, body: Mapping[str, Any], dry_run: bool = False
+    ) -> dict[str, Any]:
+        """`dry_run`: the API server decides as ever, admission included, and stores nothing."""
+        params = {"dryRun": "All"} if dry_run else None
+        return await self._send(
+            "POST", segments, params=params, body=body, content_type="application/json"
+        )
 
     async def put(self, *segments: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Replace an object; with a resourceVersion in `body`, only that version of it."""

@@ -109,6 +109,15 @@ def not_kept(sent: Mapping[str, Any], stored: object, path: str = "") -> tuple[s
     return tuple(found)
 
 
+def nested(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested objects from values by path, as the API server returns them."""
+    nested: dict[str, Any] = {}
+    for path, value in fields.items():
+        parent, _, name = path.rpartition("/")
+        (nested.setdefault(parent, {}) if parent else nested)[name] = value
+    return nested
+
+
 def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of `new` that differ from `old`, and null for those it lacks."""
     changes: dict[str, Any] = {}

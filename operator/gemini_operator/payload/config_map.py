@@ -1,101 +1,101 @@
-"""Results in a ConfigMap, which is created and never overwritten (P24, S8)."""
+"""Results in a ConfigMap: created once, never overwriting anybody's (rules P24, S8)."""
 
+import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gemini_operator.api.group import OUTPUT_UID
 from gemini_operator.api.v1alpha1.status import OutputStatus
 from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import AlreadyExists, Invalid, ObjectNotFound
-from gemini_operator.payload.results import Results
+from gemini_operator.kube.errors import AlreadyExists, Forbidden, Invalid, ObjectNotFound
+from gemini_operator.payload.results import ResultsTooLarge
 
-# Bytes of results. A ConfigMap holds 1 MiB at most (kubernetes.io/docs/concepts/configuration/
-# configmap); the rest is left for its metadata.
 LIMIT = 900 * 1024
 KEY = "results.jsonl"
 
 
 class DeliveryRefused(Exception):
-    """The results cannot be written to the ConfigMap; the message says why and what to do."""
+    """The ConfigMap cannot take the results; the message says why and what to do."""
+
+
+class OutputRefused(Exception):
+    """The cluster does not let the operator create the ConfigMap; an administrator may change that."""
 
 
 async def check(kube: KubeClient, namespace: str, name: str, uid: str) -> None:
-    """Check that the name of the ConfigMap is free, or that the ConfigMap is this job's.
-
-    Args:
-        kube: the API server.
-        namespace: the job's.
-        name: of the ConfigMap.
-        uid: the job's.
+    """Make sure, before anything is paid for, that the results can be put there.
 
     Raises:
-        DeliveryRefused: a ConfigMap of that name was not made for this job.
-        gemini_operator.kube.errors.KubeError: no answer.
+        DeliveryRefused: a ConfigMap of that name belongs to something else.
+        OutputRefused: the API server, a policy or a quota refuses the ConfigMap.
+        gemini_operator.kube.errors.KubeError: it did not answer.
     """
     try:
         existing = await config_maps.get(kube, namespace, name)
     except ObjectNotFound:
+        with _refusals(name), contextlib.suppress(AlreadyExists):
+            await config_maps.create(kube, namespace, _manifest(name, uid, ""), dry_run=True)
         return
     if _owner(existing) != uid:
         raise _foreign(name)
 
 
 async def deliver(
-    kube: KubeClient, namespace: str, name: str, uid: str, results: Results
+    kube: KubeClient, namespace: str, name: str, uid: str, lines: Sequence[str]
 ) -> OutputStatus:
     """Create the ConfigMap, or find the one that an earlier, interrupted delivery created.
 
-    Args:
-        kube: the API server.
-        namespace: the job's.
-        name: of the ConfigMap.
-        uid: the job's.
-        results: at most `LIMIT` bytes.
-
-    Returns:
-        The reference to the results for the job's status.
-
     Raises:
-        DeliveryRefused: the name is taken, or the API server refuses the ConfigMap.
-        gemini_operator.kube.errors.KubeError: no answer; delivering again is safe.
+        ResultsTooLarge: the lines have more than `LIMIT` bytes.
+        DeliveryRefused: the name is taken.
+        OutputRefused: the API server, a policy or a quota refuses the ConfigMap.
+        gemini_operator.kube.errors.KubeError: it did not answer; delivering again is safe.
     """
+    text = "".join(lines)
+    data = text.encode()
+    if len(data) > LIMIT:
+        raise ResultsTooLarge(
+            f"The results have {len(data)} bytes; a ConfigMap takes {LIMIT} at most"
+        )
+    digest = hashlib.sha256(data).hexdigest()
     try:
-        await config_maps.create(kube, namespace, _manifest(name, uid, results))
+        with _refusals(name):
+            await config_maps.create(kube, namespace, _manifest(name, uid, text))
     except AlreadyExists:
-        # This process, or one before it, may have been interrupted after the create.
-        await _expect_same(kube, namespace, name, uid, results)
-    except Invalid as error:
-        raise DeliveryRefused(
-            f"the API server rejected ConfigMap {name}: {error.message}"
-        ) from None
-    return OutputStatus(
-        config_map=name, bytes=results.bytes, records=results.records, sha256=results.sha256
-    )
+        await _expect_same(kube, namespace, name, uid, digest)
+    return OutputStatus(config_map=name, bytes=len(data), records=len(lines), sha256=digest)
 
 
-async def _expect_same(
-    kube: KubeClient, namespace: str, name: str, uid: str, results: Results
-) -> None:
+@contextlib.contextmanager
+def _refusals(name: str) -> Iterator[None]:
+    """What an administrator can change is no reason to give up results that are paid for."""
+    try:
+        yield
+    except (Forbidden, Invalid) as error:
+        raise OutputRefused(f"the API server rejects ConfigMap {name}: {error.message}") from None
+
+
+async def _expect_same(kube: KubeClient, namespace: str, name: str, uid: str, digest: str) -> None:
     existing = await config_maps.get(kube, namespace, name)
     if _owner(existing) != uid:
         raise _foreign(name)
-    # A user may have changed it since. It is never overwritten, so it must hold these results.
     data = (existing.get("data") or {}).get(KEY, "")
-    if hashlib.sha256(data.encode()).hexdigest() != results.sha256:
-        raise DeliveryRefused(f"ConfigMap {name} was created for this job but holds other results")
+    if hashlib.sha256(data.encode()).hexdigest() != digest:
+        raise DeliveryRefused(
+            f"ConfigMap {name} was made for this job but holds other results: delete it"
+        )
 
 
-def _manifest(name: str, uid: str, results: Results) -> dict[str, Any]:
-    # No owner reference: results outlive their job (P24).
+def _manifest(name: str, uid: str, text: str) -> dict[str, Any]:
     return {
         "metadata": {
             "name": name,
             "annotations": {OUTPUT_UID: uid},
             "labels": {"app.kubernetes.io/managed-by": "gemini-operator"},
         },
-        "data": {KEY: results.jsonl},
+        "data": {KEY: text},
     }
 
 

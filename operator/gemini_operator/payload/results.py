@@ -1,107 +1,138 @@
-"""Results as JSONL: `{"key": …, "response" | "error": …}` a line, in the order of the input."""
+"""Results as Google sends them: what one is, and whether its request succeeded.
 
-import hashlib
-import json
+`kind_of` alone decides that, for what is counted and for what is delivered.
+"""
+
 from collections.abc import AsyncIterable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
+
+from gemini_operator.payload import json_lines
+from gemini_operator.payload.json_lines import NotJson
+
+# Reasons for which a candidate has no content: ai.google.dev/api/generate-content (FinishReason).
+BLOCKING = frozenset(
+    {
+        "BLOCKLIST",
+        "IMAGE_PROHIBITED_CONTENT",
+        "IMAGE_SAFETY",
+        "LANGUAGE",
+        "PROHIBITED_CONTENT",
+        "RECITATION",
+        "SAFETY",
+        "SPII",
+    }
+)
 
 
 class ResultsTooLarge(Exception):
-    """The results exceed the limit of their output; the message names the limit."""
+    """The results exceed the limit of their output; the message gives both sizes."""
 
 
-class ResultsMissing(Exception):
-    """Google shows the batch as succeeded, but its answer has no results."""
+class ResultKind(Enum):
+    """What became of one request."""
 
-
-class MalformedResults(Exception):
-    """Google's results file is not JSONL; the message names the line."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """Google sent an error."""
+    BLOCKED = "blocked"
+    """Google refused the prompt or its answer, and sent no content."""
+    EMPTY = "empty"
+    """Google sent a result with nothing in it."""
+    UNREADABLE = "unreadable"
+    """What Google sent is not JSON."""
+    MISSING = "missing"
+    """Google sent no result."""
 
 
 @dataclass(frozen=True)
-class Results:
-    """Rendered results.
+class BatchResult:
+    """One result.
 
-    Args:
-        jsonl: one result a line.
-        records: the number of lines.
+    Attributes:
+        key: of its request, as Google sent it: of any JSON type, `None` where there is none.
+        metadata: of its request, as Google sent it; `None` where there is none.
+        content: every other member, as Google sent it.
+        problem: why it is not JSON; `None` if it is.
     """
 
-    jsonl: str
-    records: int
-
-    @property
-    def bytes(self) -> int:
-        return len(self.jsonl.encode())
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.jsonl.encode()).hexdigest()
+    key: Any = None
+    metadata: Any = None
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    problem: str | None = None
 
 
-def from_inline(items: Iterable[Mapping[str, Any]], limit: int) -> Results:
-    """Render the inline results of a batch.
+def of_item(item: Mapping[str, Any]) -> BatchResult:
+    """The result in an inline item or in a line of a file."""
+    metadata, key = item.get("metadata"), item.get("key")
+    if key is None and isinstance(metadata, Mapping):
+        key = metadata.get("key")
+    content = {name: item[name] for name in item if name not in ("key", "metadata")}
+    try:
+        json_lines.encode(item)
+    except NotJson as error:
+        return BatchResult(key, metadata if _is_json(metadata) else None, {}, str(error))
+    return BatchResult(key, metadata, content)
 
-    Args:
-        items: `{"metadata": {"key": …}, "response" | "error": …}` each, in the input's order.
-        limit: bytes of the rendered results.
 
-    Raises:
-        ResultsTooLarge: they exceed the limit.
-    """
-    return _render(({"key": _key(item), **_answer(item)} for item in items), limit)
+def of_items(items: Iterable[Mapping[str, Any]]) -> list[BatchResult]:
+    """The results of a batch that carries them itself."""
+    return [of_item(item) for item in items]
 
 
-async def from_file(chunks: AsyncIterable[bytes], limit: int) -> Results:
-    """Render the results in a JSONL file of the File API.
-
-    Args:
-        chunks: the content of the file.
-        limit: bytes of the rendered results.
-
-    Raises:
-        ResultsTooLarge: they exceed the limit.
-        MalformedResults: a line is not a JSON object.
-    """
+async def of_file(chunks: AsyncIterable[bytes]) -> list[BatchResult]:
+    """The results in a file of the File API: one a line, blank lines aside."""
     raw = bytearray()
     async for chunk in chunks:
         raw += chunk
-    numbered = enumerate(bytes(raw).split(b"\n"), start=1)
-    lines = (_line(number, line) for number, line in numbered if line.strip())
-    return _render(({"key": line.get("key"), **_answer(line)} for line in lines), limit)
+    return [_of_line(line) for line in bytes(raw).split(b"\n") if line.strip()]
 
 
-def _line(number: int, raw: bytes) -> dict[str, Any]:
+def _of_line(line: bytes) -> BatchResult:
     try:
-        line = json.loads(raw)
-    except (ValueError, RecursionError):
-        line = None
-    if not isinstance(line, dict):
-        raise MalformedResults(f"line {number} of Google's result file is not a JSON object")
-    return line
+        return of_item(json_lines.decode(line))
+    except NotJson as error:
+        return BatchResult(problem=str(error))
 
 
-def _key(item: Mapping[str, Any]) -> object:
-    metadata = item.get("metadata")
-    return metadata.get("key") if isinstance(metadata, Mapping) else None
+def kind_of(result: BatchResult) -> ResultKind:
+    """What the result says of its request."""
+    if result.problem is not None:
+        return ResultKind.UNREADABLE
+    content = result.content
+    if content.get("error") is not None or _is_error(content.get("status")):
+        return ResultKind.FAILED
+    if all(value is None for value in content.values()):
+        return ResultKind.EMPTY
+    return ResultKind.BLOCKED if _is_blocked(content.get("response")) else ResultKind.SUCCEEDED
 
 
-def _answer(item: Mapping[str, Any]) -> dict[str, Any]:
-    # Exactly one of the two, so that a reader need only look for `error`.
-    if item.get("error") is not None:
-        return {"error": item["error"]}
-    return {"response": item.get("response")}
+def _is_error(status: object) -> bool:
+    """A `google.rpc.Status` with a code other than OK."""
+    return isinstance(status, Mapping) and status.get("code") not in (None, 0, "0", "OK")
 
 
-def _render(rows: Iterable[Mapping[str, Any]], limit: int) -> Results:
-    lines, size = [], 0
-    for row in rows:
-        line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
-        # Stop at the limit, before all results are rendered in memory.
-        size += len(line.encode("utf-8", "surrogatepass"))
-        if size > limit:
-            raise ResultsTooLarge(f"the results have more than {limit // 1024} KiB")
-        # Half of a surrogate pair cannot be UTF-8. One odd answer must not fail all others.
-        lines.append(line.encode("utf-8", "replace").decode())
-    return Results("".join(lines), len(lines))
+def _is_blocked(response: object) -> bool:
+    if not isinstance(response, Mapping):
+        return False
+    candidates = response.get("candidates")
+    if not candidates:
+        feedback = response.get("promptFeedback")
+        return isinstance(feedback, Mapping) and feedback.get("blockReason") is not None
+    return isinstance(candidates, list) and all(map(_is_blocked_candidate, candidates))
+
+
+def _is_blocked_candidate(candidate: object) -> bool:
+    if not isinstance(candidate, Mapping) or candidate.get("finishReason") not in BLOCKING:
+        return False
+    content = candidate.get("content")
+    return not (isinstance(content, Mapping) and content.get("parts"))
+
+
+def _is_json(value: object) -> bool:
+    try:
+        json_lines.encode({"": value})
+    except NotJson:
+        return False
+    return True

@@ -1,5 +1,6 @@
 """A whole operator for a test or for a module: emulator, receiver, controller, the least rights."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from secrets import token_hex
 import pytest
 
 from local.control_plane import ControlPlane
-from tests.emulator_process import FAST, EmulatorProcess
+from tests.emulator_process import API_KEY, FAST, EmulatorProcess
 from tests.operator_process import Operator, kubeconfigs
 
 NEVER = "pending=1h,running=1h"
@@ -110,3 +111,16 @@ def _operator(
     accounts = kubeconfigs(control_plane, namespace, directory, home=home)
     with Operator(namespace, control_plane, directory, emulator, accounts) as processes:
         yield processes
+
+
+def upload(emulator: EmulatorProcess, content: bytes) -> str:
+    """Put a file into the File API, as a user does: with Google's own SDK."""
+    from google import genai
+    from google.genai import types
+
+    options = types.HttpOptions(base_url=emulator.url, api_version="v1beta")
+    with genai.Client(api_key=API_KEY, http_options=options) as client:
+        config = types.UploadFileConfig(mime_type="application/jsonl")
+        name = client.files.upload(file=io.BytesIO(content), config=config).name
+    assert name is not None
+    return name

@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
-from tests.emulator_process import API_KEY, EmulatorProcess
+import pytest
+
+from tests.integration.controller.conftest import upload
 from tests.operator_process import Operator, generate, inline_job, job
 
 TEXTS = {"one": "Say one.", "two": "Say two.", "three": "Say three."}
@@ -77,6 +79,19 @@ def test_results_of_a_file_job_without_an_output_are_a_file_at_google(
     assert shared.wait_complete(name)["output"]["fileName"].startswith("files/")
 
 
+@pytest.mark.parametrize("in_a_file", [False, True], ids=["inline", "file"])
+def test_a_request_that_google_refuses_fails_the_job_in_googles_words(
+    shared: Operator, name: str, in_a_file: bool
+) -> None:
+    item = {"key": "one", "request": {**generate("Say one."), "thinkingConfig": {}}}
+    line = json.dumps(item).encode()
+    source = {"fileName": upload(shared.emulator, line)} if in_a_file else {"inline": [item]}
+    shared.apply(job(name, source))
+    failed = shared.wait_condition(name, "Failed", "InvalidRequest")
+    assert ("no such field" if in_a_file else "Cannot find field") in failed["message"]
+    assert shared.batches_of(name) == []
+
+
 def test_input_that_is_not_there_yet_is_waited_for(shared: Operator, name: str) -> None:
     shared.apply(from_config_map(name))
     condition = shared.wait_condition(name, "Stalled", "InputMissing")
@@ -108,20 +123,36 @@ def test_s08_a_foreign_config_map_is_refused_before_anything_is_paid(
     assert shared.get(name, "configmaps")["data"] == {"lines.jsonl": "mine"}
 
 
-def test_results_beyond_a_config_map_fail_and_stay_at_google(shared: Operator, name: str) -> None:
+def test_embeddings_that_cannot_fit_are_refused_before_they_are_paid(
+    shared: Operator, name: str
+) -> None:
     request = {"content": {"parts": [{"text": "long"}]}, "outputDimensionality": 3072}
-    inline = [{"key": f"key-{n}", "request": request} for n in range(60)]
     shared.apply(
         job(
             name,
-            {"inline": inline},
+            {"inline": [{"key": f"key-{n}", "request": request} for n in range(60)]},
             model="gemini-embedding-001",
             type="EmbedContent",
             output={"configMap": {"name": name}},
         )
     )
     condition = shared.wait_condition(name, "Failed", "OutputTooLarge")
-    assert "900 KiB" in condition["message"]
+    assert "60 embeddings need more than 1474560 bytes" in condition["message"]
+    assert shared.batches_of(name) == []
+
+
+def test_results_beyond_a_config_map_fail_and_stay_at_google(shared: Operator, name: str) -> None:
+    metadata = {"note": "x" * 15_500}
+    lines = [
+        json.dumps({"key": f"key-{n}", "request": generate("Say hello."), "metadata": metadata})
+        for n in range(60)
+    ]
+    source = {"configMapKeyRef": {"name": f"{name}-in", "key": "lines.jsonl"}}
+    body = config_map(f"{name}-in", "\n".join(lines))
+    shared.control_plane.api.request("POST", shared.path("configmaps"), body)
+    shared.apply(job(name, source, output={"configMap": {"name": name}}))
+    condition = shared.wait_condition(name, "Failed", "OutputTooLarge")
+    assert "a ConfigMap takes 921600 at most" in condition["message"]
     assert shared.status(name)["output"] == {"batchName": shared.status(name)["batchName"]}
     assert shared.condition(name, "Complete") == {}
 
@@ -144,18 +175,3 @@ def config_map(name: str, text: str) -> dict[str, Any]:
 
 def from_config_map(name: str) -> dict[str, Any]:
     return job(name, {"configMapKeyRef": {"name": name, "key": "lines.jsonl"}})
-
-
-def upload(emulator: EmulatorProcess, content: bytes) -> str:
-    """Put a file into the File API, as a user does: with Google's own SDK."""
-    import io
-
-    from google import genai
-    from google.genai import types
-
-    options = types.HttpOptions(base_url=emulator.url, api_version="v1beta")
-    with genai.Client(api_key=API_KEY, http_options=options) as client:
-        config = types.UploadFileConfig(mime_type="application/jsonl")
-        name = client.files.upload(file=io.BytesIO(content), config=config).name
-    assert name is not None
-    return name

@@ -56,7 +56,7 @@ class Parts:
 
     def credential(self, key: str = API_KEY) -> ApiKey:
         secret = SecretStr(key)
-        return ApiKey(secret, self.clients.for_key(secret).fingerprint_group, self.clients)
+        return ApiKey(secret, self.clients.for_key(secret).key_id, self.clients)
 
     def add(self, name: str = "job", **of_job: Any) -> Job:
         """A job that searches for the batch of its attempt."""

@@ -19,7 +19,7 @@ every_kind = pytest.mark.parametrize("submission", SUBMISSIONS, ids=lambda one: 
 KEY_INVALID = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
 RETRY = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"}]
 TOO_BIG = b'{"name": "batches/b1", "x": "' + b"x" * 2**20 + b'"}'
-TOO_DEEP = b'{"name": "batches/b1", "x": ' + b"[" * 100 + b"]" * 100 + b"}"
+TOO_DEEP = b'{"name":' * 501 + b"1" + b"}" * 501
 
 REFUSED = {
     "bad key": (

@@ -14,6 +14,7 @@ import pytest
 from tests.waiting import eventually
 
 PROJECT = Path(__file__).parents[3]
+SCHEDULE = "pending=1m,running=5m"
 NAMES = {"etcd", "kube-apiserver", "kube-controller-manager", "emulator", "controller", "receiver"}
 
 
@@ -63,7 +64,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The state directory of a stack that is up."""
     directory = tmp_path_factory.mktemp("running")
     try:
-        run("up", "--state", str(directory))
+        run("up", "--state", str(directory), "--schedule", SCHEDULE)
         yield directory
     finally:
         run("down", "--state", str(directory))
@@ -120,6 +121,14 @@ def test_the_env_file_leads_kubectl_and_curl_to_what_runs(running: Path) -> None
     assert '"jobs"' in shell(running, "curl --fail --silent $GEMINI_BASE_URL/emulator/state")
     keys = list((running / "callback-keys").iterdir())
     assert [len(key.read_text().strip()) for key in keys] == [64]
+
+
+def test_the_emulator_has_the_schedule_that_up_was_given_and_keeps_it(running: Path) -> None:
+    emulator = pids(running)["emulator"]
+    assert f"--schedule={SCHEDULE}" in psutil.Process(emulator).cmdline()
+    said = run("up", "--state", str(running), "--schedule", "pending=1s,running=1s")
+    assert "keeps its schedule" in said
+    assert pids(running)["emulator"] == emulator
 
 
 def test_the_receivers_account_can_write_statuses_and_read_nothing(running: Path) -> None:

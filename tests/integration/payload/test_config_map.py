@@ -1,5 +1,6 @@
 """Results in a ConfigMap, on a real API server (rules P24, S8)."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -7,8 +8,16 @@ import pytest
 from gemini_operator.api.group import OUTPUT_UID
 from gemini_operator.api.v1alpha1.status import OutputStatus
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.payload.config_map import KEY, LIMIT, DeliveryRefused, check, deliver
-from gemini_operator.payload.results import Results, from_inline
+from gemini_operator.payload.config_map import (
+    KEY,
+    LIMIT,
+    DeliveryRefused,
+    OutputRefused,
+    check,
+    deliver,
+)
+from gemini_operator.payload.results import ResultsTooLarge
+from local.api import ApiError
 from local.control_plane import ControlPlane
 from tests.integration.payload.conftest import ConfigMapMaker
 
@@ -17,8 +26,8 @@ OTHER_UID = "ffffffff-5a0e-4a52-8c56-0d5c2b9a7f02"
 OURS = {OUTPUT_UID: UID}
 
 
-def some(text: str = "日本") -> Results:
-    return from_inline([{"metadata": {"key": "a"}, "response": {"text": text}}], LIMIT)
+def some(text: str = "日本") -> list[str]:
+    return [f'{{"key":"a","response":{{"text":"{text}"}}}}\n']
 
 
 def stored(control_plane: ControlPlane, namespace: str, name: str) -> Any:
@@ -31,10 +40,13 @@ async def test_p24_results_are_created_under_results_jsonl_with_the_jobs_uid(
     results = some()
     output = await deliver(client, namespace, "results", UID, results)
     assert output == OutputStatus(
-        config_map="results", bytes=results.bytes, records=1, sha256=results.sha256
+        config_map="results",
+        bytes=len(results[0].encode()),
+        records=1,
+        sha256=hashlib.sha256(results[0].encode()).hexdigest(),
     )
     config_map = stored(control_plane, namespace, "results")
-    assert config_map["data"] == {KEY: results.jsonl}
+    assert config_map["data"] == {KEY: results[0]}
     assert config_map["metadata"]["annotations"] == OURS
     assert "ownerReferences" not in config_map["metadata"], "TTL must not take the results"
 
@@ -67,7 +79,7 @@ async def test_s08_a_config_map_that_is_not_this_jobs_is_left_alone(
     annotations: dict[str, str],
 ) -> None:
     """Even if it holds the very same results."""
-    make_config_map("results", {KEY: some().jsonl}, annotations=annotations)
+    make_config_map("results", {KEY: some()[0]}, annotations=annotations)
     before = stored(control_plane, namespace, "results")
     with pytest.raises(DeliveryRefused, match="was not created for this job"):
         await deliver(client, namespace, "results", UID, some())
@@ -99,5 +111,26 @@ async def test_p24_what_the_api_server_refuses_is_told_in_its_words(
     client: KubeClient, namespace: str
 ) -> None:
     """Such a name cannot come from a job; a policy of the administrator refuses in the same way."""
-    with pytest.raises(DeliveryRefused, match=r"rejected ConfigMap Not-A-Name: .*RFC 1123"):
+    refused = pytest.raises(OutputRefused, match=r"rejects ConfigMap Not-A-Name: .*RFC 1123")
+    with refused:
         await deliver(client, namespace, "Not-A-Name", UID, some())
+    with refused:
+        await check(client, namespace, "Not-A-Name", UID)
+
+
+async def test_the_check_before_the_batch_creates_nothing(
+    client: KubeClient, control_plane: ControlPlane, namespace: str
+) -> None:
+    await check(client, namespace, "results", UID)
+    with pytest.raises(ApiError, match="not found"):
+        stored(control_plane, namespace, "results")
+
+
+async def test_results_that_are_too_large_are_measured_and_nothing_is_created(
+    client: KubeClient, namespace: str
+) -> None:
+    lines = ["x" * (LIMIT // 2)] * 2
+    assert (await deliver(client, namespace, "whole", UID, lines)).bytes == LIMIT
+    with pytest.raises(ResultsTooLarge, match=f"{LIMIT + 1} bytes; a ConfigMap takes {LIMIT}"):
+        await deliver(client, namespace, "results", UID, [*lines, "x"])
+    await check(client, namespace, "results", OTHER_UID)

@@ -136,11 +136,28 @@ def test_a_file_batch_of_embeddings_answers_with_vectors(
 
 def test_a_line_that_is_no_request_fails_the_batch(client: genai.Client, tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
-    path.write_text(json.dumps(LINES[0]) + "\nnot json\n")
+    path.write_text(json.dumps(LINES[0]) + '\n{"key": "two"}\n')
     file = client.files.upload(file=path, config=config())
     created = client.batches.create(model="gemini-2.5-flash", src=file.name)
     job = eventually(lambda: (job := client.batches.get(name=created.name)).done and job)
     assert job.state.name == "JOB_STATE_FAILED"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("not json", "Error on line 2: invalid JSON"),
+        ('{"request": {"thinking_config": {}}}', "no such field: 'thinking_config'"),
+    ],
+)
+def test_a_line_that_cannot_be_parsed_refuses_the_create(
+    client: genai.Client, tmp_path: Path, line: str, problem: str
+) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text(json.dumps(LINES[0]) + f"\n{line}\n")
+    file = client.files.upload(file=path, config=config())
+    with pytest.raises(errors.ClientError, match=problem):
+        client.batches.create(model="gemini-2.5-flash", src=file.name)
 
 
 async def test_the_asynchronous_client_uploads_runs_and_downloads(aio: Any, jsonl: Path) -> None:

@@ -125,10 +125,10 @@ def test_only_the_spec_has_defaults() -> None:
     }
 
 
-def test_only_requests_keep_what_the_schema_does_not_know() -> None:
+def test_only_requests_and_their_metadata_keep_what_the_schema_does_not_know() -> None:
     free = [path for path, node in ALL.items() if "x-kubernetes-preserve-unknown-fields" in node]
 
-    assert free == ["spec.input.inline[].request"]
+    assert free == ["spec.input.inline[].request", "spec.input.inline[].metadata"]
 
 
 def test_lists_that_are_maps_name_their_keys() -> None:

@@ -48,7 +48,7 @@ def test_particulars_follow_the_message() -> None:
 
 
 def test_a_reason_is_found_by_its_value() -> None:
-    found = Reason("CompletedWithFailures")  # type: ignore[call-arg]
+    found = Reason("CompletedWithFailures")
     assert found is Reason.COMPLETED_WITH_FAILURES
 
 

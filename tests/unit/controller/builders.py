@@ -8,12 +8,15 @@ from gemini_operator.api import group
 from gemini_operator.api.conditions import find
 from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.job import Job, from_object
-from gemini_operator.controller.lifecycle.decisions import PatchStatus
+from gemini_operator.controller.lifecycle import completion
+from gemini_operator.controller.lifecycle.decisions import Deliver, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Rules, Seen, Snapshot
 from gemini_operator.controller.memory import Facts, ListSnapshot
+from gemini_operator.controller.reconcile.delivery import _tally
 from gemini_operator.gemini.kinds import batch_resource
 from gemini_operator.gemini.remote import Observation, Summary
 from gemini_operator.gemini.tokens import display_name
+from gemini_operator.payload import matching, results
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 MONOTONIC = 1000.0
@@ -252,6 +255,18 @@ def note(snapshot: Snapshot, list_snapshot: ListSnapshot) -> None:
     attempt = snapshot.status.attempt
     snapshot.facts.note_list_snapshot(list_snapshot, bool(attempt and attempt.batch_name))
     snapshot.facts.note_listed(snapshot.monotonic)
+
+
+def delivering(snapshot: Snapshot, decision: object) -> object:
+    """`decision`; in place of `Deliver` the status that follows when nothing goes wrong."""
+    if not isinstance(decision, Deliver):
+        return decision
+    observation = decision.observation
+    found = results.of_items(observation.inline_results or ())
+    tally = _tally(matching.as_sent(found, observation.summary.requests.total), "")
+    output = completion.at_google(observation)
+    counted = None if observation.inline_results is None else tally
+    return completion.delivered(snapshot, observation, output, counted)
 
 
 def written(decision: object) -> Status:

@@ -11,6 +11,8 @@ from gemini_emulator.batch_runner import BatchRunner
 from gemini_emulator.batches import Batch, BatchStore, as_full_operation, as_operation
 from gemini_emulator.create_request import CreateRequest
 from gemini_emulator.errors import ApiError
+from gemini_emulator.result_options import DefaultOptions
+from gemini_emulator.result_serving import failing_download, results_hidden
 from gemini_emulator.schedule import Schedule
 
 from .conftest import ManualClock
@@ -44,6 +46,7 @@ class World:
             input_path=lambda project, file_id: self.inputs.get(f"{project}/{file_id}"),
             announce=self.announce,
             max_open=3,
+            default_options=DefaultOptions(self.root / "results.json"),
         )
         return self.runner
 
@@ -103,7 +106,7 @@ async def test_a_long_absence_is_caught_up_with(world: World) -> None:
 
 
 async def test_the_counts_of_a_file_are_known_once_it_is_read(world: World) -> None:
-    world.give_input('{"key": "a", "request": {"contents": "one"}}', "")
+    world.give_input('{"key": "a", "request": {"contents": [{"parts": [{"text": "one"}]}]}}', "")
     batch = world.runner.create("demo", FILE)
     assert "batchStats" not in as_operation(batch)["metadata"]
     running = await world.after(10, batch)
@@ -116,7 +119,7 @@ async def test_the_counts_of_a_file_are_known_once_it_is_read(world: World) -> N
 
 
 async def test_a_file_that_is_gone_when_it_is_needed_fails_the_batch(world: World) -> None:
-    world.give_input('{"request": {"contents": "one"}}')
+    world.give_input('{"request": {"contents": [{"parts": [{"text": "one"}]}]}}')
     batch = world.runner.create("demo", FILE)
     world.inputs.clear()
     await world.after(10, batch)
@@ -134,7 +137,7 @@ async def test_a_bad_line_fails_the_batch_and_is_named(world: World) -> None:
 
 
 def test_another_projects_file_is_no_input(world: World) -> None:
-    world.give_input('{"request": {"contents": "one"}}')
+    world.give_input('{"request": {"contents": [{"parts": [{"text": "one"}]}]}}')
     with pytest.raises(ApiError) as caught:
         world.runner.create("other", FILE)
     assert caught.value.code == 404
@@ -218,3 +221,61 @@ async def test_an_end_that_a_killed_process_did_not_announce_is_announced(world:
     assert world.announced == [(batch.name, "BATCH_STATE_FAILED")]
     world.start().announce_missed()
     assert len(world.announced) == 1
+
+
+async def test_results_look_as_the_options_of_all_batches_say(world: World) -> None:
+    world.runner.default_options.set({"order": "reversed", "stats": {"requestCount": 7}})
+    batch = world.runner.create("demo", INLINE)
+    world.start()
+    await world.runner.force(world.runner.batches.find("demo", batch.id), "succeed")
+    ended = await world.after(0, batch)
+    first, second = ended["response"]["inlinedResponses"]["inlinedResponses"]
+    assert ("error" in first, "response" in second) == (True, True)
+    assert ended["metadata"]["batchStats"]["requestCount"] == "7"
+
+
+async def test_the_options_of_a_batch_come_before_those_of_all(world: World) -> None:
+    world.runner.default_options.set({"rows": [{"form": "missing"}], "late": {"reads": 2}})
+    batch = world.runner.create("demo", INLINE)
+    batch.result_options = {"rows": [{"form": "blocked"}]}
+    await world.runner.force(batch, "succeed")
+    ended = await world.after(0, batch)
+    rows = ended["response"]["inlinedResponses"]["inlinedResponses"]
+    assert ["promptFeedback" in row["response"] for row in rows] == [True, True]
+    assert batch.hidden_reads == 0
+
+
+async def test_late_results_are_hidden_for_reads_and_for_a_time(
+    world: World, clock: ManualClock
+) -> None:
+    world.runner.default_options.set({"late": {"reads": 2, "seconds": 60}})
+    batch = world.runner.create("demo", INLINE)
+    await world.runner.force(batch, "succeed")
+    batches = world.start().batches
+    batch = batches.find("demo", batch.id)
+    assert [results_hidden(batch, batches, clock()) for _ in range(2)] == [True, True]
+    assert batches.find("demo", batch.id).hidden_reads == 0
+    assert results_hidden(batch, batches, clock() + 59)
+    assert not results_hidden(batch, batches, clock() + 60)
+
+
+async def test_downloads_fail_as_often_as_asked(world: World) -> None:
+    world.runner.default_options.set({"download": {"status": 503, "count": 2}})
+    world.give_input('{"request": {"contents": [{"parts": [{"text": "one"}]}]}}')
+    batch = world.runner.create("demo", FILE)
+    await world.runner.force(batch, "succeed")
+    batches = world.runner.batches
+    for _ in range(2):
+        answer = failing_download(batch, batches)
+        assert answer is not None
+        assert (answer.status, answer.content_type) == (503, "text/html")
+    assert failing_download(batch, batches) is None
+
+
+def test_a_wrong_line_of_the_input_is_found_before_the_batch_is_created(world: World) -> None:
+    world.give_input('{"request": {"prompt": 1}}')
+    with pytest.raises(ApiError, match=r"Error on line 1: .*no such field: 'prompt'"):
+        world.runner.check_input("demo", FILE)
+    world.inputs.clear()
+    world.runner.check_input("demo", FILE)
+    world.runner.check_input("demo", INLINE)

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from gemini_emulator.batches import Batch, BatchStore, as_full_operation, as_operation, new_batch_id
-from gemini_emulator.create_request import CreateRequest, Kind
+from gemini_emulator.create_request import CreateRequest
 from gemini_emulator.errors import ApiError
+from gemini_emulator.request_check import Kind
 
 CREATE_REQUEST = CreateRequest(
     kind="GenerateContent",

@@ -1,10 +1,11 @@
 import io
 import json
+import re
 from typing import Any
 
 import pytest
 
-from gemini_emulator.create_request import Kind
+from gemini_emulator.request_check import Kind
 from gemini_emulator.results import FAIL, InvalidInputLine, ResultCounts, result_of, write_results
 
 
@@ -75,7 +76,8 @@ def test_json_is_answered_where_json_is_asked_for(spelled: str) -> None:
         ({"outputDimensionality": 3}, 3),
         ({"output_dimensionality": 5}, 5),
         ({"outputDimensionality": 0}, 8),
-        ({"outputDimensionality": "3"}, 8),
+        ({"outputDimensionality": "3"}, 3),
+        ({"embedContentConfig": {"outputDimensionality": 6}}, 6),
     ],
 )
 def test_a_vector_has_the_dimensions_asked_for(more: dict[str, Any], size: int) -> None:
@@ -86,3 +88,55 @@ def test_a_vector_has_the_dimensions_asked_for(more: dict[str, Any], size: int) 
 
 def test_a_request_without_words_is_an_error_of_its_own() -> None:
     assert result_of({}, kind="GenerateContent", model="m")["error"]["code"] == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({}, "contents is not specified"),
+        ({"contents": []}, "contents is not specified"),
+        ({"contents": [{}]}, r"contents\[0\]\.parts: contents\.parts must not be empty"),
+        ({"systemInstruction": {"parts": [{"text": "s"}]}}, "contents is not specified"),
+        ({"contents": "hi"}, "Invalid value at 'contents'"),
+        (request("hi", nonsense=1), "Cannot find field"),
+    ],
+)
+def test_a_wrong_request_has_an_error_in_googles_words(wrong: dict[str, Any], words: str) -> None:
+    error = result_of(wrong, kind="GenerateContent", model="m")["error"]
+    assert error["code"] == 3
+    assert re.search(words, error["message"])
+
+
+def test_a_request_with_an_image_only_is_answered() -> None:
+    image = {"contents": [{"parts": [{"inlineData": {"mimeType": "image/png", "data": ""}}]}]}
+    assert "response" in result_of(image, kind="GenerateContent", model="m")
+
+
+def text_of(config: dict[str, Any]) -> str:
+    asked = request("Is it good or bad? Great, I love it", generationConfig=config)
+    response = result_of(asked, kind="GenerateContent", model="m")["response"]
+    return str(response["candidates"][0]["content"]["parts"][0]["text"])
+
+
+@pytest.mark.parametrize("spelled", ["responseSchema", "responseJsonSchema", "response_schema"])
+def test_the_text_fits_the_schema(spelled: str) -> None:
+    schema = {"type": "object", "properties": {"good": {"type": "boolean"}}}
+    text = text_of({"responseMimeType": "application/json", spelled: schema})
+    assert set(json.loads(text)) == {"good"}
+    assert isinstance(json.loads(text)["good"], bool)
+
+
+def test_one_word_of_an_enum_is_answered_as_it_is() -> None:
+    config = {
+        "responseMimeType": "text/x.enum",
+        "responseSchema": {"type": "STRING", "enum": ["good", "bad"]},
+    }
+    assert text_of(config) in {"good", "bad"}
+
+
+@pytest.mark.parametrize("schema", [{"type": "object", "properties": [1]}, {"enum": 5}, "x", [1]])
+def test_a_schema_that_is_none_never_stops_the_batch(schema: Any) -> None:
+    config = {"responseMimeType": "application/json", "responseSchema": schema}
+    asked = request("hi", generationConfig=config)
+    outcome = result_of(asked, kind="GenerateContent", model="m")
+    assert set(outcome) <= {"response", "error"}

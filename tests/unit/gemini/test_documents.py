@@ -89,3 +89,11 @@ def test_s22_a_megabyte_made_to_be_slow_is_not(body: bytes) -> None:
     with pytest.raises(Undecodable):
         documents.parse(body)
     assert time.process_time() - began < 2
+
+
+def test_results_may_be_deep_and_have_numbers_that_json_does_not_know() -> None:
+    deep = b'{"a":' * 499 + b"[]" + b"}" * 499
+    assert documents.parse(deep, results=True)
+    with pytest.raises(Undecodable, match="500 levels"):
+        documents.parse(b'{"a":' * 501 + b"1" + b"}" * 501, results=True)
+    assert documents.parse(b'{"a":Infinity}', results=True) == {"a": float("inf")}

@@ -1,167 +1,7 @@
-import json
-from contextlib import suppress
-from typing import Any
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gemini_operator.payload.requests import (
-    KEY_LIMIT,
-    BatchInput,
-    InvalidInput,
-    load,
-    parse_lines,
-)
+from gemini_operator.payload.requests import BatchInput, InvalidInput, load
 from tests.unit.controller.builders import a_job
-
-GOOD = '{"key": "a", "request": {"contents": []}}'
-SECRET_TEXT = "a-tenants-secret-prompt"
-
-NAMES = st.sampled_from(["a", "ä", "\u2028", ""])
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=10)
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=2),
-    max_leaves=4,
-)
-REQUESTS = st.dictionaries(NAMES, VALUES, min_size=1, max_size=2)
-ITEMS = st.lists(
-    st.fixed_dictionaries({"key": st.text(min_size=1, max_size=20), "request": REQUESTS}),
-    min_size=1,
-    max_size=3,
-    unique_by=lambda item: str(item["key"]),
-)
-
-
-def refusal(text: str) -> str:
-    with pytest.raises(InvalidInput) as refused:
-        parse_lines(text)
-    return str(refused.value)
-
-
-# Reading lines
-
-
-@given(items=ITEMS, ascii_only=st.booleans())
-def test_what_was_written_as_jsonl_is_read_as_it_was(
-    items: list[dict[str, Any]], ascii_only: bool
-) -> None:
-    lines = [json.dumps(item, ensure_ascii=ascii_only) for item in items]
-    assert parse_lines("\n".join(lines)) == items
-
-
-def nested(levels: int) -> str:
-    """A line whose request has so many levels."""
-    return '{"key": "b", "request": ' + '{"a": ' * levels + "1" + "}" * levels + "}"
-
-
-def test_a_request_of_64_levels_is_read() -> None:
-    assert parse_lines(nested(64))
-
-
-@given(text=st.text())
-def test_s09_any_other_text_is_refused(text: str) -> None:
-    with suppress(InvalidInput):
-        assert parse_lines(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        GOOD,
-        GOOD + "\n",
-        f"\n\n{GOOD}\n\n  \n",
-        GOOD + "\r\n",
-        f"  {GOOD}  ",
-        '{"request": {"contents": []}, "key": "a", "more": 1}',
-    ],
-    ids=["one", "line end", "blank lines", "CRLF", "blanks", "more members"],
-)
-def test_lines_may_be_written_in_many_ways(text: str) -> None:
-    assert parse_lines(text) == [{"key": "a", "request": {"contents": []}}]
-
-
-def test_separators_that_are_no_line_ends_do_not_end_lines() -> None:
-    """str.splitlines would."""
-    text = json.dumps({"key": "a", "request": {"t": "x\u2028y\x85z\x0b"}}, ensure_ascii=False)
-    [item] = parse_lines(text)
-    assert item["request"]["t"] == "x\u2028y\x85z\x0b"
-
-
-@pytest.mark.parametrize(
-    ("line", "says"),
-    [
-        ("{", "line 3 is not JSON"),
-        ("key: a", "line 3 is not JSON"),
-        ('{"key": "b", "request": {"t": NaN}}', "line 3 is not JSON"),
-        ('{"key": "b", "request": {"t": -Infinity}}', "line 3 is not JSON"),
-        ("[" * 100_000, "line 3 is nested deeper than 64 levels"),
-        (nested(65), "line 3 is nested deeper than 64 levels"),
-        (nested(800), "line 3 is nested deeper than 64 levels"),
-        (nested(20_000), "line 3 is nested deeper than 64 levels"),
-        ("1" * 5000, "line 3 is not JSON"),
-        ("[]", "line 3 is not a JSON object"),
-        ('"text"', "line 3 is not a JSON object"),
-        ("null", "line 3 is not a JSON object"),
-        ('{"request": {"a": 1}}', 'line 3 has no "key" of 1 to 256 characters'),
-        ('{"key": "", "request": {"a": 1}}', 'line 3 has no "key" of 1 to 256 characters'),
-        ('{"key": 7, "request": {"a": 1}}', 'line 3 has no "key" of 1 to 256 characters'),
-        (
-            json.dumps({"key": "k" * (KEY_LIMIT + 1), "request": {"a": 1}}),
-            'line 3 has no "key" of 1 to 256 characters',
-        ),
-        ('{"key": "b"}', 'line 3 has no "request" object'),
-        ('{"key": "b", "request": {}}', 'line 3 has no "request" object'),
-        ('{"key": "b", "request": []}', 'line 3 has no "request" object'),
-        ('{"key": "b", "request": "x"}', 'line 3 has no "request" object'),
-        ('{"key": "b", "request": {"t": 1e999}}', "line 3 has a number out of range"),
-        ('{"key": "b", "request": {"t": "\\ud800"}}', "line 3 has a number out of range"),
-        ('{"key": "\\udfff", "request": {"t": 1}}', "line 3 has a number out of range"),
-    ],
-)
-def test_s09_a_bad_line_is_named_by_its_number_and_what_is_wrong(line: str, says: str) -> None:
-    """Blank lines count, as they do in an editor."""
-    assert refusal(f"{GOOD}\n\n{line}").startswith(says)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        SECRET_TEXT,
-        f'{{"key": "{SECRET_TEXT}"}}',
-        f'{{"key": "a", "request": "{SECRET_TEXT}"}}',
-        f'{{"key": "{SECRET_TEXT}", "request": {{"a": 1}}}}\n' * 2,
-        f'{{"key": "{SECRET_TEXT}", "request": {{"a": "\\ud800"}}}}',
-    ],
-)
-def test_s09_a_refusal_never_quotes_the_input(line: str) -> None:
-    assert SECRET_TEXT not in refusal(line)
-
-
-@pytest.mark.parametrize("text", ["", "\n", "  \n\t\n"])
-def test_an_input_without_requests_is_refused(text: str) -> None:
-    assert "no requests" in refusal(text)
-
-
-def test_keys_must_differ_and_both_lines_are_named() -> None:
-    other = GOOD.replace('"a"', '"b"', 1)
-    assert refusal(f"{GOOD}\n{other}\n\n{GOOD}") == "lines 1 and 4 have the same key"
-
-
-@pytest.mark.parametrize("length", [1, KEY_LIMIT])
-def test_a_key_may_have_up_to_256_characters(length: int) -> None:
-    [item] = parse_lines(json.dumps({"key": "ä" * length, "request": {"a": 1}}))
-    assert len(item["key"]) == length
-
-
-# What needs no API server
 
 
 async def test_a_file_at_google_needs_nothing_to_be_read() -> None:
@@ -173,6 +13,15 @@ async def test_inline_requests_are_taken_from_the_stored_object_not_from_the_pro
     stored = {"input": {"inline": [{"key": k, "request": {"k": k}} for k in "ab"]}}
     found = await load(None, "team-a", a_job(spec=stored).spec, stored)  # type: ignore[arg-type]
     assert found == BatchInput(inline=stored["input"]["inline"])
+
+
+async def test_inline_metadata_must_not_name_another_key() -> None:
+    item = {"key": "a", "request": {"x": 1}, "metadata": {"key": "b"}}
+    stored = {"input": {"inline": [{"key": "z", "request": {"x": 1}}, item]}}
+    with pytest.raises(
+        InvalidInput, match=r"request 2 of input\.inline has another key in metadata"
+    ):
+        await load(None, "team-a", a_job(spec=stored).spec, stored)  # type: ignore[arg-type]
 
 
 async def test_a_job_without_input_cannot_be_submitted() -> None:

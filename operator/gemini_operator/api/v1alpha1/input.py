@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from gemini_operator.api import names
 from gemini_operator.api.model import Model, bounded
+from gemini_operator.api.named import Named
 from gemini_operator.api.references import ConfigMapKeyRef, CredentialsSecretRef
 from gemini_operator.api.rules import exactly_one, rule, rules
 from gemini_operator.api.uri import ObjectUri
@@ -63,6 +64,22 @@ class InlineRequest(Model):
     on unchanged, of at most 64 levels of objects and lists. A model in it is ignored; spec.model
     is used."""
 
+    metadata: (
+        Annotated[
+            dict[str, Any],
+            Field(
+                max_length=64,
+                json_schema_extra={
+                    "x-kubernetes-preserve-unknown-fields": True,
+                    "additionalProperties": None,
+                },
+            ),
+        ]
+        | None
+    ) = None
+    """metadata is anything else about the request, as a JSON object. It is sent to Google with the
+    request, and its result carries it."""
+
 
 class Input(Model):
     """Where the requests come from: exactly one of the members."""
@@ -98,7 +115,16 @@ class Input(Model):
     """configMapKeyRef names a ConfigMap with one request per line, as {"key": …, "request": …}.
     It is read once, when the batch is submitted; later changes to it have no effect."""
 
-    file_name: Annotated[str, bounded(134, names.FILE_NAME)] | None = None
+    file_name: (
+        Annotated[
+            str,
+            bounded(134),
+            Named(
+                names.FILE_NAME, "fileName must be files/ and the file's id, such as files/abc-123"
+            ),
+        ]
+        | None
+    ) = None
     """fileName is a file that already exists in Google's File API, such as files/abc-123. The operator
     never deletes it."""
 

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from gemini_operator.api import names
 from gemini_operator.api.group import RESERVED_PREFIX
 from gemini_operator.api.model import Model, bounded
+from gemini_operator.api.named import Named
 from gemini_operator.api.references import ApiKeySecretRef
 from gemini_operator.api.rules import immutable, rule, rules
 from gemini_operator.api.v1alpha1.input import Input
@@ -35,11 +36,26 @@ IMMUTABLE = (
 class AdoptSource(Model):
     """A batch that exists at Google already."""
 
-    batch_name: Annotated[str, bounded(136, names.BATCH_NAME)]
+    batch_name: Annotated[
+        str,
+        bounded(136),
+        Named(
+            names.BATCH_NAME,
+            "batchName must be batches/ and the batch's id, such as batches/abc123",
+        ),
+    ]
     """batchName is the batch to take over, such as batches/abc123. If several jobs name the same
     one, the oldest gets it and the others fail with reason AlreadyAdopted."""
 
-    previous_uid: Annotated[str | None, bounded(36, names.UID), Field(alias="previousUID")] = None
+    previous_uid: Annotated[
+        Annotated[
+            str,
+            bounded(36),
+            Named(names.UID, "previousUID must be the metadata.uid of an object, which is a UUID"),
+        ]
+        | None,
+        Field(alias="previousUID"),
+    ] = None
     """previousUID is the metadata.uid of the job that submitted the batch. It is required to take
     over a batch that an operator submitted for another object, and ignored otherwise."""
 
@@ -129,7 +145,15 @@ class Spec(Model):
 
     model_config = ConfigDict(json_schema_extra=immutable(*IMMUTABLE, also=ACROSS_FIELDS))
 
-    model: Annotated[str, bounded(140, names.MODEL)]
+    model: Annotated[
+        str,
+        bounded(140),
+        Named(
+            names.MODEL,
+            "model must be the name of a Gemini model, such as gemini-2.5-flash, "
+            "models/gemini-2.5-flash or tunedModels/my-model",
+        ),
+    ]
     """model is the Gemini model: gemini-2.5-flash, models/gemini-2.5-flash or tunedModels/….
     Immutable."""
 
@@ -186,8 +210,8 @@ class Spec(Model):
 
     deletion_policy: Literal["Delete", "Orphan"] | None = None
     """deletionPolicy says what happens at Google when the job is deleted: with Delete the batch is
-    cancelled and deleted, with Orphan it is left as it is. Absent means Delete. Required with
-    adopt."""
+    cancelled and deleted, with Orphan it is left as it is. Absent means Delete, but a batch whose
+    results could not be delivered is left as it is. Required with adopt."""
 
     adopt: AdoptSource | None = None
     """adopt takes over an existing batch instead of submitting one. With it, input must be absent,

@@ -10,7 +10,6 @@ from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapV
 from gemini_operator.api import names
 from gemini_operator.api.conditions import Condition
 from gemini_operator.api.model import Model, Time, bounded
-from gemini_operator.api.references import ResourceName
 from gemini_operator.api.states import State
 from gemini_operator.api.uri import URI_LIMIT
 
@@ -99,7 +98,7 @@ class OutputStatus(Model):
     uri: Annotated[str, bounded(2 * URI_LIMIT)] | None = None
     """uri is the object that holds the results."""
 
-    config_map: ResourceName | None = None
+    config_map: Annotated[str, bounded(253, names.DNS_1123_SUBDOMAIN)] | None = None
     """configMap is the name of the ConfigMap that holds the results under results.jsonl."""
 
     bytes: Count | None = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gemini_operator.api.conditions import SUBMITTED
+from gemini_operator.api.names import normalise_model
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.spec import AdoptSource
@@ -69,10 +70,17 @@ def not_found(snapshot: Snapshot, terms: AdoptSource) -> PatchStatus:
 
 
 def refused(snapshot: Snapshot, batch: Summary) -> PatchStatus | None:
-    """Fail the job if the batch carries the token of an object that the spec does not name."""
-    if not ownership.belongs_to_another(snapshot.job, batch):
-        return None
-    return failed(snapshot, Reason.ADOPTION_REFUSED, "")
+    """End the job if the batch was submitted for another object, or runs another model, than it says."""
+    if ownership.belongs_to_another(snapshot.job, batch):
+        return failed(snapshot, Reason.ADOPTION_REFUSED, "")
+    asked = normalise_model(snapshot.job.spec.model)
+    if batch.model and normalise_model(batch.model) != asked:
+        message = (
+            f"{batch.name} runs {batch.model} and spec.model is {asked}: create a job whose "
+            "spec.model is the batch's."
+        )
+        return failed(snapshot, Reason.ADOPTION_REFUSED, "", message)
+    return None
 
 
 def claimed(snapshot: Snapshot, terms: AdoptSource) -> PatchStatus | None:

@@ -1,8 +1,9 @@
 """Completion: how a job ends when its batch has ended (P24; tables in docs/lifecycle.md)."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from gemini_operator.api.conditions import COMPLETE
+from gemini_operator.api.conditions import COMPLETE, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import OutputStatus, Requests, Status
@@ -25,13 +26,49 @@ BAD_ENDS = {
 }
 
 
+# Seconds after the first look without results at which a batch that succeeded has none.
+PATIENCE = timedelta(hours=1)
+
+# Seconds between two such looks: a part of the time that has passed, within these bounds.
+SOONEST, LATEST = 5.0, 300.0
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of a batch's requests, counted from its results.
+
+    Attributes:
+        total: requests.
+        succeeded: those that Google answered.
+        failed: those for which Google sent an error.
+        blocked: those whose prompt or answer Google refused.
+        lost: those without a result, or with one that holds nothing or is not JSON.
+        extra: results that belong to no request, and were left out.
+        note: what else a person should know of the results, in a sentence.
+    """
+
+    total: int
+    succeeded: int
+    failed: int = 0
+    blocked: int = 0
+    lost: int = 0
+    extra: int = 0
+    note: str = ""
+
+    @property
+    def requests(self) -> Requests:
+        """As the status has them."""
+        failed = self.total - self.succeeded
+        return Requests(total=self.total, succeeded=self.succeeded, failed=failed, pending=0)
+
+
 def decide(snapshot: Snapshot, observation: Observation) -> Decision:
-    """End a job whose batch has ended; deliver the results first if the spec has an output."""
-    if observation.summary.outcome != Outcome.SUCCEEDED:
-        return _ended_badly(snapshot, observation.summary)
-    if snapshot.job.spec.output is not None:
+    """End a job whose batch has ended; what results there are is counted and delivered first."""
+    if observation.summary.outcome is Outcome.SUCCEEDED:
         return Deliver(observation)
-    return delivered(snapshot, observation, at_google(observation))
+    write = _ended_badly(snapshot, observation.summary)
+    over = write.status.completion_time is not None
+    return Deliver(observation) if over and observation.has_results else write
 
 
 def at_google(observation: Observation) -> OutputStatus:
@@ -41,23 +78,48 @@ def at_google(observation: Observation) -> OutputStatus:
     return OutputStatus(batch_name=observation.summary.name)
 
 
-def delivered(snapshot: Snapshot, observation: Observation, output: OutputStatus) -> PatchStatus:
-    """Complete the job, whose results are delivered.
+def delivered(
+    snapshot: Snapshot, observation: Observation, output: OutputStatus, tally: Tally | None
+) -> PatchStatus:
+    """End the job: its results are in their place. One write does it.
 
-    State, counts, output and condition are one write: no reader sees an end without its results.
+    `tally` is `None` for results that were not read; then Google's own counts are shown.
     """
-    requests = _counted(snapshot, observation)
-    failed = requests.failed if requests else 0
-    reason = Reason.COMPLETED_WITH_FAILURES if failed else Reason.SUCCEEDED
-    status = snapshot.revise(
-        _last_look(snapshot, observation.summary),
-        state=State.PARTIALLY_SUCCEEDED if failed else State.SUCCEEDED,
-        requests=requests,
-        output=output,
+    if observation.summary.outcome is not Outcome.SUCCEEDED:
+        return _with_partial_results(snapshot, observation, output, tally)
+    tally = tally or _googles_count(snapshot, observation)
+    requests = tally.requests if tally else snapshot.status.requests
+    reason = _reason(tally)
+    message = reason.explain(_in_words(observation, output, tally))
+    over = snapshot.revise(
+        _last_look(snapshot, observation.summary), requests=requests, output=output
     )
-    message = reason.explain(_tally(requests, output))
-    status = ended(snapshot.condition(status, COMPLETE, True, reason, message))
-    return PatchStatus(status, (Event(reason, message, warning=bool(failed)),))
+    if reason is Reason.ALL_REQUESTS_FAILED:
+        return ended_as_failed(snapshot, snapshot.revise(over, state=State.FAILED), reason, message)
+    failed = requests.failed if requests else 0
+    state = State.PARTIALLY_SUCCEEDED if failed else State.SUCCEEDED
+    over = snapshot.revise(over, state=state)
+    status = ended(snapshot.condition(over, COMPLETE, True, reason, message))
+    return PatchStatus(status, (Event(reason, message, warning=reason is not Reason.SUCCEEDED),))
+
+
+def late(
+    snapshot: Snapshot, observation: Observation, problem: str, *, ends: bool = True
+) -> PatchStatus | None:
+    """Report that Google does not show the results yet, and look again.
+
+    `ends`: give up after an hour, and return `None` then.
+    """
+    reason = Reason.WAITING_FOR_RESULTS
+    said = find(snapshot.status.conditions, COMPLETE)
+    waited = snapshot.now - said.last_transition_time if said else timedelta()
+    if ends and waited >= PATIENCE:
+        return None
+    status = snapshot.revise(gemini_state=observation.summary.state)
+    status = snapshot.condition(status, COMPLETE, False, reason, reason.explain(problem))
+    event = Event(reason, reason.explain(problem), warning=True)
+    seconds = min(LATEST, max(SOONEST, waited.total_seconds() / 4))
+    return PatchStatus(status, () if said else (event,), seconds)
 
 
 def somebody_elses(snapshot: Snapshot, observation: Observation) -> PatchStatus:
@@ -131,18 +193,68 @@ def _last_look(snapshot: Snapshot, summary: Summary) -> Status:
     )
 
 
-def _counted(snapshot: Snapshot, observation: Observation) -> Requests | None:
-    """Return Google's counts; if Google gives none, count the inline results."""
-    counts = requests_of(observation.summary)
-    results = observation.inline_results
-    if counts is not None or results is None:
-        return counts or snapshot.status.requests
-    failed = sum("error" in result for result in results)
-    return Requests(total=len(results), succeeded=len(results) - failed, failed=failed, pending=0)
+def _with_partial_results(
+    snapshot: Snapshot, observation: Observation, output: OutputStatus, tally: Tally | None
+) -> PatchStatus:
+    """The bad end of a batch of which some results are there, and paid for."""
+    write = _ended_badly(snapshot, observation.summary)
+    requests = tally.requests if tally else write.status.requests
+    status = snapshot.revise(write.status, output=output, requests=requests)
+    [event] = write.events
+    words = f"{event.note} Partial results: {_in_words(observation, output, tally)}"
+    return ended_as_failed(snapshot, status, event.reason, words)
 
 
-def _tally(requests: Requests | None, output: OutputStatus) -> str:
-    place = next(
+def _googles_count(snapshot: Snapshot, observation: Observation) -> Tally | None:
+    """What Google counts, or what it counted last; `None` if it never has."""
+    counts = requests_of(observation.summary) or snapshot.status.requests
+    if counts is None:
+        return None
+    return Tally(counts.total, counts.succeeded, counts.failed)
+
+
+def _reason(tally: Tally | None) -> Reason:
+    if tally is None or (tally.succeeded == tally.total and not tally.extra):
+        return Reason.SUCCEEDED
+    if not tally.succeeded:
+        return Reason.ALL_REQUESTS_FAILED
+    if tally.lost or tally.extra:
+        return Reason.RESULTS_MISMATCH
+    return Reason.COMPLETED_WITH_FAILURES
+
+
+def _in_words(observation: Observation, output: OutputStatus, tally: Tally | None) -> str:
+    """The counts, every difference between them, and where the results are."""
+    place = f"Results: {_place(output)}."
+    if tally is None:
+        return place
+    parts = (
+        (tally.failed, "failed"),
+        (tally.blocked, "blocked by Google"),
+        (tally.lost, "without a usable result"),
+    )
+    others = ", ".join(f"{count} {what}" for count, what in parts if count)
+    sentences = [
+        f"{tally.succeeded} of {tally.total} requests succeeded{f' ({others})' if others else ''}.",
+        f"{tally.extra} results belong to no request and were left out." if tally.extra else "",
+        _difference(observation, tally),
+        tally.note,
+        place,
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _difference(observation: Observation, tally: Tally) -> str:
+    """What Google counts, where that is something else; it counts what it blocked as succeeded."""
+    google = observation.summary.requests
+    ours = tally.total, tally.succeeded + tally.blocked
+    if not google.total or (google.total, google.succeeded) == ours:
+        return ""
+    return f"Google itself counts {google.succeeded} of {google.total}."
+
+
+def _place(output: OutputStatus) -> str:
+    return next(
         f"{what} {name}"
         for what, name in (
             ("ConfigMap", output.config_map),
@@ -152,6 +264,3 @@ def _tally(requests: Requests | None, output: OutputStatus) -> str:
         )
         if name
     )
-    if requests is None:
-        return f"Results: {place}."
-    return f"{requests.succeeded} of {requests.total} requests succeeded. Results: {place}."

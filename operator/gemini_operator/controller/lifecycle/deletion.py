@@ -47,6 +47,9 @@ def decide(snapshot: Snapshot) -> Decision | None:
         return RequeueAfter()
     if snapshot.job.spec.deletion_policy == "Orphan":
         return RemoveFinalizer(_orphaned(snapshot))
+    if _undelivered(snapshot) and snapshot.job.spec.deletion_policy is None:
+        reason = Reason.RESULTS_KEPT
+        return RemoveFinalizer(Event(reason, reason.explain(_place(snapshot)), warning=True))
     if snapshot.job.annotations.get(group.FORCE_DELETE) == "true":
         return _forced(snapshot)
     # A batch whose name is not known yet must be found before it can be deleted.
@@ -55,6 +58,20 @@ def decide(snapshot: Snapshot) -> Decision | None:
         or _settle_superseded(snapshot)
         or DeleteRemote(_batches(snapshot))
     )
+
+
+def _undelivered(snapshot: Snapshot) -> bool:
+    """Whether the job has paid for results that only Google has, though it should deliver them."""
+    output = snapshot.status.output
+    if snapshot.job.spec.output is None or output is None or not snapshot.job.finished:
+        return False
+    return output.config_map is None and output.uri is None
+
+
+def _place(snapshot: Snapshot) -> str:
+    attempt = snapshot.status.attempt
+    batch = attempt.batch_name if attempt else None
+    return f"It is {batch}; the job's uid is {snapshot.job.uid}."
 
 
 def left_behind(detail: str) -> RemoveFinalizer:

@@ -215,7 +215,7 @@ def _looked_at(snapshot: Snapshot, summary: Summary, *, is_news: bool) -> Status
         state=with_cancelling(snapshot, STATES.get(summary.outcome, snapshot.status.state)),
     )
     status = with_submitted_since(snapshot, status, summary)
-    return healed(stuck.shown(snapshot, status, summary)) if is_news else status
+    return healed(stuck.with_stuck(snapshot, status, summary)) if is_news else status
 
 
 def _write_or_wait(snapshot: Snapshot, status: Status, seconds: float | None) -> Decision:

@@ -3,11 +3,13 @@
 from typing import Any
 
 from gemini_operator.api.conditions import (
+    COMPLETE,
     FAILED,
     STALLED,
     SUBMITTED,
     SUSPENDED,
     find,
+    is_true,
     without_condition,
 )
 from gemini_operator.api.model import rfc3339
@@ -24,6 +26,7 @@ HEALED_BY_AN_ANSWER = frozenset(
     {
         Reason.CREDENTIALS_MISSING,
         Reason.INPUT_MISSING,
+        Reason.OUTPUT_REFUSED,
         Reason.CREDENTIALS_REJECTED,
         Reason.KEY_CHANGED,
         Reason.AMBIGUOUS_SUBMISSION,
@@ -212,9 +215,12 @@ def without_attempt(snapshot: Snapshot) -> Status:
 
 
 def ended(status: Status) -> Status:
-    """Return `status` of an ended job: without `Stalled`, and without a current suspension."""
+    """Return `status` of an ended job: nothing in it waits for anybody any more."""
     over = (Reason.SUSPENDING, Reason.SUSPENDED)
     conditions = without_condition(status.conditions, STALLED)
+    # False while the results were late.
+    if not is_true(conditions, COMPLETE):
+        conditions = without_condition(conditions, COMPLETE)
     said = find(conditions, SUSPENDED)
     # `Suspended` False with the reason Resumed is history and may stay.
     if said is not None and said.reason in over:

@@ -31,7 +31,7 @@ def remaining(snapshot: Snapshot) -> float | None:
     return (attempt.start_time + OVERDUE - snapshot.now).total_seconds()
 
 
-def shown(snapshot: Snapshot, status: Status, summary: Summary) -> Status:
+def with_stuck(snapshot: Snapshot, status: Status, summary: Summary) -> Status:
     """Return `status` with `Stalled` if the open batch is overdue."""
     attempt, said = snapshot.status.attempt, find(status.conditions, STALLED)
     if attempt is None or not overdue(snapshot):

@@ -17,6 +17,7 @@ from gemini_operator.base.clock import Clock
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.quota.keys import ApiKeyQuota, ApiKeyQuotas, Fingerprint
+from gemini_operator.controller.quota.slots import Slots
 from gemini_operator.controller.quota.throttle import BASE, CAP, Throttle
 from gemini_operator.controller.quota.usage import OpenBatch, QuotaUsage
 from gemini_operator.controller.quota.waiters import UNSENT, Waiter, Waiters, WaiterState
@@ -63,6 +64,7 @@ class Quota:
         self._backoff = Backoff(BASE, CAP, rng)
         self._keys = ApiKeyQuotas()
         self._waiters = Waiters()
+        self._slots = Slots(clock, queue, self._keys, self._waiters, limit)
         usage.notify(self)
 
     @property
@@ -90,13 +92,13 @@ class Quota:
             asking.become(WaiterState.PENDING)
         # A free slot goes to the first job in order, which need not be this one.
         if not asking.has_slot:
-            self._advance(known, asking=job.key)
+            self._slots.advance(known, asking=job.key)
         if asking.has_slot:
             asking.become(WaiterState.SUBMITTING)
             return Admission.ADMITTED
         throttles = known.throttles_of(asking.model)
         for throttle in throttles:
-            self._alarm(known, throttle, asking=job.key)
+            self._slots.alarm(known, throttle, asking=job.key)
         if known.refusal is not None:
             return Admission.REFUSED
         return Admission.THROTTLED if throttles else Admission.QUOTA_FULL
@@ -112,8 +114,8 @@ class Quota:
         key_quota = one.key_quota
         one.move(key_quota)
         for throttle in key_quota.throttles_of(one.model):
-            self._alarm(key_quota, throttle)
-        self._advance(key_quota)
+            self._slots.alarm(key_quota, throttle)
+        self._slots.advance(key_quota)
         key_quota.drop_idle(self._clock.monotonic())
         self._forget(one.ref)
 
@@ -133,8 +135,8 @@ class Quota:
             # The Secret was changed since, and no other one holds this key.
             return self._backoff.seconds(1, retry_after)
         # Google throttles only a key that it accepts.
-        self._accept(known)
-        throttle = self._throttle(known, normalise_model(job.spec.model))
+        self._waiters.end_refusal(known)
+        throttle = self._waiters.throttle(known, normalise_model(job.spec.model))
         return self._block(known, throttle, job, retry_after)
 
     def refused(self, key_id: str, job: Job) -> None:
@@ -143,17 +145,17 @@ class Quota:
         if known is None:
             self.release(job.key)
             return
-        self._block(known, self._refusal(known), job, None)
+        self._block(known, self._waiters.refusal(known), job, None)
 
     def passed(self, key_id: str, job: Job) -> None:
         """Unblock a model and its key: a create was neither throttled nor refused for its key."""
         known = self._keys.get(key_id)
         if known is not None:
-            self._accept(known)
+            self._waiters.end_refusal(known)
             known.reopen(normalise_model(job.spec.model))
         self.release(job.key)
         if known is not None:
-            self._advance(known)
+            self._slots.advance(known)
 
     # Called when Secrets and restarts are read
 
@@ -175,9 +177,9 @@ class Quota:
                 one.move(new)
                 one.become(WaiterState.PENDING)
         # Reserve slots at both: the new key has new jobs, and the old one may have lost its first.
-        self._refresh(new)
+        self._slots.refresh(new)
         if old is not None:
-            self._refresh(old)
+            self._slots.refresh(old)
 
     def restore(self, jobs: Iterable[Job]) -> None:
         """Queue jobs after a restart, before any reconcile, as if each had called `reserve`."""
@@ -188,10 +190,10 @@ class Quota:
             # The model was throttled before the restart: its first job has to probe again.
             said = find(job.status.conditions, SUBMITTED)
             if said is not None and said.reason == Reason.QUOTA_EXCEEDED:
-                self._throttle(key_quota, normalise_model(job.spec.model))
+                self._waiters.throttle(key_quota, normalise_model(job.spec.model))
             self._enter(job, key_quota)
         for key_quota in self._keys:
-            self._refresh(key_quota)
+            self._slots.refresh(key_quota)
 
     def resync(self) -> None:
         """Requeue jobs that have not used their reserved slot; the second time, release the slot.
@@ -208,7 +210,7 @@ class Quota:
         for ref in self._keys.refs:
             self._forget(ref)
         for key_quota in self._keys:
-            self._refresh(key_quota)
+            self._slots.refresh(key_quota)
             self._keys.drop_idle(key_quota)
 
     # Called by the usage
@@ -225,7 +227,7 @@ class Quota:
         """Give the slot of a batch that is no longer open to the next job."""
         key_quota = self._keys.discard(batch)
         if key_quota is not None:
-            self._advance(key_quota)
+            self._slots.advance(key_quota)
             self._keys.drop_idle(key_quota)
         self._forget(batch.ref)
 
@@ -243,31 +245,10 @@ class Quota:
             # It was submitting with another key, which the Secret held before.
             old = one.key_quota
             one.move(key_quota)
-            self._refresh(old)
+            self._slots.refresh(old)
         if one.state in (WaiterState.IDLE, WaiterState.SUBMITTED):
             one.become(WaiterState.PENDING)
         return one
-
-    def _throttle(self, key_quota: ApiKeyQuota, model: str) -> Throttle:
-        """Return the throttle of a model; a new one takes in all waiting jobs of that model."""
-        if model not in key_quota.throttles:
-            with self._waiters.requeueing(key_quota, model):
-                key_quota.throttles[model] = Throttle()
-        return key_quota.throttles[model]
-
-    def _refusal(self, key_quota: ApiKeyQuota) -> Throttle:
-        """Return the throttle of a refused API key, in which all of its jobs wait."""
-        if key_quota.refusal is None:
-            with self._waiters.requeueing(key_quota):
-                # Another job probes after each failure: the reason may be what this one asks for.
-                key_quota.refusal = Throttle(tries=1)
-        return key_quota.refusal
-
-    def _accept(self, key_quota: ApiKeyQuota) -> None:
-        """End the refusal of a key: its jobs wait by model again."""
-        if key_quota.refusal is not None:
-            with self._waiters.requeueing(key_quota):
-                key_quota.refusal = None
 
     def _block(
         self, key_quota: ApiKeyQuota, throttle: Throttle, job: Job, at_least: float | None
@@ -288,9 +269,9 @@ class Quota:
             if one.key_quota is key_quota:
                 throttle.record_failure(one.position)
             else:
-                self._advance(one.key_quota)
-        self._alarm(key_quota, throttle)
-        self._advance(key_quota)
+                self._slots.advance(one.key_quota)
+        self._slots.alarm(key_quota, throttle)
+        self._slots.advance(key_quota)
         return throttle.blocked_until - now
 
     def _take_back_probe(self, throttle: Throttle) -> None:
@@ -301,42 +282,6 @@ class Quota:
         probe = self._waiters.get(throttle.probe)
         if probe is not None and probe.state is WaiterState.RESERVED:
             probe.become(WaiterState.PENDING)
-
-    def _advance(self, key_quota: ApiKeyQuota, asking: Key | None = None) -> None:
-        """Reserve free slots for the next jobs, and requeue them.
-
-        Args:
-            key_quota: the API key.
-            asking: the job whose reconcile is running, which need not be requeued.
-        """
-        now = self._clock.monotonic()
-        while key_quota.total < self._limit and (key := key_quota.best(now)) is not None:
-            # Batches of other Secrets may count for this key and leave no free slot: look again.
-            if self._keys.match_unknown():
-                continue
-            next_one = self._waiters[key]
-            next_one.become(WaiterState.RESERVED)
-            for throttle in key_quota.throttles_of(next_one.model):
-                throttle.probe = key
-            if key != asking:
-                self._queue.add(key)
-
-    def _alarm(self, key_quota: ApiKeyQuota, throttle: Throttle, asking: Key | None = None) -> None:
-        """Requeue the first job of a blocked throttle, once, for the time when it opens."""
-        now = self._clock.monotonic()
-        if throttle.blocked_until <= now:
-            return
-        head = key_quota.head(throttle)
-        if head is not None and (head != throttle.alarmed or head == asking):
-            throttle.alarmed = head
-            self._queue.add_after(head, throttle.blocked_until - now)
-
-    def _refresh(self, key_quota: ApiKeyQuota) -> None:
-        key_quota.drop_idle(self._clock.monotonic())
-        for throttle in (*key_quota.throttles.values(), key_quota.refusal):
-            if throttle is not None:
-                self._alarm(key_quota, throttle)
-        self._advance(key_quota)
 
     def _forget(self, ref: KeyRef) -> None:
         if not self._waiters.of(ref) and not self._usage.count(ref):

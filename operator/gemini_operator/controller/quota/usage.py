@@ -69,8 +69,7 @@ class QuotaUsage:
         Args:
             before: the version known so far; `None` for a new object.
             after: the newest version; `None` if the object is gone.
-        """
-        # Nothing may be carried over to another object under the same name, or to another Secret.
+        """  # Nothing may be carried over to another object under the same name, or to another Secret.
         if before is not None and not self._same(before, after):
             self._release(before.key)
             if self._listener is not None:

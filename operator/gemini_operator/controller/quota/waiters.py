@@ -10,6 +10,7 @@ from gemini_operator.api.names import normalise_model
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.quota.fair_queue import Position
 from gemini_operator.controller.quota.keys import ApiKeyQuota
+from gemini_operator.controller.quota.throttle import Throttle
 
 
 class WaiterState(Enum):
@@ -117,6 +118,27 @@ class Waiters:
         yield
         for one in moved:
             one.become(WaiterState.PENDING)
+
+    def throttle(self, key_quota: ApiKeyQuota, model: str) -> Throttle:
+        """Return the throttle of a model; a new one takes in all waiting jobs of that model."""
+        if model not in key_quota.throttles:
+            with self.requeueing(key_quota, model):
+                key_quota.throttles[model] = Throttle()
+        return key_quota.throttles[model]
+
+    def refusal(self, key_quota: ApiKeyQuota) -> Throttle:
+        """Return the throttle of a refused API key, in which all of its jobs wait."""
+        if key_quota.refusal is None:
+            with self.requeueing(key_quota):
+                # Another job probes after each failure: the reason may be what this one asks for.
+                key_quota.refusal = Throttle(tries=1)
+        return key_quota.refusal
+
+    def end_refusal(self, key_quota: ApiKeyQuota) -> None:
+        """End the refusal of a key: its jobs wait by model again."""
+        if key_quota.refusal is not None:
+            with self.requeueing(key_quota):
+                key_quota.refusal = None
 
     def enter(self, job: Job, ref: KeyRef, key_quota: ApiKeyQuota) -> Waiter:
         """Return the waiter of `job`; a new one is idle."""

@@ -12,14 +12,14 @@ from gemini_operator.controller.lifecycle import adoption, ownership
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import failed
+from gemini_operator.controller.lifecycle.status import failed, stalled
 from gemini_operator.controller.reconcile.claims import Claims
 from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.controller.remote.reads import look
 from gemini_operator.gemini.remote import Summary
 from gemini_operator.kube.batch_jobs import BatchJobs
-from gemini_operator.payload.config_map import DeliveryRefused
+from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
 
 
 class Adopter:
@@ -75,7 +75,7 @@ class Adopter:
             return
         # The claim is a write of its own, followed by another reconcile. So of two jobs that adopt
         # at once, at least one sees the other's claim.
-        early = adoption.refused(snapshot, batch) or await self._without_place(snapshot)
+        early = adoption.refused(snapshot, batch) or await self._without_output(snapshot)
         early = early or adoption.claimed(snapshot, terms)
         if early is not None:
             await write(early)
@@ -113,10 +113,12 @@ class Adopter:
             jobs.append(previous)
         return [one for one in jobs if one.uid != snapshot.job.uid]
 
-    async def _without_place(self, snapshot: Snapshot) -> PatchStatus | None:
+    async def _without_output(self, snapshot: Snapshot) -> PatchStatus | None:
         """Return the failure of a job whose output ConfigMap is taken; `None` if it is free."""
         try:
             await self._delivery.check(snapshot.job)
+        except OutputRefused as error:
+            return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
         except DeliveryRefused as error:
             message = f"Nothing was adopted, because the results could not be written: {error}."
             return failed(snapshot, Reason.DELIVERY_FAILED, "", message)

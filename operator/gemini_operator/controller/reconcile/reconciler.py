@@ -42,8 +42,6 @@ LEFT_ALONE = 1.0
 # A list wakes the jobs it was made for. This timer, in seconds, is for a wake-up that is lost.
 SEARCH_OVERDUE = 120.0
 
-HEAVY = "input that is too large or too deep"
-
 log = get_logger(__name__)
 
 
@@ -119,10 +117,10 @@ class Reconciler:
             return
         except Delayed as delayed:
             self.queue.add_after(snapshot.job.key, delayed.seconds)
-        except CredentialsProblem as problem:
-            await self._without_credentials(snapshot, problem.reason, problem)
-        except errors.CredentialsRejected as error:
-            await self._without_credentials(snapshot, Reason.CREDENTIALS_REJECTED, error)
+        except (CredentialsProblem, errors.CredentialsRejected) as problem:
+            self.quota.release(snapshot.job.key)
+            decision = policies.without_credentials(snapshot, _reason(problem), str(problem))
+            await self._carry_out(snapshot, decision)
         except NotKept as lost:
             await self._not_kept(snapshot, lost)
         except Invalid as error:
@@ -146,7 +144,7 @@ class Reconciler:
         if job.input_problem is not None:
             # A write to an object of 1.4 MB costs the API server a second of CPU: one at a time
             # (decision 0019).
-            self.heavy.enter(job.key, HEAVY)
+            self.heavy.enter(job.key, "large input")
         if self.schema.missing:
             self._wait_for_schema(snapshot)
             return
@@ -196,8 +194,13 @@ class Reconciler:
                 await self._write(
                     snapshot, await self.delivery.deliver(snapshot, observation, api_key)
                 )
-            case decisions.DeleteRemote():
-                await self._delete_remote(snapshot, decision)
+            case decisions.DeleteRemote(batches, then, event):
+                await self.cleanup.delete(snapshot, batches)
+                if then is None:
+                    await self.cleanup.release(snapshot, event)
+                else:
+                    metrics.DUPLICATES_CANCELLED.inc(len(batches))
+                    await self._write(snapshot, then)
             case decisions.Cancel(batch):
                 await self.cleanup.cancel(snapshot, await self.access.enter(job), batch)
                 # A fact and not a status: if it is lost, the cancel is sent again, which is safe.
@@ -230,15 +233,6 @@ class Reconciler:
         self.sweeper.search(api_key, snapshot.job.key)
         self.queue.add_after(snapshot.job.key, SEARCH_OVERDUE)
 
-    async def _delete_remote(self, snapshot: Snapshot, decision: decisions.DeleteRemote) -> None:
-        # Google first: once the finalizer or the record is gone, no reconcile would try again.
-        await self.cleanup.delete(snapshot, decision.batches)
-        if decision.then is None:
-            await self.cleanup.release(snapshot, decision.event)
-        else:
-            metrics.DUPLICATES_CANCELLED.inc(len(decision.batches))
-            await self._write(snapshot, decision.then)
-
     async def _write(self, snapshot: Snapshot, patch: decisions.PatchStatus) -> None:
         """Write a status, then post its Events and schedule the next reconcile."""
         job = await self.writer.status(snapshot, patch.status)
@@ -269,11 +263,7 @@ class Reconciler:
     def _wait_for_schema(self, snapshot: Snapshot) -> None:
         """Wait for the CRD to be updated; stall only jobs for which nothing was done yet.
 
-        Any write to another job would drop for good the fields that the older CRD hides
-        (decision 0021).
-
-        Raises:
-            NotKept: the job may be stalled; the missing fields.
+        Any write to another job would drop for good the fields that the older CRD hides.
         """
         status = snapshot.status
         if status.attempt is None and status.batch_name is None and not snapshot.job.has_finalizer:
@@ -290,13 +280,6 @@ class Reconciler:
         snapshot.facts.unkept_until = self.snapshots.monotonic() + LEFT_ALONE
         self.queue.back_off(key)
 
-    async def _without_credentials(
-        self, snapshot: Snapshot, reason: Reason, problem: Exception
-    ) -> None:
-        self.quota.release(snapshot.job.key)
-        decision = policies.without_credentials(snapshot, reason, str(problem))
-        await self._carry_out(snapshot, decision)
-
     async def _read_again(self, job: Job | UnreadableJob) -> None:
         try:
             await self.writer.refresh(job)
@@ -310,3 +293,7 @@ class Reconciler:
             self.queue.back_off(job.key)
         else:
             self.queue.add(job.key)
+
+
+def _reason(problem: CredentialsProblem | errors.CredentialsRejected) -> Reason:
+    return getattr(problem, "reason", Reason.CREDENTIALS_REJECTED)

@@ -23,7 +23,7 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import failed, stalled
 from gemini_operator.controller.memory import Refusal
 from gemini_operator.controller.quota.quota import Admission, Quota
-from gemini_operator.controller.reconcile.delivery import Delivery
+from gemini_operator.controller.reconcile.delivery import Delivery, check_size
 from gemini_operator.controller.reconcile.writer import Stale, Writer
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors, tokens
@@ -31,8 +31,9 @@ from gemini_operator.gemini.remote import Submission
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import ApiServerUnavailable
 from gemini_operator.payload import requests
-from gemini_operator.payload.config_map import DeliveryRefused
+from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
 from gemini_operator.payload.requests import BatchInput
+from gemini_operator.payload.results import ResultsTooLarge
 
 # Seconds between the write-ahead's answer and the first byte of the create, at most. The search
 # relies on it: a process that was suspended must not send a create that was given up (P8).
@@ -178,6 +179,11 @@ class Submitter:
             return stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
         except requests.InvalidInput as error:
             return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
+        except OutputRefused as error:
+            return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
+        except ResultsTooLarge as error:
+            message = f"Nothing was submitted, because the results would be too large: {error}."
+            return failed(snapshot, Reason.OUTPUT_TOO_LARGE, "", message)
         except DeliveryRefused as error:
             message = f"Nothing was submitted, because the results could not be written: {error}."
             return failed(snapshot, Reason.DELIVERY_FAILED, "", message)
@@ -188,7 +194,9 @@ class Submitter:
         # The watch delivers no content of requests, and may show an object without its attempt
         # after a change of the CRD. So the object is read once more, and must be the same.
         stored = (await self._writer.confirm(job))["spec"]
-        return await requests.load(self._kube, job.key.namespace, job.spec, stored)
+        loaded = await requests.load(self._kube, job.key.namespace, job.spec, stored)
+        check_size(job, loaded.inline or ())
+        return loaded
 
     async def _create(
         self, snapshot: Snapshot, number: int, api_key: ApiKey, batch_input: BatchInput

@@ -7,7 +7,7 @@ answer goes into the store (P1).
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gemini_operator.api import group
@@ -33,11 +33,7 @@ class Stale(Exception):
 
 
 class NotKept(Exception):
-    """The API server answered 200 and dropped fields of the write: its CRD is older.
-
-    Args:
-        fields: the paths of the missing fields.
-    """
+    """The API server answered 200 and dropped `fields`, paths, of the write: its CRD is older."""
 
     def __init__(self, fields: tuple[str, ...]) -> None:
         super().__init__(f"Dropped fields: {', '.join(fields[:5])}.")
@@ -229,7 +225,7 @@ class Writer:
         while True:
             try:
                 body = await self._batch_jobs.patch_status(*job.key, patch, merge=False)
-                self._kept(body, {"status": _nested(fields)})
+                self._kept(body, {"status": patches.nested(fields)})
                 return
             except errors.ObjectNotFound:
                 raise Stale from None
@@ -241,8 +237,7 @@ class Writer:
                     return
                 log.warning(
                     "a batch name could not be written yet",
-                    namespace=job.key.namespace,
-                    name=job.key.name,
+                    **job.key._asdict(),
                     error=str(error),
                 )
                 delay = NAMING_DELAYS[min(tries, len(NAMING_DELAYS) - 1)]
@@ -277,10 +272,9 @@ class Writer:
     ) -> Mapping[str, Any]:
         with self._stale_on_conflict():
             return await self._batch_jobs.patch_status(*job.key, patch, merge=True)
-        raise AssertionError("unreachable")
 
     @contextlib.contextmanager
-    def _stale_on_conflict(self) -> Any:
+    def _stale_on_conflict(self) -> Iterator[None]:
         try:
             yield
         except (errors.Conflict, errors.ObjectNotFound):
@@ -303,12 +297,3 @@ class Writer:
         if lost := patches.not_kept(sent, body):
             raise NotKept(lost)
         return job
-
-
-def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested objects from values by path, as the API server returns them."""
-    nested: dict[str, Any] = {}
-    for path, value in fields.items():
-        parent, _, name = path.rpartition("/")
-        (nested.setdefault(parent, {}) if parent else nested)[name] = value
-    return nested

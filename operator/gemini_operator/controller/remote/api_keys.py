@@ -145,7 +145,7 @@ class ApiKeys:
         try:
             key = await secrets.read_key(self._kube, ref.namespace, ref.secret, ref.key)
             client = self._clients.for_key(key)
-            return ApiKey(key, client.fingerprint_group, self._clients)
+            return ApiKey(key, client.key_id, self._clients)
         except (ObjectNotFound, secrets.KeyMissing, BadName) as error:
             return CredentialsProblem(Reason.CREDENTIALS_MISSING, f"{what}: {error.message}.")
         # The message names the cause: that the Secret is missing would mislead the user here.

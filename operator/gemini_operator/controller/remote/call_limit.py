@@ -9,7 +9,7 @@ from collections import Counter, OrderedDict
 from gemini_operator.controller.job import Key
 from gemini_operator.controller.workqueue import Wakes
 
-Lane = tuple[str, str]
+Scope = tuple[str, str]
 """The id of an API key, and a namespace."""
 
 
@@ -31,13 +31,13 @@ class CallLimit:
         self._inside: dict[Key, str] = {}
         self._by_key_id: Counter[str] = Counter()
         self._by_namespace: Counter[str] = Counter()
-        self._waiting: OrderedDict[Lane, OrderedDict[Key, None]] = OrderedDict()
-        self._lane_of: dict[Key, Lane] = {}
+        self._waiting: OrderedDict[Scope, OrderedDict[Key, None]] = OrderedDict()
+        self._scope_of: dict[Key, Scope] = {}
 
     @property
     def waiting(self) -> int:
         """The number of jobs that wait to be admitted."""
-        return len(self._lane_of)
+        return len(self._scope_of)
 
     def enter(self, key: Key, key_id: str) -> None:
         """Admit the job, with the API key `key_id`, until it leaves; a second call changes nothing.
@@ -45,20 +45,20 @@ class CallLimit:
         Raises:
             Busy: the limit is reached; the job is requeued in its turn.
         """
-        lane = key_id, key.namespace
+        scope = key_id, key.namespace
         if self._inside.get(key) == key_id:
             return
-        if self._lane_of.get(key) == lane:
+        if self._scope_of.get(key) == scope:
             raise Busy
         # Its Secret holds another key by now: it neither waits nor counts for the old one.
         self._stop_waiting(key)
         self.leave(key)
         # Jobs that wait go first, even if there is room at this moment.
-        if lane in self._waiting or not self._has_room(lane):
-            self._waiting.setdefault(lane, OrderedDict())[key] = None
-            self._lane_of[key] = lane
+        if scope in self._waiting or not self._has_room(scope):
+            self._waiting.setdefault(scope, OrderedDict())[key] = None
+            self._scope_of[key] = scope
             raise Busy
-        self._admit(key, lane)
+        self._admit(key, scope)
 
     def leave(self, key: Key) -> None:
         """End the job's turn and admit the next job. A job that waits goes on waiting.
@@ -72,37 +72,37 @@ class CallLimit:
         _count_down(self._by_namespace, key.namespace)
         self._call_next()
 
-    def _has_room(self, lane: Lane) -> bool:
-        key_id, namespace = lane
+    def _has_room(self, scope: Scope) -> bool:
+        key_id, namespace = scope
         return self._by_key_id[key_id] < self._share and self._by_namespace[namespace] < self._share
 
-    def _admit(self, key: Key, lane: Lane) -> None:
-        key_id, namespace = lane
+    def _admit(self, key: Key, scope: Scope) -> None:
+        key_id, namespace = scope
         self._inside[key] = key_id
         self._by_key_id[key_id] += 1
         self._by_namespace[namespace] += 1
 
     def _call_next(self) -> None:
         """Admit and requeue the jobs that there is room for."""
-        for lane in tuple(self._waiting):
-            if not self._has_room(lane):
+        for scope in tuple(self._waiting):
+            if not self._has_room(scope):
                 continue
-            key = next(iter(self._waiting[lane]))
+            key = next(iter(self._waiting[scope]))
             self._stop_waiting(key)
-            if lane in self._waiting:
-                self._waiting.move_to_end(lane)
+            if scope in self._waiting:
+                self._waiting.move_to_end(scope)
             # Admitted at once and not when its reconcile comes, so that no other job overtakes it.
-            self._admit(key, lane)
+            self._admit(key, scope)
             self._queue.add(key)
 
     def _stop_waiting(self, key: Key) -> None:
-        lane = self._lane_of.pop(key, None)
-        if lane is None:
+        scope = self._scope_of.pop(key, None)
+        if scope is None:
             return
-        keys = self._waiting[lane]
+        keys = self._waiting[scope]
         del keys[key]
         if not keys:
-            del self._waiting[lane]
+            del self._waiting[scope]
 
 
 def _count_down(counter: Counter[str], name: str) -> None:

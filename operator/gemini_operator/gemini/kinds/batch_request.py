@@ -1,5 +1,6 @@
 """The body of a create as Google's REST JSON, and the arguments that the SDK requires besides."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from google.genai import types
@@ -59,8 +60,10 @@ def batch(submission: Submission) -> dict[str, Any]:
 def _input_config(submission: Submission) -> dict[str, Any]:
     if submission.inline is None:
         return {"fileName": submission.file_name}
+    return {"requests": {"requests": [_request(item) for item in submission.inline]}}
+
+
+def _request(item: Mapping[str, Any]) -> dict[str, Any]:
     # Google returns the metadata with each result, which tells the key of the request.
-    requests = [
-        {"request": item["request"], "metadata": {"key": item["key"]}} for item in submission.inline
-    ]
-    return {"requests": {"requests": requests}}
+    metadata = {**(item.get("metadata") or {}), "key": item["key"]}
+    return {"request": item["request"], "metadata": metadata}

@@ -75,6 +75,7 @@ class Batches:
             call=call,
             limit=self._settings.results_limit,
             seconds=self._settings.results_timeout,
+            results=True,
         )
         # Another batch's state must not be taken for this one's.
         if batch_resource.name_of(operation) != name:

@@ -57,11 +57,11 @@ class ApiServer:
         ]
         return {"metadata": {}, "items": items}
 
-    async def post(self, *path: str, body: Mapping[str, Any]) -> JSON:
+    async def post(self, *path: str, body: Mapping[str, Any], dry_run: bool = False) -> JSON:
         name = body["metadata"]["name"]
         if (*path, name) in self.objects:
             raise errors.AlreadyExists(409, "AlreadyExists", f"{name} already exists")
-        return self.put((*path, name), dict(body))
+        return dict(body) if dry_run else self.put((*path, name), dict(body))
 
     async def patch(self, *path: str, body: Any, merge: bool, **_: object) -> JSON:
         subresource = path[-1] == "status"

@@ -24,6 +24,7 @@ REFUSALS: dict[str, errors.GeminiError] = {
 
 RUNNING = "BATCH_STATE_RUNNING"
 CANCELLED = "BATCH_STATE_CANCELLED"
+SUCCEEDED = "BATCH_STATE_SUCCEEDED"
 NEVER = float("inf")
 
 
@@ -133,7 +134,13 @@ class Google:
 
 
 def observed(batch: Batch) -> Observation:
-    """What a read of the batch answers."""
+    """What a read of the batch answers: with a result once it has succeeded."""
+    succeeded = batch.state == SUCCEEDED
+    results = [{"metadata": {"key": "a"}, "response": {}}] if succeeded else None
     return an_observation(
-        batch.state, name=batch.name, attempt=batch.attempt, created=batch.created, results=[]
+        batch.state,
+        name=batch.name,
+        attempt=batch.attempt,
+        created=batch.created,
+        results=results,
     )

@@ -30,6 +30,7 @@ from tests.unit.controller.builders import (
     a_list_snapshot,
     a_snapshot,
     an_observation,
+    delivering,
     note,
     seen,
     submitted,
@@ -57,7 +58,7 @@ def situation(title: str) -> Callable[[Callable[[], Status]], Callable[[], Statu
 
 def decided(snapshot: Snapshot, remote: Remote | None = None) -> Status:
     """The status that a reconcile writes."""
-    return written(policies.decide(snapshot, remote))
+    return written(delivering(snapshot, policies.decide(snapshot, remote)))
 
 
 def after(status: dict[str, Any], google: str = "", **spec: Any) -> Status:

@@ -23,6 +23,7 @@ from tests.unit.controller.builders import (
     ADOPTS,
     ATTEMPT,
     BATCH,
+    MODEL,
     MONOTONIC,
     NOW,
     OTHER_UID,
@@ -31,6 +32,7 @@ from tests.unit.controller.builders import (
     a_condition,
     a_snapshot,
     an_attempt,
+    delivering,
     finished,
     reason_of,
     seen,
@@ -266,7 +268,9 @@ def test_p25_what_stood_in_the_way_is_gone() -> None:
 def test_p25_no_token_is_asked_for_afterwards() -> None:
     snapshot = adopting(settled(SOMEBODYS).status.dump())
     assert policies.decide(snapshot, None) == RequeueAfter()
-    status = written(policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED", attempt=None)))
+    status = written(
+        delivering(snapshot, policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED", attempt=None)))
+    )
     assert reason_of(status, "Complete") == ("True", Reason.SUCCEEDED)
 
 
@@ -296,3 +300,24 @@ def test_s07_only_the_batch_that_the_spec_names_is_followed() -> None:
 def test_an_adopted_job_that_has_ended_stays_so() -> None:
     assert adoption.decide(adopting(finished())) is None
     assert policies.decide(adopting(finished()), None) == RequeueAfter()
+
+
+@pytest.mark.parametrize(
+    ("model", "batch", "refused"),
+    [
+        (MODEL, f"models/{MODEL}", False),
+        (f"models/{MODEL}", f"models/{MODEL}", False),
+        ("gemini-2.5-pro", f"models/{MODEL}", True),
+        ("tunedModels/x", f"models/{MODEL}", True),
+    ],
+)
+def test_a_batch_of_another_model_is_refused_and_both_are_named(
+    model: str, batch: str, refused: bool
+) -> None:
+    snapshot = a_snapshot(spec={**ADOPTS, "model": model})
+    write = adoption.refused(snapshot, a_batch(model=batch, attempt=None))
+    assert (write is not None) is refused
+    if write is not None:
+        assert reason_of(write.status, "Failed") == ("True", Reason.ADOPTION_REFUSED)
+        assert batch in write.events[0].note
+        assert model in write.events[0].note

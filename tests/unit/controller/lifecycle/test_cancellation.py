@@ -31,6 +31,7 @@ from tests.unit.controller.builders import (
     ago,
     an_event,
     cancelling,
+    delivering,
     finished,
     note,
     reason_of,
@@ -255,7 +256,7 @@ def test_p16_googles_end_wins(
     spec: dict[str, Any], end: str, kind: str, reason: Reason, state: str
 ) -> None:
     snapshot = at(5.0, sent(), spec=spec)
-    status = written(policies.decide(snapshot, seen(f"BATCH_STATE_{end}")))
+    status = written(delivering(snapshot, policies.decide(snapshot, seen(f"BATCH_STATE_{end}"))))
     assert reason_of(status, kind) == ("True", reason)
     assert (status.state, status.completion_time) == (state, snapshot.now)
     assert status.failures == int(end in ("FAILED", "EXPIRED"))

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -5,7 +6,10 @@ import pytest
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.v1alpha1.status import OutputStatus
 from gemini_operator.controller.lifecycle import completion
+from gemini_operator.controller.lifecycle.completion import Tally
 from gemini_operator.controller.lifecycle.decisions import Deliver, PatchStatus
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.gemini.remote import Observation
 from tests.unit.controller.builders import (
     BATCH,
     NOW,
@@ -14,10 +18,17 @@ from tests.unit.controller.builders import (
     a_snapshot,
     an_event,
     an_observation,
+    delivering,
     reason_of,
     submitted,
     written,
 )
+
+
+def end(snapshot: Snapshot, observation: Observation) -> object:
+    """What ends the job when its results are where they should be."""
+    return delivering(snapshot, completion.decide(snapshot, observation))
+
 
 OK = {"metadata": {"key": "a"}, "response": {}}
 BAD = {"metadata": {"key": "b"}, "error": {"code": 3}}
@@ -37,7 +48,7 @@ def test_p24_each_end_has_its_condition_and_one_write_carries_it_all(
     google: str, kind: str, reason: Reason, state: str, failures: int
 ) -> None:
     snapshot = a_snapshot(status=submitted(lastEvent=an_event()))
-    status = written(completion.decide(snapshot, an_observation(google)))
+    status = written(end(snapshot, an_observation(google)))
     assert reason_of(status, kind) == ("True", reason)
     assert (status.state, status.gemini_state) == (state, google)
     assert status.completion_time == NOW
@@ -49,7 +60,7 @@ def test_p24_each_end_has_its_condition_and_one_write_carries_it_all(
 
 def test_p15_failures_add_up() -> None:
     snapshot = a_snapshot(status=submitted(failures=2))
-    status = written(completion.decide(snapshot, an_observation("BATCH_STATE_FAILED")))
+    status = written(end(snapshot, an_observation("BATCH_STATE_FAILED")))
     assert status.failures == 3
 
 
@@ -70,14 +81,13 @@ def test_googles_words_about_a_failure_reach_the_person() -> None:
     [
         ((3, 3, 0, 0), Reason.SUCCEEDED, "Succeeded"),
         ((3, 2, 1, 0), Reason.COMPLETED_WITH_FAILURES, "PartiallySucceeded"),
-        ((3, 0, 3, 0), Reason.COMPLETED_WITH_FAILURES, "PartiallySucceeded"),
     ],
-    ids=["all well", "some failed", "all failed"],
+    ids=["all well", "some failed"],
 )
 def test_p24_failed_requests_are_data_not_a_failed_job(
     stats: tuple[int, int, int, int], reason: Reason, state: str
 ) -> None:
-    decision = completion.decide(a_snapshot(status=submitted()), an_observation(stats=stats))
+    decision = end(a_snapshot(status=submitted()), an_observation(stats=stats, file="files/r"))
     status = written(decision)
     assert reason_of(status, "Complete") == ("True", reason)
     assert status.state == state
@@ -96,22 +106,129 @@ def test_inline_results_are_counted_where_google_gives_no_counts(
     results: list[Any], counts: tuple[int, ...]
 ) -> None:
     snapshot = a_snapshot(status=submitted())
-    status = written(completion.decide(snapshot, an_observation(results=results)))
+    status = written(end(snapshot, an_observation(results=results)))
     assert status.requests is not None
     assert tuple(status.requests.model_dump().values()) == counts
     assert (status.state == "Succeeded") is (counts[2] == 0)
 
 
-def test_googles_own_counts_go_before_ours() -> None:
+def test_our_count_of_the_results_goes_before_googles_and_the_difference_is_said() -> None:
     observation = an_observation(results=[OK, BAD], stats=(2, 2, 0, 0))
-    status = written(completion.decide(a_snapshot(status=submitted()), observation))
-    assert reason_of(status, "Complete") == ("True", Reason.SUCCEEDED)
+    decision = end(a_snapshot(status=submitted()), observation)
+    status = written(decision)
+    assert reason_of(status, "Complete") == ("True", Reason.COMPLETED_WITH_FAILURES)
+    assert isinstance(decision, PatchStatus)
+    assert "1 of 2 requests succeeded (1 failed)." in decision.events[0].note
+    assert "Google itself counts 2 of 2." in decision.events[0].note
+
+
+@pytest.mark.parametrize(
+    ("tally", "kind", "reason", "state"),
+    [
+        (Tally(3, 3), "Complete", Reason.SUCCEEDED, "Succeeded"),
+        (Tally(3, 3, extra=1), "Complete", Reason.RESULTS_MISMATCH, "Succeeded"),
+        (Tally(3, 2, failed=1), "Complete", Reason.COMPLETED_WITH_FAILURES, "PartiallySucceeded"),
+        (Tally(3, 2, blocked=1), "Complete", Reason.COMPLETED_WITH_FAILURES, "PartiallySucceeded"),
+        (Tally(3, 1, lost=2), "Complete", Reason.RESULTS_MISMATCH, "PartiallySucceeded"),
+        (Tally(3, 0, failed=3), "Failed", Reason.ALL_REQUESTS_FAILED, "Failed"),
+        (Tally(3, 0, failed=1, blocked=2), "Failed", Reason.ALL_REQUESTS_FAILED, "Failed"),
+        (Tally(3, 0, lost=3), "Failed", Reason.ALL_REQUESTS_FAILED, "Failed"),
+    ],
+)
+def test_p24_what_became_of_the_requests_decides_the_end(
+    tally: Tally, kind: str, reason: Reason, state: str
+) -> None:
+    output = OutputStatus(config_map="results", bytes=10, records=3)
+    write = completion.delivered(
+        a_snapshot(status=submitted()), an_observation(stats=(3, 3, 0, 0)), output, tally
+    )
+    status = write.status
+    assert reason_of(status, kind) == ("True", reason)
+    assert (status.state, status.output) == (state, output)
+    assert status.requests is not None
+    counts = status.requests
+    assert (counts.total, counts.succeeded + counts.failed) == (3, 3)
+    assert "Results: ConfigMap results." in write.events[0].note
+    assert write.events[0].warning is (reason != Reason.SUCCEEDED)
+
+
+def test_each_kind_of_trouble_is_said_with_its_number() -> None:
+    tally = Tally(9, 2, failed=1, blocked=2, lost=4, extra=5, note="A note.")
+    write = completion.delivered(
+        a_snapshot(status=submitted()),
+        an_observation(stats=(9, 9, 0, 0)),
+        OutputStatus(config_map="results"),
+        tally,
+    )
+    assert write.events[0].note.endswith(
+        "2 of 9 requests succeeded (1 failed, 2 blocked by Google, 4 without a usable result). "
+        "5 results belong to no request and were left out. Google itself counts 9 of 9. A note. "
+        "Results: ConfigMap results."
+    )
+
+
+def test_what_google_blocked_it_counts_as_succeeded() -> None:
+    write = completion.delivered(
+        a_snapshot(status=submitted()),
+        an_observation(stats=(2, 2, 0, 0)),
+        OutputStatus(config_map="results"),
+        Tally(2, 1, blocked=1),
+    )
+    assert "Google itself counts" not in write.events[0].note
+
+
+# Results that come late
+
+
+def test_results_that_google_does_not_show_yet_are_waited_for_and_that_is_said_once() -> None:
+    snapshot, observation = a_snapshot(status=submitted()), an_observation()
+    first = completion.late(snapshot, observation, "No list.")
+    assert first is not None
+    assert reason_of(first.status, "Complete") == ("False", Reason.WAITING_FOR_RESULTS)
+    assert first.status.completion_time is None
+    assert (first.seconds, len(first.events)) == (completion.SOONEST, 1)
+    for minutes, seconds in [(1, 15.0), (10, 150.0), (59, completion.LATEST)]:
+        later = a_snapshot(status=first.status.dump(), now=NOW + timedelta(minutes=minutes))
+        again = completion.late(later, observation, "No list.")
+        assert again is not None
+        assert (again.seconds, again.events) == (seconds, ())
+    over = a_snapshot(status=first.status.dump(), now=NOW + completion.PATIENCE)
+    assert completion.late(over, observation, "No list.") is None
+    assert completion.late(over, observation, "503.", ends=False) is not None, "it may be down"
+    end = completion.undeliverable(over, observation, Reason.DELIVERY_FAILED, "")
+    assert reason_of(end.status, "Complete") is None
+    assert reason_of(end.status, "Failed") == ("True", Reason.DELIVERY_FAILED)
+
+
+# Results of a batch that did not succeed
+
+
+@pytest.mark.parametrize("state", ["EXPIRED", "CANCELLED", "FAILED"])
+def test_partial_results_are_delivered_and_counted_and_the_end_stays(state: str) -> None:
+    snapshot = a_snapshot(spec={"output": TO_CONFIG_MAP}, status=submitted())
+    observation = an_observation(f"BATCH_STATE_{state}", results=[OK], stats=(3, 1, 0, 2))
+    assert completion.decide(snapshot, observation) == Deliver(observation)
+    without = written(completion._ended_badly(snapshot, observation.summary))
+    output = OutputStatus(config_map="results", bytes=10, records=3)
+    write = completion.delivered(snapshot, observation, output, Tally(3, 1, lost=2))
+    assert reason_of(write.status, "Failed") == reason_of(without, "Failed")
+    assert (write.status.state, write.status.failures) == (without.state, without.failures)
+    assert write.status.output == output
+    assert write.status.requests is not None
+    assert (write.status.requests.total, write.status.requests.succeeded) == (3, 1)
+    assert "Partial results: 1 of 3 requests succeeded" in write.events[0].note
+
+
+def test_a_batch_that_is_tried_again_delivers_nothing() -> None:
+    snapshot = a_snapshot(spec={"output": TO_CONFIG_MAP, "backoffLimit": 1}, status=submitted())
+    observation = an_observation("BATCH_STATE_EXPIRED", results=[OK])
+    assert isinstance(completion.decide(snapshot, observation), PatchStatus)
 
 
 def test_without_any_counts_the_last_known_stay() -> None:
     known = {"total": 5, "succeeded": 4, "failed": 1, "pending": 0}
     snapshot = a_snapshot(status=submitted(requests=known))
-    status = written(completion.decide(snapshot, an_observation(file="files/results")))
+    status = written(end(snapshot, an_observation(file="files/results")))
     assert status.requests is not None
     assert status.requests.model_dump() == known
     assert status.state == "PartiallySucceeded"
@@ -129,7 +246,7 @@ def test_without_any_counts_the_last_known_stay() -> None:
 def test_without_an_output_the_reference_to_google_stays_in_the_status(
     observation: Any, output: OutputStatus
 ) -> None:
-    decision = completion.decide(a_snapshot(status=submitted()), observation)
+    decision = end(a_snapshot(status=submitted()), observation)
     assert written(decision).output == output
     assert isinstance(decision, PatchStatus)
     assert (output.file_name or BATCH) in decision.events[0].note
@@ -158,7 +275,7 @@ def test_there_is_nothing_to_deliver_of_a_batch_that_did_not_succeed(state: str)
     ],
 )
 def test_a_delivered_job_says_where_its_results_are(output: OutputStatus, place: str) -> None:
-    write = completion.delivered(a_snapshot(status=submitted()), an_observation(), output)
+    write = completion.delivered(a_snapshot(status=submitted()), an_observation(), output, None)
     assert write.status.output == output
     assert f"Results: {place}." in write.events[0].note
 
@@ -181,13 +298,13 @@ def test_p24_impossible_delivery_fails_the_job_and_keeps_the_reference(reason: R
 def test_an_ended_job_needs_nobody(reason: str, google: str) -> None:
     stalled = a_condition("Stalled", "True", reason)
     snapshot = a_snapshot(status=submitted(conditions=[stalled]))
-    status = written(completion.decide(snapshot, an_observation(f"BATCH_STATE_{google}")))
+    status = written(end(snapshot, an_observation(f"BATCH_STATE_{google}")))
     assert reason_of(status, "Stalled") is None
 
 
 def test_an_end_found_by_the_sweep_has_no_event_to_acknowledge() -> None:
     snapshot = a_snapshot(status=submitted(observedEventID="event-0"))
-    status = written(completion.decide(snapshot, an_observation()))
+    status = written(end(snapshot, an_observation()))
     assert status.observed_event_id == "event-0"
 
 

@@ -23,6 +23,7 @@ from tests.unit.controller.builders import (
     MONOTONIC,
     NOW,
     RULES,
+    TO_CONFIG_MAP,
     UID,
     a_batch,
     a_list_snapshot,
@@ -396,3 +397,33 @@ def test_p25_an_adopted_batch_goes_or_stays_as_the_policy_says() -> None:
 def test_p16_deletion_goes_before_every_other_way_to_end_a_batch(spec: dict[str, Any]) -> None:
     snapshot = deleted(spec=spec, status=submitted(startTime=ago(60)))
     assert policies.decide(snapshot, None) == DeleteRemote((BATCH,))
+
+
+# Results that were not delivered
+
+
+UNDELIVERED = finished(output={"fileName": "files/results"})
+
+
+def test_a_batch_whose_results_were_not_delivered_is_kept_and_that_is_said() -> None:
+    decision = deletion.decide(deleted(spec={"output": TO_CONFIG_MAP}, status=UNDELIVERED))
+    assert isinstance(decision, RemoveFinalizer)
+    assert decision.event is not None
+    assert decision.event.reason is Reason.RESULTS_KEPT
+    assert BATCH in decision.event.note
+    assert UID in decision.event.note, "adopting it needs that"
+
+
+@pytest.mark.parametrize(
+    "of_job",
+    [
+        {"spec": {"output": TO_CONFIG_MAP, "deletionPolicy": "Delete"}, "status": UNDELIVERED},
+        {"spec": {}, "status": UNDELIVERED},
+        {"spec": {"output": TO_CONFIG_MAP}, "status": finished(output={"configMap": "results"})},
+        {"spec": {"output": TO_CONFIG_MAP}, "status": finished()},
+        {"spec": {"output": TO_CONFIG_MAP}, "status": submitted()},
+    ],
+    ids=["said aloud", "no output asked for", "delivered", "no results", "not ended"],
+)
+def test_any_other_batch_is_deleted(of_job: dict[str, Any]) -> None:
+    assert deletion.decide(deleted(**of_job)) == DeleteRemote((BATCH,))

@@ -31,6 +31,7 @@ from tests.unit.controller.builders import (
     a_snapshot,
     an_attempt,
     an_event,
+    delivering,
     finished,
     note,
     reason_of,
@@ -214,7 +215,7 @@ def test_p18_a_terminal_read_ends_the_job_whatever_the_count() -> None:
     snapshot = a_snapshot(status=submitted(**EVENT))
     read(snapshot, seen())
     later = at(snapshot, MONOTONIC + 2, EVENT)
-    status = written(read(later, seen(SUCCEEDED)))
+    status = written(delivering(later, read(later, seen(SUCCEEDED))))
     assert status.completion_time == NOW
     assert status.observed_event_id == "event-1"
 
@@ -358,8 +359,9 @@ def test_s07_a_batch_without_the_jobs_token_is_not_followed_nor_delivered(remote
 def test_p12_a_batch_of_a_superseded_attempt_is_the_jobs_own() -> None:
     """A person gave it to the current attempt."""
     status = submitted(supersededAttempts=[an_attempt(EARLIER)], **EVENT)
-    decision = read(a_snapshot(status=status), seen(SUCCEEDED, attempt=EARLIER))
-    assert written(decision).completion_time is not None
+    snapshot = a_snapshot(status=status)
+    decision = read(snapshot, seen(SUCCEEDED, attempt=EARLIER))
+    assert written(delivering(snapshot, decision)).completion_time is not None
 
 
 def test_p20_a_batch_that_is_gone_ends_the_job_and_is_never_submitted_again() -> None:
@@ -422,7 +424,7 @@ def test_s22_its_end_is_the_one_that_the_listing_tells(output: Any) -> None:
         assert isinstance(decision, Deliver)
         assert decision.observation.summary == current
     else:
-        status = written(decision)
+        status = written(delivering(snapshot, decision))
         assert reason_of(status, "Complete") == ("True", Reason.SUCCEEDED)
         assert status.output is not None
         assert status.output.batch_name == BATCH

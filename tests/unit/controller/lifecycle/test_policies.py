@@ -33,6 +33,7 @@ from tests.unit.controller.builders import (
     an_attempt,
     an_event,
     cancelling,
+    delivering,
     finished,
     note,
     reason_of,
@@ -206,7 +207,7 @@ def test_p10_a_refusal_is_written_before_anything_is_searched() -> None:
 
 def test_p17_an_end_is_written_with_its_event_in_one_write() -> None:
     snapshot = a_snapshot(status=submitted(lastEvent=an_event()))
-    status = written(policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED")))
+    status = written(delivering(snapshot, policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED"))))
     assert status.observed_event_id == "event-1"
     assert status.completion_time is not None
 

@@ -20,6 +20,7 @@ from tests.unit.controller.builders import (
     a_snapshot,
     an_event,
     an_observation,
+    delivering,
     finished,
     reason_of,
     seen,
@@ -74,7 +75,8 @@ def test_each_new_request_reads_the_open_batch(
     ],
 )
 def test_it_is_acknowledged_once_whatever_the_read_gave(remote: Remote) -> None:
-    status = written(policies.decide(asked(), remote))
+    snapshot = asked()
+    status = written(delivering(snapshot, policies.decide(snapshot, remote)))
     assert status.observed_request == ASKED
     after = asked(status.dump())
     assert observation.wanted(after) is None or status.gemini_state != "BATCH_STATE_RUNNING"
@@ -95,7 +97,7 @@ def test_the_write_that_follows_a_delivery_acknowledges_it() -> None:
     assert isinstance(decision, Deliver)
     output = completion.at_google(decision.observation)
     assert (
-        completion.delivered(snapshot, decision.observation, output).status.observed_request
+        completion.delivered(snapshot, decision.observation, output, None).status.observed_request
         == ASKED
     )
     refused = completion.undeliverable(snapshot, an_observation(), Reason.DELIVERY_FAILED, "")

@@ -23,6 +23,7 @@ from tests.unit.controller.builders import (
     ago,
     an_attempt,
     an_event,
+    delivering,
     reason_of,
     seen,
     submitted,
@@ -38,9 +39,10 @@ def limited(limit: int, status: dict[str, Any], seconds: float = 0.0, **of_job: 
     return a_snapshot(spec=spec, status=status, now=NOW + timedelta(seconds=seconds), **of_job)
 
 
-def ended(end: str, limit: int, **members: Any) -> Decision:
+def ended(end: str, limit: int, **members: Any) -> object:
     """A reconcile that sees the end of the job's batch."""
-    return policies.decide(limited(limit, submitted(**members)), seen(end))
+    snapshot = limited(limit, submitted(**members))
+    return delivering(snapshot, policies.decide(snapshot, seen(end)))
 
 
 def retrying(failures: int = 1) -> dict[str, Any]:
@@ -215,6 +217,8 @@ def test_p25_an_adopted_batch_is_not_retried() -> None:
 
 def test_a_success_after_failures_is_a_success() -> None:
     snapshot = limited(3, submitted(failures=2))
-    status: Status = written(policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED")))
+    status: Status = written(
+        delivering(snapshot, policies.decide(snapshot, seen("BATCH_STATE_SUCCEEDED")))
+    )
     assert reason_of(status, "Complete") == ("True", Reason.SUCCEEDED)
     assert status.failures == 2

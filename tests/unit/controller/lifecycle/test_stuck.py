@@ -24,6 +24,7 @@ from tests.unit.controller.builders import (
     a_snapshot,
     an_attempt,
     cancelling,
+    delivering,
     finished,
     note,
     reason_of,
@@ -120,7 +121,8 @@ def test_each_attempt_has_its_own_49_hours() -> None:
 @pytest.mark.parametrize("end", ["SUCCEEDED", "EXPIRED", "CANCELLED"])
 def test_its_end_needs_nobody_any_more(end: str) -> None:
     known = submitted(conditions=[SAID, a_condition("Stalled", "True", "RemoteStuck")])
-    status = written(policies.decide(later(DUE + 9, known), seen(f"BATCH_STATE_{end}")))
+    snapshot = later(DUE + 9, known)
+    status = written(delivering(snapshot, policies.decide(snapshot, seen(f"BATCH_STATE_{end}"))))
     assert status.completion_time is not None
     assert reason_of(status, "Stalled") is None
 
@@ -179,7 +181,7 @@ def test_it_follows_trouble_that_a_look_has_ended_and_hides_no_other(
     stalled = a_condition("Stalled", "True", reason)
     snapshot = later(DUE, submitted(conditions=[SAID, stalled]))
     note(snapshot, a_list_snapshot(current=a_batch(), begun=snapshot.monotonic))
-    status = stuck.shown(snapshot, snapshot.status, a_batch())
+    status = stuck.with_stuck(snapshot, snapshot.status, a_batch())
     assert reason_of(status, "Stalled") == ("True", shown)
     assert status.conditions[-1].last_transition_time < NOW
 
@@ -200,4 +202,4 @@ def test_it_does_not_take_turns_with_a_key_that_is_refused() -> None:
 
 def test_a_batch_without_an_attempt_is_nobodys() -> None:
     snapshot = later(DUE, {})
-    assert stuck.shown(snapshot, snapshot.status, a_batch()) == snapshot.status
+    assert stuck.with_stuck(snapshot, snapshot.status, a_batch()) == snapshot.status

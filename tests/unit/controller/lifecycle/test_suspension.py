@@ -28,6 +28,7 @@ from tests.unit.controller.builders import (
     an_attempt,
     an_event,
     cancelling,
+    delivering,
     note,
     reason_of,
     seen,
@@ -54,7 +55,7 @@ def waiting(**members: Any) -> dict[str, Any]:
 
 
 def pass_over(snapshot: Snapshot, remote: Any = None) -> Status:
-    return written(policies.decide(snapshot, remote))
+    return written(delivering(snapshot, policies.decide(snapshot, remote)))
 
 
 # Before the submission

@@ -293,7 +293,7 @@ class World:
             self._parts.event_handler.on_event(None, self.body)
 
     def _client(self, _: SecretStr) -> SimpleNamespace:
-        return SimpleNamespace(batches=self._remote, fingerprint_group="key-1")
+        return SimpleNamespace(batches=self._remote, key_id="key-1")
 
     def _reserve_with_luck(
         self, job: Job, key_id: str, fingerprint: Callable[[str], str] | None = None

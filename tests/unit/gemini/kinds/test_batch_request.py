@@ -18,6 +18,13 @@ def test_inline_requests_are_the_users_json_beside_their_key() -> None:
     }
 
 
+def test_the_users_metadata_goes_along_with_the_key() -> None:
+    item = {"key": "k1", "request": REQUEST, "metadata": {"product_id": "p", "tags": ["x"]}}
+    submission = Submission("m", "GenerateContent", "d", inline=[item])
+    [request] = batch_request.batch(submission)["inputConfig"]["requests"]["requests"]
+    assert request["metadata"] == {"product_id": "p", "tags": ["x"], "key": "k1"}
+
+
 def test_a_file_is_named() -> None:
     submission = Submission("m", "EmbedContent", "d", file_name="files/in1")
     assert batch_request.batch(submission) == {

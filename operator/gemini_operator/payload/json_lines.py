@@ -1,0 +1,44 @@
+"""JSON Lines for every reader: one object a line, whatever separates lines for that reader."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+# JSON allows these in a string, and readers that split as Unicode does (Python's `splitlines`,
+# JavaScript before 2019) take them for the end of a line. Half a surrogate pair is no UTF-8.
+_ESCAPED = re.compile("[\u0085\u2028\u2029\ud800-\udfff]")
+
+
+class NotJson(ValueError):
+    """The text is not JSON, or the object cannot be written as JSON; the message says why."""
+
+
+def encode(row: Mapping[str, Any]) -> str:
+    """One line, with its line end. No character is lost: what cannot be written is escaped.
+
+    Raises:
+        NotJson: a number is NaN or infinite, or the object is too deep.
+    """
+    try:
+        text = json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        raise NotJson("it has a number that JSON does not know (NaN or Infinity)") from None
+    except RecursionError:
+        raise NotJson("it is nested too deep") from None
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """The object of one line. NaN and Infinity are read, as Google may send them.
+
+    Raises:
+        NotJson: the line is not a JSON object in UTF-8.
+    """
+    try:
+        row = json.loads(line.decode())
+    except (ValueError, RecursionError):
+        raise NotJson("it is not JSON") from None
+    if not isinstance(row, dict):
+        raise NotJson("it is not a JSON object")
+    return row

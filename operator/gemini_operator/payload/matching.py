@@ -1,0 +1,151 @@
+"""Which result belongs to which request: lines in the order of the input, and what they count to."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gemini_operator.payload import json_lines
+from gemini_operator.payload.results import BatchResult, ResultKind, kind_of
+
+DOMAIN = "gemini-operator.io"
+
+WHY = {
+    ResultKind.EMPTY: "Google returned a result with neither a response nor an error.",
+    ResultKind.MISSING: "Google returned no result for this request.",
+    ResultKind.UNREADABLE: "What Google returned for this request is not JSON: {problem}.",
+}
+"""What the operator says of a request for which Google's result says nothing."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What tells one request of the input from the others; `metadata` is what the user gave it."""
+
+    key: str
+    metadata: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Results and the requests that they belong to.
+
+    Attributes:
+        lines: JSON Lines, one for each request; for each result where the requests are not known.
+        counts: requests by what became of them.
+        extra: results that belong to no request, or to one that has a result already.
+    """
+
+    lines: tuple[str, ...] = field(repr=False)
+    counts: Counter[ResultKind]
+    extra: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.counts.total()
+
+    @property
+    def succeeded(self) -> int:
+        return self.counts[ResultKind.SUCCEEDED]
+
+
+def match(requests: Sequence[Request], results: Sequence[BatchResult]) -> Matched:
+    """One line for each of `requests`, in their order.
+
+    A result belongs to the request with its key. A result without a key belongs to the request at
+    its position, if there are as many results as requests and no other result has that key.
+    """
+    found, extra = _by_key(requests, results)
+    if len(results) == len(requests):
+        for request, result in zip(requests, results, strict=True):
+            if result.key is None and request.key not in found:
+                found[request.key] = result
+                extra -= 1
+    rows = [(request, found.get(request.key)) for request in requests]
+    counts = Counter(_kind_of(result) for _, result in rows)
+    return Matched(tuple(_line_of(*row) for row in rows), counts, extra)
+
+
+def fits(requests: Iterable[Request], results: Iterable[BatchResult]) -> bool:
+    """Whether every key that Google sent is one of the requests'."""
+    keys = {request.key for request in requests}
+    return all(result.key is None or str(result.key) in keys for result in results)
+
+
+def as_sent(results: Iterable[BatchResult], expected: int | None = None) -> Matched:
+    """One line for each result, in Google's order: what the requests were is not known.
+
+    `expected`: how many requests there were, if Google says so; what is missing is counted.
+    """
+    all_results = list(results)
+    counts = Counter(kind_of(result) for result in all_results)
+    missing = max(0, (expected or 0) - len(all_results))
+    if missing:
+        counts[ResultKind.MISSING] = missing
+    return Matched(tuple(map(_line, all_results)), counts)
+
+
+def _by_key(
+    requests: Sequence[Request], results: Sequence[BatchResult]
+) -> tuple[dict[str, BatchResult], int]:
+    """The first result of each key, and the number of results that belong to no request by key."""
+    keys = {request.key for request in requests}
+    found: dict[str, BatchResult] = {}
+    extra = 0
+    for result in results:
+        # A key that is a number in Google's answer is text in a job.
+        key = str(result.key)
+        if result.key is None or key not in keys or key in found:
+            extra += 1
+        else:
+            found[key] = result
+    return found, extra
+
+
+def _kind_of(result: BatchResult | None) -> ResultKind:
+    return ResultKind.MISSING if result is None else kind_of(result)
+
+
+def _line_of(request: Request, result: BatchResult | None) -> str:
+    metadata = _metadata(request, result)
+    extra = {} if metadata is None else {"metadata": metadata}
+    return json_lines.encode({"key": request.key, **extra, **_content(result)})
+
+
+def _metadata(request: Request, result: BatchResult | None) -> Mapping[str, Any] | None:
+    """Return what Google sent back, without the key that the operator put in."""
+    given = request.metadata
+    if result is None or not isinstance(result.metadata, Mapping):
+        return given
+    sent = result.metadata
+    if "key" in sent and "key" not in (given or {}):
+        sent = {name: value for name, value in sent.items() if name != "key"}
+    return sent or given
+
+
+def _line(result: BatchResult) -> str:
+    key = {} if result.key is None else {"key": result.key}
+    metadata = {} if result.metadata is None else {"metadata": result.metadata}
+    return json_lines.encode({**key, **metadata, **_content(result)})
+
+
+def _content(result: BatchResult | None) -> Mapping[str, Any]:
+    """What Google sent, or an error that says that this is nothing."""
+    found = _kind_of(result)
+    if found not in WHY:
+        return {} if result is None else result.content
+    problem = result.problem if result is not None else None
+    return {
+        "error": {
+            "code": 13,
+            "status": "INTERNAL",
+            "message": WHY[found].format(problem=problem),
+            "details": [
+                {
+                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                    "reason": f"RESULT_{found.name}",
+                    "domain": DOMAIN,
+                }
+            ],
+        }
+    }

@@ -1,0 +1,95 @@
+"""Which job gets an output that several name."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gemini_operator.controller.reconcile.delivery import Delivery, check_size
+from gemini_operator.controller.store import Store
+from gemini_operator.payload.config_map import DeliveryRefused
+from gemini_operator.payload.results import ResultsTooLarge
+from tests.unit.controller.builders import TO_CONFIG_MAP, a_job, ago, finished, submitted
+
+
+class Place:
+    """Two jobs and the one ConfigMap that both name; no ConfigMap is there yet."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.delivery = self.process()
+        self._version = 100
+
+    def process(self) -> Delivery:
+        async def nothing(*_: object, **__: object) -> dict[str, Any]:
+            return {"metadata": {"annotations": {}}}
+
+        kube: Any = SimpleNamespace(get=nothing, post=nothing)
+        unused: Any = None
+        return Delivery(kube, self.store, unused)
+
+    def put(self, name: str, **of_job: Any) -> Any:
+        self._version += 1
+        job = a_job(
+            spec={"output": TO_CONFIG_MAP},
+            name=name,
+            uid=f"uid-{name}",
+            resourceVersion=str(self._version),
+            **of_job,
+        )
+        self.store.put(job)
+        return job
+
+    def claim(self, job: Any) -> None:
+        self.delivery._claim_output(job, "results")
+
+
+def test_the_first_that_is_checked_gets_the_output_whoever_is_older() -> None:
+    place = Place()
+    young, old = place.put("young"), place.put("old", creationTimestamp=ago(9000))
+    place.claim(young)
+    with pytest.raises(DeliveryRefused, match="job young delivers to ConfigMap results too"):
+        place.claim(old)
+    place.claim(young)
+
+
+def test_after_a_restart_the_one_that_was_submitted_is_first() -> None:
+    place = Place()
+    one, two = place.put("one", status=submitted()), place.put("two")
+    place.delivery = place.process()
+    with pytest.raises(DeliveryRefused):
+        place.claim(two)
+    place.claim(one)
+
+
+@pytest.mark.parametrize(
+    "of_job", [{"status": finished()}, {"deleting": True}], ids=["ended", "deleted"]
+)
+def test_a_job_that_is_over_does_not_keep_its_output(of_job: dict[str, Any]) -> None:
+    place = Place()
+    one, two = place.put("one"), place.put("two")
+    place.claim(one)
+    place.put("one", **of_job)
+    place.claim(two)
+
+
+@pytest.mark.parametrize(
+    ("spec", "count", "fits"),
+    [
+        ({"output": TO_CONFIG_MAP}, 37, True),
+        ({"output": TO_CONFIG_MAP}, 38, False),
+        ({}, 38, True),
+        ({"output": TO_CONFIG_MAP, "type": "GenerateContent"}, 38, True),
+    ],
+    ids=["as many as can fit", "one more", "no output", "no embeddings"],
+)
+def test_embeddings_that_cannot_fit_are_refused_before_they_are_paid(
+    spec: dict[str, Any], count: int, fits: bool
+) -> None:
+    job = a_job(spec={"model": "gemini-embedding-001", "type": "EmbedContent", **spec})
+    items = [{"key": str(number), "request": {}} for number in range(count)]
+    if fits:
+        check_size(job, items)
+    else:
+        with pytest.raises(ResultsTooLarge, match=r"38 embeddings need more than \d+ bytes"):
+            check_size(job, items)
