@@ -27,17 +27,20 @@ KEPT = "GEMINI_OPERATOR_CACHE"
 @click.option("--call", help='Only this call, such as "batches.create" or "batches.get #2".')
 @click.option("--moment", type=click.Choice([*Moment]), help="Only this moment.")
 @click.option(
-    "--lanes", default=os.cpu_count() or 1, type=click.IntRange(1, 8), help="Cases played at once."
+    "--runners",
+    default=os.cpu_count() or 1,
+    type=click.IntRange(1, 8),
+    help="Cases played at once.",
 )
 @click.option(
     "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write here too."
 )
-def main(table: str | None, lanes: int, file: Path | None, **selected: str | None) -> None:
+def main(table: str | None, runners: int, file: Path | None, **selected: str | None) -> None:
     """Kill a process at every outward call of each scenario, and count what that costs."""
     for name in [name for name in os.environ if name.startswith(FOREIGN) and name != KEPT]:
         del os.environ[name]
     results = _results(
-        table, Selection(selected["scenario"], selected["step"], selected["moment"]), lanes
+        table, Selection(selected["scenario"], selected["step"], selected["moment"]), runners
     )
     click.echo(report.table(results))
     click.echo(report.totals(results))
@@ -46,7 +49,7 @@ def main(table: str | None, lanes: int, file: Path | None, **selected: str | Non
     sys.exit(not all(result.good for result in results))
 
 
-def _results(wanted: str | None, selection: Selection, lanes: int) -> list[CaseResult]:
+def _results(wanted: str | None, selection: Selection, runners: int) -> list[CaseResult]:
     results: list[CaseResult] = []
     with tempfile.TemporaryDirectory(prefix="gemini-operator-crash-") as name:
         directory = Path(name)
@@ -54,7 +57,7 @@ def _results(wanted: str | None, selection: Selection, lanes: int) -> list[CaseR
             cluster.apply_crds(plane)
             for table in TABLES:
                 if wanted in (None, table.name):
-                    with Run(plane, directory, table, lanes=lanes, report=click.echo) as run:
+                    with Run(plane, directory, table, runners=runners, report=click.echo) as run:
                         results += run.results(selection)
     return results
 

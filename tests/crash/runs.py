@@ -58,7 +58,7 @@ class Selection:
 ALL = Selection()
 
 
-class Lane:
+class Runner:
     """One environment after another: a case that went wrong leaves nothing to the next one."""
 
     def __init__(self, plane: ControlPlane, directory: Path, table: Table) -> None:
@@ -95,20 +95,20 @@ class Run:
         plane: the API server of all environments.
         directory: for logs and state.
         table: what is played.
-        lanes: how many environments there are at once.
+        runners: how many environments there are at once.
         report: is told of every case, and of what a lost scenario has left.
     """
 
     def __init__(
-        self, plane: ControlPlane, directory: Path, table: Table, *, lanes: int, report: Report
+        self, plane: ControlPlane, directory: Path, table: Table, *, runners: int, report: Report
     ) -> None:
         self.table = table
-        self._lanes: queue.SimpleQueue[Lane] = queue.SimpleQueue()
-        self._count = lanes
+        self._runners: queue.SimpleQueue[Runner] = queue.SimpleQueue()
+        self._count = runners
         self._report = report
         stem = table.name.replace(",", "").replace(" ", "-")
-        for number in range(lanes):
-            self._lanes.put(Lane(plane, directory / f"{stem}-{number}", table))
+        for number in range(runners):
+            self._runners.put(Runner(plane, directory / f"{stem}-{number}", table))
 
     def __enter__(self) -> Self:
         return self
@@ -120,7 +120,7 @@ class Run:
         trace: TracebackType | None,
     ) -> None:
         for _ in range(self._count):
-            self._lanes.get().close()
+            self._runners.get().close()
 
     def results(self, selection: Selection = ALL) -> list[CaseResult]:
         """
@@ -183,9 +183,9 @@ class Run:
     def _in_an_environment(self, work: Callable[[Environment], T]) -> T:
         """What is void is tried again, on another environment."""
         for tries_left in reversed(range(TRIES)):
-            with self._lane() as lane:
+            with self._lane() as runner:
                 try:
-                    return lane.use(work)
+                    return runner.use(work)
                 except Void as void:
                     self._report(f"again, because {void}")
                     if not tries_left:
@@ -193,12 +193,12 @@ class Run:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def _lane(self) -> Iterator[Lane]:
-        lane = self._lanes.get()
+    def _lane(self) -> Iterator[Runner]:
+        runner = self._runners.get()
         try:
-            yield lane
+            yield runner
         finally:
-            self._lanes.put(lane)
+            self._runners.put(runner)
 
 
 def twice(look: Callable[[], tuple[NthCall, ...]]) -> tuple[NthCall, ...]:

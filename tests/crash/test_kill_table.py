@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(600)
 @pytest.fixture(scope="module")
 def run(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     directory = tmp_path_factory.mktemp("controller")
-    with Run(control_plane, directory, CONTROLLER, lanes=2, report=print) as one:
+    with Run(control_plane, directory, CONTROLLER, runners=2, report=print) as one:
         yield one
 
 

@@ -21,7 +21,7 @@ def test_a_receiver_that_is_killed_anywhere_loses_nothing(
     played: Played,
     request: pytest.FixtureRequest,
 ) -> None:
-    with Run(control_plane, tmp_path, table, lanes=1, report=print) as run:
+    with Run(control_plane, tmp_path, table, runners=1, report=print) as run:
         results = played(run, table.scenarios[0])
     struck, calls = {str(r.case.nth_call) for r in results}, {"jwks", "jwks #2", "status event"}
     assert struck == calls if request.config.getoption("exhaustive") else struck <= calls

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(600)
 @pytest.fixture(scope="module")
 def run(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     directory = tmp_path_factory.mktemp("leader")
-    with Run(control_plane, directory, LEADER, lanes=4, report=print) as one:
+    with Run(control_plane, directory, LEADER, runners=4, report=print) as one:
         yield one
 
 
