@@ -183,7 +183,7 @@ class Run:
     def _in_an_environment(self, work: Callable[[Environment], T]) -> T:
         """What is void is tried again, on another environment."""
         for tries_left in reversed(range(TRIES)):
-            with self._lane() as runner:
+            with self._free_runner() as runner:
                 try:
                     return runner.use(work)
                 except Void as void:
@@ -193,7 +193,7 @@ class Run:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def _lane(self) -> Iterator[Runner]:
+    def _free_runner(self) -> Iterator[Runner]:
         runner = self._runners.get()
         try:
             yield runner
