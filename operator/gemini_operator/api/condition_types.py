@@ -24,7 +24,7 @@ class ConditionType(Word):
     )
     FAILED = (
         "Failed",
-        "True: the job ended without delivered results. A job never has both `Failed` and `Complete`, and neither is ever removed.",
+        "True: the job ended without success; the reason says why, and `status.output` where results are. A job never has both `Failed` and `Complete`, and neither is ever removed.",
     )
     SUSPENDED = (
         "Suspended",

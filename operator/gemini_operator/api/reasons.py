@@ -92,18 +92,17 @@ class Reason(Word):
     # The job has ended
     SUCCEEDED = (
         "Succeeded",
-        "Every request succeeded and the results are available.",
+        "The batch succeeded and the results are available.",
         ConditionType.COMPLETE,
     )
     COMPLETED_WITH_FAILURES = (
         "CompletedWithFailures",
-        "The batch ended and the results are available, but some requests failed: look for lines with an error member.",
+        "The batch ended and the results are available, but some requests failed or were blocked: their results say why.",
         ConditionType.COMPLETE,
     )
     RESULTS_MISMATCH = (
         "ResultsMismatch",
         "The batch ended and the results are available, but they do not match the requests.",
-        "A line whose error has a reason like RESULT_MISSING stands for a result that Google did not send.",
         ConditionType.COMPLETE,
     )
     ALL_REQUESTS_FAILED = (
@@ -115,13 +114,13 @@ class Reason(Word):
     OUTPUT_REFUSED = (
         "OutputRefused",
         "The API server rejects the ConfigMap for the results.",
-        "Fix what it names, such as a policy or a quota; the job recovers automatically.",
+        "Fix what it names, such as a policy or a quota; the job then continues.",
         ConditionType.STALLED,
     )
     WAITING_FOR_RESULTS = (
         "WaitingForResults",
         "Google reports that the batch succeeded, but does not show its results yet.",
-        "The operator retries for an hour.",
+        "The operator retries; if Google still has none after an hour, the job fails.",
         ConditionType.COMPLETE,
     )
     REMOTE_FAILED = (

@@ -74,7 +74,7 @@ def _refusals(name: str) -> Iterator[None]:
     try:
         yield
     except (Forbidden, Invalid) as error:
-        raise OutputRefused(f"the API server rejects ConfigMap {name}: {error.message}") from None
+        raise OutputRefused(f"ConfigMap {name}: {error.message}") from None
 
 
 async def _expect_same(kube: KubeClient, namespace: str, name: str, uid: str, digest: str) -> None:

@@ -34,11 +34,13 @@ class Matched:
         lines: JSON Lines, one for each request; for each result where the requests are not known.
         counts: requests by what became of them.
         extra: results that belong to no request, or to one that has a result already.
+        in_order: whether the lines are in the order of the requests.
     """
 
     lines: tuple[str, ...] = field(repr=False)
     counts: Counter[ResultKind]
     extra: int = 0
+    in_order: bool = True
 
     @property
     def total(self) -> int:
@@ -53,23 +55,22 @@ def match(requests: Sequence[Request], results: Sequence[BatchResult]) -> Matche
     """One line for each of `requests`, in their order.
 
     A result belongs to the request with its key. A result without a key belongs to the request at
-    its position, if there are as many results as requests and no other result has that key.
+    its position, if there are as many results as requests and no other result has that key. If that
+    leaves a result without a key over, nobody can tell whose it is, and the lines are `as_sent`.
     """
     found, extra = _by_key(requests, results)
+    nameless = [result for result in results if result.key is None and result.problem is None]
     if len(results) == len(requests):
         for request, result in zip(requests, results, strict=True):
             if result.key is None and request.key not in found:
                 found[request.key] = result
                 extra -= 1
+    placed = {id(result) for result in found.values()}
+    if any(id(result) not in placed for result in nameless):
+        return as_sent(results, len(requests))
     rows = [(request, found.get(request.key)) for request in requests]
     counts = Counter(_kind_of(result) for _, result in rows)
     return Matched(tuple(_line_of(*row) for row in rows), counts, extra)
-
-
-def fits(requests: Iterable[Request], results: Iterable[BatchResult]) -> bool:
-    """Whether every key that Google sent is one of the requests'."""
-    keys = {request.key for request in requests}
-    return all(result.key is None or str(result.key) in keys for result in results)
 
 
 def as_sent(results: Iterable[BatchResult], expected: int | None = None) -> Matched:
@@ -82,7 +83,7 @@ def as_sent(results: Iterable[BatchResult], expected: int | None = None) -> Matc
     missing = max(0, (expected or 0) - len(all_results))
     if missing:
         counts[ResultKind.MISSING] = missing
-    return Matched(tuple(map(_line, all_results)), counts)
+    return Matched(tuple(map(_line, all_results)), counts, in_order=False)
 
 
 def _by_key(

@@ -75,17 +75,19 @@ def _other_form(numbered: list[tuple[int, str]]) -> str | None:
     column = len(first) - len(first.lstrip()) + 1
     if first.lstrip().startswith("["):
         return f"line {number}, column {column} begins a JSON array: {LINE}, without brackets or commas"
-    if more and _is_json("\n".join(line for _, line in numbered)):
+    if more and _value_length("\n".join(line for _, line in numbered).lstrip()) > len(
+        first.strip()
+    ):
         return f"line {number}, column {column} begins one JSON object over several lines: {LINE}"
     return None
 
 
-def _is_json(text: str) -> bool:
+def _value_length(text: str) -> int:
+    """Characters of the JSON value at the start of `text`; 0 if there is none."""
     try:
-        json.loads(text)
+        return json.JSONDecoder().raw_decode(text)[1]
     except (ValueError, RecursionError):
-        return False
-    return True
+        return 0
 
 
 def _request(line: str) -> dict[str, Any]:
@@ -99,8 +101,7 @@ def _request(line: str) -> dict[str, Any]:
         _check_metadata(metadata, key)
     if nesting.exceeds(request, REQUEST_LEVELS) or nesting.exceeds(metadata, REQUEST_LEVELS):
         raise _too_deep()
-    if not _can_be_sent(item):
-        raise _Wrong("has a number out of range or half of a surrogate pair")
+    _check_sendable(item)
     return {
         name: item[name] for name in ("key", "request", "metadata") if item.get(name) is not None
     }
@@ -175,13 +176,14 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def _can_be_sent(item: Mapping[str, Any]) -> bool:
-    """Whether what was read can be written again: Python reads more than that."""
+def _check_sendable(item: Mapping[str, Any]) -> None:
+    """Make sure that what was read can be written again: Python reads more than that."""
     try:
         json.dumps(item, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        raise _Wrong(r"has half of a surrogate pair, an escape such as \ud83d alone") from None
     except (ValueError, RecursionError):
-        return False
-    return True
+        raise _Wrong("has a number that is too large, such as 1e999") from None
 
 
 def _duplicates(items: list[tuple[int, dict[str, Any]]]) -> Iterator[str]:

@@ -5,7 +5,9 @@ Messages carry line numbers and what is wrong, never the text of an input (rule 
 
 import base64
 import binascii
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,12 +64,22 @@ async def load(
         return BatchInput(inline=_parsed(text, ref.name, ref.key))
     items = list((stored.get("input") or {}).get("inline") or ())
     for number, item in enumerate(items, start=1):
+        if not item["request"]:
+            raise InvalidInput(
+                f"request {number} of input.inline is empty: write the request into it"
+            )
         if (item.get("metadata") or {}).get("key", item["key"]) != item["key"]:
             raise InvalidInput(
                 f"request {number} of input.inline has another key in metadata than beside it: "
                 "leave metadata.key out"
             )
     return BatchInput(inline=items)
+
+
+def digest(items: Sequence[Mapping[str, Any]]) -> str:
+    """SHA-256, in hexadecimal, of what decides which result is whose: keys and metadata in order."""
+    identities = [[item["key"], item.get("metadata")] for item in items]
+    return hashlib.sha256(json.dumps(identities, sort_keys=True).encode()).hexdigest()
 
 
 async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str) -> str:

@@ -76,6 +76,64 @@ def test_results_without_keys_belong_to_the_requests_at_their_positions(
     assert texts_of(lines) == [f"Say {key}. (2 words)" for key in "abc"]
 
 
+def test_fewer_results_without_keys_are_delivered_as_they_come_and_that_is_said(
+    shared: Operator, name: str
+) -> None:
+    submitted(shared, name)
+    end(shared, name, keys=False, rows=[{"key": "b", "form": "missing"}])
+    complete = shared.wait_condition(name, "Complete", "ResultsMismatch")
+    assert "2 of 3 requests succeeded (1 without a usable result)." in complete["message"]
+    assert "so the lines are in Google's order" in complete["message"]
+    assert texts_of(shared.results(name)) == [f"Say {key}. (2 words)" for key in "ac"]
+
+
+def lines_of(*keys: str) -> str:
+    return "\n".join(json.dumps({"key": key, "request": generate(TEXTS[key])}) for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("changed", "order"),
+    [("abc", "abc"), ("acb", "cba"), ("ab", "cba"), ("c", "cba"), ("", "cba")],
+    ids=["written again", "other order", "fewer", "one is left", "deleted"],
+)
+def test_only_an_input_that_is_still_the_same_gives_the_order(
+    shared: Operator, name: str, changed: str, order: str
+) -> None:
+    source = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"{name}-in"}}
+    shared.apply(source | {"data": {"lines": lines_of(*"abc")}})
+    ref = {"configMapKeyRef": {"name": f"{name}-in", "key": "lines"}}
+    shared.apply(job(name, ref, output={"configMap": {"name": name}}))
+    shared.wait_condition(name, "Submitted")
+    shared.kubectl("delete", "configmap", f"{name}-in")
+    if changed:
+        shared.apply(source | {"data": {"lines": lines_of(*changed)}})
+    end(shared, name, order="reversed")
+    complete = shared.wait_condition(name, "Complete", "Succeeded")
+    assert [line["key"] for line in shared.results(name)] == list(order)
+    assert ("in Google's order" in complete["message"]) is (order == "cba")
+
+
+def test_more_results_than_google_counts_requests_do_not_match(shared: Operator, name: str) -> None:
+    file = upload(shared.emulator, lines_of(*"abc").encode())
+    shared.apply(job(name, {"fileName": file}, output={"configMap": {"name": name}}))
+    shared.wait_condition(name, "Submitted")
+    end(shared, name, rows=[{"key": "a", "form": "duplicate"}])
+    complete = shared.wait_condition(name, "Complete", "ResultsMismatch")
+    assert "4 of 4 requests succeeded. Google itself counts 3 of 3." in complete["message"]
+    assert len(shared.results(name)) == 4
+
+
+def test_googles_counts_of_results_that_were_not_read_need_not_add_up(
+    shared: Operator, name: str
+) -> None:
+    file = upload(shared.emulator, lines_of(*"abc").encode())
+    shared.apply(job(name, {"fileName": file}))
+    shared.wait_condition(name, "Submitted")
+    end(shared, name, stats={"requestCount": 1, "successfulRequestCount": 2})
+    complete = shared.wait_condition(name, "Complete", "Succeeded")
+    assert "Google counts that 2 of 2 requests succeeded" in complete["message"]
+
+
 def test_one_failed_one_missing_and_one_blocked_request_are_said_exactly(
     shared: Operator, name: str
 ) -> None:
@@ -189,6 +247,18 @@ def test_a_page_instead_of_the_results_file_is_read_again_later(
     shared.emulator.clear_results()
     shared.annotate(name, requested_at="again")
     assert shared.wait_complete(name)["requests"]["succeeded"] == 3
+
+
+def test_results_that_google_does_not_show_yet_outlive_their_job(
+    shared: Operator, name: str
+) -> None:
+    submitted(shared, name)
+    end(shared, name, late={"seconds": 3600})
+    waits_for_results(shared, name)
+    batch = shared.status(name)["batchName"]
+    shared.kubectl("delete", "gbj", name, "--timeout=30s")
+    assert [known["name"] for known in shared.batches_of(name)] == [batch]
+    assert "ResultsKept" in shared.events_of(name)
 
 
 @pytest.mark.parametrize(

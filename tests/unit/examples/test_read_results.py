@@ -32,13 +32,24 @@ def test_each_request_has_its_text_or_what_is_wrong(tmp_path: Path) -> None:
     assert done.stdout == (
         f"a\t{TEXT}\n"
         "b\tinternal\n"
-        f"c\tno text: {json.dumps({'blockReason': 'SAFETY'})}\n"
+        f"c\tno answer: {json.dumps({'blockReason': 'SAFETY'})}\n"
         "d\tGoogle returned no result for this request.\n"
     )
     assert done.stderr == "3 without an answer\n"
 
 
-@pytest.mark.parametrize("item", [GOOD])
+EMBEDDING = {"values": [0.5, 0.25]}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        GOOD,
+        {"key": "a", "embedding": EMBEDDING},
+        {"key": "a", "response": {"embedding": EMBEDDING}},
+    ],
+    ids=["text", "embedding", "embedding in the response"],
+)
 def test_it_succeeds_if_every_request_did(tmp_path: Path, item: dict[str, Any]) -> None:
     results = tmp_path / "results.jsonl"
     results.write_text(json.dumps(item) + "\n", encoding="utf-8")

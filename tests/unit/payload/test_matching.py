@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_operator.payload.matching import Matched, Request, as_sent, match
-from gemini_operator.payload.results import ResultKind, kind_of, of_items
+from gemini_operator.payload.results import BatchResult, ResultKind, kind_of, of_items
 
 ABC = [Request("a"), Request("b"), Request("c")]
 FORMS = st.sampled_from(
@@ -64,10 +64,27 @@ def test_a_result_without_a_key_among_others_has_its_position() -> None:
     assert matched.extra == 0
 
 
-def test_a_position_says_nothing_where_results_are_missing() -> None:
-    matched = match(ABC, of_items([item(None), item(None)]))
-    assert matched.counts == {ResultKind.MISSING: 3}
-    assert matched.extra == 2
+@pytest.mark.parametrize(
+    "sent",
+    [[None, None], ["a", None], [None] * 4, ["b", None, None], ["a", "b", "c", None]],
+    ids=["fewer", "a key and fewer", "more", "the place of another", "a nameless one more"],
+)
+def test_results_whose_request_nobody_can_tell_are_delivered_in_googles_order(
+    sent: list[object],
+) -> None:
+    items = [item(key, response={"n": n}) for n, key in enumerate(sent)]
+    matched = match(ABC, of_items(items))
+    assert not matched.in_order
+    assert [row["response"]["n"] for row in rows(matched)] == list(range(len(sent)))
+    assert matched.counts[ResultKind.SUCCEEDED] == len(sent)
+    assert matched.total == max(3, len(sent))
+
+
+def test_a_line_that_is_not_json_does_not_cost_the_others_their_order() -> None:
+    results = [BatchResult(problem="it is cut"), *of_items([item("c")])]
+    matched = match(ABC, results)
+    assert (keys(matched), matched.in_order) == (["a", "b", "c"], True)
+    assert matched.extra == 1
 
 
 def test_a_key_that_google_sends_as_a_number_is_the_same_key() -> None:
@@ -153,6 +170,10 @@ def test_any_results_in_any_order_give_the_keys_of_the_input_and_counts_that_add
 ) -> None:
     results = of_items([{**item(key, x=0), **form} for key, form in sent])
     matched = match(ABC, results)
+    if not matched.in_order:
+        assert any(result.key is None for result in results)
+        assert len(rows(matched)) == len(results)
+        return
     assert keys(matched) == ["a", "b", "c"]
     assert matched.total == 3
     text = "".join(matched.lines)

@@ -15,6 +15,12 @@ async def test_inline_requests_are_taken_from_the_stored_object_not_from_the_pro
     assert found == BatchInput(inline=stored["input"]["inline"])
 
 
+async def test_an_inline_request_must_not_be_empty() -> None:
+    stored = {"input": {"inline": [{"key": "z", "request": {"x": 1}}, {"key": "y", "request": {}}]}}
+    with pytest.raises(InvalidInput, match=r"request 2 of input\.inline is empty"):
+        await load(None, "default", a_job(spec=stored).spec, stored)  # type: ignore[arg-type]
+
+
 async def test_inline_metadata_must_not_name_another_key() -> None:
     item = {"key": "a", "request": {"x": 1}, "metadata": {"key": "b"}}
     stored = {"input": {"inline": [{"key": "z", "request": {"x": 1}}, item]}}

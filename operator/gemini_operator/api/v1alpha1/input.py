@@ -113,7 +113,8 @@ class Input(Model):
 
     config_map_key_ref: ConfigMapKeyRef | None = None
     """configMapKeyRef names a ConfigMap with one request per line, as {"key": …, "request": …}.
-    It is read once, when the batch is submitted; later changes to it have no effect."""
+    It is read when a batch is submitted, and once more to put the results in its order. Later changes
+    do not reach that batch."""
 
     file_name: (
         Annotated[

@@ -46,6 +46,10 @@ class Attempt(Model):
     api_key_fingerprint: Annotated[str, bounded(64)] | None = None
     """apiKeyFingerprint shows whether the API key has changed. The key cannot be computed from it."""
 
+    input_sha256: Digest | None = None
+    """inputSha256 is the SHA-256, in hexadecimal, of the requests' keys and metadata. It shows
+    whether an input ConfigMap has changed since; absent for requests that the operator did not read."""
+
 
 class SupersededAttempt(Attempt):
     """An attempt that was given up, in case its batch surfaces."""

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from gemini_operator.api.conditions import COMPLETE, find
+from gemini_operator.api.conditions import COMPLETE, find, without_condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import OutputStatus, Requests, Status
+from gemini_operator.base.sanitize import MAX_COUNT
 from gemini_operator.controller.lifecycle import cancellation, refresh, retries, suspension
 from gemini_operator.controller.lifecycle.cancellation import Cause
 from gemini_operator.controller.lifecycle.decisions import Decision, Deliver, Event, PatchStatus
@@ -15,6 +16,7 @@ from gemini_operator.controller.lifecycle.status import (
     ended,
     ended_as_failed,
     requests_of,
+    stalled,
     with_submitted_since,
 )
 from gemini_operator.gemini.remote import Observation, Outcome, Summary
@@ -25,6 +27,11 @@ BAD_ENDS = {
     Outcome.EXPIRED: (State.EXPIRED, Reason.REMOTE_EXPIRED),
 }
 
+NEVER_SHOWN = (
+    "Google reports that the batch succeeded, but has not shown its results for an hour. Look at "
+    "the batch at Google. If its results appear, create a job whose spec.adopt has this batch as "
+    "batchName and this job's uid as previousUID."
+)
 
 # Seconds after the first look without results at which a batch that succeeded has none.
 PATIENCE = timedelta(hours=1)
@@ -45,6 +52,7 @@ class Tally:
         lost: those without a result, or with one that holds nothing or is not JSON.
         extra: results that belong to no request, and were left out.
         note: what else a person should know of the results, in a sentence.
+        read: whether the results were read; otherwise the numbers are Google's.
     """
 
     total: int
@@ -54,6 +62,7 @@ class Tally:
     lost: int = 0
     extra: int = 0
     note: str = ""
+    read: bool = True
 
     @property
     def requests(self) -> Requests:
@@ -79,17 +88,22 @@ def at_google(observation: Observation) -> OutputStatus:
 
 
 def delivered(
-    snapshot: Snapshot, observation: Observation, output: OutputStatus, tally: Tally | None
+    snapshot: Snapshot,
+    observation: Observation,
+    output: OutputStatus,
+    tally: Tally | None,
+    problem: str = "",
 ) -> PatchStatus:
     """End the job: its results are in their place. One write does it.
 
-    `tally` is `None` for results that were not read; then Google's own counts are shown.
+    `tally` is `None` for results that were not read; then Google's own counts are shown. `problem`
+    is why partial results are not where they should be.
     """
     if observation.summary.outcome is not Outcome.SUCCEEDED:
-        return _with_partial_results(snapshot, observation, output, tally)
+        return _with_partial_results(snapshot, observation, output, tally, problem)
     tally = tally or _googles_count(snapshot, observation)
     requests = tally.requests if tally else snapshot.status.requests
-    reason = _reason(tally)
+    reason = _reason(observation, tally)
     message = reason.explain(_in_words(observation, output, tally))
     over = snapshot.revise(
         _last_look(snapshot, observation.summary), requests=requests, output=output
@@ -115,11 +129,24 @@ def late(
     waited = snapshot.now - said.last_transition_time if said else timedelta()
     if ends and waited >= PATIENCE:
         return None
-    status = snapshot.revise(gemini_state=observation.summary.state)
+    status = _refreshed(snapshot, observation.summary)
     status = snapshot.condition(status, COMPLETE, False, reason, reason.explain(problem))
     event = Event(reason, reason.explain(problem), warning=True)
     seconds = min(LATEST, max(SOONEST, waited.total_seconds() / 4))
     return PatchStatus(status, () if said else (event,), seconds)
+
+
+def refused(
+    snapshot: Snapshot, observation: Observation, problem: str, seconds: float
+) -> PatchStatus:
+    """Stall the job until the cluster accepts its output; its results are at Google."""
+    status = _refreshed(snapshot, observation.summary)
+    # That the results were late is over.
+    status = snapshot.revise(
+        status, conditions=tuple(without_condition(status.conditions, COMPLETE))
+    )
+    refreshed = replace(snapshot, job=replace(snapshot.job, status=status))
+    return stalled(refreshed, Reason.OUTPUT_REFUSED, problem, seconds)
 
 
 def somebody_elses(snapshot: Snapshot, observation: Observation) -> PatchStatus:
@@ -129,16 +156,28 @@ def somebody_elses(snapshot: Snapshot, observation: Observation) -> PatchStatus:
 
 
 def undeliverable(
-    snapshot: Snapshot, observation: Observation, reason: Reason, detail: str
+    snapshot: Snapshot,
+    observation: Observation,
+    reason: Reason,
+    detail: str,
+    *,
+    message: str | None = None,
 ) -> PatchStatus:
     """Fail the job because the results of its successful batch cannot be delivered.
 
     The output refers to the results at Google, so that the user can still fetch what was paid for.
+    `message` replaces the reason's message and `detail`.
     """
     status = snapshot.revise(
         _last_look(snapshot, observation.summary), state=State.FAILED, output=at_google(observation)
     )
-    return ended_as_failed(snapshot, status, reason, reason.explain(detail))
+    return ended_as_failed(snapshot, status, reason, message or reason.explain(detail))
+
+
+def never_shown(snapshot: Snapshot, observation: Observation, problem: str) -> PatchStatus:
+    """Fail the job because Google has shown no results for an hour."""
+    reason = Reason.DELIVERY_FAILED
+    return undeliverable(snapshot, observation, reason, "", message=f"{NEVER_SHOWN} {problem}")
 
 
 def _ended_badly(snapshot: Snapshot, summary: Summary) -> PatchStatus:
@@ -184,17 +223,27 @@ def _last_look(snapshot: Snapshot, summary: Summary) -> Status:
     event = snapshot.status.last_event
     # An ended job is not read again, so its last event and its read request are acknowledged now.
     return snapshot.revise(
-        with_submitted_since(snapshot, snapshot.status, summary),
-        gemini_state=summary.state,
-        requests=requests_of(summary) or snapshot.status.requests,
+        _refreshed(snapshot, summary),
         completion_time=snapshot.now,
         observed_event_id=event.id if event else snapshot.status.observed_event_id,
         observed_request=refresh.pending(snapshot) or snapshot.status.observed_request,
     )
 
 
+def _refreshed(snapshot: Snapshot, summary: Summary) -> Status:
+    return snapshot.revise(
+        with_submitted_since(snapshot, snapshot.status, summary),
+        gemini_state=summary.state,
+        requests=requests_of(summary) or snapshot.status.requests,
+    )
+
+
 def _with_partial_results(
-    snapshot: Snapshot, observation: Observation, output: OutputStatus, tally: Tally | None
+    snapshot: Snapshot,
+    observation: Observation,
+    output: OutputStatus,
+    tally: Tally | None,
+    problem: str,
 ) -> PatchStatus:
     """The bad end of a batch of which some results are there, and paid for."""
     write = _ended_badly(snapshot, observation.summary)
@@ -202,6 +251,8 @@ def _with_partial_results(
     status = snapshot.revise(write.status, output=output, requests=requests)
     [event] = write.events
     words = f"{event.note} Partial results: {_in_words(observation, output, tally)}"
+    if problem:
+        words += f" They could not be delivered: {problem}"
     return ended_as_failed(snapshot, status, event.reason, words)
 
 
@@ -210,17 +261,20 @@ def _googles_count(snapshot: Snapshot, observation: Observation) -> Tally | None
     counts = requests_of(observation.summary) or snapshot.status.requests
     if counts is None:
         return None
-    return Tally(counts.total, counts.succeeded, counts.failed)
+    # Google's numbers need not add up, and the status must be one that the API server accepts.
+    total = min(MAX_COUNT, max(counts.total, counts.succeeded + counts.failed))
+    return Tally(total, counts.succeeded, counts.failed, read=False)
 
 
-def _reason(tally: Tally | None) -> Reason:
-    if tally is None or (tally.succeeded == tally.total and not tally.extra):
+def _reason(observation: Observation, tally: Tally | None) -> Reason:
+    if tally is None:
         return Reason.SUCCEEDED
-    if not tally.succeeded:
+    if not tally.succeeded and tally.total:
         return Reason.ALL_REQUESTS_FAILED
-    if tally.lost or tally.extra:
+    expected = observation.summary.requests.total or tally.total
+    if tally.lost or tally.extra or (tally.read and tally.total != expected):
         return Reason.RESULTS_MISMATCH
-    return Reason.COMPLETED_WITH_FAILURES
+    return Reason.SUCCEEDED if tally.succeeded == tally.total else Reason.COMPLETED_WITH_FAILURES
 
 
 def _in_words(observation: Observation, output: OutputStatus, tally: Tally | None) -> str:
@@ -234,14 +288,25 @@ def _in_words(observation: Observation, output: OutputStatus, tally: Tally | Non
         (tally.lost, "without a usable result"),
     )
     others = ", ".join(f"{count} {what}" for count, what in parts if count)
+    counted = (
+        f"{tally.succeeded} of {tally.total} requests succeeded{f' ({others})' if others else ''}"
+    )
+    if not tally.read:
+        return f"Google counts that {counted}; the operator did not read the results. {place}"
     sentences = [
-        f"{tally.succeeded} of {tally.total} requests succeeded{f' ({others})' if others else ''}.",
-        f"{tally.extra} results belong to no request and were left out." if tally.extra else "",
+        f"{counted}.",
+        _left_out(tally.extra),
         _difference(observation, tally),
         tally.note,
         place,
     ]
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _left_out(extra: int) -> str:
+    if extra == 1:
+        return "1 result belongs to no request and was left out."
+    return f"{extra} results belong to no request and were left out." if extra else ""
 
 
 def _difference(observation: Observation, tally: Tally) -> str:

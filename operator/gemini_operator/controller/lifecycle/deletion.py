@@ -24,6 +24,7 @@ from gemini_operator.controller.lifecycle.decisions import (
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.memory import CUT_OFF, ListSnapshot
+from gemini_operator.gemini.remote import Outcome, outcome_of
 
 # Seconds for which a deletion waits for a usable API key, or for a list that settles its attempts,
 # before it leaves their batches behind. A namespace that is deleted loses its Secrets first, so
@@ -62,10 +63,13 @@ def decide(snapshot: Snapshot) -> Decision | None:
 
 def _undelivered(snapshot: Snapshot) -> bool:
     """Whether the job has paid for results that only Google has, though it should deliver them."""
-    output = snapshot.status.output
-    if snapshot.job.spec.output is None or output is None or not snapshot.job.finished:
+    if snapshot.job.spec.output is None:
         return False
-    return output.config_map is None and output.uri is None
+    if not snapshot.job.finished:
+        # The results are late, or the cluster refuses the output.
+        return outcome_of(snapshot.status.gemini_state or "") is Outcome.SUCCEEDED
+    output = snapshot.status.output
+    return output is not None and output.config_map is None and output.uri is None
 
 
 def _place(snapshot: Snapshot) -> str:

@@ -11,7 +11,6 @@ from gemini_operator.controller.lifecycle import completion
 from gemini_operator.controller.lifecycle.completion import Tally
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import stalled
 from gemini_operator.controller.reconcile.claims import Claims
 from gemini_operator.controller.reconcile.writer import Stale
 from gemini_operator.controller.remote.api_keys import ApiKey
@@ -46,8 +45,12 @@ T = TypeVar("T")
 REFUSED_PAUSE = 60.0
 """Seconds until an output that the cluster refuses is tried again; each try reads the results."""
 
-GOOGLES_ORDER = (
+INPUT_CHANGED = (
     "The input has changed since it was submitted or is gone, so the lines are in Google's order."
+)
+NO_KEYS = (
+    "Google sent results without keys, and not one for each request, so the lines are in Google's "
+    "order."
 )
 
 
@@ -138,16 +141,14 @@ class Delivery:
                 snapshot, observation, Reason.OUTPUT_TOO_LARGE, f"{error}."
             )
         except config_map.OutputRefused as error:
-            return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.", REFUSED_PAUSE)
+            return completion.refused(snapshot, observation, f"{error}.", REFUSED_PAUSE)
         except config_map.DeliveryRefused as error:
             return completion.undeliverable(
                 snapshot, observation, Reason.DELIVERY_FAILED, f"{error}."
             )
         except ResultsLate as error:
             waiting = completion.late(snapshot, observation, f"{error}.", ends=error.ends)
-            return waiting or completion.undeliverable(
-                snapshot, observation, Reason.DELIVERY_FAILED, f"{error}."
-            )
+            return waiting or completion.never_shown(snapshot, observation, f"{error}.")
 
     async def _deliver_partly(
         self, snapshot: Snapshot, observation: Observation, client: GeminiClient
@@ -155,10 +156,10 @@ class Delivery:
         """Deliver what there is of a batch that did not succeed; if that fails, refer to it."""
         try:
             return await self._deliver(snapshot, observation, client)
-        except UNDELIVERABLE:
+        except UNDELIVERABLE as error:
             # The job has ended badly in any case, and the reason for that is the one to show.
             place = completion.at_google(observation)
-            return completion.delivered(snapshot, observation, place, None)
+            return completion.delivered(snapshot, observation, place, None, f"{error}.")
 
     async def _deliver(
         self, snapshot: Snapshot, observation: Observation, client: GeminiClient
@@ -193,16 +194,13 @@ class Delivery:
         if job.spec.input is None or job.spec.input.file_name is not None:
             return await _aside(found, matching.as_sent, found, expected), ""
         asked = await self._requests(job)
-        known = asked is not None and (not expected or len(asked) == expected)
-        if asked is not None and known and matching.fits(asked, found):
-            return await _aside(found, matching.match, asked, found), ""
-        if job.spec.input.inline is not None and asked is not None:
-            # Inline requests cannot change, so what does not fit is Google's.
-            return await _aside(found, matching.match, asked, found), ""
-        return await _aside(found, matching.as_sent, found, expected), GOOGLES_ORDER
+        if asked is None:
+            return await _aside(found, matching.as_sent, found, expected), INPUT_CHANGED
+        matched = await _aside(found, matching.match, asked, found)
+        return matched, "" if matched.in_order else NO_KEYS
 
     async def _requests(self, job: Job) -> list[matching.Request] | None:
-        """The requests of the input as it is now; `None` if it cannot be read any more."""
+        """The requests that were submitted; `None` if the input is no longer the same."""
         try:
             body = await self._batch_jobs.get(*job.key)
         except ObjectNotFound:
@@ -213,7 +211,11 @@ class Delivery:
             loaded = await requests.load(self._kube, job.key.namespace, job.spec, body["spec"])
         except (requests.InputMissing, requests.InvalidInput):
             return None
-        items = loaded.inline or ()
+        items, attempt = loaded.inline or (), job.status.attempt
+        submitted = attempt.input_sha256 if attempt else None
+        # Inline requests cannot change; a ConfigMap can.
+        if body["spec"]["input"].get("inline") is None and submitted != requests.digest(items):
+            return None
         return [matching.Request(item["key"], item.get("metadata")) for item in items]
 
 

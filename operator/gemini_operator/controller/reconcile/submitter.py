@@ -206,6 +206,7 @@ class Submitter:
             number=number,
             start_time=snapshot.now,
             api_key_fingerprint=api_key.fingerprint(snapshot.job.uid),
+            input_sha256=requests.digest(batch_input.inline) if batch_input.inline else None,
         )
         # A write-ahead without an answer may have been stored, and then uses the slot.
         with self.reserved_slot(snapshot.job, kept_on=(Stale, ApiServerUnavailable)):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.v1alpha1.status import Attempt, Status
+from gemini_operator.api.v1alpha1.status import Attempt, OutputStatus, Status
 from gemini_operator.controller.lifecycle import (
     adoption,
     completion,
@@ -14,6 +14,7 @@ from gemini_operator.controller.lifecycle import (
     submission,
 )
 from gemini_operator.controller.lifecycle.adoption import Holder
+from gemini_operator.controller.lifecycle.completion import Tally
 from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot
 from gemini_operator.controller.lifecycle.status import failed, named, stalled
 from gemini_operator.controller.memory import Facts, Refusal
@@ -216,11 +217,34 @@ def succeeded() -> Status:
     return after(submitted(), "SUCCEEDED")
 
 
-@situation("Some or all requests failed")
+@situation("Some requests failed or were blocked")
 def partly() -> Status:
     return decided(
         a_snapshot(status=submitted()), seen("BATCH_STATE_SUCCEEDED", stats=(3, 2, 1, 0))
     )
+
+
+@situation("Every request failed or was blocked")
+def all_failed() -> Status:
+    return decided(
+        a_snapshot(status=submitted()), seen("BATCH_STATE_SUCCEEDED", stats=(3, 0, 3, 0))
+    )
+
+
+@situation("The results do not match the requests")
+def mismatch() -> Status:
+    output = OutputStatus(config_map="results")
+    return completion.delivered(
+        a_snapshot(status=submitted()), an_observation(), output, Tally(3, 2, lost=1)
+    ).status
+
+
+@situation("Google reports success, but shows no results yet")
+def late() -> Status:
+    snapshot = a_snapshot(status=submitted())
+    waiting = completion.late(snapshot, an_observation(), "No list.")
+    assert waiting is not None
+    return waiting.status
 
 
 @situation("Google ended the batch as failed")

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from gemini_operator.api.conditions import find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.v1alpha1.status import OutputStatus
 from gemini_operator.controller.lifecycle import completion
@@ -133,6 +134,8 @@ def test_our_count_of_the_results_goes_before_googles_and_the_difference_is_said
         (Tally(3, 0, failed=3), "Failed", Reason.ALL_REQUESTS_FAILED, "Failed"),
         (Tally(3, 0, failed=1, blocked=2), "Failed", Reason.ALL_REQUESTS_FAILED, "Failed"),
         (Tally(3, 0, lost=3), "Failed", Reason.ALL_REQUESTS_FAILED, "Failed"),
+        (Tally(4, 4), "Complete", Reason.RESULTS_MISMATCH, "Succeeded"),
+        (Tally(2, 1, failed=1), "Complete", Reason.RESULTS_MISMATCH, "PartiallySucceeded"),
     ],
 )
 def test_p24_what_became_of_the_requests_decides_the_end(
@@ -147,7 +150,7 @@ def test_p24_what_became_of_the_requests_decides_the_end(
     assert (status.state, status.output) == (state, output)
     assert status.requests is not None
     counts = status.requests
-    assert (counts.total, counts.succeeded + counts.failed) == (3, 3)
+    assert counts.total == counts.succeeded + counts.failed == tally.total
     assert "Results: ConfigMap results." in write.events[0].note
     assert write.events[0].warning is (reason != Reason.SUCCEEDED)
 
@@ -165,6 +168,35 @@ def test_each_kind_of_trouble_is_said_with_its_number() -> None:
         "5 results belong to no request and were left out. Google itself counts 9 of 9. A note. "
         "Results: ConfigMap results."
     )
+
+
+def test_a_single_result_too_many_is_said_of_one() -> None:
+    output = OutputStatus(config_map="results")
+    write = completion.delivered(
+        a_snapshot(status=submitted()), an_observation(), output, Tally(3, 3, extra=1)
+    )
+    assert "1 result belongs to no request and was left out." in write.events[0].note
+
+
+@pytest.mark.parametrize(
+    ("stats", "said"),
+    [
+        ((3, 3, 0, 0), "Google counts that 3 of 3 requests succeeded; the operator did not read"),
+        ((3, 1, 2, 0), "Google counts that 1 of 3 requests succeeded (2 failed); the operator"),
+        ((2, 5, 0, 0), "Google counts that 5 of 5 requests succeeded;"),
+        ((1, 2**63 - 1, 2**63 - 1, 0), f"Google counts that {2**63 - 1} of {2**63 - 1} requests"),
+    ],
+)
+def test_results_that_were_not_read_are_as_google_counts_them(
+    stats: tuple[int, int, int, int], said: str
+) -> None:
+    output = OutputStatus(file_name="files/r")
+    observation = an_observation(stats=stats, file="files/r")
+    write = completion.delivered(a_snapshot(status=submitted()), observation, output, None)
+    assert said in write.events[0].note
+    assert "Every request" not in write.events[0].note
+    assert write.status.requests is not None
+    assert write.status.requests.total <= 2**63 - 1
 
 
 def test_what_google_blocked_it_counts_as_succeeded() -> None:
@@ -195,9 +227,32 @@ def test_results_that_google_does_not_show_yet_are_waited_for_and_that_is_said_o
     over = a_snapshot(status=first.status.dump(), now=NOW + completion.PATIENCE)
     assert completion.late(over, observation, "No list.") is None
     assert completion.late(over, observation, "503.", ends=False) is not None, "it may be down"
-    end = completion.undeliverable(over, observation, Reason.DELIVERY_FAILED, "")
+    end = completion.never_shown(over, observation, "No list.")
     assert reason_of(end.status, "Complete") is None
     assert reason_of(end.status, "Failed") == ("True", Reason.DELIVERY_FAILED)
+    assert "has not shown its results for an hour" in end.events[0].note
+    assert "could not be written" not in end.events[0].note
+
+
+def test_a_job_that_waits_for_results_shows_what_google_shows() -> None:
+    observation = an_observation("BATCH_STATE_SUCCEEDED", stats=(3, 2, 1, 0))
+    waiting = completion.late(a_snapshot(status=submitted()), observation, "No list.")
+    assert waiting is not None
+    assert waiting.status.requests is not None
+    assert waiting.status.requests.succeeded == 2
+    said = find(waiting.status.conditions, "Submitted")
+    assert said is not None
+    assert "BATCH_STATE_SUCCEEDED since" in said.message
+
+
+def test_an_output_that_the_cluster_refuses_ends_the_wait_for_results() -> None:
+    waiting = completion.late(a_snapshot(status=submitted()), an_observation(), "No list.")
+    assert waiting is not None
+    snapshot = a_snapshot(status=waiting.status.dump())
+    write = completion.refused(snapshot, an_observation(), "ConfigMap r: quota.", 60.0)
+    assert reason_of(write.status, "Complete") is None
+    assert reason_of(write.status, "Stalled") == ("True", Reason.OUTPUT_REFUSED)
+    assert (write.seconds, write.status.completion_time) == (60.0, None)
 
 
 # Results of a batch that did not succeed
@@ -217,6 +272,10 @@ def test_partial_results_are_delivered_and_counted_and_the_end_stays(state: str)
     assert write.status.requests is not None
     assert (write.status.requests.total, write.status.requests.succeeded) == (3, 1)
     assert "Partial results: 1 of 3 requests succeeded" in write.events[0].note
+    assert "could not be delivered" not in write.events[0].note
+    left = completion.at_google(observation)
+    write = completion.delivered(snapshot, observation, left, None, "The name is taken.")
+    assert "They could not be delivered: The name is taken." in write.events[0].note
 
 
 def test_a_batch_that_is_tried_again_delivers_nothing() -> None:

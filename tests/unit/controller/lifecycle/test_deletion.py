@@ -414,6 +414,14 @@ def test_a_batch_whose_results_were_not_delivered_is_kept_and_that_is_said() -> 
     assert UID in decision.event.note, "adopting it needs that"
 
 
+def test_results_that_are_only_at_google_yet_are_kept_too() -> None:
+    late = submitted(geminiState="BATCH_STATE_SUCCEEDED")
+    decision = deletion.decide(deleted(spec={"output": TO_CONFIG_MAP}, status=late))
+    assert isinstance(decision, RemoveFinalizer)
+    assert decision.event is not None
+    assert decision.event.reason is Reason.RESULTS_KEPT
+
+
 @pytest.mark.parametrize(
     "of_job",
     [
