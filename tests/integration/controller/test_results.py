@@ -235,14 +235,15 @@ def test_results_that_google_hides_after_the_end_are_delivered_when_it_shows_the
     assert shared.wait_complete(name)["requests"]["succeeded"] == 3
 
 
+@pytest.mark.parametrize("status", [200, 403, 404, 503])
 def test_a_page_instead_of_the_results_file_is_read_again_later(
-    shared: Operator, name: str
+    shared: Operator, name: str, status: int
 ) -> None:
     lines = [json.dumps({"key": key, "request": generate(text)}) for key, text in TEXTS.items()]
     file = upload(shared.emulator, "\n".join(lines).encode())
     shared.apply(job(name, {"fileName": file}, output={"configMap": {"name": name}}))
     shared.wait_condition(name, "Submitted")
-    end(shared, name, download={"count": 1000})
+    end(shared, name, download={"status": status, "count": 1000})
     waits_for_results(shared, name)
     shared.emulator.clear_results()
     shared.annotate(name, requested_at="again")

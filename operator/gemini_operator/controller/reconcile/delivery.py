@@ -253,10 +253,15 @@ async def _read(client: GeminiClient, observation: Observation) -> list[BatchRes
         async with aclosing(client.files.download(observation.results_file, RAW_LIMIT)) as chunks:
             found = await results.of_file(chunks)
     except LATE as error:
-        ends = isinstance(error, errors.NotFound | errors.Rejected)
+        ends = not isinstance(error, errors.Throttled | errors.Unavailable)
         raise ResultsLate(
             f"{observation.results_file} cannot be read: {error}", ends=ends
         ) from None
+    except errors.CredentialsRejected as error:
+        # The key has just read the batch, so a 403 is about the file.
+        if error.status != 403:
+            raise
+        raise ResultsLate(f"{observation.results_file} cannot be read: {error}") from None
     if found and all(result.problem is not None and result.key is None for result in found):
         raise ResultsLate(f"{observation.results_file} has no results: {found[0].problem}")
     return found
