@@ -85,6 +85,20 @@ class ConvergenceCheck:
         elif len(self._environment.keys) > 1:
             self._environment.client.put_key(next(self._keys))
 
+    def _want_key(self, job: ExpectedJob, body: Body) -> None:
+        """Note the key with which the job was submitted: with another one, "not found" is no end.
+
+        It may be the key of the history before, as the controller caches keys.
+        """
+        recorded = attempt_of(body).get("apiKeyFingerprint")
+        if recorded is None:
+            return
+        key = self._environment.key_of(job.uid, recorded)
+        if key is None:
+            self._check([f"{job.name} was submitted with a key that nobody has given"])
+        else:
+            self._wanted_keys.setdefault(job.name, key)
+
     def _unconverged(self) -> list[str]:
         batches = self._environment.google.batches()
         bodies = {b["metadata"]["uid"]: b for b in self._environment.client.list()["items"]}
@@ -101,6 +115,7 @@ class ConvergenceCheck:
         if body is None:
             return "" if job.deleted or job.has_ttl else "has disappeared"
         if job.deleted or deleting(body):
+            self._want_key(job, body)
             return f"is being deleted: {_summary(body)}"
         if "completionTime" in status_of(body):
             return self._missing_after_the_end(job, body, batches)
@@ -122,11 +137,7 @@ class ConvergenceCheck:
         if is_true(body, "Stalled") and stalled["reason"] == "AmbiguousSubmission":
             return self._resolve(job, body)
         if is_true(body, "Stalled") and stalled["reason"] == "KeyChanged":
-            key = self._environment.key_of(job.uid, attempt_of(body).get("apiKeyFingerprint", ""))
-            if key is None:
-                self._check([f"{job.name} was submitted with a key that nobody has given"])
-            else:
-                self._wanted_keys.setdefault(job.name, key)
+            self._want_key(job, body)
             return "wants its earlier key"
         if job.shutdown or ("activeDeadlineSeconds" in job.spec and not job.suspended):
             return "has to be ended"
@@ -156,6 +167,9 @@ class ConvergenceCheck:
     def _not_gone(self) -> list[str]:
         left = {b["metadata"]["uid"]: b for b in self._environment.client.list()["items"]}
         seen = self._environment.versions
+        for job in self._jobs:
+            if job.uid in left:
+                self._want_key(job, left[job.uid])
         return [
             f"{job.name} is not gone: {_summary(left.get(job.uid, {}))}"
             for job in self._jobs
