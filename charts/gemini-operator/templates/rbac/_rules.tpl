@@ -1,0 +1,32 @@
+{{/* What each process may do with jobs, in the namespaces that it works for. */}}
+{{- define "gemini-operator.rules.controller" -}}
+# To watch jobs, add and remove the finalizer, and delete jobs whose TTL is over.
+- apiGroups: [gemini-operator.io]
+  resources: [geminibatchjobs]
+  verbs: [get, list, watch, patch, delete]
+- apiGroups: [gemini-operator.io]
+  resources: [geminibatchjobs/status]
+  verbs: [patch]
+# To read API keys: by name, never by list.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
+  {{- if not .Values.apiKeySecrets.anyName }}
+  resourceNames:
+    {{- toYaml .Values.apiKeySecrets.allowedNames | nindent 4 }}
+  {{- end }}
+# To read requests, and to create results.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, create]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
+{{- define "gemini-operator.rules.receiver" -}}
+# To record callbacks. The admission policy narrows this to status.lastEvent.
+- apiGroups: [gemini-operator.io]
+  resources: [geminibatchjobs/status]
+  verbs: [patch]
+{{- end -}}

@@ -1,0 +1,167 @@
+"""The values that every Deployment of the chart has."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from chart.model import KubernetesList, KubernetesObject, Labels, Name, Values
+
+
+class ServiceAccount(Values):
+    """The ServiceAccount of one process."""
+
+    create: bool = True
+    """Create the ServiceAccount."""
+
+    name: Name = ""
+    """Name of the ServiceAccount; empty for a name made from the release's."""
+
+    annotations: Labels = {}
+    """Annotations of the ServiceAccount."""
+
+
+def resources(cpu: str, memory: str, limit: str) -> KubernetesObject:
+    """Requests, and a limit of memory; a limit of CPU would only slow the process down."""
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": limit}}
+
+
+class Workload(Values):
+    """A Deployment and its pods."""
+
+    replicas: Annotated[int, Field(ge=0)] = 1
+    """Number of pods."""
+
+    resources: KubernetesObject = resources("50m", "128Mi", "512Mi")
+    """Requests and limits of the container."""
+
+    service_account: ServiceAccount = ServiceAccount()
+    """The ServiceAccount of the pods."""
+
+    extra_args: list[str] = []
+    """Further flags of the process; see docs/configuration.md."""
+
+    extra_env: KubernetesList = []
+    """Further environment variables of the container."""
+
+    extra_volumes: KubernetesList = []
+    """Further volumes of the pods."""
+
+    extra_volume_mounts: KubernetesList = []
+    """Further volume mounts of the container."""
+
+    extra_containers: KubernetesList = []
+    """Further containers of the pods."""
+
+    deployment_annotations: Labels = {}
+    """Annotations of the Deployment."""
+
+    pod_annotations: Labels = {}
+    """Annotations of the pods."""
+
+    pod_labels: Labels = {}
+    """Labels of the pods."""
+
+    pod_security_context: KubernetesObject = {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "fsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    """Security context of the pods. The default passes Pod Security `restricted`."""
+
+    security_context: KubernetesObject = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    """Security context of the container. The default passes Pod Security `restricted`."""
+
+    liveness_probe: KubernetesObject = {"periodSeconds": 10, "failureThreshold": 6}
+    """Timing of the liveness probe."""
+
+    readiness_probe: KubernetesObject = {"periodSeconds": 5}
+    """Timing of the readiness probe."""
+
+    startup_probe: KubernetesObject = {"periodSeconds": 1, "failureThreshold": 60}
+    """Timing of the startup probe."""
+
+    node_selector: Labels = {}
+    """Labels of the nodes that the pods may run on."""
+
+    tolerations: KubernetesList = []
+    """Taints of nodes that the pods tolerate."""
+
+    affinity: KubernetesObject = {}
+    """Affinity of the pods."""
+
+    topology_spread_constraints: KubernetesList = []
+    """How the pods are spread. Without any, two or more pods are spread over nodes where possible."""
+
+    priority_class_name: Name = ""
+    """PriorityClass of the pods."""
+
+    dns_policy: Annotated[
+        str, Field(pattern="^(ClusterFirst|Default|ClusterFirstWithHostNet|None)$")
+    ] = "ClusterFirst"
+    """DNS policy of the pods."""
+
+    dns_config: KubernetesObject = {}
+    """DNS options of the pods."""
+
+    strategy: KubernetesObject = {}
+    """Strategy of the Deployment; empty for a rolling update that never has fewer pods than replicas."""
+
+    termination_grace_period_seconds: Annotated[int, Field(ge=1)] = 30
+    """Seconds between SIGTERM and SIGKILL. The controller needs up to 20, the receiver up to 15."""
+
+    revision_history_limit: Annotated[int, Field(ge=0)] = 3
+    """Old ReplicaSets that are kept for a rollback."""
+
+
+class Controller(Workload):
+    """The controller, which submits jobs, reads their batches and delivers their results."""
+
+    replicas: Annotated[int, Field(ge=0)] = 1
+    """Number of controllers: one is the leader, the others are on standby."""
+
+    max_open_batches_per_key: Annotated[int, Field(ge=1)] = 100
+    """Maximum number of open batches per API key; further jobs wait."""
+
+    max_priority: int | None = None
+    """Maximum priority of a batch; a higher spec.priority is lowered to it. Null for no maximum."""
+
+    workers: Annotated[int, Field(ge=1, le=256)] = 64
+    """Jobs that are reconciled at the same time."""
+
+    sweep_interval_seconds: Annotated[float, Field(gt=0)] = 900
+    """Seconds between two lists of each API key's batches; at most 60 without a public URL."""
+
+    submit_grace_seconds: Annotated[float, Field(gt=0)] = 60
+    """Seconds for which a new batch may be missing from Google's list."""
+
+    create_timeout_seconds: Annotated[float, Field(gt=0)] = 25
+    """Seconds to wait for Google's answer to a create; at most half of submitGraceSeconds."""
+
+
+class Receiver(Workload):
+    """The receiver, which verifies Google's callbacks."""
+
+    replicas: Annotated[int, Field(ge=0)] = 2
+    """Number of receivers; all of them work."""
+
+    resources: KubernetesObject = resources("50m", "96Mi", "256Mi")
+    """Requests and limits of the container."""
+
+
+class Emulator(Workload):
+    """A stand-in for the Gemini API: no key, no bill, no traffic to Google."""
+
+    enabled: bool = False
+    """Deploy the emulator, and use it in place of Google."""
+
+    replicas: Annotated[int, Field(ge=0, le=1)] = 1
+    """Number of emulators: its state is in one process."""
+
+    schedule: Annotated[str, Field(pattern=r"^\S+$")] = "pending=1s,running=2s"
+    """How long a batch stays in each state."""
