@@ -180,7 +180,10 @@ class LeaderElection(Values):
 
 def _emulator_is_alone(schema: dict[str, Any]) -> None:
     """With the emulator no stranger may reach the release, and Google may not be called (S24)."""
-    on, off = {"properties": {"enabled": {"const": True}}}, {"properties": {"enabled": {"const": False}}}
+    on, off = (
+        {"properties": {"enabled": {"const": True}}},
+        {"properties": {"enabled": {"const": False}}},
+    )
     schema["allOf"] = [
         {
             "if": {"properties": {"emulator": on}, "required": ["emulator"]},

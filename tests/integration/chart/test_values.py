@@ -1,0 +1,361 @@
+"""Every value of the chart does what its description says."""
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import pytest
+
+from chart.generated import leaves
+from tests.integration.chart.rendering import JSON, at, merged, nested, one, render
+
+ABSENT = "(absent)"
+
+POD = "spec/template/spec"
+CONTAINER = f"{POD}/containers/0"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A value, and where it must be found: kind, ending of the name, path in the object.
+
+    `found` is what must be there; the value itself if it is None. ABSENT if nothing
+    may be there. `scenario`: cases of one name are rendered together.
+    """
+
+    value: Any
+    kind: str
+    ending: str
+    path: str
+    found: Any = None
+    scenario: str = "all"
+    needs: JSON = field(default_factory=dict)
+
+
+def flag(value: Any, text: str, process: str = "controller", scenario: str = "all") -> Case:
+    """A value that becomes a flag of a process."""
+    return Case(value, "Deployment", f"-{process}", f"{CONTAINER}/args", text, scenario)
+
+
+def workload(process: str, scenario: str) -> dict[str, Case]:
+    """The cases of a Deployment's values."""
+
+    def case(value: Any, path: str, found: Any = None, *, kind: str = "Deployment") -> Case:
+        return Case(value, kind, f"-{process}", path, found, scenario)
+
+    volume = {"name": "more", "emptyDir": {}}
+    mount = {"name": "more", "mountPath": "/more"}
+    variable = {"name": "HTTPS_PROXY", "value": "http://proxy.example.com"}
+    toleration = {"key": "dedicated", "operator": "Exists"}
+    affinity = {"nodeAffinity": {}}
+    spread = {"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+    return {
+        f"{process}.{name}": found
+        for name, found in {
+            "replicas": case(1 if process == "emulator" else 3, "spec/replicas"),
+            "resources": case({"limits": {"cpu": "2"}}, f"{CONTAINER}/resources/limits/cpu", "2"),
+            "serviceAccount.create": Case(
+                False,
+                "Deployment",
+                f"-{process}",
+                f"{POD}/serviceAccountName",
+                "default",
+                f"{scenario}, no accounts",
+            ),
+            "serviceAccount.name": Case(
+                f"own-{process}",
+                "Deployment",
+                f"-{process}",
+                f"{POD}/serviceAccountName",
+                None,
+                f"{scenario}, own accounts",
+            ),
+            "serviceAccount.annotations": case(
+                {"a": "b"}, "metadata/annotations/a", "b", kind="ServiceAccount"
+            ),
+            "extraArgs": case(["--metrics-port=9000"], f"{CONTAINER}/args", "--metrics-port=9000"),
+            "extraEnv": case([variable], f"{CONTAINER}/env", variable),
+            "extraVolumes": case([volume], f"{POD}/volumes", volume),
+            "extraVolumeMounts": case([mount], f"{CONTAINER}/volumeMounts", mount),
+            "extraContainers": case(
+                [{"name": "two", "image": "two:1"}], f"{POD}/containers/1/name", "two"
+            ),
+            "deploymentAnnotations": case({"d": "e"}, "metadata/annotations/d", "e"),
+            "podAnnotations": case({"f": "g"}, "spec/template/metadata/annotations/f", "g"),
+            "podLabels": case({"h": "i"}, "spec/template/metadata/labels/h", "i"),
+            "podSecurityContext": case({"runAsUser": 7}, f"{POD}/securityContext/runAsUser", 7),
+            "securityContext": case(
+                {"privileged": False}, f"{CONTAINER}/securityContext/privileged", False
+            ),
+            "livenessProbe": case(
+                {"timeoutSeconds": 7}, f"{CONTAINER}/livenessProbe/timeoutSeconds", 7
+            ),
+            "readinessProbe": case(
+                {"timeoutSeconds": 8}, f"{CONTAINER}/readinessProbe/timeoutSeconds", 8
+            ),
+            "startupProbe": case(
+                {"timeoutSeconds": 9}, f"{CONTAINER}/startupProbe/timeoutSeconds", 9
+            ),
+            "nodeSelector": case({"disk": "ssd"}, f"{POD}/nodeSelector", {"disk": "ssd"}),
+            "tolerations": case([toleration], f"{POD}/tolerations", toleration),
+            "affinity": case(affinity, f"{POD}/affinity"),
+            "topologySpreadConstraints": case([spread], f"{POD}/topologySpreadConstraints", spread),
+            "priorityClassName": case("system-cluster-critical", f"{POD}/priorityClassName"),
+            "dnsPolicy": case("None", f"{POD}/dnsPolicy"),
+            "dnsConfig": case(
+                {"nameservers": ["10.0.0.10"]}, f"{POD}/dnsConfig/nameservers/0", "10.0.0.10"
+            ),
+            "strategy": case({"type": "Recreate"}, "spec/strategy", {"type": "Recreate"}),
+            "terminationGracePeriodSeconds": case(45, f"{POD}/terminationGracePeriodSeconds"),
+            "revisionHistoryLimit": case(7, "spec/revisionHistoryLimit"),
+        }.items()
+    }
+
+
+TLS = {"hosts": ["jobs.example.com"], "secretName": "tls"}
+PARENT = {"name": "public", "namespace": "gateways"}
+PEER = {"podSelector": {"matchLabels": {"app": "ingress"}}}
+EGRESS = {"ports": [{"port": 3128}]}
+
+CASES: dict[str, Case] = {
+    "nameOverride": Case(
+        "batches",
+        "Deployment",
+        "-controller",
+        "metadata/labels/app.kubernetes.io~name",
+        "batches",
+        "other names",
+    ),
+    "fullnameOverride": Case(
+        "whole", "Deployment", "-controller", "metadata/name", "whole-controller", "whole names"
+    ),
+    "commonLabels": Case(
+        {"team": "data"}, "Deployment", "-receiver", "metadata/labels/team", "data"
+    ),
+    "commonAnnotations": Case(
+        {"owner": "data"}, "Deployment", "-receiver", "metadata/annotations/owner", "data"
+    ),
+    "global": Case({"x": 1}, "Deployment", "-receiver", "kind", "Deployment"),
+    "image.repository": Case(
+        "r.example.com/o",
+        "Deployment",
+        "-receiver",
+        f"{CONTAINER}/image",
+        "r.example.com/o:1@sha256:" + "a" * 64,
+    ),
+    "image.tag": Case(
+        "1",
+        "Deployment",
+        "-controller",
+        f"{CONTAINER}/image",
+        "r.example.com/o:1@sha256:" + "a" * 64,
+    ),
+    "image.digest": Case(
+        "sha256:" + "a" * 64,
+        "Pod",
+        "-test",
+        "spec/containers/0/image",
+        "r.example.com/o:1@sha256:" + "a" * 64,
+    ),
+    "image.pullPolicy": Case("Always", "Deployment", "-receiver", f"{CONTAINER}/imagePullPolicy"),
+    "imagePullSecrets": Case(
+        [{"name": "pull"}], "Pod", "-test", "spec/imagePullSecrets", {"name": "pull"}
+    ),
+    "crds.enabled": Case(False, "CustomResourceDefinition", "", "kind", ABSENT, "no CRDs"),
+    "crds.keep": Case(
+        False,
+        "CustomResourceDefinition",
+        "",
+        "metadata/annotations/helm.sh~resource-policy",
+        ABSENT,
+        "CRDs go",
+    ),
+    "namespaces": Case(
+        ["team-a", "team-b"],
+        "Deployment",
+        "-controller",
+        f"{CONTAINER}/args",
+        "--namespaces=team-a,team-b",
+    ),
+    "publicUrl": flag("https://public.example.com/x", "--public-url=https://public.example.com/x"),
+    "gemini.baseUrl": flag(
+        "https://gemini.example.com", "--gemini-base-url=https://gemini.example.com"
+    ),
+    "gemini.trustProxyEnvironment": flag(True, "--trust-proxy-environment"),
+    "apiKeySecrets.default.name": flag("key", "--default-api-key-secret=key/k"),
+    "apiKeySecrets.default.key": flag("k", "--default-api-key-secret=key/k"),
+    "apiKeySecrets.allowedNames": Case(
+        ["key", "other"],
+        "ClusterRole",
+        "-controller",
+        "rules/2/resourceNames",
+        "other",
+        "names of Secrets",
+        {"apiKeySecrets": {"default": {"name": "key"}}},
+    ),
+    "apiKeySecrets.anyName": Case(
+        True, "ClusterRole", "-controller", "rules/2/resourceNames", ABSENT, "any Secret"
+    ),
+    "callbackKeys.existingSecret": Case(
+        "mine",
+        "Deployment",
+        "-receiver",
+        f"{POD}/volumes/0/secret/secretName",
+        None,
+        "own keys",
+        {"callbackKeys": {"signingId": "k"}},
+    ),
+    "callbackKeys.ids": Case(["one", "two"], "Secret", "-callback-keys", "data", "two"),
+    "callbackKeys.signingId": flag("two", "--callback-signing-key=two"),
+    **workload("controller", "all"),
+    "controller.maxOpenBatchesPerKey": flag(2_000_000, "--max-open-batches-per-key=2000000"),
+    "controller.maxPriority": flag(0, "--max-priority=0"),
+    "controller.workers": flag(32, "--workers=32"),
+    "controller.sweepIntervalSeconds": flag(120, "--sweep-interval=120"),
+    "controller.submitGraceSeconds": flag(90.5, "--submit-grace=90.5"),
+    "controller.createTimeoutSeconds": flag(30, "--create-timeout=30"),
+    "leaderElection.leaseDurationSeconds": flag(30, "--lease-duration=30"),
+    "leaderElection.renewDeadlineSeconds": flag(20, "--lease-renew-deadline=20"),
+    "leaderElection.retryPeriodSeconds": flag(1.5, "--lease-retry-period=1.5"),
+    **workload("receiver", "all"),
+    "service.type": Case("LoadBalancer", "Service", "-receiver", "spec/type"),
+    "service.port": Case(8000, "Service", "-receiver", "spec/ports/0/port"),
+    "service.nodePort": Case(30080, "Service", "-receiver", "spec/ports/0/nodePort"),
+    "service.annotations": Case(
+        {"lb": "x"}, "Service", "-receiver", "metadata/annotations/lb", "x"
+    ),
+    "service.labels": Case({"s": "t"}, "Service", "-receiver", "metadata/labels/s", "t"),
+    "service.loadBalancerClass": Case(
+        "example.com/internal", "Service", "-receiver", "spec/loadBalancerClass"
+    ),
+    "service.loadBalancerSourceRanges": Case(
+        ["192.0.2.0/24"], "Service", "-receiver", "spec/loadBalancerSourceRanges", "192.0.2.0/24"
+    ),
+    "service.externalTrafficPolicy": Case(
+        "Local", "Service", "-receiver", "spec/externalTrafficPolicy"
+    ),
+    "ingress.enabled": Case(
+        True, "Ingress", "-receiver", "spec/rules/0/http/paths/0/path", "/v1/callbacks/"
+    ),
+    "ingress.className": Case("nginx", "Ingress", "-receiver", "spec/ingressClassName"),
+    "ingress.host": Case("jobs.example.com", "Ingress", "-receiver", "spec/rules/0/host"),
+    "ingress.tlsSecretName": Case("tls", "Ingress", "-receiver", "spec/tls", TLS),
+    "ingress.annotations": Case({"c": "m"}, "Ingress", "-receiver", "metadata/annotations/c", "m"),
+    "ingress.labels": Case({"l": "m"}, "Ingress", "-receiver", "metadata/labels/l", "m"),
+    "httpRoute.enabled": Case(
+        True, "HTTPRoute", "-receiver", "spec/rules/0/backendRefs/0/port", 8000
+    ),
+    "httpRoute.parentRefs": Case([PARENT], "HTTPRoute", "-receiver", "spec/parentRefs", PARENT),
+    "httpRoute.hostnames": Case(
+        ["jobs.example.com"], "HTTPRoute", "-receiver", "spec/hostnames", "jobs.example.com"
+    ),
+    "httpRoute.annotations": Case(
+        {"o": "p"}, "HTTPRoute", "-receiver", "metadata/annotations/o", "p"
+    ),
+    "httpRoute.labels": Case({"q": "r"}, "HTTPRoute", "-receiver", "metadata/labels/q", "r"),
+    "networkPolicy.enabled": Case(
+        False, "NetworkPolicy", "-receiver", "kind", ABSENT, "no policies"
+    ),
+    "networkPolicy.receiverFrom": Case(
+        [PEER], "NetworkPolicy", "-receiver", "spec/ingress/1/from", PEER
+    ),
+    "networkPolicy.metricsFrom": Case(
+        [PEER], "NetworkPolicy", "-controller", "spec/ingress/0/from", PEER
+    ),
+    "networkPolicy.apiServerPorts": Case(
+        [16443],
+        "NetworkPolicy",
+        "-controller",
+        "spec/egress/1/ports",
+        {"protocol": "TCP", "port": 16443},
+    ),
+    "networkPolicy.extraEgress": Case(
+        [EGRESS], "NetworkPolicy", "-receiver", "spec/egress", EGRESS
+    ),
+    "rbac.create": Case(False, "ClusterRole", "-controller", "kind", ABSENT, "no roles"),
+    "rbac.aggregate": Case(False, "ClusterRole", "-view", "kind", ABSENT, "no user roles"),
+    "admissionPolicy.enabled": Case(
+        False, "ValidatingAdmissionPolicy", "", "kind", ABSENT, "no admission policy"
+    ),
+    "podDisruptionBudget.enabled": Case(
+        False, "PodDisruptionBudget", "-receiver", "kind", ABSENT, "no budgets"
+    ),
+    "podDisruptionBudget.maxUnavailable": Case(
+        "50%", "PodDisruptionBudget", "-receiver", "spec/maxUnavailable"
+    ),
+    "metrics.podMonitor.enabled": Case(
+        True, "PodMonitor", "", "spec/podMetricsEndpoints/0/port", "metrics"
+    ),
+    "metrics.podMonitor.labels": Case({"prom": "a"}, "PodMonitor", "", "metadata/labels/prom", "a"),
+    "metrics.podMonitor.interval": Case(
+        "1m", "PodMonitor", "", "spec/podMetricsEndpoints/0/interval"
+    ),
+    "metrics.prometheusRule.enabled": Case(
+        True, "PrometheusRule", "", "spec/groups/0/name", "gemini-operator"
+    ),
+    "metrics.prometheusRule.labels": Case(
+        {"prom": "b"}, "PrometheusRule", "", "metadata/labels/prom", "b"
+    ),
+    "log.format": flag("text", "--log-format=text", "receiver"),
+    "log.level": flag("debug", "--log-level=debug"),
+    "emulator.enabled": flag(
+        True,
+        "--gemini-base-url=http://gemini-operator-emulator.gemini-operator.svc:8085",
+        scenario="emulator",
+    ),
+    **workload("emulator", "emulator"),
+    "emulator.schedule": flag(
+        "pending=1m,running=5m", "--schedule=pending=1m,running=5m", "emulator", "emulator"
+    ),
+    "extraObjects": Case(
+        [
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "{{ .Release.Name }}-x"},
+            },
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Chart.Name }}-y'}",
+        ],
+        "ConfigMap",
+        "-y",
+        "metadata/name",
+        "gemini-operator-y",
+    ),
+}
+
+
+@cache
+def values_of(scenario: str) -> JSON:
+    """Everything that the cases of a scenario set."""
+    start = {"emulator": {"enabled": True}} if scenario.startswith("emulator") else {}
+    parts = [
+        part
+        for path, case in CASES.items()
+        if case.scenario == scenario
+        for part in (case.needs, nested(path, case.value))
+    ]
+    if scenario == "all":
+        parts.append({"apiKeySecrets": {"allowedNames": ["key"]}})
+    return merged([start, *parts])
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_each_value_is_found_where_it_belongs(path: str) -> None:
+    case = CASES[path]
+    objects = render(values_of(case.scenario))
+    if case.found == ABSENT and case.path == "kind":
+        named = [o["metadata"]["name"] for o in objects if o["kind"] == case.kind]
+        assert not any(name.endswith(case.ending) for name in named)
+        return
+    shown = at(one(objects, case.kind, case.ending), case.path)
+    wanted = case.value if case.found is None else case.found
+    if wanted == ABSENT:
+        assert shown is None
+    elif isinstance(shown, list):
+        assert wanted in shown
+    else:
+        assert shown == wanted
+
+
+def test_no_value_is_forgotten() -> None:
+    assert CASES.keys() == leaves().keys()
