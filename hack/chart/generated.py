@@ -107,7 +107,7 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_titles(node: Any) -> Any:
-    """pydantic adds a title to each member, which says no more than its name."""
+    """Drop the titles that pydantic adds: they say no more than the names."""
     if isinstance(node, list):
         return [_without_titles(each) for each in node]
     if not isinstance(node, dict):

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -50,13 +50,13 @@ def cluster(control_plane: ControlPlane) -> ControlPlane:
 
 
 @pytest.fixture
-def namespace(cluster: ControlPlane) -> Iterator[str]:
+def namespace(cluster: ControlPlane) -> str:
     """One in which the API server enforces Pod Security `restricted`."""
     name = f"chart-{secrets.token_hex(4)}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     body = {"metadata": {"name": name, "labels": labels}}
     cluster.api.request("POST", "/api/v1/namespaces", body)
-    yield name
+    return name
 
 
 @pytest.fixture
