@@ -25,7 +25,10 @@ def render(
     namespace: str = "gemini-operator",
 ) -> list[JSON]:
     """The objects of a release. Raises Refused."""
-    return json.loads(_rendered(json.dumps(values or {}, sort_keys=True), name, namespace))
+    found: list[JSON] = json.loads(
+        _rendered(json.dumps(values or {}, sort_keys=True), name, namespace)
+    )
+    return found
 
 
 @cache
@@ -52,8 +55,9 @@ def merged(parts: Sequence[Mapping[str, Any]]) -> JSON:
     for part in parts:
         for key, value in part.items():
             known = found.get(key)
-            both = isinstance(known, dict) and isinstance(value, dict)
-            found[key] = merged([known, value]) if both else value
+            if isinstance(known, dict) and isinstance(value, dict):
+                value = merged([known, value])  # noqa: PLW2901
+            found[key] = value
     return found
 
 

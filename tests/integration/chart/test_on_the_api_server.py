@@ -116,7 +116,8 @@ def put_job(cluster: ControlPlane, namespace: str, status: dict[str, Any]) -> st
 
 
 def patch(api: AdminApi, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    return api.request("PATCH", path, body, content_type=MERGE_PATCH)
+    answer: dict[str, Any] = api.request("PATCH", path, body, content_type=MERGE_PATCH)
+    return answer
 
 
 def test_s12_the_receiver_records_an_event(

@@ -47,7 +47,7 @@ def workload(process: str, scenario: str) -> dict[str, Case]:
     mount = {"name": "more", "mountPath": "/more"}
     variable = {"name": "HTTPS_PROXY", "value": "http://proxy.example.com"}
     toleration = {"key": "dedicated", "operator": "Exists"}
-    affinity = {"nodeAffinity": {}}
+    affinity: JSON = {"nodeAffinity": {}}
     spread = {"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
     return {
         f"{process}.{name}": found
