@@ -1,0 +1,183 @@
+"""A node: starts its programs in their order, loads images, and removes everything again."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from local import credentials as local_credentials
+from local.api import AdminApi
+from local.errors import LocalError
+from local.kubectl import Kubectl
+from local.processes import Process
+from local.stack import locked
+from node import addresses, configuration, credentials, network, programs, requirements
+from node.binaries import NodeBinaries
+from node.layout import CONTAINERD_SOCKET, NODE_NAME, Layout
+from node.machine import Machine
+
+START_TIMEOUT = 90.0
+IMPORT_TIMEOUT = 300.0
+DNS = Path(__file__).with_name("dns.yaml")
+
+# In the order in which they start.
+PROCESSES = (
+    "etcd",
+    "containerd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "coredns",
+)
+
+Report = Callable[[str], None]
+
+
+class Node:
+    """
+    A single-node cluster in one directory.
+
+    Args:
+        directory: for state, logs and pid files.
+        binaries: the node's programs.
+        report: is told of each step.
+    """
+
+    def __init__(self, directory: Path, binaries: NodeBinaries, report: Report) -> None:
+        self.layout = Layout(directory.resolve())
+        self.machine = Machine(self.layout)
+        self.kubectl = Kubectl(binaries.kubectl, self.layout.kubeconfig)
+        self._binaries = binaries
+        self._report = report
+
+    def up(self, pause: Path) -> Path:
+        """Start what is not running; return when pods can run.
+
+        Args:
+            pause: the docker-archive of the pause image.
+
+        Returns:
+            the administrator's kubeconfig.
+
+        Raises:
+            LocalError: with the last log line of the program that failed.
+        """
+        with locked(self.layout.directory):
+            if not self.machine.running():
+                _remove(self.layout, self._report)
+                self._create_machine()
+            with self._admin() as api:
+                self._start_all(api, pause)
+        return self.layout.kubeconfig
+
+    def load(self, archive: Path) -> None:
+        """Import a docker-archive, so that pods can use its image.
+
+        Raises:
+            LocalError: the node is not running, or containerd refused the archive.
+        """
+        if not archive.is_file():
+            raise LocalError(f"{archive} is not there: build one with `python -m node image`")
+        ctr = [str(self._binaries.ctr), "--address", CONTAINERD_SOCKET, "--namespace", "k8s.io"]
+        command = [*ctr, "images", "import", "--local", str(archive.resolve())]
+        self.machine.run(*command, timeout=IMPORT_TIMEOUT)
+
+    def _create_machine(self) -> None:
+        self._report("creating the node's namespaces and network")
+        self.machine.start()
+        network.connect(self.machine)
+        runc = requirements.program("runc")
+        if runc is None:
+            raise LocalError("runc is not installed: run `python -m node check`")
+        credentials.prepare(self.layout)
+        configuration.write(self.layout, runc=runc)
+
+    def _start_all(self, api: AdminApi, pause: Path) -> None:
+        self._start("etcd", programs.etcd, lambda: True)
+        self._start("containerd", programs.containerd, lambda: True)
+        self._start("kube-apiserver", programs.kube_apiserver, lambda: api.answers("/readyz"))
+        self._start("kube-controller-manager", programs.kube_controller_manager, lambda: True)
+        self._start("kube-scheduler", programs.kube_scheduler, lambda: True)
+        self._process("containerd").wait_ready(self._containerd_answers, timeout=START_TIMEOUT)
+        self.load(pause)
+        self._start("kubelet", programs.kubelet, lambda: True)
+        self._start("kube-proxy", programs.kube_proxy, lambda: True)
+        self.kubectl("apply", "--filename", str(DNS))
+        self._start("coredns", programs.coredns, lambda: True)
+        self._report("waiting for the node to be Ready")
+        self._process("kubelet").wait_ready(lambda: _is_ready(api), timeout=START_TIMEOUT)
+        account = "/api/v1/namespaces/default/serviceaccounts/default"
+        manager = self._process("kube-controller-manager")
+        manager.wait_ready(lambda: api.answers(account), timeout=START_TIMEOUT)
+
+    def _start(
+        self,
+        name: str,
+        command: Callable[[NodeBinaries, Layout], Sequence[str]],
+        ready: Callable[[], object],
+    ) -> None:
+        process = self._process(name)
+        if not process.running():
+            self._report(f"starting {name}")
+            process.start(self.machine.command(command(self._binaries, self.layout)), self._path())
+        process.wait_ready(ready, timeout=START_TIMEOUT)
+
+    def _process(self, name: str) -> Process:
+        return Process(name, self.layout.directory, tethered=False)
+
+    def _path(self) -> dict[str, str]:
+        """containerd looks for its shim in PATH, kubelet and kube-proxy for mount and iptables."""
+        shim = self._binaries.containerd_shim_runc_v2.parent
+        path = f"{shim}:{os.environ.get('PATH', '')}:{requirements.SBIN}"
+        return {**os.environ, "PATH": path}
+
+    def _containerd_answers(self) -> bool:
+        ctr = self._binaries.ctr
+        try:
+            self.machine.run(str(ctr), "--address", CONTAINERD_SOCKET, "version", timeout=10)
+        except LocalError:
+            return False
+        return True
+
+    @contextmanager
+    def _admin(self) -> Iterator[AdminApi]:
+        token = local_credentials.admin_token(self.layout.control_plane)
+        with closing(AdminApi(addresses.SERVER, self.layout.authority, token)) as api:
+            yield api
+
+
+def down(directory: Path, report: Report) -> None:
+    """End the node of this directory and remove its state. Logs stay. Fine when nothing runs.
+
+    Raises:
+        LocalError: a process, cgroup or link cannot be removed.
+    """
+    layout = Layout(directory.resolve())
+    if layout.directory.is_dir():
+        with locked(layout.directory):
+            _remove(layout, report)
+
+
+def _remove(layout: Layout, report: Report) -> None:
+    machine = Machine(layout)
+    was_running = machine.running()
+    if was_running:
+        report("ending the node's processes")
+    machine.stop()
+    for name in PROCESSES:
+        Process(name, layout.directory).stop(grace=5)
+    if was_running or layout.state.exists():
+        network.disconnect()
+    shutil.rmtree(layout.state, ignore_errors=True)
+
+
+def _is_ready(api: AdminApi) -> bool:
+    try:
+        node = api.request("GET", f"/api/v1/nodes/{NODE_NAME}")
+    except LocalError:
+        return False
+    conditions = node["status"].get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
