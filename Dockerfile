@@ -12,12 +12,14 @@ WORKDIR /source
 # The environment of the program gets no pip: the one in /build installs into it.
 RUN python3 -m venv /build && python3 -m venv --without-pip /opt/gemini-operator
 COPY requirements/run.txt requirements/build.txt requirements/
-RUN /build/bin/pip --python /opt/gemini-operator/bin/python install --quiet --require-hashes -r requirements/run.txt \
- && /build/bin/pip install --quiet --require-hashes -r requirements/build.txt
+# The files name every dependency. With --no-deps, old versions of pip do not stumble over extras.
+RUN /build/bin/pip --python /opt/gemini-operator/bin/python install --quiet --no-deps --require-hashes -r requirements/run.txt \
+ && /build/bin/pip install --quiet --no-deps --require-hashes -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels . \
- && /build/bin/pip --python /opt/gemini-operator/bin/python install --quiet --no-deps /wheels/*.whl
+ && /build/bin/pip --python /opt/gemini-operator/bin/python install --quiet --no-deps /wheels/*.whl \
+ && /build/bin/pip --python /opt/gemini-operator/bin/python check
 
 FROM ${BASE}
 ARG VERSION=unknown

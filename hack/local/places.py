@@ -57,7 +57,10 @@ KUBERNETES = GoModule(
     directory=MODULE,
     requires="k8s.io/kubernetes",
     packages=PACKAGES
-    | {name: f"k8s.io/kubernetes/cmd/{name}" for name in ("kubelet", "kube-proxy", "kube-scheduler")},
+    | {
+        name: f"k8s.io/kubernetes/cmd/{name}"
+        for name in ("kubelet", "kube-proxy", "kube-scheduler")
+    },
     version_variables=("k8s.io/component-base/version.gitVersion",),
 )
 

@@ -26,9 +26,7 @@ class Buildah:
     def has(self, image: str) -> bool:
         return succeeds(self._command("inspect", "--type", "image", image))
 
-    def build(
-        self, context: Path, image: str, arguments: Mapping[str, str] | None = None
-    ) -> None:
+    def build(self, context: Path, image: str, arguments: Mapping[str, str] | None = None) -> None:
         """Build the Dockerfile of the directory `context`.
 
         Raises:

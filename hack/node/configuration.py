@@ -89,7 +89,12 @@ def kubelet(layout: Layout) -> dict[str, Any]:
     """Nothing is evicted or removed for lack of space: the disk is shared with the host."""
     never = {
         name: "0%"
-        for name in ("memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available")
+        for name in (
+            "memory.available",
+            "nodefs.available",
+            "nodefs.inodesFree",
+            "imagefs.available",
+        )
     }
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",

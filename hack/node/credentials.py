@@ -1,6 +1,6 @@
 """The node's certificate authority, its certificates, and a token for each component."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import secrets
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from local.credentials import write_kubeconfig, write_private
 from node.addresses import API_SERVICE, DNS_DOMAIN, NODE, SERVER
 from node.layout import NODE_NAME, Layout
 
-LIFETIME = datetime.timedelta(days=365)
+LIFETIME = dt.timedelta(days=365)
 
 APISERVER = "apiserver"
 KUBELET = "kubelet-server"
@@ -41,7 +41,9 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("gemini-operator-node")
         builder = _builder(self._name, self._name, self._key.public_key())
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        )
         usage = _key_usage(signs_certificates=True)
         self.certificate = builder.add_extension(usage, critical=True).sign(
             self._key, hashes.SHA256()
@@ -89,20 +91,16 @@ def _write_certificates(layout: Layout) -> None:
     names = ["kubernetes", "kubernetes.default", service, f"{service}.{DNS_DOMAIN}", "localhost"]
     write_private(layout.authority, _pem(authority.certificate))
     hosts = [*names, NODE, API_SERVICE, "127.0.0.1"]
-    _issue(layout, authority, APISERVER, "kube-apiserver", "", hosts)
-    _issue(layout, authority, KUBELET, f"system:node:{NODE_NAME}", "", [NODE_NAME, NODE])
-    _issue(layout, authority, KUBELET_CLIENT, "kube-apiserver", "system:masters", [])
+    node = f"system:node:{NODE_NAME}"
+    _write(layout, APISERVER, *authority.issue("kube-apiserver", "", hosts))
+    _write(layout, KUBELET, *authority.issue(node, "", [NODE_NAME, NODE]))
+    client = authority.issue("kube-apiserver", "system:masters", [])
+    _write(layout, KUBELET_CLIENT, *client)
 
 
-def _issue(
-    layout: Layout,
-    authority: Authority,
-    file: str,
-    name: str,
-    organization: str,
-    hosts: Sequence[str],
+def _write(
+    layout: Layout, file: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
 ) -> None:
-    certificate, key = authority.issue(name, organization, hosts)
     write_private(layout.certificate(file), _pem(certificate))
     _write_key(layout.key(file), key)
 
@@ -130,14 +128,14 @@ def _name(common_name: str, organization: str = "") -> x509.Name:
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
 ) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_before(now - dt.timedelta(minutes=5))
         .not_valid_after(now + LIFETIME)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def build_image(
     images = buildah(environment)
     base = ensure_base(report, environment)
     report(f"building {image}")
-    images.build(ROOT, image, {"BASE": base, "REVISION": _revision()})
+    images.build(ROOT, image, {"BASE": base, "VERSION": _version(), "REVISION": _revision()})
     report(f"writing {archive}")
     archive.parent.mkdir(parents=True, exist_ok=True)
     images.write_archive(image, archive)
@@ -100,6 +101,11 @@ def _debootstrap(root: Path) -> None:
     for caches in ("var/cache/apt", "var/lib/apt/lists"):
         shutil.rmtree(root / caches, ignore_errors=True)
         (root / caches).mkdir()
+
+
+def _version() -> str:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return str(project["project"]["version"])
 
 
 def _revision() -> str:

@@ -40,7 +40,9 @@ def disconnect() -> None:
         return
     succeeds(["ip", "link", "delete", addresses.HOST_LINK])
     if not until(lambda: not LINK.exists(), timeout=REMOVE_TIMEOUT):
-        raise LocalError(f"the link {addresses.HOST_LINK} could not be removed: use `ip link delete`")
+        raise LocalError(
+            f"the link {addresses.HOST_LINK} could not be removed: use `ip link delete`"
+        )
 
 
 def conflict() -> str | None:

@@ -129,7 +129,7 @@ class Node:
         return Process(name, self.layout.directory, tethered=False)
 
     def _path(self) -> dict[str, str]:
-        """containerd looks for its shim in PATH, kubelet and kube-proxy for mount and iptables."""
+        """PATH leads containerd to its shim, and the kubelet and kube-proxy to mount and iptables."""
         shim = self._binaries.containerd_shim_runc_v2.parent
         path = f"{shim}:{os.environ.get('PATH', '')}:{requirements.SBIN}"
         return {**os.environ, "PATH": path}
