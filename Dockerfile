@@ -13,13 +13,16 @@ WORKDIR /source
 RUN python3 -m venv /build && python3 -m venv --without-pip /opt/gemini-operator
 COPY requirements/run.txt requirements/build.txt requirements/
 # The files name every dependency. With --no-deps, old versions of pip do not stumble over extras.
-RUN /build/bin/pip --python /opt/gemini-operator/bin/python install --quiet --no-deps --require-hashes -r requirements/run.txt \
+RUN /build/bin/pip --python /opt/gemini-operator/bin/python install --quiet --no-compile --no-deps --require-hashes -r requirements/run.txt \
  && /build/bin/pip install --quiet --no-deps --require-hashes -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels . \
- && /build/bin/pip --python /opt/gemini-operator/bin/python install --quiet --no-deps /wheels/*.whl \
+ && /build/bin/pip --python /opt/gemini-operator/bin/python install --quiet --no-compile --no-deps /wheels/*.whl \
  && /build/bin/pip --python /opt/gemini-operator/bin/python check
+# The Kubernetes client has a module for each type and loads them lazily; the program uses none.
+# Without their bytecode the image is 60 MB smaller.
+RUN /opt/gemini-operator/bin/python -m compileall -q -x 'kubernetes/(aio/)?client/(api|models)/' /opt/gemini-operator/lib
 
 FROM ${BASE}
 ARG VERSION=unknown
@@ -40,6 +43,7 @@ RUN rm -rf /usr/local/bin/pip* /usr/bin/pip* /usr/share/python-wheels \
  && echo "gemini-operator:x:65532:65532::/nonexistent:/usr/sbin/nologin" >> /etc/passwd
 COPY --from=build /opt/gemini-operator /opt/gemini-operator
 # The root file system may be read-only: Python writes no bytecode, and what it needs is compiled.
+# What writes temporary files needs a volume on /tmp.
 ENV PATH=/opt/gemini-operator/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /
 USER 65532:65532

@@ -52,8 +52,18 @@ class Buildah:
         unfinished.replace(archive)
 
     def _run(self, *arguments: str) -> str:
-        environment = {**os.environ, "STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
+        environment = {
+            **os.environ,
+            "BUILDAH_ISOLATION": "chroot",
+            "CONTAINERS_CONF": str(self._configuration()),
+        }
         return run(self._command(*arguments), timeout=BUILD_TIMEOUT, environment=environment)
+
+    def _configuration(self) -> Path:
+        """Otherwise buildah makes a directory in /etc for networks, which it does not use here."""
+        file = self.store / "containers.conf"
+        file.write_text(f'[network]\nnetwork_config_dir = "{self.store / "networks"}"\n')
+        return file
 
     def _command(self, *arguments: str) -> Sequence[str]:
         places = f"--root={self.store / 'storage'}", f"--runroot={self.store / 'run'}"

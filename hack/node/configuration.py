@@ -126,18 +126,22 @@ def kubelet(layout: Layout) -> dict[str, Any]:
 
 
 def corefile(layout: Layout) -> str:
-    """Names outside the cluster are answered with NXDOMAIN."""
+    """Names outside the cluster do not exist, so a lookup of one fails at once."""
     return f"""\
-.:53 {{
+{DNS_DOMAIN} in-addr.arpa ip6.arpa {{
+    bind {NODE}
+    errors
+    kubernetes {DNS_DOMAIN} in-addr.arpa ip6.arpa {{
+        kubeconfig {layout.kubeconfig_of("coredns")}
+        ttl 5
+    }}
+}}
+
+. {{
     bind {NODE}
     errors
     ready {NODE}:8181
-    kubernetes {DNS_DOMAIN} in-addr.arpa ip6.arpa {{
-        kubeconfig {layout.kubeconfig_of("coredns")}
-        pods insecure
-        ttl 5
-    }}
-    template IN ANY . {{
+    template IN ANY {{
         rcode NXDOMAIN
     }}
 }}

@@ -15,10 +15,17 @@ LINK = Path("/sys/class/net") / addresses.HOST_LINK
 REMOVE_TIMEOUT = 10.0
 
 
+def check_free() -> None:
+    """Raise LocalError while another node uses the addresses. The link of an ended one goes soon."""
+    if not until(lambda: not LINK.exists(), timeout=REMOVE_TIMEOUT):
+        raise LocalError(
+            f"the link {addresses.HOST_LINK} exists: a node of another directory is running; "
+            "end it with `python -m node down`"
+        )
+
+
 def connect(machine: Machine) -> None:
     """Give the node its bridge, and the host a route to the node, its pods and its Services."""
-    if LINK.exists():
-        raise LocalError(f"the link {addresses.HOST_LINK} exists: another node is running here")
     inside, outside = addresses.NODE_LINK, addresses.HOST_LINK
     peer = ("peer", "name", inside, "netns", str(machine.pid))
     run(["ip", "link", "add", outside, "type", "veth", *peer])
@@ -30,13 +37,19 @@ def connect(machine: Machine) -> None:
     machine.run("ip", "link", "add", addresses.BRIDGE, "type", "bridge")
     machine.run("ip", "address", "add", f"{addresses.NODE}/24", "dev", addresses.BRIDGE)
     machine.run("ip", "link", "set", addresses.BRIDGE, "up")
+    # A Service without endpoints then refuses connections, as it does on any other node.
+    machine.run("ip", "route", "add", addresses.SERVICES, "dev", addresses.BRIDGE)
     for network in (addresses.PODS, addresses.SERVICES):
         run(["ip", "route", "add", network, "via", addresses.UPLINK_ADDRESS])
 
 
 def disconnect() -> None:
-    """Remove the host's end of the link. Its routes go with it; the rest went with the node."""
-    if until(lambda: not LINK.exists(), timeout=1):
+    """Return when the link is gone. The kernel removes it, and its routes, with the node's end.
+
+    Raises:
+        LocalError: it cannot be removed.
+    """
+    if until(lambda: not LINK.exists(), timeout=REMOVE_TIMEOUT):
         return
     succeeds(["ip", "link", "delete", addresses.HOST_LINK])
     if not until(lambda: not LINK.exists(), timeout=REMOVE_TIMEOUT):

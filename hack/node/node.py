@@ -19,6 +19,9 @@ from node.machine import Machine
 
 START_TIMEOUT = 90.0
 IMPORT_TIMEOUT = 300.0
+TIE = ("setpriv", "--pdeathsig=KILL", "--")
+"""A program ends with the nsenter that started it, whose number is in the pid file."""
+
 DNS = Path(__file__).with_name("dns.yaml")
 
 # In the order in which they start.
@@ -67,7 +70,6 @@ class Node:
         """
         with locked(self.layout.directory):
             if not self.machine.running():
-                _remove(self.layout, self._report)
                 self._create_machine()
             with self._admin() as api:
                 self._start_all(api, pause)
@@ -86,12 +88,15 @@ class Node:
         self.machine.run(*command, timeout=IMPORT_TIMEOUT)
 
     def _create_machine(self) -> None:
-        self._report("creating the node's namespaces and network")
-        self.machine.start()
-        network.connect(self.machine)
+        """Start afresh: what an earlier node left in the directory is removed first."""
         runc = requirements.program("runc")
         if runc is None:
             raise LocalError("runc is not installed: run `python -m node check`")
+        _remove(self.layout, self._report)
+        network.check_free()
+        self._report("creating the node's namespaces and network")
+        self.machine.start()
+        network.connect(self.machine)
         credentials.prepare(self.layout)
         configuration.write(self.layout, runc=runc)
 
@@ -122,7 +127,8 @@ class Node:
         process = self._process(name)
         if not process.running():
             self._report(f"starting {name}")
-            process.start(self.machine.command(command(self._binaries, self.layout)), self._path())
+            tied = [*TIE, *command(self._binaries, self.layout)]
+            process.start(self.machine.command(tied), self._path())
         process.wait_ready(ready, timeout=START_TIMEOUT)
 
     def _process(self, name: str) -> Process:
@@ -169,7 +175,7 @@ def _remove(layout: Layout, report: Report) -> None:
     machine.stop()
     for name in PROCESSES:
         Process(name, layout.directory).stop(grace=5)
-    if was_running or layout.state.exists():
+    if was_running:
         network.disconnect()
     shutil.rmtree(layout.state, ignore_errors=True)
 

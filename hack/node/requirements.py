@@ -20,6 +20,7 @@ PROGRAMS = {
     "mount": "mount",
     "nsenter": "util-linux",
     "runc": "runc",
+    "setpriv": "util-linux",
     "unshare": "util-linux",
 }
 """Debian's packages by the program that is looked for."""
