@@ -132,8 +132,10 @@ $(SBOM_TOOL): $(UV) requirements/sbom.txt
 .PHONY: sbom
 sbom: $(SBOM_TOOL) ## list the run-time dependencies in build/sbom.cdx.json (CycloneDX)
 	@mkdir -p build
-	$(SBOM_TOOL) requirements --pyproject pyproject.toml --output-reproducible --output-format JSON \
-	  --output-file build/sbom.cdx.json requirements/run.txt
+	@$(UV) --quiet venv --allow-existing --python $(PYTHON) $(VENV)/run
+	@$(UV) --quiet pip sync --python $(VENV)/run/bin/python --require-hashes requirements/run.txt
+	$(SBOM_TOOL) environment --pyproject pyproject.toml --output-reproducible --output-format JSON \
+	  --output-file build/sbom.cdx.json $(VENV)/run/bin/python
 
 .PHONY: clean
 clean: down ## remove the environment and local state

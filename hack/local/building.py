@@ -42,28 +42,26 @@ def build(
         report(f"building {', '.join(missing)} {module.version()} with {go}")
         report("the first time this takes some minutes; later it is cached")
         for name in missing:
-            _build(go, module, name, target / name, report, environment)
+            _build(go, module, target / name, report, environment)
 
 
 def _build(
-    go: Path,
-    module: GoModule,
-    name: str,
-    target: Path,
-    report: Report,
-    environment: Mapping[str, str],
+    go: Path, module: GoModule, target: Path, report: Report, environment: Mapping[str, str]
 ) -> None:
     """Under another name until it is whole: a cut build leaves nothing that looks finished."""
     start = time.monotonic()
+    name = target.name
     unfinished = target.with_name(f".{name}.unfinished")
     report(f"  {name} …")
-    flags = _version_flags(module)
-    command = [str(go), "build", "-trimpath", "-ldflags", flags, "-o", str(unfinished)]
+    flags = ["-trimpath", "-ldflags", _version_flags(module), "-o", str(unfinished)]
+    command = [str(go), "build", *flags, module.packages[name]]
     settings = {**environment, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     try:
-        with tempfile.TemporaryFile() as output:
-            with _compiler([*command, module.packages[name]], module, settings, output) as compiler:
-                _wait(compiler, output, lambda: _still(name, start, report))
+        with (
+            tempfile.TemporaryFile() as output,
+            _compiler(command, module, settings, output) as compiler,
+        ):
+            _wait(compiler, output, lambda: _still(name, start, report))
         unfinished.rename(target)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -87,15 +87,7 @@ def network() -> dict[str, Any]:
 
 def kubelet(layout: Layout) -> dict[str, Any]:
     """Nothing is evicted or removed for lack of space: the disk is shared with the host."""
-    never = {
-        name: "0%"
-        for name in (
-            "memory.available",
-            "nodefs.available",
-            "nodefs.inodesFree",
-            "imagefs.available",
-        )
-    }
+    signals = "memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available"
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -112,7 +104,7 @@ def kubelet(layout: Layout) -> dict[str, Any]:
         "clusterDomain": DNS_DOMAIN,
         "containerRuntimeEndpoint": f"unix://{CONTAINERD_SOCKET}",
         "enforceNodeAllocatable": [],
-        "evictionHard": never,
+        "evictionHard": dict.fromkeys(signals, "0%"),
         "failCgroupV1": False,
         "failSwapOn": False,
         "imageGCHighThresholdPercent": 100,
