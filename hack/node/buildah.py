@@ -27,13 +27,17 @@ class Buildah:
         return succeeds(self._command("inspect", "--type", "image", image))
 
     def build(self, context: Path, image: str, arguments: Mapping[str, str] | None = None) -> None:
-        """Build the Dockerfile of the directory `context`.
+        """Build the Dockerfile of the directory `context`. Steps that did not change are cached.
 
         Raises:
             LocalError: with the last line that buildah wrote.
         """
         values = [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
-        self._run("build", "--network=host", *_volumes(), *values, "--tag", image, str(context))
+        before = self._id(image)
+        flags = ("--layers", "--network=host", *_volumes(), *values)
+        self._run("build", *flags, "--tag", image, str(context))
+        if before and before != self._id(image):
+            succeeds(self._command("rmi", before))
 
     def commit_directory(self, root: Path, image: str) -> None:
         """Make an image of one layer from a root file system."""
@@ -51,6 +55,10 @@ class Buildah:
         self._run("push", "--quiet", image, f"docker-archive:{unfinished}:{image}")
         unfinished.replace(archive)
 
+    def _id(self, image: str) -> str:
+        found = self._run("images", "--quiet", "--no-trunc", "--filter", f"reference={image}")
+        return found.strip()
+
     def _run(self, *arguments: str) -> str:
         environment = {
             **os.environ,
@@ -66,8 +74,10 @@ class Buildah:
         return file
 
     def _command(self, *arguments: str) -> Sequence[str]:
+        """In a mount namespace: buildah leaves its store mounted."""
         places = f"--root={self.store / 'storage'}", f"--runroot={self.store / 'run'}"
-        return ["buildah", "--storage-driver=vfs", *places, *arguments]
+        buildah = ("buildah", "--storage-driver=overlay", *places, *arguments)
+        return ["unshare", "--mount", "--fork", "--kill-child", *buildah]
 
 
 def _volumes() -> list[str]:

@@ -86,7 +86,7 @@ class Machine:
             raise LocalError(f"the node's processes could not be ended: {ended}")
         if not until(_remove_cgroups, timeout=STOP_TIMEOUT):
             raise LocalError(f"the cgroups called {CGROUP} could not be removed: a process is left")
-        self._process.pid_file.unlink(missing_ok=True)
+        self._process.stop(grace=5)
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _found(self, *programs: str) -> Iterator[psutil.Process]:

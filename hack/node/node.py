@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -53,6 +53,7 @@ class Node:
         self.layout = Layout(directory.resolve())
         self.machine = Machine(self.layout)
         self.kubectl = Kubectl(binaries.kubectl, self.layout.kubeconfig)
+        self._processes = _processes(self.layout)
         self._binaries = binaries
         self._report = report
 
@@ -75,6 +76,15 @@ class Node:
                 self._start_all(api, pause)
         return self.layout.kubeconfig
 
+    def down(self) -> None:
+        """End the node and remove its state. Logs stay. Fine when nothing runs.
+
+        Raises:
+            LocalError: a process, cgroup or link cannot be removed.
+        """
+        with locked(self.layout.directory):
+            _remove(self.layout, self.machine, self._processes, self._report)
+
     def load(self, archive: Path) -> None:
         """Import a docker-archive, so that pods can use its image.
 
@@ -92,7 +102,7 @@ class Node:
         runc = requirements.program("runc")
         if runc is None:
             raise LocalError("runc is not installed: run `python -m node check`")
-        _remove(self.layout, self._report)
+        _remove(self.layout, self.machine, self._processes, self._report)
         network.check_free()
         self._report("creating the node's namespaces and network")
         self.machine.start()
@@ -106,16 +116,16 @@ class Node:
         self._start("kube-apiserver", programs.kube_apiserver, lambda: api.answers("/readyz"))
         self._start("kube-controller-manager", programs.kube_controller_manager, lambda: True)
         self._start("kube-scheduler", programs.kube_scheduler, lambda: True)
-        self._process("containerd").wait_ready(self._containerd_answers, timeout=START_TIMEOUT)
+        self._processes["containerd"].wait_ready(self._containerd_answers, timeout=START_TIMEOUT)
         self.load(pause)
         self._start("kubelet", programs.kubelet, lambda: True)
         self._start("kube-proxy", programs.kube_proxy, lambda: True)
         self.kubectl("apply", "--filename", str(DNS))
         self._start("coredns", programs.coredns, lambda: True)
         self._report("waiting for the node to be Ready")
-        self._process("kubelet").wait_ready(lambda: _is_ready(api), timeout=START_TIMEOUT)
+        self._processes["kubelet"].wait_ready(lambda: _is_ready(api), timeout=START_TIMEOUT)
         account = "/api/v1/namespaces/default/serviceaccounts/default"
-        manager = self._process("kube-controller-manager")
+        manager = self._processes["kube-controller-manager"]
         manager.wait_ready(lambda: api.answers(account), timeout=START_TIMEOUT)
 
     def _start(
@@ -124,15 +134,12 @@ class Node:
         command: Callable[[NodeBinaries, Layout], Sequence[str]],
         ready: Callable[[], object],
     ) -> None:
-        process = self._process(name)
+        process = self._processes[name]
         if not process.running():
             self._report(f"starting {name}")
             tied = [*TIE, *command(self._binaries, self.layout)]
             process.start(self.machine.command(tied), self._path())
         process.wait_ready(ready, timeout=START_TIMEOUT)
-
-    def _process(self, name: str) -> Process:
-        return Process(name, self.layout.directory, tethered=False)
 
     def _path(self) -> dict[str, str]:
         """PATH leads containerd to its shim, and the kubelet and kube-proxy to mount and iptables."""
@@ -156,25 +163,26 @@ class Node:
 
 
 def down(directory: Path, report: Report) -> None:
-    """End the node of this directory and remove its state. Logs stay. Fine when nothing runs.
-
-    Raises:
-        LocalError: a process, cgroup or link cannot be removed.
-    """
+    """As `Node.down`, without its programs: those of an unfinished build may be missing."""
     layout = Layout(directory.resolve())
     if layout.directory.is_dir():
         with locked(layout.directory):
-            _remove(layout, report)
+            _remove(layout, Machine(layout), _processes(layout), report)
 
 
-def _remove(layout: Layout, report: Report) -> None:
-    machine = Machine(layout)
+def _processes(layout: Layout) -> dict[str, Process]:
+    return {name: Process(name, layout.directory, tethered=False) for name in PROCESSES}
+
+
+def _remove(
+    layout: Layout, machine: Machine, processes: Mapping[str, Process], report: Report
+) -> None:
     was_running = machine.running()
     if was_running:
         report("ending the node's processes")
     machine.stop()
-    for name in PROCESSES:
-        Process(name, layout.directory).stop(grace=5)
+    for process in processes.values():
+        process.stop(grace=5)
     if was_running:
         network.disconnect()
     shutil.rmtree(layout.state, ignore_errors=True)
