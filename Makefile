@@ -75,6 +75,10 @@ histories: binaries ## run 500 random histories, in half an hour or more (HISTOR
 	HISTORIES=$(HISTORIES) SEED=$(SEED) $(BIN)/pytest --numprocesses 2 --dist worksteal --verbose \
 	  tests/histories/test_random_history.py
 
+.PHONY: e2e
+e2e: $(READY) ## the image in real pods of a single-node cluster; needs Linux and root
+	$(BIN)/pytest tests/e2e
+
 .PHONY: unit
 unit: $(READY) ## the tests that need no API server; the policies must be covered whole
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --ignore tests/unit/controller/lifecycle tests/unit
