@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from local.credentials import admin_token
@@ -37,7 +38,7 @@ def test_the_api_servers_certificate_is_valid_for_its_addresses_and_service(layo
     "name", [credentials.APISERVER, credentials.KUBELET, credentials.KUBELET_CLIENT]
 )
 def test_each_key_belongs_to_its_certificate_and_is_private(layout: Layout, name: str) -> None:
-    key = credentials.serialization.load_pem_private_key(layout.key(name).read_bytes(), None)
+    key = serialization.load_pem_private_key(layout.key(name).read_bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     assert key.public_key() == certificate(layout.certificate(name)).public_key()
     assert layout.key(name).stat().st_mode & 0o077 == 0

@@ -43,6 +43,6 @@ def test_missing_programs_are_named_by_their_packages(monkeypatch: pytest.Monkey
 
 
 def test_without_root_the_reason_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requirements.sys, "platform", "linux")
-    monkeypatch.setattr(requirements.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert "a node needs root" in (requirements.check() or "")
