@@ -75,6 +75,10 @@ histories: binaries ## run 500 random histories, in half an hour or more (HISTOR
 	HISTORIES=$(HISTORIES) SEED=$(SEED) $(BIN)/pytest --numprocesses 2 --dist worksteal --verbose \
 	  tests/histories/test_random_history.py
 
+.PHONY: e2e
+e2e: $(READY) ## the image in real pods of a single-node cluster; needs Linux and root
+	$(BIN)/pytest tests/e2e
+
 .PHONY: unit
 unit: $(READY) ## the tests that need no API server; the policies must be covered whole
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --ignore tests/unit/controller/lifecycle tests/unit
@@ -106,7 +110,37 @@ tables: $(READY) ## write the tables in docs/ from the code
 lock: $(UV) ## pin every dependency with its hashes
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/run.txt pyproject.toml
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements/run.txt --group dev -o requirements/dev.txt pyproject.toml
+	for group in build sbom; do $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --group $$group -o requirements/$$group.txt || exit 1; done
+
+# The host's settings for pip apply to the build, where there are any.
+PIP_SETTINGS = $(foreach path,$(wildcard /etc/pip.conf),--volume $(path):$(path):ro --volume /etc/ssl/certs:/etc/ssl/certs:ro)
+BUILDER = $(firstword $(foreach name,buildah docker,$(if $(shell command -v $(name)),$(name))))
+IMAGE ?= gemini-operator:$(VERSION)
+VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
+
+.PHONY: image
+image: ## build the container image with buildah or docker (IMAGE=…, BASE=…)
+	@test -n "$(BUILDER)" || { echo "make: building an image needs buildah or docker, and neither is installed" >&2; exit 1; }
+	$(BUILDER) build --file Dockerfile --tag $(IMAGE) $(if $(BASE),--build-arg BASE=$(BASE)) \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) \
+	  --build-arg SOURCE=$$(git remote get-url origin 2>/dev/null) \
+	  $(if $(filter buildah,$(BUILDER)),$(PIP_SETTINGS)) .
+
+SBOM_TOOL := $(VENV)/sbom/bin/cyclonedx-py
+
+$(SBOM_TOOL): $(UV) requirements/sbom.txt
+	@$(UV) --quiet venv --allow-existing --python $(PYTHON) $(VENV)/sbom
+	@$(UV) --quiet pip sync --python $(VENV)/sbom/bin/python --require-hashes requirements/sbom.txt
+	@touch $@
+
+.PHONY: sbom
+sbom: $(SBOM_TOOL) ## list the run-time dependencies in build/sbom.cdx.json (CycloneDX)
+	@mkdir -p build
+	@$(UV) --quiet venv --allow-existing --python $(PYTHON) $(VENV)/run
+	@$(UV) --quiet pip sync --python $(VENV)/run/bin/python --require-hashes requirements/run.txt
+	$(SBOM_TOOL) environment --pyproject pyproject.toml --output-reproducible --output-format JSON \
+	  --output-file build/sbom.cdx.json $(VENV)/run/bin/python
 
 .PHONY: clean
 clean: down ## remove the environment and local state
-	rm -rf $(VENV) .local .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build .local .mypy_cache .pytest_cache .ruff_cache

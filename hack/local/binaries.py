@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local import building
 from local.errors import LocalError
-from local.places import PACKAGES, kubernetes_cache
+from local.places import KUBERNETES, PACKAGES, GoModule
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,15 @@ class Binaries:
     kubectl: Path
 
 
-def find(name: str, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The program in `KUBEBUILDER_ASSETS` or in the cache.
+def find(
+    name: str, environment: Mapping[str, str] = os.environ, module: GoModule = KUBERNETES
+) -> Path | None:
+    """The program in `KUBEBUILDER_ASSETS` or in the cache of its module.
 
     Each is looked for by itself: what setup-envtest installs has no kube-controller-manager.
     """
     assets = environment.get("KUBEBUILDER_ASSETS")
-    places = [*([Path(assets).absolute()] if assets else ()), kubernetes_cache(environment)]
+    places = [*([Path(assets).absolute()] if assets else ()), module.cache(environment)]
     return next((place / name for place in places if _is_program(place / name)), None)
 
 

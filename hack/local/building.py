@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from local.errors import LocalError
-from local.places import MODULE, PACKAGES, kubernetes_cache, kubernetes_version
+from local.places import KUBERNETES, GoModule
 from local.toolchain import find_go
 
 HEARTBEAT = 15.0
@@ -22,62 +22,77 @@ BUILD_TIMEOUT = 3600.0
 Report = Callable[[str], None]
 
 
-def build(names: Sequence[str], report: Report, environment: Mapping[str, str]) -> None:
-    """Put the programs into the cache, unless another process does so meanwhile.
+def build(
+    names: Sequence[str],
+    report: Report,
+    environment: Mapping[str, str],
+    module: GoModule = KUBERNETES,
+) -> None:
+    """Put programs of `module` into the cache, unless another process does so meanwhile.
 
     Raise LocalError with the compiler's last line when one cannot be built.
     """
-    target = kubernetes_cache(environment)
+    target = module.cache(environment)
     target.mkdir(parents=True, exist_ok=True)
     with _only_builder(target / ".lock", report):
         missing = [name for name in names if not (target / name).exists()]
         if not missing:
             return
-        go = find_go(MODULE, target.parent, report)
-        report(f"building {', '.join(missing)} {kubernetes_version()} with {go}")
+        go = find_go(module.directory, target.parent, report)
+        report(f"building {', '.join(missing)} {module.version()} with {go}")
         report("the first time this takes some minutes; later it is cached")
         for name in missing:
-            _build(go, name, target / name, report, environment)
+            _build(go, module, target / name, report, environment)
 
 
 def _build(
-    go: Path, name: str, target: Path, report: Report, environment: Mapping[str, str]
+    go: Path, module: GoModule, target: Path, report: Report, environment: Mapping[str, str]
 ) -> None:
     """Under another name until it is whole: a cut build leaves nothing that looks finished."""
     start = time.monotonic()
+    name = target.name
     unfinished = target.with_name(f".{name}.unfinished")
     report(f"  {name} …")
-    command = [str(go), "build", "-trimpath", "-ldflags", _version_flags(), "-o", str(unfinished)]
+    flags = ["-trimpath", "-ldflags", _version_flags(module), "-o", str(unfinished)]
+    command = [str(go), "build", *flags, module.packages[name]]
     settings = {**environment, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     try:
-        with tempfile.TemporaryFile() as output:
-            _run([*command, PACKAGES[name]], settings, output, lambda: _still(name, start, report))
+        with (
+            tempfile.TemporaryFile() as output,
+            _compiler(command, module, settings, output) as compiler,
+        ):
+            _wait(compiler, output, lambda: _still(name, start, report))
         unfinished.rename(target)
     finally:
         unfinished.unlink(missing_ok=True)
     report(f"  {name}: built in {elapsed(start)}")
 
 
-def _run(
-    command: Sequence[str],
-    settings: Mapping[str, str],
-    output: IO[bytes],
-    heartbeat: Callable[[], None],
-) -> None:
-    deadline = time.monotonic() + BUILD_TIMEOUT
+@contextmanager
+def _compiler(
+    command: Sequence[str], module: GoModule, settings: Mapping[str, str], output: IO[bytes]
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the compiler in the module's directory; end it with the block."""
     with subprocess.Popen(
-        command, cwd=MODULE, env=settings, stdout=output, stderr=subprocess.STDOUT
+        command, cwd=module.directory, env=settings, stdout=output, stderr=subprocess.STDOUT
     ) as compiler:
         try:
-            while time.monotonic() < deadline:
-                try:
-                    code = compiler.wait(HEARTBEAT)
-                except subprocess.TimeoutExpired:
-                    heartbeat()
-                else:
-                    return _check(code, output)
+            yield compiler
         finally:
             compiler.kill()
+
+
+def _wait(
+    compiler: "subprocess.Popen[bytes]", output: IO[bytes], heartbeat: Callable[[], None]
+) -> None:
+    deadline = time.monotonic() + BUILD_TIMEOUT
+    while time.monotonic() < deadline:
+        try:
+            code = compiler.wait(HEARTBEAT)
+        except subprocess.TimeoutExpired:
+            heartbeat()
+        else:
+            return _check(code, output)
     raise LocalError(f"go build was not done after {BUILD_TIMEOUT / 60:.0f} min")
 
 
@@ -92,13 +107,14 @@ def _still(name: str, start: float, report: Report) -> None:
     report(f"  {name}: still building after {elapsed(start)}")
 
 
-def _version_flags() -> str:
+def _version_flags(module: GoModule) -> str:
     """Without them the server says `v0.0.0-master+$Format:%H$`, which kubectl and Helm can't parse."""
-    version = kubernetes_version()
-    major, minor, _ = version.removeprefix("v").split(".", 2)
-    package = "k8s.io/component-base/version"
-    values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
-    return " ".join(["-s -w", *(f"-X {package}.{key}={value}" for key, value in values.items())])
+    values = {name: module.version() for name in module.version_variables}
+    if module is KUBERNETES:
+        major, minor, _ = module.version().removeprefix("v").split(".", 2)
+        package = "k8s.io/component-base/version"
+        values |= {f"{package}.gitMajor": major, f"{package}.gitMinor": minor}
+    return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in values.items())])
 
 
 @contextmanager

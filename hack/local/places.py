@@ -1,7 +1,8 @@
-"""What the control plane is made of, and where it is kept."""
+"""What the control plane and the node are made of, and where it is kept."""
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import LocalError
@@ -15,19 +16,64 @@ PACKAGES = {
     "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
 }
+"""The programs of the control plane."""
+
+
+@dataclass(frozen=True)
+class GoModule:
+    """
+    A Go module that pins a few programs.
+
+    Args:
+        name: names its directory in the cache, together with the version.
+        directory: where its go.mod is.
+        requires: the module whose version is that of the programs.
+        packages: what to build, by the program's name.
+        version_variables: Go variables that are set to the version, such as `v1.37.2`.
+    """
+
+    name: str
+    directory: Path
+    requires: str
+    packages: Mapping[str, str]
+    version_variables: tuple[str, ...] = ()
+
+    def version(self) -> str:
+        """The version that go.mod asks for, `v1.37.2` for example."""
+        file = self.directory / "go.mod"
+        pattern = rf"^(?:require|\s)\s*{re.escape(self.requires)} (v\S+)"
+        found = re.search(pattern, file.read_text(), re.MULTILINE)
+        if not found:
+            raise LocalError(f"{file} does not require {self.requires}")
+        return found[1]
+
+    def cache(self, environment: Mapping[str, str]) -> Path:
+        """In `$GEMINI_OPERATOR_CACHE`, else in `~/.cache/gemini-operator`."""
+        return cache_root(environment) / f"{self.name}-{self.version()}"
+
+
+KUBERNETES = GoModule(
+    name="kubernetes",
+    directory=MODULE,
+    requires="k8s.io/kubernetes",
+    packages=PACKAGES
+    | {
+        name: f"k8s.io/kubernetes/cmd/{name}"
+        for name in ("kubelet", "kube-proxy", "kube-scheduler")
+    },
+    version_variables=("k8s.io/component-base/version.gitVersion",),
+)
+
+
+def cache_root(environment: Mapping[str, str]) -> Path:
+    named = environment.get("GEMINI_OPERATOR_CACHE")
+    return Path(named).absolute() if named else Path.home() / ".cache" / "gemini-operator"
 
 
 def kubernetes_version() -> str:
-    """The version that go.mod asks for, `v1.37.2` for example."""
-    file = MODULE / "go.mod"
-    found = re.search(r"^\s*k8s\.io/kubernetes (v\S+)", file.read_text(), re.MULTILINE)
-    if not found:
-        raise LocalError(f"{file} does not require k8s.io/kubernetes")
-    return found[1]
+    """The version of the control plane, `v1.37.2` for example."""
+    return KUBERNETES.version()
 
 
 def kubernetes_cache(environment: Mapping[str, str]) -> Path:
-    """In `$GEMINI_OPERATOR_CACHE`, else in `~/.cache/gemini-operator`."""
-    named = environment.get("GEMINI_OPERATOR_CACHE")
-    root = Path(named).absolute() if named else Path.home() / ".cache" / "gemini-operator"
-    return root / f"kubernetes-{kubernetes_version()}"
+    return KUBERNETES.cache(environment)

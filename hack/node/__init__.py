@@ -1,0 +1,1 @@
+"""A single-node Kubernetes cluster with real pods, in namespaces of its own on this machine."""

@@ -1,0 +1,3 @@
+module gemini-operator.io/hack/node/pause
+
+go 1.26.0
