@@ -1,5 +1,6 @@
 """`python -m documents` writes the tables of docs/ that come from the code."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -8,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from gemini_operator.api.condition_types import ConditionType
@@ -17,11 +17,12 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.base import metrics
 from gemini_operator.cli import COMMANDS
+from local import binaries, chart
+from local.places import HELM
 
 PROJECT = Path(__file__).parents[1]
 PAGES = PROJECT / "docs"
 PACKAGE = PROJECT / "operator" / "gemini_operator"
-RBAC = PROJECT / "hack" / "local" / "rbac.yaml"
 
 Row = Sequence[str]
 Schema = Mapping[str, Any]
@@ -247,29 +248,22 @@ def _metric_row(name: str, metric: MetricWrapperBase) -> Row:
     return [code(exposed(metric)), found.type, labels, set_by(name), found.documentation]
 
 
-# Rights of each process, as the local cluster grants them
+# Rights of each process, as the chart grants them
 
 
-def access(process: str, kind: str = "ClusterRole") -> str:
-    """One row for each rule of the process's ClusterRole, or of its Role in its own namespace."""
-    head = ("API group", "resource", "verbs")
-    return table(head, (_access_row(rule) for rule in access_rules(process, kind)))
-
-
-def access_rules(process: str, kind: str = "ClusterRole") -> list[dict[str, list[str]]]:
-    """The rules of the ClusterRole or Role `gemini-operator-<process>`."""
-    every = list(yaml.safe_load_all(RBAC.read_text(encoding="utf-8")))
-    name = f"gemini-operator-{process}"
-    role: dict[str, Any] = next(
-        each for each in every if each["kind"] == kind and each["metadata"]["name"] == name
-    )
-    return list(role["rules"])
+def access(role: str) -> str:
+    """One row for each rule of the role whose name ends so. Raise LocalError without Helm."""
+    helm = binaries.build_missing({"helm": HELM}, print, os.environ)["helm"]
+    rules = chart.rules(chart.rights(helm, {}, namespace=chart.RELEASE), role)
+    head = ("API group", "resource", "names", "verbs")
+    return table(head, (_access_row(rule) for rule in rules))
 
 
 def _access_row(rule: dict[str, list[str]]) -> Row:
     return [
         ", ".join(code(each) or "core" for each in rule["apiGroups"]),
         ", ".join(map(code, rule["resources"])),
+        ", ".join(map(code, rule.get("resourceNames", ()))) or "any",
         ", ".join(map(code, rule["verbs"])),
     ]
 
@@ -282,9 +276,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "reasons": reasons,
     "states": states,
     "metrics": metrics_table,
-    "access controller": partial(access, "controller"),
-    "access leader": partial(access, "controller", "Role"),
-    "access receiver": partial(access, "receiver"),
+    "access controller": partial(access, "-controller"),
+    "access leader": partial(access, "-leader-election"),
+    "access receiver": partial(access, "-receiver"),
 }
 
 if __name__ == "__main__":

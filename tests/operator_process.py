@@ -7,15 +7,15 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import yaml
 
-from documents import access_rules
-from local import access
+from local import access, binaries, chart
 from local.access import Account
 from local.control_plane import ControlPlane
 from tests import program
@@ -26,13 +26,10 @@ from tests.waiting import eventually
 
 SIGNING_KEY = "key-1"
 
-GROUP = "gemini-operator.io"
+Right = tuple[str, str]
+"""A resource and a verb."""
 
-# The least that each process needs, as the local cluster grants it and docs/security.md shows it.
-CONTROLLER_RULES = access_rules("controller")
-LEASE_RULES = access_rules("controller", "Role")
-"""Of the controller, in its own namespace."""
-RECEIVER_RULES = access_rules("receiver")
+GROUP = "gemini-operator.io"
 
 QUICK_GRACE = ("--create-timeout", "2", "--submit-grace", "4")
 """For tests that wait until a batch is known not to be there."""
@@ -312,26 +309,51 @@ def kubeconfigs(
     *,
     home: str = "",
     seconds: int = 3600,
+    without: Right | None = None,
 ) -> dict[str, Path]:
-    """One for each process, with the least rights, for so many seconds.
+    """One for each process, with the rights that the chart grants, for so many seconds.
 
-    `home`: another namespace for the accounts, whose rights are then cluster-wide.
+    `home`: another namespace for the accounts, whose rights are then cluster-wide. `without`: a
+    right that is left out.
     """
+    api, own = control_plane.api, home or namespace
+    objects = granted(own, () if home else (namespace,))
+    if without is not None:
+        objects = [_without(each, without) for each in objects]
+    access.create(api, objects)
     paths = {}
-    for name, rules, at_home in (
-        ("controller", CONTROLLER_RULES, LEASE_RULES),
-        ("receiver", RECEIVER_RULES, []),
-    ):
-        account, api = Account(home or namespace, name), control_plane.api
-        account.create(api)
-        account.grant(api, rules if home else [*rules, *at_home], cluster_wide=bool(home))
-        if home and at_home:
-            account.grant(api, at_home, cluster_wide=False)
-        token = account.token(api, seconds=seconds)
-        access.wait_effective(api, token, [*rules, *at_home], namespace=account.namespace)
-        path = directory / f"{name}.kubeconfig"
-        paths[name] = account.write_kubeconfig(api, path, seconds=seconds)
+    for process in ("controller", "receiver"):
+        account = Account(own, chart.account(process))
+        rules = chart.rules(objects, f"-{process}")
+        if process == "controller":
+            rules += chart.rules(objects, "-leader-election")
+        access.wait_effective(api, account.token(api, seconds=seconds), rules, namespace=own)
+        path = directory / f"{process}.kubeconfig"
+        paths[process] = account.write_kubeconfig(api, path, seconds=seconds)
     return paths
+
+
+def granted(namespace: str, namespaces: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The accounts and rights of a release in `namespace`; its tests name Secrets as they like."""
+    values = {"namespaces": list(namespaces), "apiKeySecrets": {"anyName": True}}
+    return chart.rights(binaries.present().helm, values, namespace=namespace)
+
+
+@cache
+def receiver_rules() -> list[dict[str, Any]]:
+    """What the chart lets the receiver do."""
+    return chart.rules(granted(chart.RELEASE), "-receiver")
+
+
+def _without(role: dict[str, Any], right: Right) -> dict[str, Any]:
+    resource, verb = right
+    rules = [
+        {**rule, "verbs": [each for each in rule["verbs"] if each != verb]}
+        if resource in rule["resources"]
+        else rule
+        for rule in role.get("rules", ())
+    ]
+    return {**role, "rules": [rule for rule in rules if rule["verbs"]]} if rules else role
 
 
 def through(kubeconfig: Path, url: str) -> Path:

@@ -18,6 +18,15 @@ RBAC = "rbac.authorization.k8s.io"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
+_COLLECTIONS = {
+    "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
+    "Role": f"/apis/{RBAC}/v1/namespaces/{{namespace}}/roles",
+    "RoleBinding": f"/apis/{RBAC}/v1/namespaces/{{namespace}}/rolebindings",
+    "ClusterRole": f"/apis/{RBAC}/v1/clusterroles",
+    "ClusterRoleBinding": f"/apis/{RBAC}/v1/clusterrolebindings",
+}
+
+
 @dataclass(frozen=True)
 class Account:
     """A ServiceAccount by its place."""
@@ -56,6 +65,13 @@ class Account:
             token=self.token(api, seconds=seconds),
             namespace=self.namespace,
         )
+
+
+def create(api: AdminApi, objects: Sequence[Mapping[str, Any]]) -> None:
+    """Create accounts, roles and bindings. Raise KeyError for an object of another kind."""
+    for each in objects:
+        path = _COLLECTIONS[each["kind"]]
+        api.request("POST", path.format(namespace=each["metadata"].get("namespace")), dict(each))
 
 
 def wait_effective(api: AdminApi, token: str, rules: Sequence[Rule], *, namespace: str) -> None:

@@ -1,4 +1,4 @@
-"""Finds the programs of the control plane, and has those built that nobody has."""
+"""Finds the programs of the control plane and Helm, and has those built that nobody has."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -7,15 +7,21 @@ from pathlib import Path
 
 from local import building
 from local.errors import LocalError
-from local.places import KUBERNETES, PACKAGES, GoModule
+from local.places import HELM, KUBERNETES, PACKAGES, GoModule
+
+PROGRAMS: Mapping[str, GoModule] = {**dict.fromkeys(PACKAGES, KUBERNETES), "helm": HELM}
+"""What the local control plane needs, and the module of each program."""
 
 
 @dataclass(frozen=True)
 class Binaries:
+    """Where each program is."""
+
     etcd: Path
     kube_apiserver: Path
     kube_controller_manager: Path
     kubectl: Path
+    helm: Path
 
 
 def find(
@@ -31,21 +37,43 @@ def find(
 
 
 def present(environment: Mapping[str, str] = os.environ) -> Binaries:
-    """All four programs. Raise LocalError when one is nowhere."""
-    found = {name: find(name, environment) for name in PACKAGES}
-    if missing := [name for name, path in found.items() if path is None]:
-        raise LocalError(f"{', '.join(missing)} not found: run `make binaries`, which builds them")
-    return Binaries(**{name.replace("-", "_"): path for name, path in found.items() if path})
+    """All programs. Raise LocalError when one is nowhere."""
+    return Binaries(**members(_found(PROGRAMS, environment)))
 
 
 def ensure(report: Callable[[str], None], environment: Mapping[str, str] = os.environ) -> Binaries:
-    """All four programs. `report` is told of every step that takes long.
+    """All programs. `report` is told of every step that takes long.
 
     Raise LocalError when one has to be built and cannot be.
     """
-    if missing := [name for name in PACKAGES if find(name, environment) is None]:
-        building.build(missing, report, environment)
+    build_missing(PROGRAMS, report, environment)
     return present(environment)
+
+
+def build_missing(
+    programs: Mapping[str, GoModule], report: Callable[[str], None], environment: Mapping[str, str]
+) -> dict[str, Path]:
+    """Build those of `programs` that are nowhere, and return where each one is.
+
+    Raise LocalError when one cannot be built.
+    """
+    for module in dict.fromkeys(programs.values()):
+        names = [name for name, its in programs.items() if its is module]
+        if missing := [name for name in names if find(name, environment, module) is None]:
+            building.build(missing, report, environment, module)
+    return _found(programs, environment)
+
+
+def members(found: Mapping[str, Path]) -> dict[str, Path]:
+    """The programs by names that a dataclass can have."""
+    return {name.replace("-", "_"): path for name, path in found.items()}
+
+
+def _found(programs: Mapping[str, GoModule], environment: Mapping[str, str]) -> dict[str, Path]:
+    places = {name: find(name, environment, module) for name, module in programs.items()}
+    if missing := [name for name, path in places.items() if path is None]:
+        raise LocalError(f"{', '.join(missing)} not found: run `make binaries`, which builds them")
+    return {name: path for name, path in places.items() if path}
 
 
 def _is_program(path: Path) -> bool:

@@ -3,7 +3,9 @@
 import secrets
 from pathlib import Path
 
-from local import waiting
+import yaml
+
+from local import chart, waiting
 from local.access import Account
 from local.control_plane import ControlPlane
 from local.credentials import write_private
@@ -12,7 +14,6 @@ from local.services import SIGNING_KEY, Services
 
 PROJECT = Path(__file__).parents[2]
 CRDS = PROJECT / "crds"
-RBAC = Path(__file__).with_name("rbac.yaml")
 
 OPERATOR_NAMESPACE = "gemini-operator"
 TOKEN_SECONDS = 365 * 24 * 3600
@@ -23,13 +24,20 @@ API_KEY_SECRET = "/api/v1/namespaces/default/secrets"  # noqa: S105 -- a path
 def prepare(plane: ControlPlane, services: Services) -> None:
     """Bring it all up to date; what is there already and needs no change stays."""
     apply_crds(plane)
-    plane.kubectl("apply", "-f", str(RBAC))
+    _apply_rights(plane)
     for name in ("controller", "receiver"):
-        account = Account(OPERATOR_NAMESPACE, name)
+        account = Account(OPERATOR_NAMESPACE, chart.account(name))
         path = services.kubeconfig(name)
         account.write_kubeconfig(plane.api, path, seconds=TOKEN_SECONDS)
     _create_callback_key(services)
     _create_api_key(plane)
+
+
+def _apply_rights(plane: ControlPlane) -> None:
+    """As an installation of the chart grants them."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATOR_NAMESPACE}}
+    objects = [namespace, *chart.rights(plane.binaries.helm, {}, namespace=OPERATOR_NAMESPACE)]
+    plane.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
 
 
 def apply_crds(plane: ControlPlane) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.errors import LocalError
@@ -35,7 +35,7 @@ class GoModule:
     name: str
     directory: Path
     requires: str
-    packages: Mapping[str, str]
+    packages: Mapping[str, str] = field(hash=False)
     version_variables: tuple[str, ...] = ()
 
     def version(self) -> str:
@@ -62,6 +62,15 @@ KUBERNETES = GoModule(
         for name in ("kubelet", "kube-proxy", "kube-scheduler")
     },
     version_variables=("k8s.io/component-base/version.gitVersion",),
+)
+
+
+HELM = GoModule(
+    name="helm",
+    directory=MODULE / "helm",
+    requires="helm.sh/helm/v4",
+    packages={"helm": "helm.sh/helm/v4/cmd/helm"},
+    version_variables=("helm.sh/helm/v4/internal/version.version",),
 )
 
 

@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import binaries, building
-from local.errors import LocalError
-from local.places import KUBERNETES, MODULE, GoModule
+from local import binaries
+from local.places import HELM, KUBERNETES, MODULE, GoModule
 
 CONTAINERD = GoModule(
     name="containerd",
@@ -25,14 +24,8 @@ COREDNS = GoModule(
     requires="github.com/coredns/coredns",
     packages={"coredns": "github.com/coredns/coredns"},
 )
-HELM = GoModule(
-    name="helm",
-    directory=MODULE / "helm",
-    requires="helm.sh/helm/v4",
-    packages={"helm": "helm.sh/helm/v4/cmd/helm"},
-    version_variables=("helm.sh/helm/v4/internal/version.version",),
-)
 MODULES = (KUBERNETES, CONTAINERD, COREDNS, HELM)
+PROGRAMS: Mapping[str, GoModule] = {name: module for module in MODULES for name in module.packages}
 
 
 @dataclass(frozen=True)
@@ -61,19 +54,4 @@ def ensure(
     Raises:
         LocalError: a program has to be built and cannot be.
     """
-    found: dict[str, Path] = {}
-    for module in MODULES:
-        found |= _of_module(module, report, environment)
-    return NodeBinaries(**{name.replace("-", "_"): path for name, path in found.items()})
-
-
-def _of_module(
-    module: GoModule, report: Callable[[str], None], environment: Mapping[str, str]
-) -> dict[str, Path]:
-    places = {name: binaries.find(name, environment, module) for name in module.packages}
-    if missing := [name for name, place in places.items() if place is None]:
-        building.build(missing, report, environment, module)
-        places = {name: binaries.find(name, environment, module) for name in module.packages}
-    if missing := [name for name, place in places.items() if place is None]:
-        raise LocalError(f"{', '.join(missing)} were built but are not in the cache: try again")
-    return {name: place for name, place in places.items() if place}
+    return NodeBinaries(**binaries.members(binaries.build_missing(PROGRAMS, report, environment)))

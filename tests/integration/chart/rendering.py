@@ -1,30 +1,22 @@
 """What Helm makes of the chart."""
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import yaml
-
-from chart.generated import CHART
-from local import helm
+from local import binaries, chart
 
 JSON = dict[str, Any]
-
-
-class Refused(Exception):
-    """Helm did not render the chart; the message is Helm's."""
 
 
 def render(
     values: Mapping[str, Any] | None = None,
     *,
-    name: str = "gemini-operator",
+    name: str = chart.RELEASE,
     namespace: str = "gemini-operator",
 ) -> list[JSON]:
-    """The objects of a release. Raises Refused."""
+    """The objects of a release. Raises ChartError."""
     found: list[JSON] = json.loads(
         _rendered(json.dumps(values or {}, sort_keys=True), name, namespace)
     )
@@ -33,13 +25,8 @@ def render(
 
 @cache
 def _rendered(values: str, name: str, namespace: str) -> str:
-    command = [str(helm.program()), "template", name, str(CHART), "--namespace", namespace]
-    done = subprocess.run(
-        [*command, "--values", "-"], input=values, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise Refused(done.stderr)
-    return json.dumps([each for each in yaml.safe_load_all(done.stdout) if each])
+    helm = binaries.present().helm
+    return json.dumps(chart.render(helm, json.loads(values), namespace=namespace, release=name))
 
 
 def nested(path: str, value: Any) -> JSON:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from chart.generated import schema
-from tests.integration.chart.rendering import Refused, at, merged, nested, one, render
+from local.chart import ChartError
+from tests.integration.chart.rendering import at, merged, nested, one, render
 
 EMULATOR = nested("emulator.enabled", True)
 INGRESS = {"ingress": {"enabled": True, "host": "jobs.example.com"}}
@@ -32,7 +33,7 @@ INGRESS = {"ingress": {"enabled": True, "host": "jobs.example.com"}}
     ],
 )
 def test_a_sentence_says_what_cannot_be(values: dict[str, Any], says: str) -> None:
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(ChartError, match=says):
         render(values)
 
 
@@ -56,7 +57,7 @@ def test_a_sentence_says_what_cannot_be(values: dict[str, Any], says: str) -> No
     ],
 )
 def test_the_schema_refuses_what_nobody_can_mean(values: dict[str, Any]) -> None:
-    with pytest.raises(Refused, match="values don't meet the specifications of the schema"):
+    with pytest.raises(ChartError, match="values don't meet the specifications of the schema"):
         render(values)
 
 

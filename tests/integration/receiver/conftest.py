@@ -23,7 +23,7 @@ from tests.callback_keys import KEY
 from tests.deliveries import Signer, encoded, envelope
 from tests.integration.conftest import KubeconfigFor
 from tests.integration.receiver.peers import ApiRoad, KeyPublisher
-from tests.operator_process import RECEIVER_RULES, Process, through
+from tests.operator_process import Process, receiver_rules, through
 
 ATTEMPT = "0123456789abcdef"
 SIGNER = Signer()
@@ -227,9 +227,10 @@ def make_receiver(
     """`make_receiver(rules=…, kubeconfig=…)`: one of the test's own, not started yet."""
     with surroundings(control_plane, tmp_path) as around:
 
-        def make(rules: Any = RECEIVER_RULES, kubeconfig: Path | None = None) -> Receiver:
+        def make(rules: Any = None, kubeconfig: Path | None = None) -> Receiver:
             return around.receiver(
-                kubeconfig or service_account_kubeconfig(rules, cluster_wide=False)
+                kubeconfig
+                or service_account_kubeconfig(rules or receiver_rules(), cluster_wide=False)
             )
 
         yield make
@@ -248,9 +249,9 @@ def receiver_account(api: AdminApi, namespace: str) -> Account:
     """An account in `namespace` that has the receiver's right, once that is in effect."""
     found = Account(namespace, "receiver")
     found.create(api)
-    found.grant(api, RECEIVER_RULES, cluster_wide=True)
+    found.grant(api, receiver_rules(), cluster_wide=True)
     token = found.token(api, seconds=3600)
-    access.wait_effective(api, token, RECEIVER_RULES, namespace=namespace)
+    access.wait_effective(api, token, receiver_rules(), namespace=namespace)
     return found
 
 

@@ -22,7 +22,7 @@ from tests.integration.receiver.conftest import (
     requests,
 )
 from tests.integration.receiver.peers import Fault
-from tests.operator_process import RECEIVER_RULES
+from tests.operator_process import receiver_rules
 from tests.waiting import eventually
 
 OTHER_ATTEMPT = "fedcba9876543210"
@@ -200,7 +200,7 @@ def test_s13_an_admission_refusal_is_kept_for_later_and_raises_an_alert(
 def test_without_the_right_to_patch_nothing_is_acknowledged(
     make_receiver: ReceiverMaker, job: Job
 ) -> None:
-    receiver = make_receiver(rules=[{**RECEIVER_RULES[0], "verbs": ["get"]}])
+    receiver = make_receiver(rules=[{**receiver_rules()[0], "verbs": ["get"]}])
     receiver.start()
     answer = receiver.deliver(job.target())
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
@@ -213,7 +213,7 @@ def test_without_the_right_to_patch_nothing_is_acknowledged(
 def test_with_a_token_that_is_not_accepted_nothing_is_acknowledged(
     make_receiver: ReceiverMaker, service_account_kubeconfig: KubeconfigFor, job: Job
 ) -> None:
-    kubeconfig: Path = service_account_kubeconfig(RECEIVER_RULES, cluster_wide=False)
+    kubeconfig: Path = service_account_kubeconfig(receiver_rules(), cluster_wide=False)
     content = yaml.safe_load(kubeconfig.read_text())
     content["users"][0]["user"]["token"] = "not-a-token"
     kubeconfig.write_text(yaml.safe_dump(content))
