@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 import documents
+from chart.generated import leaves
+from chart.values import ChartValues
 from gemini_emulator.app import Emulator
 from gemini_emulator.create_request import parse_create_request
 from gemini_emulator.errors import ApiError
@@ -38,16 +40,19 @@ MADE = (".local", ".venv")
 HOSTS = {
     "127.0.0.1",
     "ai.google.dev",
+    "gemini-callbacks.example.com",
     "generativelanguage.googleapis.com",
     "keepachangelog.com",
     "semver.org",
 }
 # Words of the same shape that are no hosts: API groups, and a place for one.
 NO_HOSTS = {
+    "cert-manager.io",
     "coordination.k8s.io",
     "events.k8s.io",
     "gemini-operator.io",
     "geminibatchjob.gemini-operator.io",
+    "geminibatchjobs.gemini-operator.io",
     "host",
 }
 DIAGRAMS = ("flowchart LR", "sequenceDiagram", "stateDiagram-v2")
@@ -114,6 +119,8 @@ def test_every_named_file_exists(document: Path) -> None:
 def test_every_flag_in_a_command_is_known(document: Path) -> None:
     for command in commands(text_of(document)):
         words = command.split()
+        if words[:1] in (["helm"], ["kubectl"]):
+            continue
         called = [word for word in words if word.endswith("gemini-operator")]
         if not called or words[-1] == called[0]:
             continue
@@ -122,6 +129,12 @@ def test_every_flag_in_a_command_is_known(document: Path) -> None:
             continue
         known = {option.opts[0] for option in documents.options(name)}
         assert {word.split("=")[0] for word in rest if word.startswith("--")} <= known, command
+
+
+@every_document
+def test_every_value_in_a_command_is_the_charts(document: Path) -> None:
+    named = re.findall(r"--set ([A-Za-z.]+)=", " ".join(commands(text_of(document))))
+    assert set(named) <= leaves().keys()
 
 
 def test_flags_of_configuration_are_those_of_click() -> None:
@@ -217,6 +230,9 @@ def test_readme_lists_what_is_not_supported_yet() -> None:
 def test_manifests_fit_the_models(document: Path) -> None:
     for block in fences(text_of(document), "yaml"):
         manifest = yaml.safe_load(block)
+        if "apiVersion" not in manifest:
+            ChartValues.model_validate(manifest)
+            continue
         assert (manifest["apiVersion"], manifest["kind"]) == (group.API_VERSION, group.KIND)
         spec = Spec.model_validate(manifest["spec"])
         dumped = spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
