@@ -121,7 +121,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
 .PHONY: image
 image: ## build the container image with buildah or docker (IMAGE=…, BASE=…)
 	@test -n "$(BUILDER)" || { echo "make: building an image needs buildah or docker, and neither is installed" >&2; exit 1; }
-	$(BUILDER) build --file Dockerfile --tag $(IMAGE) $(if $(BASE),--build-arg BASE=$(BASE)) \
+	$(BUILDER) build --network host --file Dockerfile --tag $(IMAGE) $(if $(BASE),--build-arg BASE=$(BASE)) \
 	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) \
 	  --build-arg SOURCE=$$(git remote get-url origin 2>/dev/null) \
 	  $(if $(filter buildah,$(BUILDER)),$(PIP_SETTINGS)) .

@@ -58,6 +58,7 @@ class Machine:
         for hierarchy in _hierarchies():
             (hierarchy / CGROUP).mkdir(exist_ok=True)
             _copy_cpuset(hierarchy)
+            _enable_controllers(hierarchy)
 
     def command(self, command: Sequence[str]) -> list[str]:
         """The command line that runs `command` inside."""
@@ -120,6 +121,15 @@ def _copy_cpuset(hierarchy: Path) -> None:
         own = hierarchy / CGROUP / name
         if own.exists() and not own.read_text().strip():
             own.write_text((hierarchy / name).read_text())
+
+
+def _enable_controllers(hierarchy: Path) -> None:
+    """In cgroup v2, a group has only the controllers that its parent passes on."""
+    controllers = hierarchy / "cgroup.controllers"
+    if controllers.exists():
+        for controller in controllers.read_text().split():
+            with suppress(OSError):
+                (hierarchy / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
 def _remove_cgroups() -> bool:

@@ -1,7 +1,5 @@
 """The image in real pods, and what a node leaves behind: nothing. Needs Linux and root."""
 
-import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from local.waiting import until
 from node import binaries, images, requirements
 from node.node import PROCESSES, Node
 
@@ -63,6 +62,15 @@ def names(process: psutil.Process, directory: Path) -> bool:
         return False
 
 
+def kill(directory: Path, *programs: str) -> None:
+    """Return when they are dead: `up` would still see one that is about to die as running."""
+    killed = [psutil.Process(int((directory / f"{name}.pid").read_text())) for name in programs]
+    for process in killed:
+        process.kill()
+    dead = psutil.STATUS_ZOMBIE
+    assert until(lambda: all(process.status() == dead for process in killed), timeout=10)
+
+
 def run(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
     return done.stdout
@@ -89,8 +97,7 @@ def test_the_image_has_no_installer_and_no_compiler(node: Node) -> None:
 
 
 def test_killed_programs_are_started_again_and_pods_go_on(node: Node) -> None:
-    for name in ("containerd", "etcd", "kubelet"):
-        os.kill(int((node.layout.directory / f"{name}.pid").read_text()), signal.SIGKILL)
+    kill(node.layout.directory, "containerd", "etcd", "kubelet")
     node.up(images.ensure_pause(print))
     node.kubectl("--namespace=image", "rollout", "status", "deployment/emulator", "--timeout=50s")
 
@@ -99,8 +106,7 @@ def test_nothing_is_left_after_a_kill_of_every_program(
     node: Node, before: dict[str, object]
 ) -> None:
     directory = node.layout.directory
-    for name in PROCESSES:
-        os.kill(int((directory / f"{name}.pid").read_text()), signal.SIGKILL)
+    kill(directory, *PROCESSES)
     for _ in range(2):
         node.down()
         assert traces(directory) == before
