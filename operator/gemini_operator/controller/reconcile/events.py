@@ -57,12 +57,12 @@ class EventRecorder:
     async def _post(self, job: Job | UnreadableJob, event: Event) -> None:
         try:
             await self._say(regarding(job), _name(job, event), event)
-        except Forbidden as error:
-            # Of all Events only this one must not be lost: the object that could show it is gone.
-            if error.namespace_terminating and event.reason == Reason.BATCH_LEFT_BEHIND:
-                await self._say_elsewhere(job, event)
         except KubeError as error:
-            log.warning("an Event was not posted", reason=event.reason.value, error=str(error))
+            if not (isinstance(error, Forbidden) and error.namespace_terminating):
+                log.warning("an Event was not posted", reason=event.reason.value, error=str(error))
+            # Of all Events only this one must not be lost: the object that could show it is gone.
+            elif event.reason == Reason.BATCH_LEFT_BEHIND:
+                await self._say_elsewhere(job, event)
 
     async def _say(self, regarding: dict[str, str], name: str, event: Event) -> None:
         series = self._remember(f"{regarding.get('namespace')}/{name}")
