@@ -33,7 +33,7 @@ $(READY): $(UV) requirements/dev.txt pyproject.toml
 env: $(READY) ## the Python environment in .venv
 
 .PHONY: binaries
-binaries: $(READY) ## find or build etcd, kube-apiserver, kube-controller-manager and kubectl
+binaries: $(READY) ## find or build etcd, kube-apiserver, kube-controller-manager, kubectl and Helm
 	@PYTHONPATH=hack $(BIN)/python -m local binaries
 
 .PHONY: demo
@@ -92,6 +92,7 @@ lint: $(READY) ## formatting, style, types, layers, generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/gemini-operator crds --check crds
+	@PYTHONPATH=hack $(BIN)/python -m chart --check
 
 .PHONY: format
 format: $(READY) ## rewrite the code in the house style
@@ -99,11 +100,16 @@ format: $(READY) ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 
 .PHONY: crds
-crds: $(READY) ## generate crds/ from the models
+crds: $(READY) ## generate crds/ and the chart's CRDs from the models
 	$(BIN)/gemini-operator crds --output crds
+	@PYTHONPATH=hack $(BIN)/python -m chart
+
+.PHONY: chart
+chart: $(READY) ## generate the chart's values, their schema and their documentation from hack/chart
+	@PYTHONPATH=hack $(BIN)/python -m chart
 
 .PHONY: tables
-tables: $(READY) ## write the tables in docs/ from the code
+tables: binaries ## write the tables in docs/ from the code
 	@PYTHONPATH=hack $(BIN)/python -m documents
 
 .PHONY: lock

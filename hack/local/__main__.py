@@ -41,7 +41,7 @@ def cli() -> None:
 
 @cli.command()
 def binaries() -> None:
-    """Find or build etcd, kube-apiserver, kube-controller-manager and kubectl."""
+    """Find or build etcd, kube-apiserver, kube-controller-manager, kubectl and Helm."""
     found = programs.ensure(click.echo)
     for name, path in vars(found).items():
         click.echo(f"{name.replace('_', '-'):<24} {path}")
