@@ -77,7 +77,7 @@ histories: binaries ## run 500 random histories, in half an hour or more (HISTOR
 
 .PHONY: e2e
 e2e: $(READY) ## the image in real pods of a single-node cluster; needs Linux and root
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest --capture=no --verbose tests/e2e
 
 .PHONY: unit
 unit: $(READY) ## the tests that need no API server; the policies must be covered whole

@@ -1,65 +1,17 @@
 """The image in real pods, and what a node leaves behind: nothing. Needs Linux and root."""
 
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from local.waiting import until
-from node import binaries, images, requirements
+from node import images
 from node.node import PROCESSES, Node
+from tests.e2e.conftest import JSON, traces
 
 pytestmark = pytest.mark.timeout(1800)  # the first run builds the programs and the base image
 MANIFEST = Path(__file__).with_name("restricted.yaml")
-LEFT = ("/run/containerd", "/var/lib/kubelet", "/var/lib/cni", "/var/log/pods", "/etc/cni")
-SYSCTLS = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward")
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if reason := requirements.check():
-        pytest.skip(reason)
-    return tmp_path_factory.mktemp("node")
-
-
-@pytest.fixture(scope="module")
-def before(directory: Path) -> dict[str, object]:
-    return traces(directory)
-
-
-@pytest.fixture(scope="module")
-def node(directory: Path, before: dict[str, object]) -> Iterator[Node]:
-    assert before
-    node = Node(directory, binaries.ensure(print), print)
-    try:
-        node.up(images.ensure_pause(print))
-        node.load(images.build_image(directory / "image.tar", images.IMAGE, print))
-        yield node
-    finally:
-        node.down()
-
-
-def traces(directory: Path) -> dict[str, object]:
-    """What a node could leave on the host."""
-    return {
-        "mounts": Path("/proc/self/mounts").read_text().splitlines(),
-        "links": sorted(path.name for path in Path("/sys/class/net").iterdir()),
-        "routes": run("ip", "route"),
-        "iptables": [line for line in run("iptables-save").splitlines() if line[:1] != "#"],
-        "cgroups": [str(path) for path in Path("/sys/fs/cgroup").glob("**/gemini-node")],
-        "files": [path for path in LEFT if Path(path).exists()],
-        "sysctls": [Path("/proc/sys", name).read_text() for name in SYSCTLS],
-        "processes": [p.pid for p in psutil.process_iter() if names(p, directory)],
-    }
-
-
-def names(process: psutil.Process, directory: Path) -> bool:
-    try:
-        return any(str(directory) in argument for argument in process.cmdline())
-    except psutil.Error:
-        return False
 
 
 def kill(directory: Path, *programs: str) -> None:
@@ -69,11 +21,6 @@ def kill(directory: Path, *programs: str) -> None:
         process.kill()
     dead = psutil.STATUS_ZOMBIE
     assert until(lambda: all(process.status() == dead for process in killed), timeout=10)
-
-
-def run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    return done.stdout
 
 
 def test_s25_the_image_runs_restricted_and_is_reached_by_the_name_of_its_service(
@@ -102,9 +49,7 @@ def test_killed_programs_are_started_again_and_pods_go_on(node: Node) -> None:
     node.kubectl("--namespace=image", "rollout", "status", "deployment/emulator", "--timeout=50s")
 
 
-def test_nothing_is_left_after_a_kill_of_every_program(
-    node: Node, before: dict[str, object]
-) -> None:
+def test_nothing_is_left_after_a_kill_of_every_program(node: Node, before: JSON) -> None:
     directory = node.layout.directory
     kill(directory, *PROCESSES)
     for _ in range(2):
