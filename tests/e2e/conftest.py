@@ -39,7 +39,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory, report: Report) -> Path:
     """Of the node. The tests are skipped, with one line, where no node can run."""
     if EXISTING in os.environ:
         pytest.skip(f"{EXISTING} names a cluster")
-    if reason := requirements.check():
+    if reason := requirements.unfit():
         pytest.skip(reason)
     requirements.ensure(report)
     return tmp_path_factory.mktemp("node")
