@@ -35,7 +35,7 @@ async def check(kube: KubeClient, namespace: str, name: str, uid: str) -> None:
     try:
         existing = await config_maps.get(kube, namespace, name)
     except ObjectNotFound:
-        with _refusals(name), contextlib.suppress(AlreadyExists):
+        with _refusals(), contextlib.suppress(AlreadyExists):
             await config_maps.create(kube, namespace, _manifest(name, uid, ""), dry_run=True)
         return
     if _owner(existing) != uid:
@@ -61,7 +61,7 @@ async def deliver(
         )
     digest = hashlib.sha256(data).hexdigest()
     try:
-        with _refusals(name):
+        with _refusals():
             await config_maps.create(kube, namespace, _manifest(name, uid, text))
     except AlreadyExists:
         await _expect_same(kube, namespace, name, uid, digest)
@@ -69,12 +69,12 @@ async def deliver(
 
 
 @contextlib.contextmanager
-def _refusals(name: str) -> Iterator[None]:
+def _refusals() -> Iterator[None]:
     """What an administrator can change is no reason to give up results that are paid for."""
     try:
         yield
     except (Forbidden, Invalid) as error:
-        raise OutputRefused(f"ConfigMap {name}: {error.message}") from None
+        raise OutputRefused(error.message) from None
 
 
 async def _expect_same(kube: KubeClient, namespace: str, name: str, uid: str, digest: str) -> None:

@@ -111,7 +111,9 @@ async def test_p24_what_the_api_server_refuses_is_told_in_its_words(
     client: KubeClient, namespace: str
 ) -> None:
     """Such a name cannot come from a job; a policy of the administrator refuses in the same way."""
-    refused = pytest.raises(OutputRefused, match=r"rejects ConfigMap Not-A-Name: .*RFC 1123")
+    refused = pytest.raises(
+        OutputRefused, match=r"^ConfigMap \"Not-A-Name\" is invalid: .*RFC 1123"
+    )
     with refused:
         await deliver(client, namespace, "Not-A-Name", UID, some())
     with refused:
