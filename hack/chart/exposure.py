@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from chart.model import KubernetesList, Labels, Name, Port, Values
+from chart.model import HostName, KubernetesList, Labels, Name, Port, Values
 
 
 class Service(Values):
@@ -44,7 +44,7 @@ class Ingress(Values):
     class_name: Name = ""
     """IngressClass; empty for the cluster's default."""
 
-    host: str = ""
+    host: HostName = ""
     """Host name of the receiver."""
 
     tls_secret_name: Name = ""
@@ -66,7 +66,7 @@ class HttpRoute(Values):
     parent_refs: KubernetesList = []
     """Gateways that the route attaches to."""
 
-    hostnames: list[str] = []
+    hostnames: list[Annotated[str, Field(min_length=1)]] = []
     """Host names of the receiver; the first one is in the public URL."""
 
     annotations: Labels = {}
@@ -83,10 +83,11 @@ class NetworkPolicy(Values):
     """Create NetworkPolicies. They have an effect where the cluster's network enforces them."""
 
     receiver_from: KubernetesList = []
-    """Peers that may reach the receiver's port for callbacks; none for all."""
+    """Peers that may reach the receiver's port for callbacks; none for everybody."""
 
     metrics_from: KubernetesList = [{"namespaceSelector": {}}]
-    """Peers that may reach the port for health and metrics."""
+    """Peers that may reach the port for health and metrics; none for nobody. Probes come from the
+    node, which network policies let pass."""
 
     api_server_ports: list[Port] = [443, 6443]
     """Ports of the Kubernetes API server, as pods reach it."""

@@ -29,6 +29,9 @@ Name = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$"
 
 Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 
+HostName = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$")]
+"""A DNS name without a wildcard, or nothing."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 Seconds = Annotated[float, Field(gt=0)]

@@ -9,8 +9,6 @@ from chart.exposure import HttpRoute, Ingress, NetworkPolicy, Service
 from chart.model import KubernetesObject, Labels, Name, Namespace, Seconds, Values
 from chart.workload import Controller, Emulator, Receiver
 
-GOOGLE = "https://generativelanguage.googleapis.com"
-
 
 class Image(Values):
     """The image of all processes."""
@@ -28,6 +26,13 @@ class Image(Values):
     """When the image is pulled."""
 
 
+class PullSecret(Values):
+    """A Secret for pulling the image."""
+
+    name: Annotated[Name, Field(min_length=1)]
+    """Name of the Secret, in the namespace of the release."""
+
+
 class Crds(Values):
     """The CustomResourceDefinitions."""
 
@@ -35,14 +40,15 @@ class Crds(Values):
     """Install the CRDs with the chart, and upgrade them with it."""
 
     keep: bool = True
-    """Keep the CRDs, and with them all jobs, when the release is uninstalled."""
+    """Keep the CRDs, and with them all jobs, when the release is uninstalled. Without it, delete all
+    jobs first: they have a finalizer that only a running controller removes."""
 
 
 class Gemini(Values):
     """The Gemini API."""
 
-    base_url: Annotated[str, Field(pattern="^https://[^\\s]+$")] = GOOGLE
-    """Root URL of the Gemini API."""
+    base_url: Annotated[str, Field(pattern="^(https://[^\\s]+)?$")] = ""
+    """Root URL of the Gemini API; empty for Google's."""
 
     trust_proxy_environment: bool = False
     """Use HTTPS_PROXY and NO_PROXY of controller.extraEnv for requests to Google."""
@@ -80,9 +86,11 @@ class CallbackKeys(Values):
     characters for each key. Needed with GitOps tools, which render the chart without the cluster."""
 
     ids: Annotated[
-        list[Annotated[str, Field(pattern="^[A-Za-z0-9][-_A-Za-z0-9]{0,62}$")]], Field(min_length=1)
+        list[Annotated[str, Field(pattern="^[A-Za-z0-9][-._A-Za-z0-9]{0,62}$")]],
+        Field(min_length=1, json_schema_extra={"uniqueItems": True}),
     ] = ["key-1"]
-    """Ids of the keys in the Secret that the chart makes. A new id gets a new random key."""
+    """Ids of the keys in the Secret that the chart makes. A new id gets a new random key. To rotate,
+    follow docs/install.md: no step may be left out."""
 
     signing_id: Annotated[str, Field(pattern="^([A-Za-z0-9][-._A-Za-z0-9]{0,62})?$")] = ""
     """Id of the key that signs new addresses; empty for the first of ids."""
@@ -118,7 +126,7 @@ class PodDisruptionBudget(Switch):
     enabled: bool = True
     """Create a budget for each process with two or more pods."""
 
-    max_unavailable: int | str = 1
+    max_unavailable: Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern="^[0-9]+%$")] = 1
     """Pods of a process that may be missing while nodes are drained."""
 
 
@@ -192,7 +200,8 @@ def _emulator_is_alone(schema: dict[str, Any]) -> None:
                     "ingress": off,
                     "httpRoute": off,
                     "publicUrl": {"const": ""},
-                    "gemini": {"properties": {"baseUrl": {"const": GOOGLE}}},
+                    "gemini": {"properties": {"baseUrl": {"const": ""}}},
+                    "service": {"properties": {"type": {"const": "ClusterIP"}}},
                 }
             },
         }
@@ -210,8 +219,11 @@ class ChartValues(Values):
         json_schema_extra=_emulator_is_alone,
     )
 
+    enabled: bool = True
+    """Not used by the chart; a condition for charts that have this one as a dependency."""
+
     name_override: Name = ""
-    """Replaces the chart's name in labels and names."""
+    """Replaces the chart's name in the names of objects."""
 
     fullname_override: Name = ""
     """Replaces the name that all objects begin with."""
@@ -228,16 +240,17 @@ class ChartValues(Values):
     image: Image = Image()
     """The image of all processes."""
 
-    image_pull_secrets: list[dict[str, str]] = []
-    """Secrets for pulling the image, as name: …."""
+    image_pull_secrets: list[PullSecret] = []
+    """Secrets for pulling the image."""
 
     crds: Crds = Crds()
     """The CustomResourceDefinitions."""
 
-    namespaces: list[Namespace] = []
-    """Namespaces whose jobs are worked on; none for all. The processes then have roles in these only."""
+    namespaces: Annotated[list[Namespace], Field(json_schema_extra={"uniqueItems": True})] = []
+    """Namespaces whose jobs are worked on, and the only ones in which the processes have roles. None
+    for all of the cluster; with the emulator, none for the release's own."""
 
-    public_url: Annotated[str, Field(pattern="^(https?://[^\\s]+)?$")] = ""
+    public_url: Annotated[str, Field(pattern="^(https://[^\\s?#@]+)?$")] = ""
     """The receiver's URL as Google sees it; empty for the host of ingress or httpRoute. Without any,
     there are no callbacks, and the controller lists its batches every minute."""
 

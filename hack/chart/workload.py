@@ -43,6 +43,12 @@ class Workload(Values):
     extra_env: KubernetesList = []
     """Further environment variables of the container."""
 
+    extra_env_from: KubernetesList = []
+    """ConfigMaps and Secrets that hold further environment variables of the container."""
+
+    extra_init_containers: KubernetesList = []
+    """Containers that run before the process starts."""
+
     extra_volumes: KubernetesList = []
     """Further volumes of the pods."""
 
@@ -113,7 +119,7 @@ class Workload(Values):
     """Strategy of the Deployment; empty for a rolling update that never has fewer pods than replicas."""
 
     termination_grace_period_seconds: Annotated[int, Field(ge=1)] = 30
-    """Seconds between SIGTERM and SIGKILL. The controller needs up to 20, the receiver up to 15."""
+    """Seconds that the process has to end in good order."""
 
     revision_history_limit: Annotated[int, Field(ge=0)] = 3
     """Old ReplicaSets that are kept for a rollback."""
@@ -124,6 +130,9 @@ class Controller(Workload):
 
     replicas: Annotated[int, Field(ge=0)] = 1
     """Number of controllers: one is the leader, the others are on standby."""
+
+    termination_grace_period_seconds: Annotated[int, Field(ge=25)] = 40
+    """Seconds that the process has to end in good order. Reconciles get up to 20 of them."""
 
     max_open_batches_per_key: Annotated[int, Field(ge=1)] = 100
     """Maximum number of open batches per API key; further jobs wait."""
@@ -149,6 +158,10 @@ class Receiver(Workload):
 
     replicas: Annotated[int, Field(ge=0)] = 2
     """Number of receivers; all of them work."""
+
+    termination_grace_period_seconds: Annotated[int, Field(ge=25)] = 40
+    """Seconds that the process has to end in good order. It needs up to 21: 5 until no more requests
+    are sent to it, and 16 for those that it has accepted."""
 
     resources: KubernetesObject = resources("50m", "96Mi", "256Mi")
     """Requests and limits of the container."""

@@ -117,6 +117,7 @@ def story(request: pytest.FixtureRequest) -> Iterator[None]:
         ("get", "pods,events", "--output=wide"),
         ("logs", "--selector=app.kubernetes.io/component=controller", "--tail=60", "--prefix"),
         ("logs", "--selector=app.kubernetes.io/component=receiver", "--tail=40", "--prefix"),
+        ("logs", "--selector=app.kubernetes.io/component=test", "--tail=40"),
     ):
         try:
             found.cluster.report(found.kubectl(*command))

@@ -11,8 +11,8 @@ kind: Deployment
 metadata:
   {{- include "gemini-operator.metadata" (dict "context" .context "component" .component "name" (printf "%s-%s" (include "gemini-operator.fullname" .context) .component) "annotations" $values.deploymentAnnotations) | nindent 2 }}
 spec:
-  replicas: {{ $values.replicas }}
-  revisionHistoryLimit: {{ $values.revisionHistoryLimit }}
+  replicas: {{ int64 $values.replicas }}
+  revisionHistoryLimit: {{ int64 $values.revisionHistoryLimit }}
   strategy:
     {{- if $values.strategy }}
     {{- toYaml $values.strategy | nindent 4 }}
@@ -30,21 +30,14 @@ spec:
   template:
     metadata:
       labels:
-        {{- include "gemini-operator.labels" .context | nindent 8 }}
-        app.kubernetes.io/component: {{ .component }}
-        {{- with $values.podLabels }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- include "gemini-operator.podLabels" (dict "context" .context "component" .component "labels" $values.podLabels) | nindent 8 }}
       annotations:
-        kubectl.kubernetes.io/default-container: {{ .component }}
-        {{- with merge (dict) $values.podAnnotations .context.Values.commonAnnotations }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- toYaml (merge (dict) (default (dict) $values.podAnnotations) (default (dict) .context.Values.commonAnnotations) (dict "kubectl.kubernetes.io/default-container" .component)) | nindent 8 }}
     spec:
-      serviceAccountName: {{ include "gemini-operator.serviceAccountName" (dict "context" .context "component" .component) }}
+      serviceAccountName: {{ include "gemini-operator.serviceAccountName" (dict "context" .context "component" .component) | quote }}
       automountServiceAccountToken: {{ ne .component "emulator" }}
       enableServiceLinks: false
-      terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
+      terminationGracePeriodSeconds: {{ int64 $values.terminationGracePeriodSeconds }}
       dnsPolicy: {{ $values.dnsPolicy }}
       {{- with $values.dnsConfig }}
       dnsConfig:
@@ -57,7 +50,7 @@ spec:
       securityContext:
         {{- toYaml $values.podSecurityContext | nindent 8 }}
       {{- with $values.priorityClassName }}
-      priorityClassName: {{ . }}
+      priorityClassName: {{ . | quote }}
       {{- end }}
       {{- with $values.nodeSelector }}
       nodeSelector:
@@ -83,32 +76,36 @@ spec:
             matchLabels:
               {{- $selector | nindent 14 }}
       {{- end }}
+      {{- with $values.extraInitContainers }}
+      initContainers:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       containers:
         - name: {{ .component }}
           image: {{ include "gemini-operator.image" .context | quote }}
           imagePullPolicy: {{ .context.Values.image.pullPolicy }}
           args:
             - {{ .component }}
-            {{- range concat .args $values.extraArgs }}
+            {{- range concat .args (default (list) $values.extraArgs) }}
             - {{ . | quote }}
             {{- end }}
-          {{- with concat (default (list) .env) $values.extraEnv }}
+          {{- with concat (default (list) .env) (default (list) $values.extraEnv) }}
           env:
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
+          {{- with $values.extraEnvFrom }}
+          envFrom:
             {{- toYaml . | nindent 12 }}
           {{- end }}
           ports:
             {{- toYaml .ports | nindent 12 }}
           {{- range $probe, $path := .probes }}
           {{ $probe }}Probe:
+            {{- $handler := dict "tcpSocket" (dict "port" $.probePort) }}
             {{- if $path }}
-            httpGet:
-              path: {{ $path }}
-              port: {{ $.probePort }}
-            {{- else }}
-            tcpSocket:
-              port: {{ $.probePort }}
+            {{- $handler = dict "httpGet" (dict "path" $path "port" $.probePort) }}
             {{- end }}
-            {{- toYaml (index $values (printf "%sProbe" $probe)) | nindent 12 }}
+            {{- toYaml (merge $handler (default (dict) (index $values (printf "%sProbe" $probe)))) | nindent 12 }}
           {{- end }}
           {{- with .lifecycle }}
           lifecycle:
@@ -120,14 +117,14 @@ spec:
           resources:
             {{- toYaml . | nindent 12 }}
           {{- end }}
-          {{- with concat (default (list) .mounts) $values.extraVolumeMounts }}
+          {{- with concat (default (list) .mounts) (default (list) $values.extraVolumeMounts) }}
           volumeMounts:
             {{- toYaml . | nindent 12 }}
           {{- end }}
         {{- with $values.extraContainers }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-      {{- with concat (default (list) .volumes) $values.extraVolumes }}
+      {{- with concat (default (list) .volumes) (default (list) $values.extraVolumes) }}
       volumes:
         {{- toYaml . | nindent 8 }}
       {{- end }}

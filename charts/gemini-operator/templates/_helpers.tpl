@@ -1,63 +1,81 @@
 {{/* The chart's name, and the name that all objects of the release begin with. */}}
 {{- define "gemini-operator.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- default .Chart.Name .Values.nameOverride | replace "." "-" | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "gemini-operator.fullname" -}}
 {{- $name := include "gemini-operator.name" . -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | replace "." "-" | trunc 40 | trimSuffix "-" -}}
 {{- else if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- .Release.Name | replace "." "-" | trunc 40 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $name | replace "." "-" | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
 {{/* The name of a cluster-wide object: two releases may have the same name in two namespaces. */}}
 {{- define "gemini-operator.clusterName" -}}
 {{- $full := include "gemini-operator.fullname" . -}}
-{{- if eq $full .Release.Namespace -}}{{ $full }}{{- else -}}{{ printf "%s-%s" .Release.Namespace $full | trunc 63 | trimSuffix "-" }}{{- end -}}
+{{- if eq $full .Release.Namespace -}}
+{{ $full }}
+{{- else -}}
+{{ printf "%s-%s" $full (printf "%s/%s" .Release.Namespace $full | sha256sum | trunc 8) }}
+{{- end -}}
 {{- end -}}
 
-{{/* Labels and annotations of all objects. */}}
+{{/*
+Labels of an object; those of the chart win over the user's. Takes a dict: context, and perhaps component
+and labels.
+*/}}
 {{- define "gemini-operator.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") | quote }}
-app.kubernetes.io/name: {{ include "gemini-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/part-of: gemini-operator
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $fixed := include "gemini-operator.podLabels" . | fromYaml -}}
+{{- $_ := set $fixed "helm.sh/chart" (printf "%s-%s" .context.Chart.Name (.context.Chart.Version | replace "+" "_")) -}}
+{{- $_ := set $fixed "app.kubernetes.io/version" .context.Chart.AppVersion -}}
+{{- $_ := set $fixed "app.kubernetes.io/managed-by" .context.Release.Service -}}
+{{- toYaml $fixed -}}
 {{- end -}}
 
-{{/* metadata of an object. Takes a dict: context, name; and perhaps component, labels, annotations, clusterWide. */}}
+{{/* Labels of a pod: none that only a new release of the chart changes. Takes the same dict. */}}
+{{- define "gemini-operator.podLabels" -}}
+{{- $fixed := dict "app.kubernetes.io/name" .context.Chart.Name "app.kubernetes.io/instance" .context.Release.Name "app.kubernetes.io/part-of" "gemini-operator" -}}
+{{- with .component -}}
+{{- $_ := set $fixed "app.kubernetes.io/component" . -}}
+{{- end -}}
+{{- toYaml (merge $fixed (default (dict) .labels) (default (dict) .context.Values.commonLabels)) -}}
+{{- end -}}
+
+{{/* metadata of an object. Takes a dict: context, name; and perhaps component, labels, annotations, namespace, clusterWide. */}}
 {{- define "gemini-operator.metadata" -}}
-name: {{ .name }}
+name: {{ .name | quote }}
 {{- if not .clusterWide }}
-namespace: {{ default .context.Release.Namespace .namespace }}
+namespace: {{ default .context.Release.Namespace .namespace | quote }}
 {{- end }}
 labels:
-  {{- include "gemini-operator.labels" .context | nindent 2 }}
-  {{- with .component }}
-  app.kubernetes.io/component: {{ . }}
-  {{- end }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- with merge (dict) (default (dict) .annotations) .context.Values.commonAnnotations }}
+  {{- include "gemini-operator.labels" . | nindent 2 }}
+{{- with merge (dict) (default (dict) .annotations) (default (dict) .context.Values.commonAnnotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* Labels by which the pods of a process are selected. Takes a dict: context, component. */}}
+{{/* Labels by which the pods of a process are selected. They must never change. Takes a dict: context, component. */}}
 {{- define "gemini-operator.selector" -}}
-app.kubernetes.io/name: {{ include "gemini-operator.name" .context }}
-app.kubernetes.io/instance: {{ .context.Release.Name }}
-app.kubernetes.io/component: {{ .component }}
+app.kubernetes.io/name: {{ .context.Chart.Name | quote }}
+app.kubernetes.io/instance: {{ .context.Release.Name | quote }}
+app.kubernetes.io/component: {{ .component | quote }}
+{{- end -}}
+
+{{/* The namespaces whose jobs are worked on, as a JSON list; an empty one means all. */}}
+{{- define "gemini-operator.namespaces" -}}
+{{- if .Values.namespaces -}}
+{{- toJson .Values.namespaces -}}
+{{- else if .Values.emulator.enabled -}}
+{{- /* Jobs of other namespaces are meant for Google, and so are their API keys. */ -}}
+{{- toJson (list .Release.Namespace) -}}
+{{- else -}}
+[]
+{{- end -}}
 {{- end -}}
 
 {{- define "gemini-operator.image" -}}
@@ -68,10 +86,8 @@ app.kubernetes.io/component: {{ .component }}
 {{/* Takes a dict: context, component. */}}
 {{- define "gemini-operator.serviceAccountName" -}}
 {{- $account := (index .context.Values .component).serviceAccount -}}
-{{- if $account.name -}}
-{{- $account.name -}}
-{{- else if $account.create -}}
-{{- printf "%s-%s" (include "gemini-operator.fullname" .context) .component -}}
+{{- if or $account.name $account.create -}}
+{{- default (printf "%s-%s" (include "gemini-operator.fullname" .context) .component) $account.name -}}
 {{- else -}}
 default
 {{- end -}}

@@ -263,7 +263,7 @@ class Reason(Word):
     SCHEMA_OUTDATED = (
         "SchemaOutdated",
         "The API server drops fields that the operator writes, so nothing is sent to Google: the CRD in this cluster is older than this operator.",
-        "Run kubectl apply --server-side -f crds/; the job then recovers automatically.",
+        "Run kubectl apply --server-side --force-conflicts -f crds/; the job then recovers automatically.",
         "If the CRD is current, an admission webhook changes what the operator writes.",
         ConditionType.STALLED,
     )

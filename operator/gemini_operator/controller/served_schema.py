@@ -17,7 +17,7 @@ from gemini_operator.kube.errors import KubeError
 
 PARTS = ("spec", "status")
 ANY_FIELD = "x-kubernetes-preserve-unknown-fields"
-APPLY = "kubectl apply --server-side -f crds/"
+APPLY = "kubectl apply --server-side --force-conflicts -f crds/"
 
 # Seconds between two checks while the CRD is complete.
 INTERVAL = 60.0

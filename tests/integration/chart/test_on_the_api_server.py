@@ -178,6 +178,8 @@ def test_s12_the_receiver_changes_no_object(
             patch(receiver, path, body)
     with pytest.raises(ApiError, match="the status of a job and nothing else"):
         receiver.request("POST", path.rpartition("/")[0], inline_job("two"))
+    with pytest.raises(ApiError, match="the status of a job and nothing else"):
+        receiver.request("DELETE", path)
 
 
 def test_s12_a_job_without_a_status_gets_none_from_the_receiver(

@@ -30,6 +30,38 @@ INGRESS = {"ingress": {"enabled": True, "host": "jobs.example.com"}}
         (nested("controller.createTimeoutSeconds", 31), "more than half of controller.submitGrace"),
         (nested("leaderElection.renewDeadlineSeconds", 15), "must be less than"),
         (nested("leaderElection.retryPeriodSeconds", 10), "must be less than"),
+        (
+            nested("controller.serviceAccount.create", False),
+            "controller.serviceAccount.name must name a ServiceAccount",
+        ),
+        (
+            merged([nested(f"{p}.serviceAccount.name", "one") for p in ("controller", "receiver")]),
+            "controller and receiver have the same ServiceAccount",
+        ),
+        (
+            {
+                "callbackKeys": {
+                    "existingSecret": "gemini-operator-callback-keys",
+                    "signingId": "key-1",
+                }
+            },
+            "is the Secret that the chart makes",
+        ),
+        (nested("service.nodePort", 30080), "need service.type NodePort or LoadBalancer"),
+        (nested("service.externalTrafficPolicy", "Local"), "need service.type NodePort"),
+        (
+            {
+                "httpRoute": {
+                    "enabled": True,
+                    "hostnames": ["*.example.com"],
+                    "parentRefs": [{"name": "g"}],
+                }
+            },
+            "has a wildcard",
+        ),
+        (merged([INGRESS, nested("publicUrl", "https://x.example.com/p")]), "publicUrl has a path"),
+        (merged([INGRESS, nested("receiver.replicas", 0)]), "nobody would take the callbacks"),
+        (nested("receiver.dnsPolicy", "None"), "needs receiver.dnsConfig"),
     ],
 )
 def test_a_sentence_says_what_cannot_be(values: dict[str, Any], says: str) -> None:
@@ -44,7 +76,16 @@ def test_a_sentence_says_what_cannot_be(values: dict[str, Any], says: str) -> No
         merged([EMULATOR, nested("httpRoute.enabled", True)]),
         merged([EMULATOR, nested("publicUrl", "https://x.example.com")]),
         merged([EMULATOR, nested("gemini.baseUrl", "https://x.example.com")]),
+        merged([EMULATOR, nested("gemini.baseUrl", "https://generativelanguage.googleapis.com")]),
+        merged([EMULATOR, nested("service.type", "LoadBalancer")]),
         nested("gemini.baseUrl", "http://x.example.com"),
+        nested("publicUrl", "http://x.example.com"),
+        nested("ingress.host", "https://x.example.com"),
+        nested("namespaces", ["a", "a"]),
+        nested("callbackKeys.ids", ["a", "a"]),
+        nested("podDisruptionBudget.maxUnavailable", "half"),
+        nested("imagePullSecrets", [{"nam": "x"}]),
+        nested("receiver.terminationGracePeriodSeconds", 5),
         nested("controller.replica", 2),
         {"controler": {}},
         nested("controller.replicas", "two"),
@@ -87,12 +128,13 @@ def test_every_member_of_the_schema_has_a_description_and_every_object_is_closed
             "https://r.example.com",
         ),
         (
-            merged([INGRESS, nested("publicUrl", "https://x.example.com/p")]),
-            "https://x.example.com/p",
+            merged([INGRESS, nested("publicUrl", "https://x.example.com")]),
+            "https://x.example.com",
         ),
+        (nested("publicUrl", "https://x.example.com/p"), "https://x.example.com/p"),
         ({}, None),
     ],
-    ids=["ingress", "route", "said", "none"],
+    ids=["ingress", "route", "said", "with a path", "none"],
 )
 def test_the_public_url_follows_from_how_the_receiver_is_reached(
     values: dict[str, Any], url: str | None
@@ -102,3 +144,63 @@ def test_the_public_url_follows_from_how_the_receiver_is_reached(
     )
     found = [arg.partition("=")[2] for arg in args if arg.startswith("--public-url=")]
     assert found == ([url] if url else [])
+
+
+STRANGE = {
+    "numbers for names": ("123", "2024", {"fullnameOverride": "1e3"}),
+    "keys that are no text": (
+        "x",
+        "x",
+        {"callbackKeys": {"ids": ["1e3", "010", "2026_11", "null"]}},
+    ),
+    "labels of the chart's own": (
+        "x",
+        "x",
+        {
+            "commonLabels": {"app.kubernetes.io/name": "other", "team": "a"},
+            "receiver": {"podLabels": {"app.kubernetes.io/instance": "other", "team": "b"}},
+        },
+    ),
+    "dots": ("my.release", "x", {}),
+    "long names": ("r" * 53, "n" * 63, {"emulator": {"enabled": True}}),
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_strange_names_are_still_names(case: str) -> None:
+    release, namespace, values = STRANGE[case]
+    objects = render(values, name=release, namespace=namespace)
+    for each in objects:
+        metadata = each["metadata"]
+        assert isinstance(metadata["name"], str)
+        assert metadata.get("namespace", namespace) == namespace
+        assert all(isinstance(value, str) for value in metadata["labels"].values())
+        assert len(metadata["name"]) <= 63
+        if each["kind"] == "Service":
+            assert "." not in metadata["name"]
+        if each["kind"] == "Deployment":
+            selector = each["spec"]["selector"]["matchLabels"]
+            assert selector.items() <= each["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_key_ids_stay_as_they_are() -> None:
+    ids = ["1e3", "010", "2026_11", "null", "key.1"]
+    secret = one(render(nested("callbackKeys.ids", ids)), "Secret", "-callback-keys")
+    assert list(secret["data"]) == sorted(ids, key=ids.index)
+
+
+def test_with_the_emulator_only_jobs_of_the_releases_namespace_are_worked_on() -> None:
+    objects = render(EMULATOR, namespace="trial")
+    args = at(one(objects, "Deployment", "-controller"), "spec/template/spec/containers/0/args")
+    assert "--namespaces=trial" in args
+    assert [o for o in objects if o["kind"] == "ClusterRoleBinding"] == []
+
+
+def test_releases_of_two_namespaces_share_no_cluster_wide_object() -> None:
+    kinds = ("ClusterRole", "ClusterRoleBinding", "ValidatingAdmissionPolicy")
+
+    def names(release: str, namespace: str) -> set[str]:
+        objects = render(name=release, namespace=namespace)
+        return {o["metadata"]["name"] for o in objects if o["kind"] in kinds}
+
+    assert not names("a-gemini-operator", "team") & names("gemini-operator", "team-a")

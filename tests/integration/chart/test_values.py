@@ -12,6 +12,7 @@ from tests.integration.chart.rendering import JSON, at, merged, nested, one, ren
 ABSENT = "(absent)"
 
 POD = "spec/template/spec"
+SOURCE = {"secretRef": {"name": "more"}}
 CONTAINER = f"{POD}/containers/0"
 
 
@@ -37,6 +38,14 @@ def flag(value: Any, text: str, process: str = "controller", scenario: str = "al
     return Case(value, "Deployment", f"-{process}", f"{CONTAINER}/args", text, scenario)
 
 
+MORE = {
+    "controller": "--relist-interval=300",
+    "receiver": "--host=::",
+    "emulator": "--signature=both",
+}
+"""A flag that has no value of its own."""
+
+
 def workload(process: str, scenario: str) -> dict[str, Case]:
     """The cases of a Deployment's values."""
 
@@ -56,11 +65,12 @@ def workload(process: str, scenario: str) -> dict[str, Case]:
             "resources": case({"limits": {"cpu": "2"}}, f"{CONTAINER}/resources/limits/cpu", "2"),
             "serviceAccount.create": Case(
                 False,
-                "Deployment",
-                f"-{process}",
-                f"{POD}/serviceAccountName",
-                "default",
+                "ServiceAccount",
+                f"own-{process}",
+                "kind",
+                ABSENT,
                 f"{scenario}, no accounts",
+                nested(f"{process}.serviceAccount.name", f"own-{process}"),
             ),
             "serviceAccount.name": Case(
                 f"own-{process}",
@@ -73,8 +83,12 @@ def workload(process: str, scenario: str) -> dict[str, Case]:
             "serviceAccount.annotations": case(
                 {"a": "b"}, "metadata/annotations/a", "b", kind="ServiceAccount"
             ),
-            "extraArgs": case(["--metrics-port=9000"], f"{CONTAINER}/args", "--metrics-port=9000"),
+            "extraArgs": case([MORE[process]], f"{CONTAINER}/args", MORE[process]),
             "extraEnv": case([variable], f"{CONTAINER}/env", variable),
+            "extraEnvFrom": case([SOURCE], f"{CONTAINER}/envFrom", SOURCE),
+            "extraInitContainers": case(
+                [{"name": "first", "image": "first:1"}], f"{POD}/initContainers/0/name", "first"
+            ),
             "extraVolumes": case([volume], f"{POD}/volumes", volume),
             "extraVolumeMounts": case([mount], f"{CONTAINER}/volumeMounts", mount),
             "extraContainers": case(
@@ -118,12 +132,13 @@ PEER = {"podSelector": {"matchLabels": {"app": "ingress"}}}
 EGRESS = {"ports": [{"port": 3128}]}
 
 CASES: dict[str, Case] = {
+    "enabled": Case(False, "Deployment", "-receiver", "kind", "Deployment"),
     "nameOverride": Case(
         "batches",
         "Deployment",
         "-controller",
-        "metadata/labels/app.kubernetes.io~name",
-        "batches",
+        "metadata/name",
+        "gemini-operator-batches-controller",
         "other names",
     ),
     "fullnameOverride": Case(
@@ -177,7 +192,7 @@ CASES: dict[str, Case] = {
         f"{CONTAINER}/args",
         "--namespaces=team-a,team-b",
     ),
-    "publicUrl": flag("https://public.example.com/x", "--public-url=https://public.example.com/x"),
+    "publicUrl": flag("https://public.example.com", "--public-url=https://public.example.com"),
     "gemini.baseUrl": flag(
         "https://gemini.example.com", "--gemini-base-url=https://gemini.example.com"
     ),
@@ -257,10 +272,10 @@ CASES: dict[str, Case] = {
         False, "NetworkPolicy", "-receiver", "kind", ABSENT, "no policies"
     ),
     "networkPolicy.receiverFrom": Case(
-        [PEER], "NetworkPolicy", "-receiver", "spec/ingress/1/from", PEER
+        [PEER], "NetworkPolicy", "-receiver", "spec/ingress/2/from", PEER
     ),
     "networkPolicy.metricsFrom": Case(
-        [PEER], "NetworkPolicy", "-controller", "spec/ingress/0/from", PEER
+        [PEER], "NetworkPolicy", "-controller", "spec/ingress/1/from", PEER
     ),
     "networkPolicy.apiServerPorts": Case(
         [16443],

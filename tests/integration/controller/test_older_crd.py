@@ -16,7 +16,7 @@ PROBE = {"attempt": {"id": "0" * 16, "number": 1, "startTime": "2026-01-01T00:00
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 FINALIZER = json.dumps({"metadata": {"finalizers": ["example.com/kept"]}})
 NO_FINALIZER = json.dumps({"metadata": {"finalizers": None}})
-APPLY = "kubectl apply --server-side -f crds/"
+APPLY = "kubectl apply --server-side --force-conflicts -f crds/"
 
 
 def readiness(operator: Operator) -> str:

@@ -11,7 +11,11 @@
         cidr: ::/0
         except: ["fe80::/10"]
   ports:
-    {{- range uniq (concat .Values.networkPolicy.apiServerPorts (list 443)) }}
+    {{- $ports := list 443 }}
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    {{- $ports = append $ports (int .) }}
+    {{- end }}
+    {{- range uniq $ports }}
     - { protocol: TCP, port: {{ . }} }
     {{- end }}
 {{- if .Values.emulator.enabled }}
