@@ -24,7 +24,9 @@ class Buildah:
     store: Path
 
     def has(self, image: str) -> bool:
-        return succeeds(self._command("inspect", "--type", "image", image))
+        return succeeds(
+            self._command("inspect", "--type", "image", image), environment=self._environment()
+        )
 
     def build(self, context: Path, image: str, arguments: Mapping[str, str] | None = None) -> None:
         """Build the Dockerfile of the directory `context`. Steps that did not change are cached.
@@ -37,7 +39,7 @@ class Buildah:
         flags = ("--layers", "--network=host", *_volumes(), *values)
         self._run("build", *flags, "--tag", image, str(context))
         if before and before != self._id(image):
-            succeeds(self._command("rmi", before))
+            succeeds(self._command("rmi", before), environment=self._environment())
 
     def commit_directory(self, root: Path, image: str) -> None:
         """Make an image of one layer from a root file system."""
@@ -60,12 +62,12 @@ class Buildah:
         return found.strip()
 
     def _run(self, *arguments: str) -> str:
-        environment = {
-            **os.environ,
-            "BUILDAH_ISOLATION": "chroot",
-            "CONTAINERS_CONF": str(self._configuration()),
-        }
-        return run(self._command(*arguments), timeout=BUILD_TIMEOUT, environment=environment)
+        command = self._command(*arguments)
+        return run(command, timeout=BUILD_TIMEOUT, environment=self._environment())
+
+    def _environment(self) -> dict[str, str]:
+        configuration = str(self._configuration())
+        return {**os.environ, "BUILDAH_ISOLATION": "chroot", "CONTAINERS_CONF": configuration}
 
     def _configuration(self) -> Path:
         """Otherwise buildah makes a directory in /etc for networks, which it does not use here."""

@@ -42,10 +42,15 @@ def run(
     return done.stdout
 
 
-def succeeds(command: Sequence[str], *, timeout: float = 60) -> bool:
+def succeeds(
+    command: Sequence[str],
+    *,
+    timeout: float = 60,
+    environment: Mapping[str, str] | None = None,
+) -> bool:
     """Whether a program ends with exit code 0 in time."""
     try:
-        run(command, timeout=timeout)
+        run(command, timeout=timeout, environment=environment)
     except LocalError:
         return False
     return True

@@ -146,7 +146,7 @@ def test_the_public_url_follows_from_how_the_receiver_is_reached(
     assert found == ([url] if url else [])
 
 
-STRANGE = {
+STRANGE: dict[str, tuple[str, str, dict[str, Any]]] = {
     "numbers for names": ("123", "2024", {"fullnameOverride": "1e3"}),
     "keys that are no text": (
         "x",
