@@ -20,6 +20,7 @@ from node.node import Node
 
 JSON = dict[str, Any]
 Report = Callable[[str], None]
+Traces = dict[str, list[str]]
 
 EXISTING = "E2E_KUBECONFIG"
 EXISTING_IMAGE = "E2E_IMAGE"
@@ -46,13 +47,13 @@ def directory(tmp_path_factory: pytest.TempPathFactory, report: Report) -> Path:
 
 
 @pytest.fixture(scope="session")
-def before(directory: Path) -> JSON:
+def before(directory: Path) -> Traces:
     """What was on the host before the node."""
     return traces(directory)
 
 
 @pytest.fixture(scope="session")
-def node(directory: Path, before: JSON, report: Report) -> Iterator[Node]:
+def node(directory: Path, before: Traces, report: Report) -> Iterator[Node]:
     """With this project's image."""
     assert before
     node = Node(directory, binaries.ensure(report), report)
@@ -115,18 +116,24 @@ def cluster(request: pytest.FixtureRequest, report: Report) -> Cluster:
     return Cluster(node.kubectl, binaries.ensure(report).helm, image, report)
 
 
-def traces(directory: Path) -> JSON:
+def traces(directory: Path) -> Traces:
     """What a node could leave on the host."""
     return {
         "mounts": Path("/proc/self/mounts").read_text().splitlines(),
         "links": sorted(path.name for path in Path("/sys/class/net").iterdir()),
-        "routes": run("ip", "route"),
+        "routes": run("ip", "route").splitlines(),
         "iptables": [line for line in run("iptables-save").splitlines() if line[:1] != "#"],
         "cgroups": [str(path) for path in Path("/sys/fs/cgroup").glob("**/gemini-node")],
         "files": [path for path in LEFT if Path(path).exists()],
-        "sysctls": [Path("/proc/sys", name).read_text() for name in SYSCTLS],
-        "processes": [p.pid for p in psutil.process_iter() if _names(p, directory)],
+        "sysctls": [f"{name} = {Path('/proc/sys', name).read_text()}" for name in SYSCTLS],
+        "processes": [str(p.pid) for p in psutil.process_iter() if _names(p, directory)],
     }
+
+
+def left(before: Traces, after: Traces) -> Traces:
+    """What is there after and was not before: a node also removes what a killed one left."""
+    new = {kind: [one for one in after[kind] if one not in before[kind]] for kind in after}
+    return {kind: ones for kind, ones in new.items() if ones}
 
 
 def _names(process: psutil.Process, directory: Path) -> bool:
