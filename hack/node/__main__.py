@@ -25,9 +25,10 @@ def cli() -> None:
 
 
 @cli.command()
-def check() -> None:
+@click.option("--before-install", is_flag=True, help="Ignore missing packages: `up` installs them.")
+def check(before_install: bool) -> None:
     """Say in one line why no node can run here. Silent if one can."""
-    if reason := requirements.check():
+    if reason := requirements.unfit() if before_install else requirements.check():
         raise LocalError(reason)
 
 

@@ -1,6 +1,7 @@
 """What a machine needs to run a node, and the installation of what is missing."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -24,6 +25,9 @@ PROGRAMS = {
     "unshare": "util-linux",
 }
 """Debian's packages by the program that is looked for."""
+
+CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_CHROOT": 18, "CAP_SYS_ADMIN": 21}
+"""The bits of capabilities(7) that containers usually lack."""
 
 CNI_PLUGINS = Path("/usr/lib/cni")
 INSTALL_TIMEOUT = 600.0
@@ -49,11 +53,26 @@ def unfit() -> str | None:
         return "a node needs Linux"
     if os.geteuid() != 0:
         return "a node needs root: it creates namespaces, mounts and network interfaces"
+    if lacking := missing_capabilities(Path("/proc/self/status").read_text()):
+        return f"a node needs the capabilities of a whole root, and this one lacks {lacking}"
     if not Path("/sys/fs/cgroup").is_dir():
         return "a node needs cgroups, and /sys/fs/cgroup is not there"
     if "\toverlay" not in Path("/proc/filesystems").read_text():
         return "a node needs the overlay file system, and this kernel has none"
+    if program("ip") is not None and (conflict := network.conflict()):
+        return f"the host has a route to {conflict}, which overlaps with the node's networks"
     return None
+
+
+def missing_capabilities(status: str) -> str:
+    """Which capabilities a process lacks: root in a container has few.
+
+    Args:
+        status: of the process, as in proc(5).
+    """
+    effective = re.search(r"^CapEff:\s+([0-9a-f]+)$", status, re.MULTILINE)
+    bits = int(effective[1], 16) if effective else 0
+    return ", ".join(name for name, bit in CAPABILITIES.items() if not bits >> bit & 1)
 
 
 def check() -> str | None:
@@ -62,8 +81,6 @@ def check() -> str | None:
         return reason
     if missing := missing_packages():
         return f"packages are missing: apt-get install {' '.join(missing)}"
-    if conflict := network.conflict():
-        return f"the host has a route to {conflict}, which overlaps with the node's networks"
     return None
 
 

@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from local.errors import LocalError
 from node import network, requirements
+from node.__main__ import cli
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,28 @@ def test_without_root_the_reason_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert "a node needs root" in (requirements.check() or "")
+
+
+@pytest.mark.parametrize(
+    ("status", "lacking"),
+    [
+        ("CapPrm:\t0000000000000000\nCapEff:\t000001ffffffffff\n", ""),
+        ("CapEff:\t00000000a80425fb\n", "CAP_NET_ADMIN, CAP_SYS_ADMIN"),
+        ("CapEff:\t0000000000000000\n", "CAP_NET_ADMIN, CAP_SYS_CHROOT, CAP_SYS_ADMIN"),
+        ("", "CAP_NET_ADMIN, CAP_SYS_CHROOT, CAP_SYS_ADMIN"),
+    ],
+)
+def test_the_root_of_a_container_lacks_capabilities(status: str, lacking: str) -> None:
+    assert requirements.missing_capabilities(status) == lacking
+
+
+def test_missing_packages_are_a_reason_only_after_an_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(requirements, "unfit", lambda: None)
+    monkeypatch.setattr(requirements, "missing_packages", lambda: ["runc"])
+    now = CliRunner().invoke(cli, ["check"])
+    assert isinstance(now.exception, LocalError)
+    assert str(now.exception) == "packages are missing: apt-get install runc"
+    later = CliRunner().invoke(cli, ["check", "--before-install"])
+    assert (later.exit_code, later.output) == (0, "")
