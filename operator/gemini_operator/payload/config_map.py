@@ -54,18 +54,16 @@ async def deliver(
         gemini_operator.kube.errors.KubeError: it did not answer; delivering again is safe.
     """
     text = "".join(lines)
-    data = text.encode()
-    if len(data) > LIMIT:
-        raise ResultsTooLarge(
-            f"The results have {len(data)} bytes; a ConfigMap takes {LIMIT} at most"
-        )
-    digest = hashlib.sha256(data).hexdigest()
+    size = len(text.encode())
+    if size > LIMIT:
+        raise ResultsTooLarge(f"The results have {size} bytes; a ConfigMap takes {LIMIT} at most")
     try:
         with _refusals():
             await config_maps.create(kube, namespace, _manifest(name, uid, text))
     except AlreadyExists:
-        await _expect_same(kube, namespace, name, uid, digest)
-    return OutputStatus(config_map=name, bytes=len(data), records=len(lines), sha256=digest)
+        text = await _delivered(kube, namespace, name, uid, text)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return OutputStatus(config_map=name, bytes=size, records=len(lines), sha256=digest)
 
 
 @contextlib.contextmanager
@@ -77,15 +75,18 @@ def _refusals() -> Iterator[None]:
         raise OutputRefused(error.message) from None
 
 
-async def _expect_same(kube: KubeClient, namespace: str, name: str, uid: str, digest: str) -> None:
+async def _delivered(kube: KubeClient, namespace: str, name: str, uid: str, text: str) -> str:
+    """What the interrupted delivery wrote: the same lines, in whatever order was known then."""
     existing = await config_maps.get(kube, namespace, name)
     if _owner(existing) != uid:
         raise _foreign(name)
-    data = (existing.get("data") or {}).get(KEY, "")
-    if hashlib.sha256(data.encode()).hexdigest() != digest:
+    found: str = (existing.get("data") or {}).get(KEY, "")
+    # Lines end with \n alone: other separators are escaped.
+    if sorted(found.split("\n")) != sorted(text.split("\n")):
         raise DeliveryRefused(
             f"ConfigMap {name} was made for this job but holds other results: delete it"
         )
+    return found
 
 
 def _manifest(name: str, uid: str, text: str) -> dict[str, Any]:

@@ -61,6 +61,20 @@ async def test_p24_delivering_again_finds_the_same_results_and_changes_nothing(
     assert stored(control_plane, namespace, "results") == before
 
 
+async def test_p24_the_order_of_the_first_delivery_stays(
+    client: KubeClient, control_plane: ControlPlane, namespace: str
+) -> None:
+    """The input is gone when the results are delivered again: Google's order is all there is."""
+    one, two = some("one"), some("two")
+    first = await deliver(client, namespace, "results", UID, one + two)
+    before = stored(control_plane, namespace, "results")
+    assert await deliver(client, namespace, "results", UID, two + one) == first
+    assert stored(control_plane, namespace, "results") == before
+    for others in (one, one + one + two, one + one):
+        with pytest.raises(DeliveryRefused, match="holds other results"):
+            await deliver(client, namespace, "results", UID, others)
+
+
 async def test_s08_other_results_of_ours_are_not_overwritten(
     client: KubeClient, control_plane: ControlPlane, namespace: str
 ) -> None:
