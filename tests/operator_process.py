@@ -264,6 +264,15 @@ class Operator:
 
         return eventually(holds, timeout=timeout, interval=0.1, what=f"{name}: {kind} {reason}")
 
+    def wait_problem(self, name: str, reason: str, timeout: float = 30) -> Any:
+        """Wait until the job waits, or is stalled, for that reason; answers with the condition."""
+
+        def shown() -> Any:
+            condition = self.condition(name, "Stalled")
+            return condition if condition.get("reason") == reason else None
+
+        return eventually(shown, timeout=timeout, interval=0.1, what=f"{name}: {reason}")
+
     def wait_complete(self, name: str, timeout: float = 30) -> Any:
         """`kubectl wait`, as a user does it; answers with the status."""
         self.kubectl("wait", "--for=condition=Complete", f"gbj/{name}", f"--timeout={timeout:g}s")

@@ -73,6 +73,13 @@ HELM = GoModule(
     version_variables=("helm.sh/helm/v4/internal/version.version",),
 )
 
+KSTATUS = GoModule(
+    name="kstatus",
+    directory=MODULE / "kstatus",
+    requires="sigs.k8s.io/cli-utils",
+    packages={"kstatus": "."},
+)
+
 
 def cache_root(environment: Mapping[str, str]) -> Path:
     named = environment.get("GEMINI_OPERATOR_CACHE")

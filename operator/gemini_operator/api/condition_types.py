@@ -33,7 +33,17 @@ class ConditionType(Word):
             "the job was resumed."
         ),
     )
+    RECONCILING = (
+        "Reconciling",
+        (
+            "True: the job goes on, or waits for something that it can recover from; the reason says for "
+            "what. The condition is removed when the job ends, is suspended or is stalled."
+        ),
+    )
     STALLED = (
         "Stalled",
-        "True: somebody has to act. The condition is removed when the job continues.",
+        (
+            "True: somebody has to act, or the job has failed. False: something is missing, and the job "
+            "has waited for it for less than five minutes. The condition is removed when the job continues."
+        ),
     )

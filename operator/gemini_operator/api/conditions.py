@@ -18,6 +18,7 @@ SUBMITTED: Final = ConditionType.SUBMITTED.value
 COMPLETE: Final = ConditionType.COMPLETE.value
 FAILED: Final = ConditionType.FAILED.value
 SUSPENDED: Final = ConditionType.SUSPENDED.value
+RECONCILING: Final = ConditionType.RECONCILING.value
 STALLED: Final = ConditionType.STALLED.value
 
 MESSAGE_LIMIT: Final = 32768
@@ -28,7 +29,7 @@ class Condition(Model):
     """One aspect of the job's state, in the shape of `metav1.Condition`."""
 
     type: Annotated[str, bounded(316, r"^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$")]
-    """type is the aspect: Submitted, Complete, Failed, Suspended or Stalled."""
+    """type is the aspect: Submitted, Complete, Failed, Suspended, Reconciling or Stalled."""
 
     status: Literal["True", "False", "Unknown"]
     """status is True, False or Unknown."""

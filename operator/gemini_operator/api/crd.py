@@ -13,7 +13,7 @@ FILE_NAME = f"{group.GROUP}_{group.PLURAL}.yaml"
 HEADER = "# Generated from operator/gemini_operator/api: change the models, then run `make crds`.\n"
 
 # Fields that a list can be filtered by. Adoption needs batchName.
-SELECTABLE = (".status.state", ".status.batchName", ".spec.model")
+SELECTABLE = (".status.state", ".status.batchName", ".spec.model", ".spec.type")
 # The priority of a column that `kubectl get` shows with `-o wide` only.
 WIDE = 1
 
@@ -63,13 +63,13 @@ def _version() -> dict[str, Any]:
         "selectableFields": [{"jsonPath": path} for path in SELECTABLE],
         "additionalPrinterColumns": [
             _column("State", ".status.state"),
+            _column("Reason", ".status.reason"),
             _column("Model", ".spec.model"),
             _column("Requests", ".status.requests.total", kind="integer"),
             _column("Failed", ".status.requests.failed", kind="integer"),
             _column("Age", ".metadata.creationTimestamp", kind="date"),
             _column("Batch", ".status.batchName", priority=WIDE),
-            _column("Failure", _reason_of("Failed"), priority=WIDE),
-            _column("Stalled", _reason_of("Stalled"), priority=WIDE),
+            _column("Message", '.status.conditions[?(@.type=="Stalled")].message', priority=WIDE),
             _column("Completed", ".status.completionTime", kind="date", priority=WIDE),
         ],
         "schema": {"openAPIV3Schema": _schema()},
@@ -96,13 +96,11 @@ def _schema() -> dict[str, Any]:
             "status": {
                 **structural_schema(Status, defaults=False),
                 "description": "status is what the operator reports; it cannot be applied.",
+                # kstatus takes an object without any status for one that is done.
+                "default": {"observedGeneration": -1},
             },
         },
     }
-
-
-def _reason_of(condition: str) -> str:
-    return f'.status.conditions[?(@.type=="{condition}")].reason'
 
 
 def _column(name: str, path: str, *, kind: str = "string", priority: int = 0) -> dict[str, Any]:

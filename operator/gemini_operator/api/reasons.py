@@ -204,6 +204,13 @@ class Reason(Word):
         "Create or fix the Secret; the job recovers automatically.",
         ConditionType.STALLED,
     )
+    REMOTE_UNAVAILABLE = (
+        "RemoteUnavailable",
+        "Google cannot be reached, or answers with errors.",
+        "The operator retries automatically; a batch that runs at Google is not affected.",
+        "Fix what the error names if it is on your side, such as a firewall.",
+        ConditionType.STALLED,
+    )
     INPUT_MISSING = (
         "InputMissing",
         "The input does not exist.",
@@ -252,6 +259,12 @@ class Reason(Word):
         "NotSupportedYet",
         "The job uses a field that this version of the operator does not support yet, so no batch is submitted.",
         "Create a new job without it.",
+        ConditionType.STALLED,
+    )
+    WRITE_REFUSED = (
+        "WriteRefused",
+        "The API server does not let the operator change this job, so nothing is sent to Google.",
+        "Fix what it names, such as a policy or the operator's role; the job recovers automatically.",
         ConditionType.STALLED,
     )
     INTERNAL = (

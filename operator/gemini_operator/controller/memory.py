@@ -179,6 +179,9 @@ class Facts:
         cancel: our own cancel of the batch.
         not_ours: names of batches that events named and reads disproved.
         refused: Google's words, if it refused the API key at the last list.
+        unlisted: why the last list for the job failed otherwise.
+        failed_calls: calls to Google in a row that failed for no reason of the job's own.
+        unknown_create: the id of an attempt and why the outcome of its create is unknown.
         refusal: the last definite refusal of a create.
         retrying: the last write asked for the job's back-off, so its failures are not forgotten.
         listed: when the last list for the job ended.
@@ -195,6 +198,9 @@ class Facts:
     cancel: Cancellation | None = None
     not_ours: frozenset[str] = field(default_factory=frozenset)
     refused: str | None = None
+    unlisted: str | None = None
+    failed_calls: int = 0
+    unknown_create: tuple[str, str] | None = None
     refusal: Refusal | None = None
     retrying: bool = False
     listed: float = float("-inf")

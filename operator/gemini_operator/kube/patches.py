@@ -61,16 +61,19 @@ def name_batch(uid: str, attempt_id: str, fields: Mapping[str, Any]) -> JsonPatc
         uid: of the object.
         attempt_id: of the attempt.
         fields: values by path below `/status`, such as `attempt/batchName`; the parent of each must
-            exist.
+            exist. `None` removes the field, if there is one.
 
     Raises:
         ValueError: a path is that of the receiver's field.
     """
     if any(path.partition("/")[0] == RECEIVERS_FIELD for path in fields):
         raise ValueError(f"{RECEIVERS_FIELD} is the receiver's to write")
-    added = [_add(f"/status/{path}", value) for path, value in fields.items()]
     unnamed = _test("/status/attempt/batchName", None)
-    return [_test_uid(uid), _test_attempt(attempt_id), unnamed, *added]
+    # A field that may be missing cannot simply be removed: the whole patch would fail.
+    gone = [f"/status/{path}" for path, value in fields.items() if value is None]
+    removals = [{"op": "remove", "path": path} for path in gone]
+    added = [_add(f"/status/{path}", value) for path, value in fields.items()]
+    return [_test_uid(uid), _test_attempt(attempt_id), unnamed, *added, *removals]
 
 
 def record_event(uid: str, attempt_id: str, event: Mapping[str, Any]) -> JsonPatch:
@@ -114,7 +117,8 @@ def nested(fields: Mapping[str, Any]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for path, value in fields.items():
         parent, _, name = path.rpartition("/")
-        (nested.setdefault(parent, {}) if parent else nested)[name] = value
+        if value is not None:
+            (nested.setdefault(parent, {}) if parent else nested)[name] = value
     return nested
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from gemini_operator.api.v1alpha1.spec import Spec
 from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import ObjectNotFound
+from gemini_operator.kube.errors import Forbidden, ObjectNotFound
 from gemini_operator.payload import request_lines
 
 
@@ -51,7 +51,7 @@ async def load(
 
     Raises:
         InvalidInput: it cannot be submitted.
-        InputMissing: the ConfigMap or its key is not there.
+        InputMissing: the ConfigMap or its key is not there, or may not be read.
         gemini_operator.kube.errors.KubeError: the API server did not answer.
     """
     if spec.input is None:
@@ -87,6 +87,10 @@ async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str
         config_map = await config_maps.get(kube, namespace, name)
     except ObjectNotFound:
         raise InputMissing(f"namespace {namespace} has no ConfigMap {name}") from None
+    except Forbidden as error:
+        raise InputMissing(
+            f"the API server does not let the operator read ConfigMap {name}: {error.message}"
+        ) from None
     if key in (config_map.get("data") or {}):
         return str(config_map["data"][key])
     encoded = (config_map.get("binaryData") or {}).get(key)

@@ -156,7 +156,7 @@ def test_p25_a_job_without_a_key_claims_nothing(shared: Operator, name: str) -> 
     batch, uid = orphaned(shared, name)
     stranger = f"{name}-stranger"
     shared.apply(without_key(stranger, batch))
-    shared.wait_condition(stranger, "Stalled", "CredentialsMissing")
+    shared.wait_problem(stranger, "CredentialsMissing")
     assert "batchName" not in shared.status(stranger)
     shared.apply(adoption(name, batch, uid))
     shared.wait_condition(name, "Submitted", "Adopted")

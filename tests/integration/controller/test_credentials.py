@@ -15,7 +15,7 @@ def with_key(name: str, secret: str, key: str = "api-key") -> dict[str, object]:
 
 def test_a_missing_secret_is_named_and_waited_for(shared: Operator, name: str) -> None:
     shared.apply(with_key(name, name))
-    condition = shared.wait_condition(name, "Stalled", "CredentialsMissing")
+    condition = shared.wait_problem(name, "CredentialsMissing")
     assert f"Secret {name}" in condition["message"]
     shared.put_key(GOOD, name=name)
     shared.wait_complete(name)
@@ -25,7 +25,7 @@ def test_a_missing_secret_is_named_and_waited_for(shared: Operator, name: str) -
 def test_a_missing_key_of_the_secret_is_named(shared: Operator, name: str) -> None:
     shared.put_key(GOOD, name=name)
     shared.apply(with_key(name, name, key="other"))
-    condition = shared.wait_condition(name, "Stalled", "CredentialsMissing")
+    condition = shared.wait_problem(name, "CredentialsMissing")
     assert "key other" in condition["message"]
     shared.put_key(GOOD, name=name, key="other")
     shared.wait_complete(name)
@@ -38,7 +38,7 @@ def test_s04_a_value_that_is_no_key_is_never_sent(shared: Operator, name: str, v
     before = shared.emulator.requests("batches.create")
     shared.put_key(value, name=name)
     shared.apply(with_key(name, name))
-    condition = shared.wait_condition(name, "Stalled", "CredentialsMissing")
+    condition = shared.wait_problem(name, "CredentialsMissing")
     assert value.strip() not in condition["message"]
     assert shared.emulator.requests("batches.create") == before
 
@@ -69,7 +69,7 @@ def test_p10_a_refused_key_stalls_the_job_until_the_secret_is_fixed(
 def test_a_broken_secret_disturbs_no_other_job(shared: Operator, name: str) -> None:
     shared.apply(with_key(name, name), inline_job(f"{name}-good"))
     shared.wait_complete(f"{name}-good")
-    shared.wait_condition(name, "Stalled", "CredentialsMissing")
+    shared.wait_problem(name, "CredentialsMissing")
 
 
 def test_s11_the_fingerprint_differs_between_jobs_of_one_key(shared: Operator, name: str) -> None:

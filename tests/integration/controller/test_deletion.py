@@ -52,7 +52,7 @@ def test_p21_a_deletion_with_an_unknown_outcome_searches_first_and_never_submits
 
 def test_a_job_that_never_had_a_key_is_deleted_at_once(shared: Operator, name: str) -> None:
     shared.apply(inline_job(name, apiKeySecretRef={"name": name, "key": "api-key"}))
-    shared.wait_condition(name, "Stalled", "CredentialsMissing")
+    shared.wait_problem(name, "CredentialsMissing")
     shared.kubectl("delete", "gbj", name, "--timeout=20s")
 
 

@@ -94,7 +94,7 @@ def test_a_request_that_google_refuses_fails_the_job_in_googles_words(
 
 def test_input_that_is_not_there_yet_is_waited_for(shared: Operator, name: str) -> None:
     shared.apply(from_config_map(name))
-    condition = shared.wait_condition(name, "Stalled", "InputMissing")
+    condition = shared.wait_problem(name, "InputMissing")
     assert name in condition["message"]
     line = json.dumps({"key": "one", "request": generate("Say one.")})
     shared.apply(config_map(name, line))

@@ -49,7 +49,7 @@ def test_p07_nothing_is_sent_until_the_crd_keeps_what_is_written(
     with crd.changed(control_plane, crd.without(*path)):
         operator.start()
         operator.apply(inline_job("job"))
-        stalled = operator.wait_condition("job", "Stalled", "SchemaOutdated")
+        stalled = operator.wait_problem("job", "SchemaOutdated")
         assert APPLY in stalled["message"]
         assert ".".join(path) in stalled["message"]
         assert APPLY in readiness(operator)
@@ -77,7 +77,7 @@ def test_p07_a_crd_that_is_made_older_under_a_running_operator(
     with crd.changed(control_plane, crd.without(*path)):
         operator.apply(inline_job("job"))
         if creates == 0:
-            operator.wait_condition("job", "Stalled", "SchemaOutdated")
+            operator.wait_problem("job", "SchemaOutdated")
             eventually(lambda: APPLY in readiness(operator), timeout=30, what="readyz to say so")
         else:
             operator.wait_complete("job")
@@ -119,7 +119,7 @@ def test_p25_a_claim_that_is_not_kept_takes_no_batch(
     heir["spec"]["adopt"] = {"batchName": batch, "previousUID": uid}
     with crd.changed(control_plane, crd.without("status", "batchName")):
         operator.apply(heir)
-        operator.wait_condition("heir", "Stalled", "SchemaOutdated")
+        operator.wait_problem("heir", "SchemaOutdated")
         assert "attempt" not in operator.status("heir")
     operator.wait_condition("heir", "Submitted", "Adopted", timeout=50)
 
@@ -211,7 +211,7 @@ def test_p07_a_policy_that_changes_what_is_written_sends_nothing(
     operator.kubectl("delete", "gbj", "probe", "--wait=false")
     operator.start()
     operator.apply(inline_job("job"))
-    stalled = operator.wait_condition("job", "Stalled", "SchemaOutdated")
+    stalled = operator.wait_problem("job", "SchemaOutdated")
     assert said in stalled["message"]
     assert operator.emulator.requests("batches.create") == 0
     policy()

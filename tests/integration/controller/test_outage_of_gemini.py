@@ -27,12 +27,22 @@ def test_gemini_that_answers_503_for_a_while_costs_neither_a_batch_nor_a_restart
     for name in ("ended", "stopped", "new"):
         assert not {"Complete", "Failed"} & _true_conditions(operator, name), name
     assert operator.exists("deleted")
+    assert operator.status("deleted")["state"] == "Deleting"
+    for name in ("ended", "stopped", "new"):
+        said = operator.wait_condition(name, "Reconciling", "RemoteUnavailable")
+        assert "503" in said["message"], name
+        assert "Since 20" in said["message"], name
+        assert operator.status(name)["reason"] == "RemoteUnavailable"
+        assert "RemoteUnavailable" in operator.events_of(name)
+    assert operator.status("stopped")["state"] == "Cancelling", "it does not wait for a read"
     operator.emulator.clear_faults()
     operator.wait_complete("ended", timeout=60)
     operator.wait_condition("stopped", "Failed", "Cancelled", timeout=60)
     operator.wait_condition("new", "Submitted", timeout=60)
     eventually(lambda: not operator.exists("deleted"), timeout=60, what="the deletion")
     new = operator.status("new")["batchName"]
+    assert operator.condition("new", "Stalled") == {}
+    assert "reason" not in operator.status("new")
     left = {batch["name"]: batch["state"] for batch in operator.batches()}
     assert left == {
         ended: "BATCH_STATE_SUCCEEDED",

@@ -332,7 +332,7 @@ def test_a_policy_against_the_output_stalls_the_job_before_it_is_paid(
     try:
         eventually(lambda: refused(shared, name), timeout=30, what="the policy to act")
         shared.apply(inline_job(name, TEXTS, output={"configMap": {"name": name}}))
-        stalled = shared.wait_condition(name, "Stalled", "OutputRefused")
+        stalled = shared.wait_problem(name, "OutputRefused")
         assert "ConfigMaps need a label team" in stalled["message"]
         assert shared.batches_of(name) == []
     finally:

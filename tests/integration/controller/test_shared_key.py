@@ -114,7 +114,7 @@ def test_p10_what_one_job_may_not_do_is_no_other_jobs_trouble(
     neighbours.start()
     neighbours.refuses(*answer, count=2)
     neighbours.first.apply(inline_job("bad"))
-    condition = neighbours.first.wait_condition("bad", "Stalled", reason)
+    condition = neighbours.first.wait_problem("bad", reason)
     assert answer[2] in condition["message"]
     neighbours.first.apply(inline_job("good"))
     neighbours.second.apply(inline_job("good"))
@@ -131,7 +131,7 @@ def test_p10_a_file_that_is_missing_stalls_its_job_alone(neighbours: Neighbours)
     """Google is asked again and again for the file, and nobody else waits for that."""
     neighbours.start()
     neighbours.first.apply(job("bad", {"fileName": "files/of-bad-1"}))
-    condition = neighbours.first.wait_condition("bad", "Stalled", "InputMissing")
+    condition = neighbours.first.wait_problem("bad", "InputMissing")
     assert "files/of-bad-1" in condition["message"]
     tried = neighbours.creates()
     eventually(lambda: neighbours.creates() >= tried + 2, timeout=60, what="further tries")

@@ -9,7 +9,7 @@ def test_p10_a_job_without_its_input_does_not_hold_up_the_line(operator: Operato
     operator.start()
     missing = {"configMapKeyRef": {"name": "nowhere", "key": "requests.jsonl"}}
     operator.apply(job("older", missing))
-    operator.wait_condition("older", "Stalled", "InputMissing")
+    operator.wait_problem("older", "InputMissing")
     body = {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded."}}
     operator.emulator.fault("batches.create", "status", status=429, body=body)
     operator.apply(inline_job("younger"))

@@ -56,16 +56,17 @@ def test_columns_narrow_and_wide() -> None:
     def names(priority: int) -> list[str]:
         return [each["name"] for each in columns if each.get("priority", 0) == priority]
 
-    assert names(0) == ["State", "Model", "Requests", "Failed", "Age"]
-    assert names(1) == ["Batch", "Failure", "Stalled", "Completed"]
+    assert names(0) == ["State", "Reason", "Model", "Requests", "Failed", "Age"]
+    assert names(1) == ["Batch", "Message", "Completed"]
 
 
-def test_status_is_a_subresource_and_three_fields_select() -> None:
+def test_status_is_a_subresource_and_four_fields_select() -> None:
     assert VERSION["subresources"] == {"status": {}}
     assert VERSION["selectableFields"] == [
         {"jsonPath": ".status.state"},
         {"jsonPath": ".status.batchName"},
         {"jsonPath": ".spec.model"},
+        {"jsonPath": ".spec.type"},
     ]
 
 
@@ -116,12 +117,13 @@ def test_the_schema_is_structural() -> None:
     assert [path for path, node in ALL.items() if node.get("default", ...) is None] == []
 
 
-def test_only_the_spec_has_defaults() -> None:
+def test_only_the_spec_has_defaults_and_the_generation_that_nobody_has_observed() -> None:
     assert {path: node["default"] for path, node in ALL.items() if "default" in node} == {
         "spec.type": "GenerateContent",
         "spec.priority": 0,
         "spec.suspend": False,
         "spec.backoffLimit": 0,
+        "status": {"observedGeneration": -1},
     }
 
 

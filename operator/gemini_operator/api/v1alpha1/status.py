@@ -159,11 +159,17 @@ class Status(Model):
             },
         ),
     ] = ()
-    """conditions are Submitted, Complete, Failed, Suspended and Stalled. At most one of Complete and
-    Failed becomes True, and it stays True. Stalled is True while somebody has to act."""
+    """conditions are Submitted, Complete, Failed, Suspended, Reconciling and Stalled. At most one of
+    Complete and Failed becomes True, and it stays True. Reconciling is True while the job goes on,
+    Stalled while somebody has to act."""
 
-    observed_generation: Count | None = None
-    """observedGeneration is the metadata.generation that the status describes."""
+    reason: Annotated[str, bounded(64)] | None = None
+    """reason says in one word why the job is stalled, has ended or waits; absent while the batch
+    runs. Programs should use conditions."""
+
+    observed_generation: Annotated[int, Field(ge=-1)] | None = None
+    """observedGeneration is the metadata.generation that the status describes, -1 before there is
+    any."""
 
     attempt: Attempt | None = None
     """attempt is the current create request. It is recorded before it is sent, so that the operator

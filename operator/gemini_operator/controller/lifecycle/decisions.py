@@ -32,7 +32,7 @@ class PatchStatus:
         status: the whole status.
         events: posted once the status is written.
         seconds: delay of the next reconcile; `None` for at once.
-        retry: reconcile with the key's back-off instead, as after a failure.
+        retry: reconcile with the key's back-off, as after a failure, and not before `seconds`.
     """
 
     status: Status

@@ -6,6 +6,7 @@ from datetime import timedelta
 from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
+from gemini_operator.api.states import State
 from gemini_operator.controller.lifecycle.attempts import (
     Doubtful,
     Found,
@@ -122,6 +123,7 @@ def _told(snapshot: Snapshot, problem: str) -> PatchStatus:
     reason = Reason.DELETION_BLOCKED
     message = reason.explain(problem)
     status = snapshot.condition(snapshot.status, STALLED, True, reason, message)
+    status = snapshot.revise(status, state=State.DELETING)
     event = Event(reason, message, warning=True)
     return PatchStatus(status, () if _is_told(snapshot) else (event,), seconds=0.0)
 

@@ -25,7 +25,14 @@ from gemini_operator.controller.lifecycle.decisions import (
 )
 from gemini_operator.controller.lifecycle.ownership import carries_token, owns
 from gemini_operator.controller.lifecycle.refresh import acknowledged
-from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Seen, Snapshot, Unreadable
+from gemini_operator.controller.lifecycle.snapshot import (
+    Gone,
+    Remote,
+    Seen,
+    Snapshot,
+    Unanswered,
+    Unreadable,
+)
 from gemini_operator.controller.lifecycle.status import (
     STATES,
     ended_as_failed,
@@ -125,7 +132,8 @@ def decide(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
         remote: the result of the read; `None` if the batch was not read.
     """
     decision = _decide(snapshot, remote)
-    return decision if remote is None or decision is None else acknowledged(snapshot, decision)
+    unread = remote is None or isinstance(remote, Unanswered)
+    return decision if unread or decision is None else acknowledged(snapshot, decision)
 
 
 def _decide(snapshot: Snapshot, remote: Remote | None) -> Decision | None:

@@ -10,6 +10,7 @@ from gemini_operator.controller.lifecycle import (
     duplicates,
     lost_attempt,
     observation,
+    progress,
     resolution,
     retries,
     search,
@@ -18,6 +19,7 @@ from gemini_operator.controller.lifecycle import (
     submission,
     suspension,
     ttl,
+    unavailable,
     unsendable,
     unsupported,
 )
@@ -28,7 +30,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     PatchStatus,
     RequeueAfter,
 )
-from gemini_operator.controller.lifecycle.snapshot import Remote, Snapshot
+from gemini_operator.controller.lifecycle.snapshot import Remote, Snapshot, Unanswered
 from gemini_operator.controller.lifecycle.status import stalled
 
 
@@ -42,10 +44,11 @@ def decide(snapshot: Snapshot, remote: Remote | None) -> Decision:
     decision = _first(snapshot, remote)
     observed = snapshot.status.observed_generation
     # These two write no status, so a spec change that needs no action would never be acknowledged,
-    # and clients that compare observedGeneration would wait for ever.
-    if isinstance(decision, ListRemote | RequeueAfter) and observed not in (
-        None,
-        snapshot.job.generation,
+    # and clients that compare observedGeneration would wait for ever. A job that waits too long
+    # would never be stalled.
+    unsaid = observed not in (None, -1, snapshot.job.generation)
+    if isinstance(decision, ListRemote | RequeueAfter) and (
+        unsaid or progress.remaining(snapshot) == 0.0
     ):
         return PatchStatus(snapshot.revise())
     return decision
@@ -61,7 +64,8 @@ def without_credentials(snapshot: Snapshot, reason: Reason, detail: str) -> Deci
 def alarm(snapshot: Snapshot) -> float | None:
     """Seconds until a deadline, a TTL or an overdue batch needs a reconcile; `None` for never."""
     # A time that is up (0.0) needs no timer: the reconcile that asks has just acted on it.
-    times = (deadline.remaining(snapshot), ttl.remaining(snapshot), stuck.remaining(snapshot))
+    each = (deadline, ttl, stuck, progress)
+    times = (policy.remaining(snapshot) for policy in each)
     return min((seconds for seconds in times if seconds), default=None)
 
 
@@ -78,6 +82,7 @@ def _first(snapshot: Snapshot, remote: Remote | None) -> Decision:
         or resolution.decide(snapshot, remote)
         # Before `search`: a callback may have supplied the name that the search would look for.
         or _followed(snapshot, remote)
+        or unavailable.decide(snapshot)
         or search.decide(snapshot)
         or _unsubmitted(snapshot)
         or RequeueAfter()
@@ -97,6 +102,9 @@ def _followed(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
     if seen is not None and not isinstance(seen, RequeueAfter):
         return seen
     wanted = cancellation.decide(snapshot, remote)
+    if isinstance(remote, Unanswered) and snapshot.status.batch_name is not None:
+        waits = wanted is None or isinstance(wanted, RequeueAfter)
+        return unavailable.unread(snapshot, remote) if waits else wanted
     # Both wait: an event and a cancel each have a time for the next read, and the earlier counts.
     if isinstance(wanted, RequeueAfter) and isinstance(seen, RequeueAfter):
         times = (seen.seconds, wanted.seconds)

@@ -3,6 +3,9 @@
 A create is not idempotent: sent twice it is two batches and two bills (P11 to P13).
 """
 
+from gemini_operator.api.conditions import SUBMITTED
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.v1alpha1.status import Attempt
 from gemini_operator.controller.lifecycle.attempts import (
     Doubtful,
     Found,
@@ -15,6 +18,7 @@ from gemini_operator.controller.lifecycle.attempts import (
 from gemini_operator.controller.lifecycle.decisions import (
     Decision,
     ListRemote,
+    PatchStatus,
     RecordBatchName,
     RequeueAfter,
 )
@@ -23,6 +27,11 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 # Attempts without an answer after which a user has to decide: every further one is another batch
 # that may surface and be billed.
 MAX_SUPERSEDED = 3
+
+UNKNOWN = (
+    "Whether Google has created it is not known, so the operator searches Google's list before it "
+    "submits again. The answer to the create request:"
+)
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
@@ -36,7 +45,8 @@ def decide(snapshot: Snapshot) -> Decision | None:
         case Doubtful(detail):
             return ambiguous(snapshot, detail)
         case NotYet(seconds):
-            return RequeueAfter() if seconds is None else ListRemote(seconds)
+            told = _told(snapshot, attempt)
+            return told or (RequeueAfter() if seconds is None else ListRemote(seconds))
         case _ if len(unanswered(snapshot.status)) >= MAX_SUPERSEDED:
             return ambiguous(
                 snapshot,
@@ -44,3 +54,14 @@ def decide(snapshot: Snapshot) -> Decision | None:
             )
         case _:
             return supersede(snapshot, attempt)
+
+
+def _told(snapshot: Snapshot, attempt: Attempt) -> PatchStatus | None:
+    """Say what became of the create; `None` if that is said, or is not known in this process."""
+    attempt_id, error = snapshot.facts.unknown_create or ("", "")
+    if attempt_id != attempt.id:
+        return None
+    reason = Reason.SUBMITTING
+    message = reason.explain(f"{UNKNOWN} {error}.")
+    status = snapshot.condition(snapshot.status, SUBMITTED, False, reason, message)
+    return None if status == snapshot.status else PatchStatus(status)

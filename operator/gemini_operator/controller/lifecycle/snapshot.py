@@ -75,7 +75,7 @@ class Snapshot:
         return self.revise(status, conditions=tuple(conditions))
 
 
-# The three results of reading a batch. No answer at all is an exception, which ends the reconcile.
+# The results of reading a batch.
 
 
 @dataclass(frozen=True)
@@ -108,4 +108,11 @@ class Unreadable:
     error: GeminiError
 
 
-Remote = Seen | Gone | Unreadable
+@dataclass(frozen=True)
+class Unanswered:
+    """Google could not be reached, or answered with an error that says nothing about the batch."""
+
+    error: GeminiError
+
+
+Remote = Seen | Gone | Unreadable | Unanswered

@@ -17,6 +17,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import Requests, Status
 from gemini_operator.controller.lifecycle.decisions import Event, PatchStatus
+from gemini_operator.controller.lifecycle.progress import problem
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.gemini.remote import Outcome, Summary
 
@@ -31,14 +32,23 @@ HEALED_BY_AN_ANSWER = frozenset(
         Reason.KEY_CHANGED,
         Reason.AMBIGUOUS_SUBMISSION,
         Reason.INTERNAL,
+        Reason.REMOTE_UNAVAILABLE,
         Reason.SCHEMA_OUTDATED,
+        Reason.WRITE_REFUSED,
     }
 )
 
 
 # Stalled reasons that are over once the job waits for quota: the API key was read, no field of the
 # CRD is missing, and the reconcile came this far. Google was not asked, so its refusals stay.
-HEALED_BY_A_TURN = frozenset({Reason.CREDENTIALS_MISSING, Reason.SCHEMA_OUTDATED, Reason.INTERNAL})
+HEALED_BY_A_TURN = frozenset(
+    {
+        Reason.CREDENTIALS_MISSING,
+        Reason.SCHEMA_OUTDATED,
+        Reason.WRITE_REFUSED,
+        Reason.INTERNAL,
+    }
+)
 
 
 # The message for a job whose API key Google refused to another job. Google's own words are left
@@ -76,6 +86,7 @@ def named(snapshot: Snapshot, summary: Summary) -> Status:
 
 def named_fields(status: Status) -> dict[str, Any]:
     """Return what the patch that records a batch name writes: paths below `/status`, and values.
+    `None` is for a field to remove.
 
     The patch leaves all other fields alone, so that it succeeds even if the receiver or a user has
     changed the object since.
@@ -83,6 +94,7 @@ def named_fields(status: Status) -> dict[str, Any]:
     dump = status.dump()
     names = ("batchName", "geminiState", "requests", "state", "conditions", "observedGeneration")
     fields = {name: dump[name] for name in names if name in dump}
+    fields["reason"] = dump.get("reason")
     return {"attempt/batchName": dump["attempt"]["batchName"], **fields}
 
 
@@ -144,7 +156,7 @@ def stalled(
     if snapshot.job.finished:
         return PatchStatus(snapshot.status, (), seconds, seconds is None)
     message = message or reason.explain(detail)
-    status = snapshot.condition(snapshot.status, STALLED, True, reason, message)
+    status = problem(snapshot, snapshot.status, reason, message)
     if status.state is None:
         status = snapshot.revise(status, state=State.QUEUED)
     # One Event when the job stalls, not one for every retry.
@@ -153,16 +165,15 @@ def stalled(
 
 
 def is_stalled_for(snapshot: Snapshot, reason: Reason) -> bool:
+    """Whether the job says that it waits, or is stalled, for `reason`."""
     known = find(snapshot.status.conditions, STALLED)
-    return known is not None and known.status == "True" and known.reason == reason
+    return known is not None and known.reason == reason
 
 
 def healed(status: Status) -> Status:
     """Return `status` without a `Stalled` that a successful answer from Google disproves."""
     condition = find(status.conditions, STALLED)
-    if condition is None or condition.status != "True":
-        return status
-    if condition.reason not in HEALED_BY_AN_ANSWER:
+    if condition is None or condition.reason not in HEALED_BY_AN_ANSWER:
         return status
     return status.model_copy(
         update={"conditions": tuple(without_condition(status.conditions, STALLED))}

@@ -6,6 +6,7 @@ from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import Attempt, Status
+from gemini_operator.controller.lifecycle import unavailable
 from gemini_operator.controller.lifecycle.attempts import CLEARED
 from gemini_operator.controller.lifecycle.credentials import FILE_MISSING, NOT_PERMITTED
 from gemini_operator.controller.lifecycle.decisions import Decision, Event, PatchStatus, Submit
@@ -98,7 +99,7 @@ def decide_refused(snapshot: Snapshot) -> Decision | None:
             return _stalled(snapshot, reason, reason.explain(error), seconds)
         case errors.NotSent():
             # Nothing left the machine, so the job waits like after any failed connection.
-            return PatchStatus(without_attempt(snapshot), retry=True)
+            return unavailable.after(_cleared(snapshot, without_attempt(snapshot)), error)
         case _:
             return failed(snapshot, Reason.INVALID_REQUEST, str(error))
 
@@ -111,5 +112,8 @@ def _file(snapshot: Snapshot) -> str:
 def _stalled(snapshot: Snapshot, reason: Reason, message: str, seconds: float) -> PatchStatus:
     """Clear the attempt and stall the job until what was refused is fixed."""
     status = snapshot.condition(without_attempt(snapshot), SUBMITTED, False, reason, message)
-    cleared = replace(snapshot, job=replace(snapshot.job, status=status))
-    return stalled(cleared, reason, "", seconds, message=message)
+    return stalled(_cleared(snapshot, status), reason, "", seconds, message=message)
+
+
+def _cleared(snapshot: Snapshot, status: Status) -> Snapshot:
+    return replace(snapshot, job=replace(snapshot.job, status=status))

@@ -2,6 +2,7 @@
 
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.lifecycle import submission
+from gemini_operator.controller.lifecycle.progress import with_progress
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import named, named_fields
 from gemini_operator.controller.reconcile.cleanup import Cleanup
@@ -42,7 +43,7 @@ class BatchNames:
         job, attempt = snapshot.job, snapshot.status.attempt
         if attempt is None:
             raise Stale
-        fields = named_fields(named(snapshot, batch))
+        fields = named_fields(with_progress(snapshot, named(snapshot, batch)))
         try:
             await self._writer.name(job, attempt.id, fields)
         except Stale:

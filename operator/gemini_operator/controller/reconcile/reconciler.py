@@ -11,8 +11,9 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.base import metrics
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, UnreadableJob
-from gemini_operator.controller.lifecycle import decisions, deletion, policies
+from gemini_operator.controller.lifecycle import decisions, deletion, policies, unavailable
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import stalled
 from gemini_operator.controller.quota.quota import Quota
 from gemini_operator.controller.reconcile.adopter import Adopter
 from gemini_operator.controller.reconcile.cleanup import Cleanup
@@ -22,7 +23,7 @@ from gemini_operator.controller.reconcile.naming import BatchNames
 from gemini_operator.controller.reconcile.snapshots import Snapshots
 from gemini_operator.controller.reconcile.submitter import Submitter
 from gemini_operator.controller.reconcile.unreadable import UnreadableJobs
-from gemini_operator.controller.reconcile.writer import NotKept, Stale, Writer
+from gemini_operator.controller.reconcile.writer import NotKept, Stale, Writer, WriteRefused
 from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import CredentialsProblem
 from gemini_operator.controller.remote.call_limit import Busy, CallLimit
@@ -123,6 +124,9 @@ class Reconciler:
             await self._carry_out(snapshot, decision)
         except NotKept as lost:
             await self._not_kept(snapshot, lost)
+        except WriteRefused as refused:
+            decision = stalled(snapshot, Reason.WRITE_REFUSED, f"{refused}.")
+            await self._carry_out(snapshot, decision)
         except Invalid as error:
             # An Event, because the API server refuses every status of an object whose spec breaks
             # the CRD's rules.
@@ -131,9 +135,21 @@ class Reconciler:
             raise
         except errors.GeminiError as error:
             # `NotSent` means here that this process may no longer act, so it must not write either.
-            if not snapshot.job.deleting or isinstance(error, errors.NotSent):
+            if isinstance(error, errors.NotSent):
                 raise
-            await self._carry_out(snapshot, deletion.blocked(snapshot, f"{error}."))
+            await self._unanswered(snapshot, error)
+
+    async def _unanswered(self, snapshot: Snapshot, error: errors.GeminiError) -> None:
+        """Report that Google does not answer, and retry with back-off."""
+        log.warning("a call to Google failed", **snapshot.job.key._asdict(), error=str(error))
+        snapshot.facts.failed_calls += 1
+        if snapshot.job.deleting:
+            decision = deletion.blocked(snapshot, f"{error}.")
+        else:
+            # The reconcile may have written the job before the call.
+            newest = self.store.get(snapshot.job.key) or snapshot.job
+            decision = unavailable.after(self.snapshots.take(newest), error)
+        await self._carry_out(snapshot, decision)
 
     async def _reconcile(self, snapshot: Snapshot) -> None:
         job, facts = snapshot.job, snapshot.facts
@@ -205,6 +221,7 @@ class Reconciler:
                 await self.cleanup.cancel(snapshot, await self.access.enter(job), batch)
                 # A fact and not a status: if it is lost, the cancel is sent again, which is safe.
                 snapshot.facts.note_cancel(batch, self.snapshots.monotonic())
+                snapshot.facts.failed_calls = 0
                 self.queue.add(job.key)
             case decisions.Adopt():
                 api_key = await self.access.enter(job)
@@ -243,7 +260,7 @@ class Reconciler:
                 log.info("a job has ended", **job.key._asdict(), state=job.status.state)
         snapshot.facts.retrying = patch.retry
         if patch.retry:
-            self.queue.back_off(job.key)
+            self.queue.back_off(job.key, at_least=patch.seconds or 0.0)
         elif patch.seconds is not None:
             self.queue.add_after(job.key, patch.seconds)
         else:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from gemini_operator.api import group
-from gemini_operator.api.conditions import STALLED, Condition
+from gemini_operator.api.conditions import RECONCILING, STALLED, Condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.base import metrics
 from gemini_operator.base.clock import Clock
@@ -83,7 +83,7 @@ def _with_stalled(job: UnreadableJob, now: datetime) -> list[Mapping[str, Any]] 
     message = reason.explain(
         f"The object does not fit this version of the operator: {job.problem}."
     )
-    others = [each for each in job.conditions if each["type"] != STALLED]
+    others = [each for each in job.conditions if each["type"] not in (STALLED, RECONCILING)]
     said = next((each for each in job.conditions if each["type"] == STALLED), {})
     if (said.get("reason"), said.get("message")) == (reason.value, message):
         return None

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gemini_operator.api import group
-from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, JobReader, UnreadableJob
+from gemini_operator.controller.lifecycle.progress import problem, with_progress
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.store import Store
 from gemini_operator.kube import errors, patches
@@ -30,6 +30,10 @@ log = get_logger(__name__)
 
 class Stale(Exception):
     """The object has changed or is gone: the decision is out of date."""
+
+
+class WriteRefused(Exception):
+    """The API server, a policy or a missing right does not let the operator change the object."""
 
 
 class NotKept(Exception):
@@ -113,7 +117,7 @@ class Writer:
             Invalid: the API server refused `status`; the job was stalled instead.
             KubeError: the API server did not answer.
         """
-        job = snapshot.job
+        job, status = snapshot.job, with_progress(snapshot, status)
         patch = patches.status_patch(job.stored_status, status.dump(), job.resource_version)
         if patch is None:
             return job
@@ -139,7 +143,8 @@ class Writer:
         """
         # Only the conditions: another field of the status may be what the API server refused.
         known = Status(conditions=snapshot.status.conditions)
-        stalled = snapshot.condition(known, STALLED, True, reason, reason.explain(detail))
+        stalled = problem(snapshot, known, reason, reason.explain(detail))
+        stalled = with_progress(snapshot, stalled)
         if stalled.conditions != known.conditions:
             await self.conditions(snapshot.job, stalled.dump()["conditions"])
 
@@ -164,12 +169,16 @@ class Writer:
         Raises:
             Stale: the object has changed since.
             NotKept: an admission webhook removed the finalizer again.
+            WriteRefused: the API server refused it.
             KubeError: the API server did not answer.
         """
         metadata = {"finalizers": list(job.finalizers), "resourceVersion": job.resource_version}
         patch = patches.add_finalizer(metadata, group.FINALIZER)
-        with self._stale_on_conflict():
-            body = await self._batch_jobs.patch(*job.key, patch, merge=True)
+        try:
+            with self._stale_on_conflict():
+                body = await self._batch_jobs.patch(*job.key, patch, merge=True)
+        except (errors.Forbidden, errors.Invalid) as error:
+            raise WriteRefused(error.message) from None
         self._kept(body, {"metadata": {"finalizers": patch["metadata"]["finalizers"]}})
 
     async def remove_finalizer(self, job: Job | UnreadableJob) -> None:

@@ -1,12 +1,22 @@
 """Reads of one batch: for the decision of a reconcile, and before a batch is touched."""
 
+from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.lifecycle import observation
-from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Seen, Snapshot, Unreadable
+from gemini_operator.controller.lifecycle.snapshot import (
+    Gone,
+    Remote,
+    Seen,
+    Snapshot,
+    Unanswered,
+    Unreadable,
+)
 from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Listing, Summary
+
+log = get_logger(__name__)
 
 
 async def observe(snapshot: Snapshot, access: RemoteAccess) -> Remote | None:
@@ -19,12 +29,23 @@ async def observe(snapshot: Snapshot, access: RemoteAccess) -> Remote | None:
         CredentialsProblem: there is no usable key.
         Busy: other jobs of the key or the namespace are calling Google.
         Delayed: the read budget is used up.
-        KubeError, GeminiError: no answer for now; reading again is safe.
+        KubeError: the API server did not answer.
+        NotSent: this process may no longer act.
     """
     name = observation.wanted(snapshot)
     if name is None:
         return None
-    remote = await _read(snapshot, await access.enter_read(snapshot.job), name)
+    api_key = await access.enter_read(snapshot.job)
+    try:
+        remote = await _read(snapshot, api_key, name)
+    except errors.NotSent:
+        # This process may no longer act.
+        raise
+    except errors.GeminiError as error:
+        # An exception would keep the policies that need no answer from being asked.
+        snapshot.facts.failed_calls += 1
+        log.warning("a read of a batch failed", **snapshot.job.key._asdict(), error=str(error))
+        return Unanswered(error)
     _remember(snapshot, remote, name)
     return remote
 
@@ -69,6 +90,7 @@ def _remember(snapshot: Snapshot, remote: Remote, name: str) -> None:
     facts.missed_lists, facts.no_list = 0, False
     if facts.cancel is not None and facts.cancel.due <= snapshot.monotonic:
         facts.cancel.note_read(snapshot.monotonic)
+    facts.failed_calls = 0
     if isinstance(remote, Seen):
         facts.note_read(remote.summary)
     if attempt is None or attempt.batch_name is not None:

@@ -139,14 +139,18 @@ class Sweeper:
             log.warning("a listing of batches failed", error=str(error))
         for job in self._jobs(keys):
             facts = self._memory.of(job)
-            facts.refused = str(error) if isinstance(error, CredentialsRejected) else None
+            rejected = isinstance(error, CredentialsRejected)
+            facts.refused = str(error) if rejected else None
+            facts.unlisted = None if rejected else str(error or "the list failed unexpectedly")
+            facts.failed_calls += 1
             facts.note_listed(self._clock.monotonic())
             self._wake(job.key)
 
     def _note(self, job: Job, index: "Index | None", begun: float) -> None:
         facts = self._memory.of(job)
         attempt = job.status.attempt
-        facts.refused = None
+        facts.refused = facts.unlisted = None
+        facts.failed_calls = 0
         facts.no_list = index is None
         if index is not None:
             facts.note_list_snapshot(

@@ -12,10 +12,11 @@ from gemini_operator.controller.lifecycle import (
     deletion,
     policies,
     submission,
+    unavailable,
 )
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.completion import Tally
-from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot
+from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot, Unanswered
 from gemini_operator.controller.lifecycle.status import failed, named, stalled
 from gemini_operator.controller.memory import Facts, Refusal
 from gemini_operator.gemini import errors
@@ -128,9 +129,49 @@ def refused_key() -> Status:
     return decided(snapshot)
 
 
-@situation("The ConfigMap with the input is missing")
+@situation("The ConfigMap or file with the input is missing, or may not be read")
 def no_input() -> Status:
     return stalled(a_snapshot(), Reason.INPUT_MISSING, "").status
+
+
+@situation("The cluster refuses the ConfigMap for the results")
+def refused_output() -> Status:
+    return stalled(a_snapshot(), Reason.OUTPUT_REFUSED, "").status
+
+
+@situation("The cluster does not let the operator change the job")
+def refused_write() -> Status:
+    return stalled(a_snapshot(), Reason.WRITE_REFUSED, "").status
+
+
+@situation("The CRD in the cluster is older than the operator")
+def older_crd() -> Status:
+    return stalled(a_snapshot(), Reason.SCHEMA_OUTDATED, "").status
+
+
+@situation("Google cannot be reached, or answers with errors: before a batch exists")
+def away_before() -> Status:
+    snapshot = a_snapshot(status=unnamed())
+    snapshot.facts.failed_calls = unavailable.ENOUGH
+    snapshot.facts.refusal = Refusal(ATTEMPT, errors.NotSent("No route to host"), 5.0)
+    return decided(snapshot)
+
+
+@situation(
+    "Google cannot be reached, or answers with errors: whether it created a batch is not known"
+)
+def away_meanwhile() -> Status:
+    snapshot = a_snapshot(status=unnamed())
+    snapshot.facts.failed_calls = unavailable.ENOUGH
+    snapshot.facts.unlisted = "503"
+    return decided(snapshot)
+
+
+@situation("Google cannot be reached, or answers with errors: when the batch must be read")
+def away_after() -> Status:
+    snapshot = a_snapshot(status=submitted())
+    snapshot.facts.failed_calls = unavailable.ENOUGH
+    return decided(snapshot, Unanswered(errors.Unavailable("503")))
 
 
 @situation("The batch is not found, and the Secret holds another API key")

@@ -251,7 +251,7 @@ def test_an_output_that_the_cluster_refuses_ends_the_wait_for_results() -> None:
     snapshot = a_snapshot(status=waiting.status.dump())
     write = completion.refused(snapshot, an_observation(), "ConfigMap r: quota.", 60.0)
     assert reason_of(write.status, "Complete") is None
-    assert reason_of(write.status, "Stalled") == ("True", Reason.OUTPUT_REFUSED)
+    assert reason_of(write.status, "Stalled") == ("False", Reason.OUTPUT_REFUSED)
     assert (write.seconds, write.status.completion_time) == (60.0, None)
 
 

@@ -12,6 +12,7 @@ from gemini_operator.api import group
 from gemini_operator.api.conditions import (
     COMPLETE,
     FAILED,
+    RECONCILING,
     STALLED,
     SUSPENDED,
     Condition,
@@ -138,10 +139,22 @@ def test_p24_an_end_is_final(seed: int) -> None:
 
 
 @SEEDS
-def test_a_finished_job_needs_nobody_and_is_not_suspended(seed: int) -> None:
+def test_a_finished_job_is_stalled_if_it_failed_and_is_never_suspended(seed: int) -> None:
     for end in (end for world in stories(seed) for end in finished(world)):
-        assert not is_true(end.conditions, STALLED)
+        assert is_true(end.conditions, STALLED) == is_true(end.conditions, FAILED)
+        assert not is_true(end.conditions, RECONCILING)
         assert not is_true(end.conditions, SUSPENDED)
+
+
+@SEEDS
+def test_a_job_that_goes_on_says_so_or_that_somebody_has_to_act(seed: int) -> None:
+    moments = (moment for world in stories(seed) for moment in world.history)
+    for status in (moment.status for moment in moments if moment.status.conditions):
+        goes_on = is_true(status.conditions, RECONCILING)
+        stalled = is_true(status.conditions, STALLED)
+        assert not (goes_on and stalled)
+        if status.completion_time is None and not is_true(status.conditions, SUSPENDED):
+            assert goes_on or stalled
 
 
 @SEEDS

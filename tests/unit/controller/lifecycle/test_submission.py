@@ -159,7 +159,9 @@ def test_the_naming_patch_has_the_name_first_and_nothing_that_is_not_the_control
         "state",
         "conditions",
         "observedGeneration",
+        "reason",
     }
+    assert fields["reason"] is None, "it is removed"
     assert fields["requests"] == {"total": 2, "succeeded": 0, "failed": 0, "pending": 2}
     assert patches.name_batch(UID, ATTEMPT, fields)
 
@@ -262,7 +264,7 @@ def test_p10_a_missing_file_is_missing_input(file_name: str | None) -> None:
     decision = submission.decide_refused(snapshot)
     status = written(decision)
     assert status.attempt is None
-    assert reason_of(status, "Stalled") == ("True", Reason.INPUT_MISSING)
+    assert reason_of(status, "Stalled") == ("False", Reason.INPUT_MISSING)
     assert reason_of(status, "Submitted") == ("False", Reason.INPUT_MISSING)
     assert isinstance(decision, PatchStatus)
     assert (decision.seconds, decision.retry) == (7.0, False)
