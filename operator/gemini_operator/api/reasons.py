@@ -108,7 +108,7 @@ class Reason(Word):
     ALL_REQUESTS_FAILED = (
         "AllRequestsFailed",
         "No request succeeded.",
-        "The results are available: fix what their errors name, then create a new job.",
+        "The results are available: fix what their errors name, then create a new job (kubectl replace --force -f FILE).",
         ConditionType.FAILED,
     )
     OUTPUT_REFUSED = (
@@ -126,49 +126,49 @@ class Reason(Word):
     REMOTE_FAILED = (
         "RemoteFailed",
         "Google ended the batch as failed.",
-        "Fix what Google's message names, then create a new job. spec.backoffLimit allows automatic retries of such a batch.",
+        "Fix what Google's message names, then create a new job (kubectl replace --force -f FILE). spec.backoffLimit allows automatic retries of such a batch.",
         ConditionType.FAILED,
     )
     REMOTE_EXPIRED = (
         "RemoteExpired",
         "Google did not finish the batch within its time limit.",
-        "Create a new job, perhaps with fewer requests. spec.backoffLimit allows automatic retries of such a batch.",
+        "Create a new job (kubectl replace --force -f FILE), perhaps with fewer requests. spec.backoffLimit allows automatic retries of such a batch.",
         ConditionType.FAILED,
     )
     BACKOFF_LIMIT_EXCEEDED = (
         "BackoffLimitExceeded",
         "The batch failed or expired more often than spec.backoffLimit allows.",
-        "Fix the cause, then create a new job.",
+        "Fix the cause, then create a new job (kubectl replace --force -f FILE).",
         ConditionType.FAILED,
     )
     DEADLINE_EXCEEDED = (
         "DeadlineExceeded",
         "The job ran longer than spec.activeDeadlineSeconds, and nothing of it runs at Google any more.",
-        "Create a new job with a longer deadline.",
+        "Create a new job (kubectl replace --force -f FILE) with a longer deadline.",
         ConditionType.FAILED,
     )
     CANCELLED = (
         "Cancelled",
         "The batch was cancelled, by spec.shutdown or at Google.",
-        "Create a new job to run it.",
+        "Create a new job (kubectl replace --force -f FILE) to run it.",
         ConditionType.FAILED,
     )
     INVALID_REQUEST = (
         "InvalidRequest",
         "Google rejected the batch and would reject it again.",
-        "Fix what Google's message names, then create a new job.",
+        "Fix what Google's message names, then create a new job (kubectl replace --force -f FILE).",
         ConditionType.FAILED,
     )
     INVALID_INPUT = (
         "InvalidInput",
         "The input cannot be used, so nothing was submitted.",
-        "Fix the input, then create a new job.",
+        "Fix the input, then create a new job (kubectl replace --force -f FILE).",
         ConditionType.FAILED,
     )
     REMOTE_NOT_FOUND = (
         "RemoteNotFound",
         "The batch no longer exists at Google: it was deleted outside the operator.",
-        "Create a new job to run it again.",
+        "Create a new job (kubectl replace --force -f FILE) to run it again.",
         ConditionType.FAILED,
     )
     OUTPUT_TOO_LARGE = (
@@ -193,7 +193,7 @@ class Reason(Word):
     ADOPTION_REFUSED = (
         "AdoptionRefused",
         "The batch named in spec.adopt was submitted for another object.",
-        "If that object was yours and is gone, create a new job that names its uid in spec.adopt.previousUID.",
+        "If that object was yours and is gone, create a new job (kubectl replace --force -f FILE) that names its uid in spec.adopt.previousUID.",
         ConditionType.FAILED,
     )
 
@@ -245,7 +245,7 @@ class Reason(Word):
         "RemoteStuck",
         "Google should have ended this batch within 48 hours and has not.",
         "The operator keeps checking it.",
-        "To give it up, set spec.shutdown to Cancel or delete the job; then create a new job.",
+        "To give it up, set spec.shutdown to Cancel or delete the job; then create a new job (kubectl replace --force -f FILE).",
         ConditionType.STALLED,
     )
     DELETION_BLOCKED = (
@@ -258,7 +258,7 @@ class Reason(Word):
     NOT_SUPPORTED_YET = (
         "NotSupportedYet",
         "The job uses a field that this version of the operator does not support yet, so no batch is submitted.",
-        "Create a new job without it.",
+        "Create a new job (kubectl replace --force -f FILE) without it.",
         ConditionType.STALLED,
     )
     WRITE_REFUSED = (

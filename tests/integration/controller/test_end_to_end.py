@@ -1,9 +1,11 @@
 """From kubectl apply to kubectl wait, with nothing faked but Google."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.controller.conftest import upload
 from tests.operator_process import Operator, generate, inline_job, job
@@ -175,3 +177,19 @@ def config_map(name: str, text: str) -> dict[str, Any]:
 
 def from_config_map(name: str) -> dict[str, Any]:
     return job(name, {"configMapKeyRef": {"name": name, "key": "lines.jsonl"}})
+
+
+def test_a_failed_job_is_created_anew_as_its_message_says(
+    shared: Operator, name: str, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "job.yaml"
+    bad = inline_job(name)
+    bad["spec"]["input"]["inline"][0]["request"] = {}
+    manifest.write_text(yaml.safe_dump(bad))
+    shared.kubectl("create", "-f", str(manifest))
+    message = shared.wait_condition(name, "Failed", "InvalidInput")["message"]
+    assert "kubectl replace --force -f FILE" in message
+    manifest.write_text(yaml.safe_dump(inline_job(name)))
+    shared.kubectl("replace", "--force", "-f", str(manifest))
+    shared.wait_complete(name)
+    assert len(shared.batches_of(name)) == 1

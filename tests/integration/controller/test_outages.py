@@ -23,6 +23,21 @@ def test_a_receiver_with_a_wrong_jwks_delays_a_job_but_does_not_lose_it(
 
 
 @SLOW
+def test_ends_that_were_missed_while_the_operator_was_down_are_found_at_its_start(
+    operator: Operator,
+) -> None:
+    """The next sweep would be 15 minutes later, and Google does not call again after 24 hours."""
+    operator.start()
+    batch = operator.submitted("job")
+    operator.controller.kill()
+    operator.receiver.kill()
+    operator.emulator.job(batch, "succeed")
+    operator.start_controller()
+    operator.wait_complete("job", timeout=30)
+    assert "lastEvent" not in operator.status("job")
+
+
+@SLOW
 @pytest.mark.exhaustive
 def test_an_api_server_that_stops_and_starts_again_costs_no_second_batch(
     operator: Operator,

@@ -1,7 +1,8 @@
 """The API server, or a policy of its administrator, refuses what the controller writes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -10,66 +11,80 @@ from local.kubectl import KubectlError
 from tests.operator_process import GROUP, Operator, inline_job
 from tests.waiting import eventually
 
+JSON = dict[str, Any]
+Deny = Callable[[str, str, str], None]
+"""Of a resource, with an expression and the reason of the denial."""
+
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 
 
 @pytest.fixture
-def refusing_attempts(control_plane: ControlPlane, namespace: str) -> Iterator[None]:
-    """A policy that lets every status pass but one with an attempt, in the test's namespace."""
-    name = f"{namespace}-attempts"
-    rule = {
-        "apiGroups": [GROUP],
-        "apiVersions": ["*"],
-        "operations": ["UPDATE"],
-        "resources": ["geminibatchjobs/status"],
-    }
-    policy = {
-        "failurePolicy": "Fail",
-        "matchConstraints": {"resourceRules": [rule]},
-        "validations": [
-            {
-                "expression": "!has(object.status) || !has(object.status.attempt)",
-                "message": "no attempts today",
-            }
-        ],
-    }
-    selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
-    binding = {
-        "policyName": name,
-        "validationActions": ["Deny"],
-        "matchResources": {"namespaceSelector": selector},
-    }
-    kinds = {"validatingadmissionpolicies": policy, "validatingadmissionpolicybindings": binding}
-    for kind, spec in kinds.items():
-        body = {"metadata": {"name": name}, "spec": spec}
-        control_plane.api.request("POST", f"{ADMISSION}/{kind}", body)
-    yield
-    for kind in reversed(kinds):
+def deny(control_plane: ControlPlane, namespace: str) -> Iterator[Deny]:
+    """Deny updates of jobs in the test's namespace, except those for which the expression holds."""
+    name = f"{namespace}-updates"
+    made: list[str] = []
+
+    def create(resource: str, expression: str, reason: str) -> None:
+        rule = {
+            "apiGroups": [GROUP],
+            "apiVersions": ["*"],
+            "operations": ["UPDATE"],
+            "resources": [resource],
+        }
+        validation = {"expression": expression, "message": "not today", "reason": reason}
+        policy = {
+            "failurePolicy": "Fail",
+            "matchConstraints": {"resourceRules": [rule]},
+            "validations": [validation],
+        }
+        selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+        binding = {
+            "policyName": name,
+            "validationActions": ["Deny"],
+            "matchResources": {"namespaceSelector": selector},
+        }
+        kinds = {
+            "validatingadmissionpolicies": policy,
+            "validatingadmissionpolicybindings": binding,
+        }
+        for kind, spec in kinds.items():
+            body = {"metadata": {"name": name}, "spec": spec}
+            control_plane.api.request("POST", f"{ADMISSION}/{kind}", body)
+            made.append(kind)
+
+    yield create
+    for kind in reversed(made):
         control_plane.api.request("DELETE", f"{ADMISSION}/{kind}/{name}")
 
 
-def refuses(operator: Operator) -> bool:
+def refuses(operator: Operator, patch: JSON, *arguments: str) -> bool:
     """Whether the API server has loaded the policy, as a write by hand shows."""
-    attempt = {"id": "0" * 16, "number": 1, "startTime": "2026-01-01T00:00:00Z"}
-    patch = json.dumps({"status": {"attempt": attempt}})
-    arguments = ("patch", "gbj", "probe", "--subresource=status", "--type=merge", "-p", patch)
+    command = ("patch", "gbj", "probe", "--type=merge", "-p", json.dumps(patch), *arguments)
     try:
-        operator.kubectl(*arguments)
+        operator.kubectl(*command)
     except KubectlError:
         return True
     return False
 
 
-@pytest.mark.usefixtures("refusing_attempts")
-def test_p07_without_its_write_ahead_no_create_is_sent(operator: Operator) -> None:
+@pytest.mark.parametrize(
+    ("reason", "shown"), [("Invalid", "Internal"), ("Forbidden", "WriteRefused")]
+)
+def test_p07_without_its_write_ahead_no_create_is_sent(
+    operator: Operator, deny: Deny, reason: str, shown: str
+) -> None:
     """And the job says what is in the way, without asking the API server all the time (S22)."""
     operator.apply(inline_job("probe"))
-    eventually(lambda: refuses(operator), timeout=30, what="the policy to take effect")
+    deny("geminibatchjobs/status", "!has(object.status) || !has(object.status.attempt)", reason)
+    attempt = {"id": "0" * 16, "number": 1, "startTime": "2026-01-01T00:00:00Z"}
+    probe = {"status": {"attempt": attempt}}
+    eventually(
+        lambda: refuses(operator, probe, "--subresource=status"), timeout=30, what="a denial"
+    )
     operator.kubectl("delete", "gbj", "probe")
     operator.start()
     operator.apply(inline_job("job"))
-    stalled = operator.wait_condition("job", "Stalled", "Internal")
-    assert "no attempts today" in stalled["message"]
+    assert "not today" in operator.wait_problem("job", shown)["message"]
 
     def refused() -> int:
         return operator.controller.text().count("the API server refused a status")
@@ -77,3 +92,18 @@ def test_p07_without_its_write_ahead_no_create_is_sent(operator: Operator) -> No
     eventually(lambda: refused() >= 4, what="the write to be tried again")
     assert operator.emulator.requests("batches.create") == 0
     assert refused() < 20
+
+
+@pytest.mark.parametrize("reason", ["Invalid", "Forbidden"])
+def test_a_job_that_may_not_be_held_says_so_and_is_not_submitted(
+    operator: Operator, deny: Deny, reason: str
+) -> None:
+    operator.apply(inline_job("probe"))
+    deny("geminibatchjobs", "!has(object.metadata.finalizers)", reason)
+    probe = {"metadata": {"finalizers": ["example.com/probe"]}}
+    eventually(lambda: refuses(operator, probe), timeout=30, what="a denial")
+    operator.start()
+    operator.apply(inline_job("job"))
+    assert "not today" in operator.wait_condition("job", "Reconciling", "WriteRefused")["message"]
+    assert "WriteRefused" in operator.kubectl("get", "gbj", "job")
+    assert operator.emulator.requests("batches.create") == 0

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from gemini_operator.controller.job import Job, Key
+from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.reconcile.claims import Claims
 from gemini_operator.controller.reconcile.cleanup import Cleanup
+from gemini_operator.controller.remote import sweep
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.store import Store
@@ -26,6 +27,7 @@ from tests.unit.controller.builders import (
     MODEL,
     OTHER_UID,
     UID,
+    a_condition,
     a_job,
     submitted,
     unnamed,
@@ -99,6 +101,51 @@ async def parts(emulator: EmulatorProcess) -> AsyncIterator[Parts]:
     yield parts
     await parts.sweeper.close()
     await clients.aclose()
+
+
+# Sweeping
+
+
+class Keys:
+    """The API key of every job is the same."""
+
+    def __init__(self, api_key: ApiKey) -> None:
+        self._api_key = api_key
+
+    async def resolve(self, _ref: KeyRef) -> ApiKey:
+        return self._api_key
+
+
+async def test_p20_all_jobs_are_looked_at_at_once_and_those_without_a_webhook_every_minute(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "WITHOUT_CALLBACK", 0.05)
+    monkeypatch.setattr(parts.sweeper, "_api_keys", Keys(parts.credential()))
+    adopt = {"adopt": {"batchName": "batches/1"}, "input": None, "deletionPolicy": "Delete"}
+    adopted = parts.add("adopted", spec=adopt, status=submitted())
+    called = parts.add("called", status=submitted())
+    task = asyncio.create_task(parts.sweeper.run())
+    await eventually_async(lambda: parts.woken.count(adopted.key) >= 3, what="several looks")
+    task.cancel()
+    assert parts.woken.count(called.key) == 1
+    assert {*parts.woken[:2]} == {adopted.key, called.key}
+
+
+async def test_p20_of_jobs_that_wait_only_those_with_news_are_woken(parts: Parts) -> None:
+    name = await parts.create(texts=1)
+    attempt = {**submitted()["attempt"], "batchName": name}
+    known = submitted(batchName=name, attempt=attempt, geminiState="BATCH_STATE_PENDING")
+    counts = {"total": 1, "succeeded": 0, "failed": 0, "pending": 1}
+    waits = parts.add("waits", status={**known, "requests": counts})
+    news = parts.add("news", status={**known, "geminiState": "BATCH_STATE_RUNNING"})
+    trouble = [a_condition("Stalled", "True", "RemoteUnavailable")]
+    stalled = parts.add("stalled", status={**known, "requests": counts, "conditions": trouble})
+    parts.woken.clear()
+    for job in (waits, news, stalled):
+        parts.sweeper.search(parts.credential(), job.key)
+    await eventually_async(lambda: len(parts.woken) == 2, what="the list")
+    assert {*parts.woken} == {news.key, stalled.key}
+    assert parts.memory.of(waits).listed > float("-inf")
 
 
 # Listing

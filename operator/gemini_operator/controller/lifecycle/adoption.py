@@ -63,8 +63,9 @@ def decide(snapshot: Snapshot) -> Decision | None:
 def not_found(snapshot: Snapshot, terms: AdoptSource) -> PatchStatus:
     """Fail a job whose API key cannot read the batch."""
     message = (
-        f"Google does not find {terms.batch_name} with this job's API key. Create a new job with "
-        "another spec.adopt.batchName, or with the key of the project that submitted the batch."
+        f"Google does not find {terms.batch_name} with this job's API key. Create a new job "
+        "(kubectl replace --force -f FILE) with another spec.adopt.batchName, or with the key of the "
+        "project that submitted the batch."
     )
     return failed(snapshot, Reason.REMOTE_NOT_FOUND, "", message)
 

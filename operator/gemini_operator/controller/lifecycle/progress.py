@@ -37,6 +37,9 @@ RECOVERS = frozenset(
 GRACE = timedelta(minutes=5)
 """How long a job waits for what recovers before it is stalled, so that it never flashes as failed."""
 
+SOONEST, LATEST = 1.0, 30.0
+"""Seconds until a job that waits is looked at again: an eighth of the time that it has waited."""
+
 UNREMARKABLE = frozenset({Reason.SUBMITTED, Reason.ADOPTED, Reason.RESUMED})
 """Reasons of a job that goes on as it should: the state says enough."""
 
@@ -64,6 +67,17 @@ def problem(snapshot: Snapshot, status: Status, reason: Reason, message: str) ->
     """Return `status` with a problem: stalled, or at first only waiting where the reason recovers."""
     waits = reason in RECOVERS and not is_true(status.conditions, STALLED)
     return snapshot.condition(status, STALLED, not waits, reason, message)
+
+
+def pause(snapshot: Snapshot) -> float:
+    """Return the seconds until a job with a problem that recovers is looked at again."""
+    said = find(snapshot.status.conditions, STALLED)
+    if said is None:
+        return SOONEST
+    if said.status == "True":
+        return LATEST
+    waited = (snapshot.now - said.last_transition_time).total_seconds()
+    return min(LATEST, max(SOONEST, waited / 8))
 
 
 def remaining(snapshot: Snapshot) -> float | None:

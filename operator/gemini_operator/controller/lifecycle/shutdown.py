@@ -7,7 +7,8 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import failed
 
 MESSAGE = (
-    "spec.shutdown ended the job while no batch of it ran at Google. Create a new job to run it."
+    "spec.shutdown ended the job while no batch of it ran at Google. Create a new job "
+    "(kubectl replace --force -f FILE) to run it."
 )
 
 

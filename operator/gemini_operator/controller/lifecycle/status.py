@@ -17,7 +17,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import Requests, Status
 from gemini_operator.controller.lifecycle.decisions import Event, PatchStatus
-from gemini_operator.controller.lifecycle.progress import problem
+from gemini_operator.controller.lifecycle.progress import RECOVERS, pause, problem
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.gemini.remote import Outcome, Summary
 
@@ -150,11 +150,14 @@ def stalled(
         snapshot: the job.
         reason: of the condition.
         detail: added to the reason's own message.
-        seconds: until the next reconcile; `None` for the job's back-off.
+        seconds: until the next reconcile; `None` for soon if the reason recovers, else for the
+            job's back-off.
         message: replaces the reason's message and `detail`.
     """
     if snapshot.job.finished:
         return PatchStatus(snapshot.status, (), seconds, seconds is None)
+    if seconds is None and reason in RECOVERS:
+        seconds = pause(snapshot)
     message = message or reason.explain(detail)
     status = problem(snapshot, snapshot.status, reason, message)
     if status.state is None:

@@ -34,7 +34,7 @@ from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.gemini import errors
-from gemini_operator.kube.errors import Invalid
+from gemini_operator.kube.errors import Forbidden, Invalid
 
 # Seconds without a reconcile after a write that the API server did not keep, unless the job is
 # deleted. The watch events of that write and of its reversal would otherwise cause the next try.
@@ -109,7 +109,18 @@ class Reconciler:
             await self._read_again(job)
 
     async def _try(self, snapshot: Snapshot) -> None:
-        """Reconcile, and turn errors that concern this job alone into its status."""
+        """Reconcile, and turn errors that concern this job alone into its status or an Event."""
+        try:
+            await self._try_to_tell(snapshot)
+        except (Invalid, Forbidden) as error:
+            # An Event, because the API server refuses every status of an object whose spec breaks
+            # the CRD's rules, and may forbid every write.
+            reason = Reason.INTERNAL if isinstance(error, Invalid) else Reason.WRITE_REFUSED
+            note = reason.explain(error.message)
+            self.events.post(snapshot.job, [decisions.Event(reason, note, warning=True)])
+            raise
+
+    async def _try_to_tell(self, snapshot: Snapshot) -> None:
         try:
             await self._reconcile(snapshot)
             self._set_alarm(snapshot)
@@ -127,12 +138,6 @@ class Reconciler:
         except WriteRefused as refused:
             decision = stalled(snapshot, Reason.WRITE_REFUSED, f"{refused}.")
             await self._carry_out(snapshot, decision)
-        except Invalid as error:
-            # An Event, because the API server refuses every status of an object whose spec breaks
-            # the CRD's rules.
-            note = Reason.INTERNAL.explain(error.message)
-            self.events.post(snapshot.job, [decisions.Event(Reason.INTERNAL, note, warning=True)])
-            raise
         except errors.GeminiError as error:
             # `NotSent` means here that this process may no longer act, so it must not write either.
             if isinstance(error, errors.NotSent):

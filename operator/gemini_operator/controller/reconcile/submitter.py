@@ -70,18 +70,13 @@ log = get_logger(__name__)
 
 
 def of_input(error: errors.GeminiError, batch_input: BatchInput) -> errors.GeminiError:
-    """Return `error`, or `FileMissing` if it is about the input file.
+    """Return `error`, or `FileMissing` if it is a 404 for the input file.
 
-    Google answers 404 for an unknown model and 404 or 403 for a file that the key cannot read. A
-    missing file may still be uploaded, so it must not fail the job (decision 0004).
+    Google answers 404 for an unknown model and for a file that the key cannot read. A missing file
+    may still be uploaded, so it must not fail the job (decision 0004).
     """
-    if batch_input.file_name is None:
-        return error
-    words = str(error).lower()
-    not_found = isinstance(error, errors.Rejected) and error.status == 404 and "model" not in words
-    # "You do not have permission to access the File abc-123 or it may not exist."
-    not_readable = isinstance(error, errors.PermissionDenied) and "file" in words
-    if not (not_found or not_readable):
+    not_found = isinstance(error, errors.Rejected) and error.status == 404
+    if batch_input.file_name is None or not not_found or "model" in str(error).lower():
         return error
     return errors.FileMissing(str(error), status=error.status)
 

@@ -56,7 +56,7 @@ class UnreadableJobs:
         if conditions is None:
             return False
         try:
-            await self._writer.conditions(job, conditions)
+            await self._writer.conditions(job, conditions, Reason.INTERNAL)
         except Invalid as error:
             # The stored spec breaks the rules of today's CRD, so the API server refuses every write
             # to it. The Event is then all that tells the user.

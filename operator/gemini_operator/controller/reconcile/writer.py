@@ -114,7 +114,7 @@ class Writer:
         Raises:
             Stale: the object has changed since.
             NotKept: the API server did not keep what was written, and it was taken back.
-            Invalid: the API server refused `status`; the job was stalled instead.
+            Invalid, Forbidden: the API server refused `status`; the job says so instead.
             KubeError: the API server did not answer.
         """
         job, status = snapshot.job, with_progress(snapshot, status)
@@ -123,9 +123,11 @@ class Writer:
             return job
         try:
             body = await self._send_status(job, patch)
-        except errors.Invalid as error:
+        except (errors.Invalid, errors.Forbidden) as error:
             log.error("the API server refused a status", **job.key._asdict(), error=str(error))
-            await self.stall(snapshot, Reason.INTERNAL, error.message)
+            forbidden = isinstance(error, errors.Forbidden)
+            reason = Reason.WRITE_REFUSED if forbidden else Reason.INTERNAL
+            await self.stall(snapshot, reason, error.message)
             # The caller must not go on as if the status were written: a create needs its
             # write-ahead.
             raise
@@ -135,7 +137,7 @@ class Writer:
         return self._keep(body)
 
     async def stall(self, snapshot: Snapshot, reason: Reason, detail: str) -> None:
-        """Write `Stalled` in a status that fits any schema: nothing but conditions.
+        """Write `Stalled` in a status that fits any schema: nothing but conditions and a reason.
 
         Raises:
             Stale: the object has changed since.
@@ -146,19 +148,20 @@ class Writer:
         stalled = problem(snapshot, known, reason, reason.explain(detail))
         stalled = with_progress(snapshot, stalled)
         if stalled.conditions != known.conditions:
-            await self.conditions(snapshot.job, stalled.dump()["conditions"])
+            await self.conditions(snapshot.job, stalled.dump()["conditions"], reason)
 
     async def conditions(
-        self, job: Job | UnreadableJob, conditions: Sequence[Mapping[str, Any]]
+        self, job: Job | UnreadableJob, conditions: Sequence[Mapping[str, Any]], reason: Reason
     ) -> None:
-        """Write the conditions alone, over the version of `job`.
+        """Write the conditions and their reason alone, over the version of `job`.
 
         Raises:
             Stale: the object has changed since.
             KubeError: the API server did not accept the write.
         """
         metadata = {"resourceVersion": job.resource_version}
-        patch = {"metadata": metadata, "status": {"conditions": conditions}}
+        status = {"conditions": conditions, "reason": reason.value}
+        patch = {"metadata": metadata, "status": status}
         body = await self._send_status(job, patch)
         # Not `_keep`: that raises for an unreadable object, for which this write is made too.
         self._store.put(self._reader.read(body), answered=True)

@@ -10,11 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.base import metrics
 from gemini_operator.base.clock import Clock
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.lifecycle import duplicates, ownership
+from gemini_operator.controller.lifecycle.status import requests_of
 from gemini_operator.controller.memory import ListSnapshot, Memory
 from gemini_operator.controller.remote.api_keys import (
     ApiKey,
@@ -30,6 +32,9 @@ from gemini_operator.kube.errors import KubeError
 
 # Share of the interval by which each wait varies.
 JITTER = 0.1
+
+# Seconds between two looks at batches that no webhook tells of.
+WITHOUT_CALLBACK = 60.0
 
 log = get_logger(__name__)
 
@@ -76,15 +81,29 @@ class Sweeper:
             self._running[api_key.key_id] = task
 
     async def run(self) -> None:
-        """Sweep at intervals, until cancelled."""
-        while True:
-            spread = self._rng.uniform(1 - JITTER, 1 + JITTER)
-            await asyncio.sleep(self._interval * spread)
-            await self.sweep()
+        """Sweep now and at intervals, until cancelled.
 
-    async def sweep(self) -> None:
-        """List the batches of every API key whose jobs have, or may have, a batch."""
-        for ref, keys in self._open_jobs().items():
+        What ended while no process ran is found by the first sweep. Between two sweeps the jobs
+        whose batch has no webhook are looked at every minute.
+        """
+        while True:
+            await self.sweep()
+            ends = self._clock.monotonic() + self._interval * self._spread()
+            while (left := ends - self._clock.monotonic()) > WITHOUT_CALLBACK:
+                await asyncio.sleep(WITHOUT_CALLBACK * self._spread())
+                await self.sweep(_has_no_callback)
+            await asyncio.sleep(left)
+
+    def _spread(self) -> float:
+        return self._rng.uniform(1 - JITTER, 1 + JITTER)
+
+    async def sweep(self, which: Callable[[Job], bool] = lambda _job: True) -> None:
+        """List the batches of every API key whose jobs have, or may have, a batch.
+
+        Args:
+            which: tells whether a job is of interest.
+        """
+        for ref, keys in self._open_jobs(which).items():
             try:
                 api_key = await self._api_keys.resolve(ref)
             except (CredentialsProblem, KubeError) as error:
@@ -101,10 +120,10 @@ class Sweeper:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _open_jobs(self) -> dict[KeyRef, list[Key]]:
+    def _open_jobs(self, which: Callable[[Job], bool]) -> dict[KeyRef, list[Key]]:
         refs: dict[KeyRef, list[Key]] = defaultdict(list)
         for job in self._store:
-            if _listed_for(job, self._clock.now()):
+            if which(job) and _listed_for(job, self._clock.now()):
                 refs[job.api_key].append(job.key)
         return refs
 
@@ -152,12 +171,12 @@ class Sweeper:
         facts.refused = facts.unlisted = None
         facts.failed_calls = 0
         facts.no_list = index is None
-        if index is not None:
-            facts.note_list_snapshot(
-                index.list_snapshot(job, begun), bool(attempt and attempt.batch_name)
-            )
+        shown = None if index is None else index.list_snapshot(job, begun)
+        if shown is not None:
+            facts.note_list_snapshot(shown, bool(attempt and attempt.batch_name))
         facts.note_listed(self._clock.monotonic())
-        self._wake(job.key)
+        if shown is None or _is_news(job, shown):
+            self._wake(job.key)
 
     def _jobs(self, keys: Iterable[Key]) -> list[Job]:
         return [job for key in keys if (job := self._store.get(key)) is not None]
@@ -193,6 +212,26 @@ class Index:
                 for an_id in ownership.recorded_ids(job)
             },
         )
+
+
+def _is_news(job: Job, shown: ListSnapshot) -> bool:
+    """Return whether a list shows a job's batch otherwise than its status does.
+
+    Of ten thousand jobs that wait, a sweep wakes those that have something to do.
+    """
+    status, current = job.status, shown.current
+    if current is None or job.deleting or find(status.conditions, STALLED) is not None:
+        return True
+    matches = (match.name for found in shown.matches.values() for match in found)
+    seen = current.state, requests_of(current) or status.requests
+    return seen != (status.gemini_state, status.requests) or any(
+        name != current.name for name in matches
+    )
+
+
+def _has_no_callback(job: Job) -> bool:
+    """Return whether the batch was submitted for another object, or for none: nobody calls this one."""
+    return job.spec.adopt is not None
 
 
 def _listed_for(job: Job, now: datetime) -> bool:

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from gemini_operator.controller.lifecycle.status import (
 )
 from gemini_operator.controller.memory import ListSnapshot
 from tests.unit.controller.builders import (
+    NOW,
     a_batch,
     a_condition,
     a_list_snapshot,
@@ -49,8 +51,16 @@ def test_trouble_with_the_key_is_a_condition_that_a_person_can_act_on(
 def test_it_is_looked_at_again_after_the_seconds_given_or_with_the_jobs_back_off() -> None:
     timed = stalled(a_snapshot(status={}), REASON, "", 3.0)
     assert (timed.seconds, timed.retry) == (3.0, False)
-    backing_off = stalled(a_snapshot(status={}), REASON, "")
+    backing_off = stalled(a_snapshot(status={}), Reason.CREDENTIALS_REJECTED, "")
     assert (backing_off.seconds, backing_off.retry) == (None, True)
+
+
+@pytest.mark.parametrize(("waited", "pause"), [(0, 1), (16, 2), (120, 15), (299, 30), (600, 30)])
+def test_what_recovers_is_looked_at_soon_and_then_less_often(waited: int, pause: int) -> None:
+    first = stalled(a_snapshot(status={}), REASON, "one")
+    later = a_snapshot(status=first.status.dump(), now=NOW + timedelta(seconds=waited))
+    again = stalled(later, REASON, "one")
+    assert (again.seconds, again.retry) == (pause, False)
 
 
 def test_an_event_is_posted_when_the_trouble_begins_or_changes_not_while_it_lasts() -> None:

@@ -23,6 +23,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.assembly import assemble
 from gemini_operator.controller.job import DEFAULT_API_KEY, Job, Key, from_object
+from gemini_operator.controller.lifecycle.progress import RECOVERS
 from gemini_operator.controller.lifecycle import cancellation, refresh
 from gemini_operator.controller.lifecycle.decisions import Event
 from gemini_operator.controller.quota.quota import Admission
@@ -393,7 +394,9 @@ class World:
         if job is None or self.failing or self.deleted is not None:
             return
         snapshot = self._parts.reconciler.snapshots.take(job)
-        if self.down or self.key != "good" or snapshot.facts.retrying:
+        said = conditions.find(snapshot.status.conditions, conditions.STALLED)
+        pausing = said is not None and said.reason in RECOVERS
+        if self.down or self.key != "good" or snapshot.facts.retrying or pausing:
             return
         named = self.google.find(snapshot.status.batch_name) if snapshot.status.attempt else None
         if named is not None and named.open and not snapshot.job.finished:
