@@ -23,9 +23,9 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.assembly import assemble
 from gemini_operator.controller.job import DEFAULT_API_KEY, Job, Key, from_object
-from gemini_operator.controller.lifecycle.progress import RECOVERS
 from gemini_operator.controller.lifecycle import cancellation, refresh
 from gemini_operator.controller.lifecycle.decisions import Event
+from gemini_operator.controller.lifecycle.progress import RECOVERS
 from gemini_operator.controller.quota.quota import Admission
 from gemini_operator.controller.remote.api_keys import CredentialsProblem
 from gemini_operator.controller.settings import ControllerSettings
