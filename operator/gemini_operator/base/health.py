@@ -5,6 +5,7 @@ from collections.abc import Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from gemini_operator.base import ports
 from gemini_operator.base.metrics import REGISTRY
 
 
@@ -36,11 +37,14 @@ class HealthServer:
         """Listen.
 
         Raises:
-            OSError: the port is taken.
+            OSError: the port is taken; the message names the flag.
         """
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self.port)
-        await site.start()
+        with ports.listening(
+            self._host, self.port, host_flag="--health-host", port_flag="--metrics-port"
+        ):
+            await site.start()
         self.port = self._runner.addresses[0][1]
 
     async def close(self) -> None:
