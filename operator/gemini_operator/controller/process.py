@@ -7,6 +7,7 @@ from gemini_operator.base.clock import Clock, SystemClock
 from gemini_operator.base.health import HealthServer
 from gemini_operator.base.logs import get_logger
 from gemini_operator.base.process import stop_requested
+from gemini_operator.controller import job_counts
 from gemini_operator.controller.assembly import assemble
 from gemini_operator.controller.leadership import leadership
 from gemini_operator.controller.quota.warmup import QuotaWarmup
@@ -75,7 +76,13 @@ class Controller:
         self._watch_ended = asyncio.Event()
         self._watch_restart = asyncio.Lock()
         self._watch = self._new_watch()
-        self._health = HealthServer(settings.health_host, settings.metrics_port, self._not_ready)
+        self._health = HealthServer(
+            settings.health_host,
+            settings.metrics_port,
+            self._not_ready,
+            own=metrics.CONTROLLER,
+            refresh=lambda: job_counts.publish(self._store),
+        )
         self._publish()
 
     def _publish(self) -> None:

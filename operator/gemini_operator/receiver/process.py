@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import click
 
-from gemini_operator.base import logs
+from gemini_operator.base import logs, metrics
 from gemini_operator.base.health import HealthServer
 from gemini_operator.base.process import stop_requested
 from gemini_operator.callbacks.keys import KeyDirectory
@@ -42,6 +42,7 @@ async def run(settings: Settings, keys: KeyDirectory) -> None:
             settings.health_host,
             settings.metrics_port,
             lambda: None if server.accepting and not stopping.is_set() else "stopping",
+            own=metrics.RECEIVER,
         )
         await health.start()
         stack.push_async_callback(health.close)

@@ -267,5 +267,8 @@ def test_metrics_name_no_job_and_no_key(operator: Operator) -> None:
     text = operator.controller.metrics()
     assert "gemini_operator_reconcile_total" in text
     assert "job-with-a-name" not in text
+    assert 'gemini_operator_gemini_requests_total{call="batches.create",result="ok"} 1.0' in text
+    assert 'gemini_operator_jobs{state="Succeeded"} 1.0' in text
+    assert "gemini_operator_jwks" not in text
     assert operator.namespace not in text
     assert json.dumps(operator.batches()[0]["name"])[1:-1] not in text

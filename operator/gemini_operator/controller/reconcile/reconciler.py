@@ -19,6 +19,7 @@ from gemini_operator.controller.reconcile.cleanup import Cleanup
 from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.reconcile.events import EventRecorder
 from gemini_operator.controller.reconcile.naming import BatchNames
+from gemini_operator.controller.reconcile.outcome import Outcome
 from gemini_operator.controller.reconcile.snapshots import Snapshots
 from gemini_operator.controller.reconcile.submitter import Submitter
 from gemini_operator.controller.reconcile.unreadable import UnreadableJobs
@@ -66,14 +67,14 @@ class Reconciler:
     cleanup: Cleanup
     unreadable: UnreadableJobs
 
-    async def run(self, key: Key) -> None:
+    async def run(self, key: Key) -> Outcome:
         """Reconcile `key` once.
 
         Raises:
             KubeError, GeminiError: a server did not answer; the next reconcile starts afresh.
         """
         try:
-            await self._run(key)
+            return await self._run(key)
         finally:
             # However the reconcile ends, the next job may call Google.
             self.access.leave(key)
@@ -93,36 +94,41 @@ class Reconciler:
         except Stale:
             await self._read_again(job)
 
-    async def _run(self, key: Key) -> None:
+    async def _run(self, key: Key) -> Outcome:
         job = self.store.get(key) or self.store.unreadable(key)
         if job is None:
-            return
+            return Outcome.OK
         try:
             if isinstance(job, UnreadableJob):
                 # It cannot submit. A slot that an open batch uses stays in use.
                 self.quota.release(key)
                 await self.unreadable.reconcile(job)
-            else:
-                await self._try(self.snapshots.take(job))
+                return Outcome.OK
+            return await self._try(self.snapshots.take(job))
         except Stale:
             await self._read_again(job)
+            return Outcome.STALE
 
-    async def _try(self, snapshot: Snapshot) -> None:
+    async def _try(self, snapshot: Snapshot) -> Outcome:
         """Reconcile, and turn errors that concern this job alone into its status."""
         try:
-            await self._reconcile(snapshot)
+            outcome = await self._reconcile(snapshot)
             self._set_alarm(snapshot)
+            return outcome
         except Busy:
             # The call limit wakes the job; there is nothing to retry.
-            return
+            return Outcome.BUSY
         except Delayed as delayed:
             self.queue.add_after(snapshot.job.key, delayed.seconds)
+            return Outcome.DELAYED
         except (CredentialsProblem, errors.CredentialsRejected) as problem:
             self.quota.release(snapshot.job.key)
             decision = policies.without_credentials(snapshot, _reason(problem), str(problem))
             await self._carry_out(snapshot, decision)
+            return Outcome.CREDENTIALS
         except NotKept as lost:
             await self._not_kept(snapshot, lost)
+            return Outcome.SCHEMA_OUTDATED
         except Invalid as error:
             # An Event, because the API server refuses every status of an object whose spec breaks
             # the CRD's rules.
@@ -134,27 +140,30 @@ class Reconciler:
             if not snapshot.job.deleting or isinstance(error, errors.NotSent):
                 raise
             await self._carry_out(snapshot, deletion.blocked(snapshot, f"{error}."))
+            return Outcome.RETRY
 
-    async def _reconcile(self, snapshot: Snapshot) -> None:
+    async def _reconcile(self, snapshot: Snapshot) -> Outcome:
         job, facts = snapshot.job, snapshot.facts
         facts.retrying = False
         if snapshot.monotonic < facts.unkept_until and not job.deleting:
             self.queue.add_after(job.key, facts.unkept_until - snapshot.monotonic)
-            return
+            return Outcome.DELAYED
         if job.input_problem is not None:
             # A write to an object of 1.4 MB costs the API server a second of CPU: one at a time
             # (decision 0019).
             self.heavy.enter(job.key, "large input")
         if self.schema.missing:
             self._wait_for_schema(snapshot)
-            return
+            return Outcome.SCHEMA_OUTDATED
         decision = policies.decide(snapshot, await observe(snapshot, self.access))
         # A job that was woken for a slot and no longer wants it gives it to the next job.
         if not isinstance(decision, decisions.Submit):
             self.quota.release(job.key)
         await self._carry_out(snapshot, decision)
-        if not facts.retrying:
-            self.queue.forget(job.key)
+        if facts.retrying:
+            return Outcome.RETRY
+        self.queue.forget(job.key)
+        return Outcome.OK
 
     async def _carry_out(  # noqa: C901, PLR0912 - one arm for each decision
         self, snapshot: Snapshot, decision: decisions.Decision
