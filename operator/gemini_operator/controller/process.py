@@ -7,12 +7,14 @@ from gemini_operator.base.clock import Clock, SystemClock
 from gemini_operator.base.health import HealthServer
 from gemini_operator.base.logs import get_logger
 from gemini_operator.base.process import stop_requested
+from gemini_operator.base.version import VERSION
 from gemini_operator.controller import job_counts
 from gemini_operator.controller.assembly import assemble
 from gemini_operator.controller.leadership import leadership
 from gemini_operator.controller.quota.warmup import QuotaWarmup
 from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.settings import ControllerSettings
+from gemini_operator.controller.transitions import Transitions
 from gemini_operator.controller.watch.cache_sync import CacheSync
 from gemini_operator.controller.watch.watch import Watch
 from gemini_operator.controller.workers import Workers
@@ -60,6 +62,7 @@ class Controller:
             clients=self._clients,
             clock=self._clock,
             schema=self._schema,
+            changed=Transitions(self._leadership.valid).changed,
         )
         self._store, self._queue = self._parts.store, self._parts.queue
         self._quota_warmup = QuotaWarmup(
@@ -101,6 +104,14 @@ class Controller:
         # First, so that a signal during the start ends the process in good order.
         self._stop = stop_requested()
         await self._health.start()
+        # The URLs have no user and no query: the settings refuse those.
+        log.info(
+            "the controller starts",
+            version=VERSION,
+            gemini=self._settings.gemini.base_url,
+            namespaces=self._settings.namespaces or "all",
+            public_url=self._settings.public_url,
+        )
         print(f"listening on http://{self._settings.health_host}:{self._health.port}", flush=True)  # noqa: T201 - the port may have been chosen by the machine
 
     async def run(self) -> int:

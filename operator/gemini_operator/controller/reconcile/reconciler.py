@@ -9,7 +9,6 @@ from typing import assert_never
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.base import metrics
-from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, UnreadableJob
 from gemini_operator.controller.lifecycle import decisions, deletion, policies
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
@@ -42,8 +41,6 @@ LEFT_ALONE = 1.0
 
 # A list wakes the jobs it was made for. This timer, in seconds, is for a wake-up that is lost.
 SEARCH_OVERDUE = 120.0
-
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +120,8 @@ class Reconciler:
             return Outcome.DELAYED
         except (CredentialsProblem, errors.CredentialsRejected) as problem:
             self.quota.release(snapshot.job.key)
-            decision = policies.without_credentials(snapshot, _reason(problem), str(problem))
+            reason = getattr(problem, "reason", Reason.CREDENTIALS_REJECTED)
+            decision = policies.without_credentials(snapshot, reason, str(problem))
             await self._carry_out(snapshot, decision)
             return Outcome.CREDENTIALS
         except NotKept as lost:
@@ -248,8 +246,6 @@ class Reconciler:
         # The same object means that the status was equal and nothing was sent: no news, no Event.
         if job is not snapshot.job:
             self.events.post(job, patch.events)
-            if job.finished:
-                log.info("a job has ended", **job.key._asdict(), state=job.status.state)
         snapshot.facts.retrying = patch.retry
         if patch.retry:
             self.queue.back_off(job.key)
@@ -302,7 +298,3 @@ class Reconciler:
             self.queue.back_off(job.key)
         else:
             self.queue.add(job.key)
-
-
-def _reason(problem: CredentialsProblem | errors.CredentialsRejected) -> Reason:
-    return getattr(problem, "reason", Reason.CREDENTIALS_REJECTED)
