@@ -207,7 +207,9 @@ def _field_type(schema: Schema) -> str:
 # Metrics, under the names that Prometheus sees
 
 # The packages that both processes import.
-_SHARED = {"callbacks", "kube"}
+_SHARED = {"base", "callbacks", "kube"}
+# Those that only the controller imports.
+_CONTROLLER = {"controller", "gemini", "payload"}
 
 
 def metrics_table() -> str:
@@ -239,7 +241,9 @@ def set_by(name: str) -> str:
     }
     if packages & _SHARED:
         return "both"
-    return "receiver" if "receiver" in packages else "controller" if packages else "not yet"
+    if "receiver" in packages:
+        return "receiver"
+    return "controller" if packages & _CONTROLLER else "not yet"
 
 
 def _metric_row(name: str, metric: MetricWrapperBase) -> Row:

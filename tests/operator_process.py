@@ -72,6 +72,15 @@ class Process:
         except OSError:
             return False
 
+    def readiness(self) -> str:
+        """What /readyz answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.read().decode()
+
     def metrics(self) -> str:
         """What /metrics of the first port answers."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:

@@ -1,6 +1,7 @@
 """The emulator's process: it builds all parts, serves HTTP and runs the background loops."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -148,8 +149,11 @@ async def _bind(runner: web.AppRunner, host: str, port: int) -> None:
     try:
         await web.TCPSite(runner, host, port, reuse_address=True).start()
     except OSError as error:
+        # The text of asyncio's error repeats the address.
+        number = error.errno or 0
+        why = os.strerror(number).lower() if number > 0 else error.strerror
         raise click.UsageError(
-            f"cannot listen on {host} port {port} ({error.strerror}): choose another --port"
+            f"cannot listen on {host} port {port} ({why}): choose another --port or --host"
         ) from error
 
 

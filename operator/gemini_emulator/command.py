@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ import click
 from gemini_emulator.app import serve
 from gemini_emulator.settings import EmulatorSettings
 from gemini_emulator.store import StateLock
-from gemini_operator.base import flags
+from gemini_operator.base import flags, variables
+
+_log = logging.getLogger(__name__)
 
 
 @click.command(context_settings=flags.CONTEXT, params=flags.options(EmulatorSettings))
@@ -27,6 +30,8 @@ def emulator(**given: object) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s: %(message)s"
     )
+    for line in variables.unknown(os.environ):
+        _log.warning(line)
     with _state_folder(settings.state_dir) as folder, _locked(folder):
         asyncio.run(serve(settings, folder))
 

@@ -10,13 +10,16 @@ def controller(**given: object) -> None:
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import click
 
+PREFIX = "GEMINI_OPERATOR"
+
 CONTEXT: dict[str, Any] = {
-    "auto_envvar_prefix": "GEMINI_OPERATOR",
+    "auto_envvar_prefix": PREFIX,
     "show_default": True,
     "max_content_width": 100,
 }
@@ -24,7 +27,19 @@ CONTEXT: dict[str, Any] = {
 
 Settings = TypeVar("Settings")
 
+# Kubernetes sets variables for each Service of a namespace: one that is called
+# gemini-operator-metrics gives GEMINI_OPERATOR_METRICS_PORT=tcp://10.0.0.1:8081 to every pod.
+SERVICE_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://\S+")
+
 _OPTION = "option"
+
+
+class _Flag(click.Option):
+    """An option that shows its variable, and ignores what Kubernetes puts there for a Service."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        value = super().resolve_envvar_value(ctx)
+        return None if value is not None and SERVICE_ADDRESS.fullmatch(value) else value
 
 
 def flag(
@@ -51,7 +66,11 @@ def flag(
 
     if default is not None:
         option["default"] = default
-    metadata = {_OPTION: click.Option([name], callback=checked, **option)}
+    # click shows no default that is empty.
+    if not default and not option.get("required"):
+        option.setdefault("show_default", "off" if default is False else "none")
+    option["show_envvar"] = True
+    metadata = {_OPTION: _Flag([name], callback=checked, **option)}
     if option.get("required"):
         return dataclasses.field(metadata=metadata)
     return dataclasses.field(default=parsed(default), metadata=metadata)

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from gemini_operator.base.metrics import REGISTRY
+from gemini_operator.base import metrics, ports
+from gemini_operator.base.version import VERSION
 
 
 class HealthServer:
@@ -18,12 +19,24 @@ class HealthServer:
         host: address to listen on.
         port: TCP port; 0 takes a free one, and `port` is its number after `start`.
         not_ready: returns why the process cannot do its work now; `None` if it can.
+        own: the metrics that only this process has.
+        refresh: called before the metrics are read.
     """
 
-    def __init__(self, host: str, port: int, not_ready: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        not_ready: Callable[[], str | None],
+        *,
+        own: CollectorRegistry,
+        refresh: Callable[[], None] = lambda: None,
+    ) -> None:
         self.port = port
         self._host = host
         self._not_ready = not_ready
+        self._registries = (metrics.REGISTRY, own)
+        self._refresh = refresh
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
@@ -36,11 +49,15 @@ class HealthServer:
         """Listen.
 
         Raises:
-            OSError: the port is taken.
+            OSError: the port is taken; the message names the flag.
         """
+        metrics.BUILD_INFO.labels(VERSION).set(1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self.port)
-        await site.start()
+        with ports.listening(
+            self._host, self.port, host_flag="--health-host", port_flag="--metrics-port"
+        ):
+            await site.start()
         self.port = self._runner.addresses[0][1]
 
     async def close(self) -> None:
@@ -56,6 +73,6 @@ class HealthServer:
         return web.Response(status=503, text=f"not ready: {problem}\n")
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        self._refresh()
+        body = b"".join(generate_latest(registry) for registry in self._registries)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

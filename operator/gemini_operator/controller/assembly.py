@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gemini_operator.base.clock import Clock
 from gemini_operator.callbacks.address import CallbackAddresses
 from gemini_operator.callbacks.keys import KeyDirectory
-from gemini_operator.controller.job import JobReader
+from gemini_operator.controller.job import Job, JobReader
 from gemini_operator.controller.lifecycle.snapshot import Rules
 from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.quota.quota import Quota
@@ -17,6 +17,7 @@ from gemini_operator.controller.reconcile.cleanup import Cleanup
 from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.reconcile.events import EventRecorder
 from gemini_operator.controller.reconcile.naming import BatchNames
+from gemini_operator.controller.reconcile.outdated_schema import OutdatedSchema
 from gemini_operator.controller.reconcile.reconciler import Reconciler
 from gemini_operator.controller.reconcile.snapshots import Snapshots
 from gemini_operator.controller.reconcile.submitter import Submitter
@@ -29,7 +30,7 @@ from gemini_operator.controller.remote.read_budget import ReadBudget
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.settings import ControllerSettings
-from gemini_operator.controller.store import Store
+from gemini_operator.controller.store import Changed, Store
 from gemini_operator.controller.watch.event_handler import EventHandler
 from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.gemini.clients import GeminiClients
@@ -64,6 +65,7 @@ def assemble(
     clock: Clock,
     schema: ServedSchema,
     rng: random.Random | None = None,
+    changed: Changed = lambda _before, _after: None,
 ) -> Assembly:
     """Assemble everything between the watch and the two APIs.
 
@@ -74,10 +76,11 @@ def assemble(
         clock: the time for all parts.
         schema: tells whether the CRD in the cluster is as new as the operator.
         rng: jitter; each part has its own by default.
+        changed: called at every change of a job, with the version before and the new one.
     """
     usage, memory, queue = QuotaUsage(), Memory(), KeyedQueue(clock, rng)
     # The usage follows the store, so no write can be counted late.
-    store, reader = Store(usage.changed), JobReader(settings.default_api_key_secret)
+    store, reader = Store(_both(usage.changed, changed)), JobReader(settings.default_api_key_secret)
     # Every use of an API key binds it to its Secret, so the quota notices a changed Secret.
     quota = Quota(clock, usage, queue, limit=settings.max_open_batches_per_key, rng=rng)
     api_keys = ApiKeys(kube, clients, clock, settings.credentials_ttl, resolved=quota.bind_key)
@@ -105,7 +108,7 @@ def assemble(
         store=store,
         queue=queue,
         snapshots=Snapshots(memory, clock, _rules(settings)),
-        schema=schema,
+        outdated_schema=OutdatedSchema(schema, writer, quota, queue, clock),
         quota=quota,
         access=access,
         # One job at a time whose object is expensive to write (see `Reconciler`).
@@ -122,6 +125,14 @@ def assemble(
     )
     handler = EventHandler(store, queue, memory, reads, reader)
     return Assembly(store, queue, usage, quota, api_keys, sweeper, events, handler, reconciler)
+
+
+def _both(first: Changed, second: Changed) -> Changed:
+    def changed(before: Job | None, after: Job | None) -> None:
+        first(before, after)
+        second(before, after)
+
+    return changed
 
 
 def _rules(settings: ControllerSettings) -> Rules:

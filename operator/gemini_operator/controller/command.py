@@ -6,11 +6,13 @@ import sys
 
 import click
 
-from gemini_operator.base import environment, flags, logs
+from gemini_operator.base import environment, flags, logs, variables
 from gemini_operator.base.process import disable_core_dumps
 from gemini_operator.controller.process import Controller
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.kube import connection
+
+log = logs.get_logger(__name__)
 
 
 @click.command(context_settings=flags.CONTEXT, params=flags.options(ControllerSettings))
@@ -18,6 +20,8 @@ def controller(**given: object) -> None:
     """Submit GeminiBatchJobs to Google, follow them, deliver their results."""
     settings = flags.build(ControllerSettings, given)
     logs.configure(settings.log_format, settings.log_level)
+    for line in variables.unknown(os.environ):
+        log.warning(line)
     # Before any client exists: the SDK would use keys and hosts that it finds in the environment.
     environment.scrub(os.environ)
     disable_core_dumps()
@@ -25,10 +29,14 @@ def controller(**given: object) -> None:
 
 
 async def _run(settings: ControllerSettings) -> int:
+    # A kubeconfig that cannot be used, or a port that is taken: the user can fix both.
     try:
         process = Controller(settings, await connection.load(settings.kubeconfig))
-        await process.start()
-    # A kubeconfig that cannot be used, or a port that is taken: the user can fix both.
     except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        await process.start()
+    except OSError as error:
+        await process.close()
         raise click.UsageError(str(error)) from None
     return await process.run()

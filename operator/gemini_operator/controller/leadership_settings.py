@@ -38,12 +38,14 @@ class ElectionSettings:
         "--lease-duration",
         default=15,
         type=click.IntRange(1),
+        metavar="SECONDS",
         help="Seconds without a renewal after which another controller takes over.",
     )
     renew_deadline: float = flag(
         "--lease-renew-deadline",
         default=10.0,
         type=click.FloatRange(0.1),
+        metavar="SECONDS",
         help="Seconds without a renewal after which the leader exits; less than --lease-duration.",
     )
     """Counted from the start of the last renewal that succeeded."""
@@ -51,6 +53,7 @@ class ElectionSettings:
         "--lease-retry-period",
         default=2.0,
         type=click.FloatRange(0.05),
+        metavar="SECONDS",
         help="Seconds between two renewals; less than --lease-renew-deadline.",
     )
 

@@ -7,11 +7,14 @@ from gemini_operator.base.clock import Clock, SystemClock
 from gemini_operator.base.health import HealthServer
 from gemini_operator.base.logs import get_logger
 from gemini_operator.base.process import stop_requested
+from gemini_operator.base.version import VERSION
+from gemini_operator.controller import job_counts
 from gemini_operator.controller.assembly import assemble
 from gemini_operator.controller.leadership import leadership
 from gemini_operator.controller.quota.warmup import QuotaWarmup
 from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.settings import ControllerSettings
+from gemini_operator.controller.transitions import Transitions
 from gemini_operator.controller.watch.cache_sync import CacheSync
 from gemini_operator.controller.watch.watch import Watch
 from gemini_operator.controller.workers import Workers
@@ -23,6 +26,9 @@ from gemini_operator.kube.connection import ClusterConnection
 # Seconds for which running reconciles may go on after SIGTERM. Kubernetes kills a pod after 30 by
 # default (terminationGracePeriodSeconds), and the rest of the shutdown needs some of them.
 DRAIN = 20.0
+
+# Seconds between the end of a watch and the next one.
+WATCH_PAUSE = 1.0
 
 log = get_logger(__name__)
 
@@ -56,6 +62,7 @@ class Controller:
             clients=self._clients,
             clock=self._clock,
             schema=self._schema,
+            changed=Transitions(self._leadership.valid).changed,
         )
         self._store, self._queue = self._parts.store, self._parts.queue
         self._quota_warmup = QuotaWarmup(
@@ -69,8 +76,16 @@ class Controller:
             self._parts.event_handler,
         )
         self._connection = connection
+        self._watch_ended = asyncio.Event()
+        self._watch_restart = asyncio.Lock()
         self._watch = self._new_watch()
-        self._health = HealthServer(settings.health_host, settings.metrics_port, self._not_ready)
+        self._health = HealthServer(
+            settings.health_host,
+            settings.metrics_port,
+            self._not_ready,
+            own=metrics.CONTROLLER,
+            refresh=lambda: job_counts.publish(self._store),
+        )
         self._publish()
 
     def _publish(self) -> None:
@@ -84,11 +99,19 @@ class Controller:
         """Handle signals, and serve health and metrics.
 
         Raises:
-            OSError: the port is taken.
+            OSError: the port is taken; `close` is still to be called.
         """
         # First, so that a signal during the start ends the process in good order.
         self._stop = stop_requested()
         await self._health.start()
+        # The URLs have no user and no query: the settings refuse those.
+        log.info(
+            "the controller starts",
+            version=VERSION,
+            gemini=self._settings.gemini.base_url,
+            namespaces=self._settings.namespaces or "all",
+            public_url=self._settings.public_url,
+        )
         print(f"listening on http://{self._settings.health_host}:{self._health.port}", flush=True)  # noqa: T201 - the port may have been chosen by the machine
 
     async def run(self) -> int:
@@ -112,15 +135,16 @@ class Controller:
         await self._cache_sync.wait_for_kind()
         await self._schema.check()
         self._watch.start()
-        # Nothing is submitted before every job is known: quota and claims depend on all of them.
-        await self._cache_sync.wait()
-        log.info(
-            "caches are synced",
-            jobs=len(self._store),
-            unreadable=self._store.unreadable_count,
-        )
-        # These two run on a standby too, so that it is ready, and current, when it takes over.
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._resume_watch())
+            # Nothing is submitted before every job is known: quota and claims depend on all of them.
+            await self._cache_sync.wait()
+            log.info(
+                "caches are synced",
+                jobs=len(self._store),
+                unreadable=self._store.unreadable_count,
+            )
+            # These two run on a standby too, so that it is ready, and current, when it takes over.
             tasks.create_task(self._schema.run())
             tasks.create_task(self._relist())
             await self._leadership.acquire()
@@ -144,6 +168,10 @@ class Controller:
         await self._workers.drain(DRAIN)
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
+        await self.close()
+
+    async def close(self) -> None:
+        """Close everything, after the last reconcile has ended."""
         await self._parts.sweeper.close()
         # Nothing acts any more, so a standby can take over while the rest is closed.
         await self._leadership.release()
@@ -154,16 +182,14 @@ class Controller:
         await self._health.close()
 
     def _not_ready(self) -> str | None:
-        if not self._cache_sync.synced:
-            return "the watch has not delivered every listed object yet"
-        return self._schema.problem
+        return self._cache_sync.problem or self._schema.problem
 
     def _new_watch(self) -> Watch:
         return Watch(
             self._connection,
             self._settings.namespaces,
             on_event=self._parts.event_handler.on_event,
-            on_end=self._watch_ended,
+            on_end=self._watch_ended.set,
         )
 
     def _look_at_all(self) -> None:
@@ -172,15 +198,29 @@ class Controller:
 
     async def _restart_watch(self) -> None:
         """Replace the watch: the old one may use the old schema of the CRD until it ends."""
-        await self._watch.stop()
-        # The new watch delivers versions that are known already, with the fields that were missing.
-        self._store.doubt()
-        self._watch = self._new_watch()
-        self._watch.start()
-        await self._cache_sync.resync()
+        # A deleted CRD, and one that was older, may both ask for it.
+        async with self._watch_restart:
+            await self._watch.stop()
+            # The new watch delivers known versions too, with the fields that were missing.
+            self._store.doubt()
+            self._watch = self._new_watch()
+            self._watch.start()
+            await self._cache_sync.resync()
 
-    def _watch_ended(self) -> None:
-        if not self._stop.is_set():
-            log.error("the watch has ended; the process exits")
-            self._failed = True
-            self._stop.set()
+    async def _resume_watch(self) -> None:
+        """Start a new watch after the CRD was deleted and is back; end the process otherwise."""
+        while True:
+            await self._watch_ended.wait()
+            self._watch_ended.clear()
+            if not self._watch.kind_gone:
+                log.error("the watch has ended; the process exits")
+                self._failed = True
+                self._stop.set()
+                return
+            log.error("the CRD of GeminiBatchJobs was deleted; nothing is done until it is back")
+            # Also for a server that lists and does not watch, which would be asked all the time.
+            await asyncio.sleep(WATCH_PAUSE)
+            await self._cache_sync.wait_for_kind()
+            await self._schema.check()
+            await self._restart_watch()
+            log.info("the CRD of GeminiBatchJobs is back", jobs=len(self._store))

@@ -13,7 +13,7 @@ from gemini_operator.api.crd import custom_resource_definition
 from gemini_operator.base.logs import get_logger
 from gemini_operator.kube import open_api
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import KubeError
+from gemini_operator.kube.errors import KubeError, ObjectNotFound
 
 PARTS = ("spec", "status")
 ANY_FIELD = "x-kubernetes-preserve-unknown-fields"
@@ -64,6 +64,8 @@ class ServedSchema:
         """Check once. A schema that cannot be read changes nothing."""
         try:
             served = await open_api.schema(self._kube)
+        except ObjectNotFound:
+            return  # there is no CRD; who lists the jobs says so
         except KubeError as error:
             # This check is not the only guard: the answer to every write is compared too.
             log.warning("the served schema cannot be read", error=str(error))

@@ -88,6 +88,7 @@ class ControllerSettings(ProcessSettings):
         "--submit-grace",
         default=60.0,
         type=click.FloatRange(0.2),
+        metavar="SECONDS",
         help="Seconds for which a new batch may be missing from Google's list, after a create whose "
         "outcome is unknown.",
     )
@@ -95,18 +96,21 @@ class ControllerSettings(ProcessSettings):
         "--sweep-interval",
         default=900.0,
         type=click.FloatRange(0.1),
+        metavar="SECONDS",
         help="Seconds between two sweeps, which list all batches of each API key.",
     )
     credentials_ttl: float = flag(
         "--credentials-ttl",
         default=60.0,
         type=click.FloatRange(0.1, 60.0),
+        metavar="SECONDS",
         help="Seconds for which the value of a Secret is cached.",
     )
     relist_interval: float = flag(
         "--relist-interval",
         default=600.0,
         type=click.FloatRange(1.0),
+        metavar="SECONDS",
         help="Seconds between two lists of all jobs, which find what the watch missed.",
     )
     election: ElectionSettings = field(default_factory=ElectionSettings)

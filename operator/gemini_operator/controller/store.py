@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from gemini_operator.controller.job import Job, Key, UnreadableJob
 
+# Called with the version of a job known before and the new one.
+Changed = Callable[[Job | None, Job | None], None]
+
 
 class Store:
     """The newest known version of every job.
@@ -17,7 +20,7 @@ class Store:
         changed: called at every change with the version known before and the new one.
     """
 
-    def __init__(self, changed: Callable[[Job | None, Job | None], None] | None = None) -> None:
+    def __init__(self, changed: Changed | None = None) -> None:
         self._jobs: dict[Key, Job] = {}
         self._unreadable: dict[Key, UnreadableJob] = {}
         self._adopting: dict[Key, Job] = {}

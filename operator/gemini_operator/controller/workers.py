@@ -49,10 +49,9 @@ class Workers:
 
     async def _reconcile(self, key: Key) -> None:
         begun = time.perf_counter()
-        result = "error"
+        result: str = "error"
         try:
-            await self._reconciler.run(key)
-            result = "ok"
+            result = await self._reconciler.run(key)
         # An outage, which the job's status need not show: it is the same for every job.
         except (KubeError, GeminiError) as error:
             result = "unavailable"

@@ -15,6 +15,7 @@ from gemini_operator.api import names
 from gemini_operator.base import sanitize
 from gemini_operator.gemini import classify, errors, wire
 from gemini_operator.gemini.connection import GeminiConnection
+from gemini_operator.gemini.measure import measured
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.transport import Exchange
 
@@ -60,7 +61,7 @@ class Files:
             CredentialsRejected, Throttled, Unavailable, Rejected: Google did not answer with it.
         """
         _check(name)
-        with _missing_files():
+        with measured("files.get"), _missing_files():
             return _info(await self._connection.read(name, call="files.get"), name)
 
     async def download(self, name: str, limit: int) -> AsyncGenerator[bytes, None]:
@@ -79,7 +80,7 @@ class Files:
         call = "files.download"
         _check(name)
         read = 0
-        with _missing_files():
+        with measured(call), _missing_files():
             async with self._connection.stream(f"{name}:download", call=call) as response:
                 async for piece in _pieces(response, call):
                     read += len(piece)
@@ -96,7 +97,7 @@ class Files:
             CredentialsRejected, Throttled, Unavailable, Rejected: it was not deleted.
         """
         _check(name)
-        with _missing_files():
+        with measured("files.delete"), _missing_files():
             await self._connection.exchange(
                 lambda: self._sdk.files.delete(name=name),
                 Exchange(),

@@ -38,6 +38,7 @@ class GeminiSettings:
         "--create-timeout",
         default=25.0,
         type=click.FloatRange(0.1),
+        metavar="SECONDS",
         help="Seconds to wait for Google's answer to a create request; at most half of --submit-grace.",
     )
     """From the call of `submit` to Google's answer, connecting included."""

@@ -5,11 +5,13 @@ import os
 
 import click
 
-from gemini_operator.base import environment, flags, logs, open_files
+from gemini_operator.base import environment, flags, logs, open_files, variables
 from gemini_operator.base.process import disable_core_dumps
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.receiver import process
 from gemini_operator.receiver.settings import Settings
+
+_log = logs.get_logger(__name__)
 
 
 @click.command(context_settings=flags.CONTEXT, params=flags.options(Settings))
@@ -17,6 +19,8 @@ def receiver(**given: object) -> None:
     """Receive Google's callbacks, verify them, and record them on the jobs they are for."""
     settings = flags.build(Settings, given)
     logs.configure(settings.log_format, settings.log_level)
+    for line in variables.unknown(os.environ):
+        _log.warning(line)
     environment.scrub(os.environ)
     # Before the callback keys are read into memory.
     disable_core_dumps()

@@ -4,10 +4,12 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import click
+from yarl import URL
 
-from gemini_operator.base import logs
+from gemini_operator.base import logs, metrics
 from gemini_operator.base.health import HealthServer
 from gemini_operator.base.process import stop_requested
+from gemini_operator.base.version import VERSION
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.kube import connection
 from gemini_operator.kube.batch_jobs import BatchJobs
@@ -42,11 +44,15 @@ async def run(settings: Settings, keys: KeyDirectory) -> None:
             settings.health_host,
             settings.metrics_port,
             lambda: None if server.accepting and not stopping.is_set() else "stopping",
+            own=metrics.RECEIVER,
         )
         await health.start()
         stack.push_async_callback(health.close)
         await server.start()
         stack.push_async_callback(server.close)
+        # A query is part of no published URL, and might hold a token.
+        keys_url = str(URL(settings.jwks_url).with_query(None))
+        _log.info("the receiver starts", version=VERSION, jwks_url=keys_url)
         # Beside the server: Google's keys may be slow, and readiness must not depend on them.
         warming = asyncio.create_task(store.warm())
         stack.callback(warming.cancel)

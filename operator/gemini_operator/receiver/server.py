@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from gemini_operator.base import logs
+from gemini_operator.base import logs, ports
 from gemini_operator.receiver import access_log
 from gemini_operator.receiver.responses import CallbackResponse, Result, http_response
 from gemini_operator.receiver.settings import Limits
@@ -105,11 +105,12 @@ class PublicServer:
         """Listen.
 
         Raises:
-            OSError: the port is taken.
+            OSError: the port is taken; the message names the flag.
         """
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, backlog=BACKLOG)
-        await site.start()
+        with ports.listening(self.host, self.port, host_flag="--host", port_flag="--port"):
+            await site.start()
         self._site = site
         self.port = site.port
 

@@ -1,8 +1,6 @@
 """A CRD older than the operator: the API server drops silently what it does not know (P7)."""
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -17,15 +15,6 @@ ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 FINALIZER = json.dumps({"metadata": {"finalizers": ["example.com/kept"]}})
 NO_FINALIZER = json.dumps({"metadata": {"finalizers": None}})
 APPLY = "kubectl apply --server-side --force-conflicts -f crds/"
-
-
-def readiness(operator: Operator) -> str:
-    try:
-        with urllib.request.urlopen(f"{operator.controller.url}/readyz", timeout=5) as answer:
-            return str(answer.read().decode())
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.read().decode()
 
 
 @pytest.mark.parametrize(
@@ -52,7 +41,7 @@ def test_p07_nothing_is_sent_until_the_crd_keeps_what_is_written(
         stalled = operator.wait_problem("job", "SchemaOutdated")
         assert APPLY in stalled["message"]
         assert ".".join(path) in stalled["message"]
-        assert APPLY in readiness(operator)
+        assert APPLY in operator.controller.readiness()
         assert operator.emulator.requests("batches.create") == 0
     operator.wait_complete("job", timeout=50)
     assert not operator.condition("job", "Stalled")
@@ -78,7 +67,11 @@ def test_p07_a_crd_that_is_made_older_under_a_running_operator(
         operator.apply(inline_job("job"))
         if creates == 0:
             operator.wait_problem("job", "SchemaOutdated")
-            eventually(lambda: APPLY in readiness(operator), timeout=30, what="readyz to say so")
+            eventually(
+                lambda: APPLY in operator.controller.readiness(),
+                timeout=30,
+                what="readyz to say so",
+            )
         else:
             operator.wait_complete("job")
         assert operator.emulator.requests("batches.create") == creates

@@ -60,7 +60,15 @@ def test_a_missing_kubeconfig_is_named(keys: Path, tmp_path: Path) -> None:
     assert path in complaint("--callback-keys-dir", str(keys), "--kubeconfig", path)
 
 
-def test_a_port_that_is_taken_is_named(keys: Path, tmp_path: Path, taken_port: int) -> None:
+def port_flags(taken: str, port: int) -> tuple[str, ...]:
+    free = {"--port": "0", "--metrics-port": "0"} | {taken: str(port)}
+    return tuple(word for pair in free.items() for word in pair)
+
+
+@pytest.mark.parametrize("flag", ["--port", "--metrics-port"])
+def test_a_port_that_is_taken_is_named(
+    keys: Path, tmp_path: Path, taken_port: int, flag: str
+) -> None:
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(
         """{"apiVersion": "v1", "kind": "Config", "current-context": "here",
@@ -70,9 +78,9 @@ def test_a_port_that_is_taken_is_named(keys: Path, tmp_path: Path, taken_port: i
     )
     line = complaint(
         *("--callback-keys-dir", str(keys), "--kubeconfig", str(kubeconfig)),
-        *("--port", str(taken_port), "--metrics-port", "0"),
+        *port_flags(flag, taken_port),
     )
-    assert str(taken_port) in line
+    assert f"port {taken_port} (address already in use): choose another {flag}" in line
 
 
 def test_the_receiver_loads_neither_the_gemini_sdk_nor_the_watch_engine() -> None:

@@ -85,3 +85,22 @@ def test_a_value_that_cannot_work_is_refused(arguments: list[str], message: str)
     result = CliRunner().invoke(command, arguments)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_the_address_of_a_service_is_no_value() -> None:
+    """A Service called gemini-operator-group-size gives every pod of its namespace this variable."""
+    environment = {"GEMINI_OPERATOR_GROUP_SIZE": "tcp://10.0.0.1:8080"}
+    result = CliRunner(env=environment).invoke(command, ["--place", "here"])
+    assert result.output == f"{Settings(place=Path('here'))}\n"
+
+
+def test_the_help_shows_the_variable_and_the_default_of_every_flag() -> None:
+    shown = " ".join(CliRunner().invoke(command, ["--help"]).output.split())
+    for text in (
+        "[env var: GEMINI_OPERATOR_GROUP_SIZE; default: 2;",
+        "[env var: GEMINI_OPERATOR_PLACE; required]",
+        "[env var: GEMINI_OPERATOR_OTHER; default: (none)]",
+        "[env var: GEMINI_OPERATOR_PAIR; default: a/b]",
+        "[env var: GEMINI_OPERATOR_COLOR; default: (off)]",
+    ):
+        assert text in shown

@@ -1,12 +1,14 @@
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import pytest
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from gemini_operator.base import metrics
 from gemini_operator.base.health import HealthServer
+from gemini_operator.base.version import VERSION
 
 
 class Readiness:
@@ -26,7 +28,7 @@ async def readiness() -> Readiness:
 
 @pytest.fixture
 async def server(readiness: Readiness) -> AsyncIterator[HealthServer]:
-    server = HealthServer("127.0.0.1", 0, readiness)
+    server = HealthServer("127.0.0.1", 0, readiness, own=metrics.CONTROLLER)
     await server.start()
     yield server
     await server.close()
@@ -70,25 +72,40 @@ async def test_nothing_else_is_served(server: HealthServer) -> None:
 
 
 async def test_a_taken_port_is_an_error_at_start(server: HealthServer) -> None:
-    second = HealthServer("127.0.0.1", server.port, lambda: None)
-    with pytest.raises(OSError, match="address"):
+    second = HealthServer("127.0.0.1", server.port, lambda: None, own=metrics.CONTROLLER)
+    with pytest.raises(OSError, match="choose another --metrics-port"):
         await second.start()
     await second.close()
+
+
+async def test_a_process_exposes_the_version_and_no_metric_of_the_other_process(
+    server: HealthServer,
+) -> None:
+    _, text = await get(server, "/metrics")
+    assert f'gemini_operator_build_info{{version="{VERSION}"}} 1.0' in text
+    assert "gemini_operator_leader" in text
+    assert "gemini_operator_jwks" not in text
+    assert "gemini_operator_receiver" not in text
+
+
+def every_family() -> Iterator[Metric]:
+    for registry in (metrics.REGISTRY, metrics.CONTROLLER, metrics.RECEIVER):
+        yield from registry.collect()
 
 
 def test_s23_no_metric_has_a_label_for_an_object_a_key_or_a_path() -> None:
     labels = {
         label
-        for family in metrics.REGISTRY.collect()
+        for family in every_family()
         if family.name.startswith("gemini_operator_")
         for sample in family.samples
         for label in sample.labels
     }
-    assert labels <= {"result", "call", "state", "scheme", "id", "le"}
+    assert labels <= {"result", "call", "state", "reason", "version", "scheme", "id", "le"}
 
 
 def test_every_metric_of_ours_says_what_it_counts_and_in_which_unit() -> None:
-    for family in metrics.REGISTRY.collect():
+    for family in every_family():
         if family.name.startswith("gemini_operator_"):
             assert family.documentation.endswith("."), family.name
             assert re.fullmatch(r"[a-z_]+", family.name)

@@ -280,7 +280,7 @@ async def test_the_metric_is_1_for_the_leader_alone(
     time: Time, candidate: Scripted, leadership: Leadership
 ) -> None:
     def leading() -> float | None:
-        return metrics.REGISTRY.get_sample_value("gemini_operator_leader")
+        return metrics.CONTROLLER.get_sample_value("gemini_operator_leader")
 
     candidate.then = False
     waiting = asyncio.create_task(leadership.acquire())

@@ -5,7 +5,7 @@ import documents
 from documents import code, table
 from gemini_operator.api.condition_types import ConditionType
 from gemini_operator.api.reasons import Reason
-from gemini_operator.base.metrics import REGISTRY
+from gemini_operator.base import metrics
 
 PAGE = "before\n<!-- generated: access receiver -->\nold\n<!-- end -->\nafter\n"
 
@@ -36,7 +36,8 @@ def test_nothing_is_no_code() -> None:
 
 
 def test_names_are_those_that_prometheus_sees() -> None:
-    exposition = generate_latest(REGISTRY).decode()
+    registries = (metrics.REGISTRY, metrics.CONTROLLER, metrics.RECEIVER)
+    exposition = b"".join(map(generate_latest, registries)).decode()
     names = [documents.exposed(metric) for _, metric in documents.every_metric()]
     assert names
     assert all(f"# HELP {name} " in exposition for name in names)
@@ -46,7 +47,20 @@ def test_a_metric_that_nothing_sets_is_not_said_to_be_set() -> None:
     assert documents.set_by("RECONCILES") == "controller"
     assert documents.set_by("RECEIVER_REQUESTS") == "receiver"
     assert documents.set_by("CALLBACK_KEYS") == "both"
+    assert documents.set_by("GEMINI_REQUESTS") == "controller"
+    assert documents.set_by("BUILD_INFO") == "both"
     assert documents.set_by("NEVER_HEARD_OF") == "not yet"
+
+
+def test_a_process_exposes_what_it_sets() -> None:
+    """Otherwise an alert on a metric would fire for the process that never sets it."""
+    registries = {
+        "controller": metrics.CONTROLLER,
+        "receiver": metrics.RECEIVER,
+        "both": metrics.REGISTRY,
+    }
+    for name, metric in documents.every_metric():
+        assert metric in registries[documents.set_by(name)]._collector_to_names, name
 
 
 def test_a_reason_stands_beside_each_of_its_conditions() -> None:

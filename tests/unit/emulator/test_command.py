@@ -1,3 +1,4 @@
+import socket
 from pathlib import Path
 
 import click
@@ -40,6 +41,13 @@ def test_a_state_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     folder = tmp_path / "file" / "below"
     assert str(folder) in refusal("--state-dir", str(folder))
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        said = refusal("--port", str(port))
+    assert f"port {port} (address already in use): choose another --port" in said
 
 
 def test_every_option_is_also_a_variable() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from gemini_operator.base.metrics import REGISTRY
+from gemini_operator.base.metrics import RECEIVER
 from gemini_operator.receiver.access_log import PER_ADDRESS
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.jwks.store import JwksError
@@ -31,7 +31,7 @@ def with_signature(edge: Edge, signature: str) -> bytes:
 
 
 def counted(result: str, scheme: str = "none") -> float:
-    value = REGISTRY.get_sample_value(
+    value = RECEIVER.get_sample_value(
         "gemini_operator_receiver_requests_total", {"result": result, "scheme": scheme}
     )
     return value or 0.0

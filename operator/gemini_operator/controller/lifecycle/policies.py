@@ -32,6 +32,7 @@ from gemini_operator.controller.lifecycle.decisions import (
 )
 from gemini_operator.controller.lifecycle.snapshot import Remote, Snapshot, Unanswered
 from gemini_operator.controller.lifecycle.status import stalled
+from gemini_operator.gemini.errors import GeminiError
 
 
 def decide(snapshot: Snapshot, remote: Remote | None) -> Decision:
@@ -59,6 +60,14 @@ def without_credentials(snapshot: Snapshot, reason: Reason, detail: str) -> Deci
     if snapshot.job.deleting:
         return deletion.without_credentials(snapshot, reason, detail)
     return stalled(snapshot, reason, detail)
+
+
+def unanswered(snapshot: Snapshot, error: GeminiError) -> Decision:
+    """Decide for a job whose call Google did not answer, or answered with an error of its own."""
+    snapshot.facts.failed_calls += 1
+    if snapshot.job.deleting:
+        return deletion.blocked(snapshot, f"{error}.")
+    return unavailable.after(snapshot, error)
 
 
 def alarm(snapshot: Snapshot) -> float | None:

@@ -53,7 +53,9 @@ class Cleanup:
             return
         if await self._may_touch(snapshot.job, summary, api_key):
             await _cancel(api_key.client, batch)
-        log.info("a batch is being cancelled", **snapshot.job.key._asdict(), batch=batch)
+            log.info(
+                "Google was asked to cancel a batch", **snapshot.job.key._asdict(), batch=batch
+            )
 
     async def delete(self, snapshot: Snapshot, batches: tuple[str, ...]) -> None:
         """Cancel and delete batches of the job, but none that another job has.
@@ -131,6 +133,7 @@ class Cleanup:
             await _cancel(client, name)
         try:
             await client.batches.delete(name)
+            log.info("a batch was deleted at Google", **job.key._asdict(), batch=name)
         except errors.NotFound:
             log.debug("the batch was already deleted", batch=name)
         return True

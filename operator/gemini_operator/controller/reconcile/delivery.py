@@ -8,9 +8,9 @@ from typing import Any, ParamSpec, TypeVar
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import completion
-from gemini_operator.controller.lifecycle.completion import Tally
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.tally import Tally
 from gemini_operator.controller.reconcile.claims import Claims
 from gemini_operator.controller.reconcile.writer import Stale
 from gemini_operator.controller.remote.api_keys import ApiKey

@@ -1,6 +1,5 @@
 """Records the name of a new batch in its job's status, so that the batch cannot be lost."""
 
-from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.lifecycle import submission
 from gemini_operator.controller.lifecycle.progress import with_progress
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
@@ -10,8 +9,6 @@ from gemini_operator.controller.reconcile.events import EventRecorder
 from gemini_operator.controller.reconcile.writer import Stale, Writer
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.remote import Summary
-
-log = get_logger(__name__)
 
 
 class BatchNames:
@@ -52,5 +49,4 @@ class BatchNames:
             if self._store.unreadable(job.key) is None:
                 await self._cleanup.orphaned_create(snapshot, batch.name)
             raise
-        log.info("the batch of a job is recorded", **job.key._asdict(), batch=batch.name)
         self._events.post(job, [submission.submitted(snapshot, batch)])

@@ -9,9 +9,8 @@ from typing import assert_never
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.base import metrics
-from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, UnreadableJob
-from gemini_operator.controller.lifecycle import decisions, deletion, policies, unavailable
+from gemini_operator.controller.lifecycle import decisions, policies
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import stalled
 from gemini_operator.controller.quota.quota import Quota
@@ -20,6 +19,8 @@ from gemini_operator.controller.reconcile.cleanup import Cleanup
 from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.reconcile.events import EventRecorder
 from gemini_operator.controller.reconcile.naming import BatchNames
+from gemini_operator.controller.reconcile.outcome import Outcome
+from gemini_operator.controller.reconcile.outdated_schema import OutdatedSchema
 from gemini_operator.controller.reconcile.snapshots import Snapshots
 from gemini_operator.controller.reconcile.submitter import Submitter
 from gemini_operator.controller.reconcile.unreadable import UnreadableJobs
@@ -30,20 +31,13 @@ from gemini_operator.controller.remote.call_limit import Busy, CallLimit
 from gemini_operator.controller.remote.read_budget import Delayed
 from gemini_operator.controller.remote.reads import observe
 from gemini_operator.controller.remote.sweep import Sweeper
-from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.gemini import errors
 from gemini_operator.kube.errors import Forbidden, Invalid
 
-# Seconds without a reconcile after a write that the API server did not keep, unless the job is
-# deleted. The watch events of that write and of its reversal would otherwise cause the next try.
-LEFT_ALONE = 1.0
-
 # A list wakes the jobs it was made for. This timer, in seconds, is for a wake-up that is lost.
 SEARCH_OVERDUE = 120.0
-
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +47,7 @@ class Reconciler:
     store: Store
     queue: KeyedQueue
     snapshots: Snapshots
-    schema: ServedSchema
+    outdated_schema: OutdatedSchema
     quota: Quota
     access: RemoteAccess
     heavy: CallLimit
@@ -67,14 +61,14 @@ class Reconciler:
     cleanup: Cleanup
     unreadable: UnreadableJobs
 
-    async def run(self, key: Key) -> None:
+    async def run(self, key: Key) -> Outcome:
         """Reconcile `key` once.
 
         Raises:
             KubeError, GeminiError: a server did not answer; the next reconcile starts afresh.
         """
         try:
-            await self._run(key)
+            return await self._run(key)
         finally:
             # However the reconcile ends, the next job may call Google.
             self.access.leave(key)
@@ -94,24 +88,25 @@ class Reconciler:
         except Stale:
             await self._read_again(job)
 
-    async def _run(self, key: Key) -> None:
+    async def _run(self, key: Key) -> Outcome:
         job = self.store.get(key) or self.store.unreadable(key)
         if job is None:
-            return
+            return Outcome.OK
         try:
             if isinstance(job, UnreadableJob):
                 # It cannot submit. A slot that an open batch uses stays in use.
                 self.quota.release(key)
                 await self.unreadable.reconcile(job)
-            else:
-                await self._try(self.snapshots.take(job))
+                return Outcome.OK
+            return await self._try(self.snapshots.take(job))
         except Stale:
             await self._read_again(job)
+            return Outcome.STALE
 
-    async def _try(self, snapshot: Snapshot) -> None:
+    async def _try(self, snapshot: Snapshot) -> Outcome:
         """Reconcile, and turn errors that concern this job alone into its status or an Event."""
         try:
-            await self._try_to_tell(snapshot)
+            return await self._try_to_tell(snapshot)
         except (Invalid, Forbidden) as error:
             # An Event, because the API server refuses every status of an object whose spec breaks
             # the CRD's rules, and may forbid every write.
@@ -120,62 +115,63 @@ class Reconciler:
             self.events.post(snapshot.job, [decisions.Event(reason, note, warning=True)])
             raise
 
-    async def _try_to_tell(self, snapshot: Snapshot) -> None:
+    async def _try_to_tell(self, snapshot: Snapshot) -> Outcome:
         try:
-            await self._reconcile(snapshot)
+            outcome = await self._reconcile(snapshot)
             self._set_alarm(snapshot)
+            return outcome
         except Busy:
             # The call limit wakes the job; there is nothing to retry.
-            return
+            return Outcome.BUSY
         except Delayed as delayed:
             self.queue.add_after(snapshot.job.key, delayed.seconds)
+            return Outcome.DELAYED
         except (CredentialsProblem, errors.CredentialsRejected) as problem:
             self.quota.release(snapshot.job.key)
-            decision = policies.without_credentials(snapshot, _reason(problem), str(problem))
+            reason = getattr(problem, "reason", Reason.CREDENTIALS_REJECTED)
+            decision = policies.without_credentials(snapshot, reason, str(problem))
             await self._carry_out(snapshot, decision)
+            return Outcome.CREDENTIALS
         except NotKept as lost:
-            await self._not_kept(snapshot, lost)
+            await self.outdated_schema.not_kept(self._newest(snapshot), lost)
+            return Outcome.SCHEMA_OUTDATED
         except WriteRefused as refused:
             decision = stalled(snapshot, Reason.WRITE_REFUSED, f"{refused}.")
             await self._carry_out(snapshot, decision)
+            return Outcome.RETRY
         except errors.GeminiError as error:
             # `NotSent` means here that this process may no longer act, so it must not write either.
             if isinstance(error, errors.NotSent):
                 raise
-            await self._unanswered(snapshot, error)
+            newest = self._newest(snapshot)
+            await self._carry_out(newest, policies.unanswered(newest, error))
+            return Outcome.RETRY
 
-    async def _unanswered(self, snapshot: Snapshot, error: errors.GeminiError) -> None:
-        """Report that Google does not answer, and retry with back-off."""
-        log.warning("a call to Google failed", **snapshot.job.key._asdict(), error=str(error))
-        snapshot.facts.failed_calls += 1
-        if snapshot.job.deleting:
-            decision = deletion.blocked(snapshot, f"{error}.")
-        else:
-            # The reconcile may have written the job before the call.
-            newest = self.store.get(snapshot.job.key) or snapshot.job
-            decision = unavailable.after(self.snapshots.take(newest), error)
-        await self._carry_out(snapshot, decision)
+    def _newest(self, snapshot: Snapshot) -> Snapshot:
+        """Return the job as it is now: the reconcile may have written it before it failed."""
+        return self.snapshots.take(self.store.get(snapshot.job.key) or snapshot.job)
 
-    async def _reconcile(self, snapshot: Snapshot) -> None:
+    async def _reconcile(self, snapshot: Snapshot) -> Outcome:
         job, facts = snapshot.job, snapshot.facts
         facts.retrying = False
         if snapshot.monotonic < facts.unkept_until and not job.deleting:
             self.queue.add_after(job.key, facts.unkept_until - snapshot.monotonic)
-            return
+            return Outcome.DELAYED
         if job.input_problem is not None:
             # A write to an object of 1.4 MB costs the API server a second of CPU: one at a time
             # (decision 0019).
             self.heavy.enter(job.key, "large input")
-        if self.schema.missing:
-            self._wait_for_schema(snapshot)
-            return
+        if self.outdated_schema.holds_back(snapshot):
+            return Outcome.SCHEMA_OUTDATED
         decision = policies.decide(snapshot, await observe(snapshot, self.access))
         # A job that was woken for a slot and no longer wants it gives it to the next job.
         if not isinstance(decision, decisions.Submit):
             self.quota.release(job.key)
         await self._carry_out(snapshot, decision)
-        if not facts.retrying:
-            self.queue.forget(job.key)
+        if facts.retrying:
+            return Outcome.RETRY
+        self.queue.forget(job.key)
+        return Outcome.OK
 
     async def _carry_out(  # noqa: C901, PLR0912 - one arm for each decision
         self, snapshot: Snapshot, decision: decisions.Decision
@@ -261,8 +257,6 @@ class Reconciler:
         # The same object means that the status was equal and nothing was sent: no news, no Event.
         if job is not snapshot.job:
             self.events.post(job, patch.events)
-            if job.finished:
-                log.info("a job has ended", **job.key._asdict(), state=job.status.state)
         snapshot.facts.retrying = patch.retry
         if patch.retry:
             self.queue.back_off(job.key, at_least=patch.seconds or 0.0)
@@ -282,26 +276,6 @@ class Reconciler:
         if newest is not None:
             self._requeue_after(newest, policies.alarm(replace(snapshot, job=newest)))
 
-    def _wait_for_schema(self, snapshot: Snapshot) -> None:
-        """Wait for the CRD to be updated; stall only jobs for which nothing was done yet.
-
-        Any write to another job would drop for good the fields that the older CRD hides.
-        """
-        status = snapshot.status
-        if status.attempt is None and status.batch_name is None and not snapshot.job.has_finalizer:
-            raise NotKept(self.schema.missing)
-        self.quota.release(snapshot.job.key)
-        self.queue.back_off(snapshot.job.key)
-
-    async def _not_kept(self, snapshot: Snapshot, lost: NotKept) -> None:
-        """Stall a job whose write the API server did not keep, and check the CRD."""
-        key = snapshot.job.key
-        self.quota.release(key)
-        self.schema.suspect()
-        await self.stall(key, Reason.SCHEMA_OUTDATED, str(lost))
-        snapshot.facts.unkept_until = self.snapshots.monotonic() + LEFT_ALONE
-        self.queue.back_off(key)
-
     async def _read_again(self, job: Job | UnreadableJob) -> None:
         try:
             await self.writer.refresh(job)
@@ -315,7 +289,3 @@ class Reconciler:
             self.queue.back_off(job.key)
         else:
             self.queue.add(job.key)
-
-
-def _reason(problem: CredentialsProblem | errors.CredentialsRejected) -> Reason:
-    return getattr(problem, "reason", Reason.CREDENTIALS_REJECTED)

@@ -16,6 +16,8 @@ from gemini_operator.controller.watch.event_handler import EventHandler
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.errors import KubeError, ObjectNotFound
 
+NO_CRD = "there is no CRD of GeminiBatchJobs: kubectl apply --server-side -f crds/"
+
 # Seconds between tries to list while the API server refuses; the last one repeats.
 PROBE_DELAYS = (0.5, 1.0, 2.0, 5.0)
 # Seconds that the watch gets to deliver what a list shows.
@@ -23,9 +25,38 @@ SEEN_WITHIN = 10.0
 # Seconds between two looks at the store meanwhile.
 POLL = 0.05
 
+# A refusal that stays the same is logged at its 1st, 2nd, 4th, 8th … try, and at every 64th.
+SAME_EVERY = 64
+
 T = TypeVar("T")
 
 log = get_logger(__name__)
+
+
+class Refusals:
+    """Logs the API server's refusals to list, less and less often while they stay the same.
+
+    Attributes:
+        problem: why there is no list, in one line, if the CRD is the reason.
+    """
+
+    def __init__(self) -> None:
+        self.problem: str | None = None
+        self._last = ""
+        self._count = 0
+
+    def note(self, error: KubeError) -> None:
+        missing = isinstance(error, ObjectNotFound) and error.missing is None
+        said = NO_CRD if missing else "the API server does not list GeminiBatchJobs yet"
+        self.problem = NO_CRD if missing else None
+        self._count = self._count + 1 if str(error) == self._last else 1
+        self._last = str(error)
+        if self._count & (self._count - 1) == 0 or self._count % SAME_EVERY == 0:
+            log.warning(said, error=str(error))
+
+    def clear(self) -> None:
+        """Note a list that succeeded."""
+        self.problem, self._last, self._count = None, "", 0
 
 
 class CacheSync:
@@ -49,10 +80,18 @@ class CacheSync:
         event_handler: EventHandler,
     ) -> None:
         self.synced = False
+        self._refusals = Refusals()
         self._batch_jobs = batch_jobs
         self._store = store
         self._namespaces = namespaces
         self._event_handler = event_handler
+
+    @property
+    def problem(self) -> str | None:
+        """Why this process can do nothing, and what to do about it, in one line."""
+        if self._refusals.problem is not None or self.synced:
+            return self._refusals.problem
+        return "the watch has not delivered every listed object yet"
 
     async def wait_for_kind(self) -> None:
         """Wait until the API server serves the kind and lets us list it."""
@@ -109,8 +148,10 @@ class CacheSync:
         """Call until the API server answers; log its refusals."""
         for delay in itertools.chain(PROBE_DELAYS, itertools.repeat(PROBE_DELAYS[-1])):
             try:
-                return await call()
+                answer = await call()
+                self._refusals.clear()
+                return answer
             except KubeError as error:
-                log.warning("the API server does not list GeminiBatchJobs yet", error=str(error))
+                self._refusals.note(error)
             await asyncio.sleep(delay)
         raise AssertionError("unreachable")

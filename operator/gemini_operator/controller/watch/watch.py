@@ -28,6 +28,9 @@ UNUSED = f"{group.GROUP}/kopf-unused"
 # and the object.
 OnEvent = Callable[[str | None, Mapping[str, Any]], None]
 
+# The loggers that kopf logs the end of a watch with, traceback included, before it raises.
+REPORTING = ("kopf._core.reactor.running", "kopf._core.reactor.orchestration")
+
 log = get_logger(__name__)
 
 
@@ -49,6 +52,9 @@ class Watch:
         namespaces: the namespaces to watch; empty for all.
         on_event: called in the loop that called `start`, in the order of arrival per object.
         on_end: called in that loop when kopf has ended, for whatever reason.
+
+    Attributes:
+        kind_gone: kopf has ended because the API server does not serve our kind.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Watch:
         self._namespaces = tuple(namespaces)
         self._on_event = on_event
         self._on_end = on_end
+        self.kind_gone = False
         self._stopping = False
         self._stop: asyncio.Event | None = None
         self._kopf_loop: asyncio.AbstractEventLoop | None = None
@@ -72,12 +79,16 @@ class Watch:
         """Start the thread; events are handed over to the loop that calls this."""
         # kopf warns that it handles no signals outside the main thread. The controller does.
         logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+        for name in REPORTING:
+            logging.getLogger(name).addFilter(_is_news)
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     async def stop(self) -> None:
         """Ask kopf to end and wait for its thread, at most 10 seconds; `on_end` is not called."""
         self._stopping = True
+        if self._loop is None:
+            return  # never started
         if self._kopf_loop is not None and self._stop is not None:
             with contextlib.suppress(RuntimeError):  # its loop has ended already
                 self._kopf_loop.call_soon_threadsafe(self._stop.set)
@@ -86,8 +97,9 @@ class Watch:
     def _run(self) -> None:
         try:
             asyncio.run(self._operate())
-        except Exception:
-            log.exception("the watch engine failed")
+        except Exception as error:
+            if not _not_served(error):
+                log.exception("the watch engine failed")
 
     def _hand_over(self, call: Callable[..., None], *args: object) -> None:
         assert self._loop is not None  # noqa: S101 - start() has set it
@@ -100,6 +112,8 @@ class Watch:
         # Not a threading.Event: kopf would wait for it in a thread that cannot be ended.
         self._stop = asyncio.Event()
         self._kopf_loop = asyncio.get_running_loop()
+        if self._stopping:
+            return  # `stop` came before there was anything that it could tell
         try:
             await kopf.operator(
                 registry=self._registry(),
@@ -109,6 +123,9 @@ class Watch:
                 namespaces=self._namespaces,
                 stop_flag=self._stop,
             )
+        except Exception as error:
+            self.kind_gone = _not_served(error)
+            raise
         finally:
             if not self._stopping:
                 self._hand_over(self._on_end)
@@ -138,6 +155,17 @@ class Watch:
                 response_class=BoundedResponse,
             ),
         )
+
+
+def _not_served(error: BaseException | None) -> bool:
+    """Whether a watch was answered 404: the CRD is gone."""
+    # kopf's class of this error is not public.
+    return getattr(error, "status", None) == 404
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drop kopf's tracebacks of a watch whose CRD is gone; the process says that in one line."""
+    return not (record.exc_info and _not_served(record.exc_info[1]))
 
 
 def settings() -> kopf.OperatorSettings:

@@ -7,6 +7,7 @@ from gemini_operator.base import logs
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.connection import GeminiConnection
 from gemini_operator.gemini.kinds import batch_resource
+from gemini_operator.gemini.measure import measured
 from gemini_operator.gemini.remote import Listing, Summary
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.transport import ANSWER_LIMIT
@@ -78,9 +79,10 @@ class _Pass:
         while True:
             params = {"pageSize": str(self._size)} | ({"pageToken": token} if token else {})
             try:
-                return await self._connection.read(
-                    "batches", call="batches.list", params=params, limit=ANSWER_LIMIT
-                )
+                with measured("batches.list"):
+                    return await self._connection.read(
+                        "batches", call="batches.list", params=params, limit=ANSWER_LIMIT
+                    )
             except errors.TooLarge:
                 if self._size == 1:
                     return None

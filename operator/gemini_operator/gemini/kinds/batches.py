@@ -12,6 +12,7 @@ from gemini_operator.gemini import documents, errors
 from gemini_operator.gemini.connection import GeminiConnection
 from gemini_operator.gemini.kinds import batch_request, batch_resource
 from gemini_operator.gemini.kinds.batch_listing import list_batches
+from gemini_operator.gemini.measure import measured
 from gemini_operator.gemini.remote import Listing, Observation, Submission, Summary
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.transport import Exchange
@@ -47,6 +48,12 @@ class Batches:
     ) -> Summary:
         _check_submission(submission)
         call = "batches.create"
+        with measured(call):
+            return await self._submit(submission, call, may_send)
+
+    async def _submit(
+        self, submission: Submission, call: str, may_send: Callable[[], bool] | None
+    ) -> Summary:
         answer = await self._connection.exchange(
             lambda: self._create(submission),
             Exchange(may_send=may_send),
@@ -70,8 +77,13 @@ class Batches:
 
     async def observe(self, name: str) -> Observation:
         call = "batches.get"
+        _check(name)
+        with measured(call):
+            return await self._observe(name, call)
+
+    async def _observe(self, name: str, call: str) -> Observation:
         operation = await self._connection.read(
-            _checked(name),
+            name,
             call=call,
             limit=self._settings.results_limit,
             seconds=self._settings.results_timeout,
@@ -83,15 +95,17 @@ class Batches:
         return batch_resource.observation(operation, name)
 
     async def cancel(self, name: str) -> None:
-        await self._change(self._sdk.batches.cancel, _checked(name), "batches.cancel")
+        await self._change(self._sdk.batches.cancel, name, "batches.cancel")
 
     async def delete(self, name: str) -> None:
-        await self._change(self._sdk.batches.delete, _checked(name), "batches.delete")
+        await self._change(self._sdk.batches.delete, name, "batches.delete")
 
     async def _change(self, method: Callable[..., Awaitable[object]], name: str, call: str) -> None:
-        await self._connection.exchange(
-            lambda: method(name=name), Exchange(), call=call, seconds=self._settings.timeout
-        )
+        _check(name)
+        with measured(call):
+            await self._connection.exchange(
+                lambda: method(name=name), Exchange(), call=call, seconds=self._settings.timeout
+            )
 
     def _create(self, submission: Submission) -> Awaitable[object]:
         model = names.normalise_model(submission.model)
@@ -109,10 +123,9 @@ class Batches:
         )
 
 
-def _checked(name: str) -> str:
+def _check(name: str) -> None:
     if not names.matches(names.BATCH_NAME, name):
         raise errors.Rejected("not the name of a batch; nothing was sent")
-    return name
 
 
 def _check_submission(submission: Submission) -> None:

@@ -15,9 +15,9 @@ from gemini_operator.controller.lifecycle import (
     unavailable,
 )
 from gemini_operator.controller.lifecycle.adoption import Holder
-from gemini_operator.controller.lifecycle.completion import Tally
 from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot, Unanswered
 from gemini_operator.controller.lifecycle.status import failed, named, stalled
+from gemini_operator.controller.lifecycle.tally import Tally
 from gemini_operator.controller.memory import Facts, Refusal
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (

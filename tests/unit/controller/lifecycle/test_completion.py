@@ -7,9 +7,9 @@ from gemini_operator.api.conditions import find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.v1alpha1.status import OutputStatus
 from gemini_operator.controller.lifecycle import completion
-from gemini_operator.controller.lifecycle.completion import Tally
 from gemini_operator.controller.lifecycle.decisions import Deliver, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.tally import Tally
 from gemini_operator.gemini.remote import Observation
 from tests.unit.controller.builders import (
     BATCH,

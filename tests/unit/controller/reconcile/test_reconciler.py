@@ -8,9 +8,11 @@ import pytest
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.reconcile import reconciler
+from gemini_operator.controller.reconcile.outcome import Outcome
 from gemini_operator.controller.reconcile.reconciler import Reconciler
 from gemini_operator.controller.reconcile.snapshots import Snapshots
-from gemini_operator.controller.remote.call_limit import CallLimit
+from gemini_operator.controller.remote.call_limit import Busy, CallLimit
+from gemini_operator.controller.remote.read_budget import Delayed
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.workqueue import KeyedQueue
 from tests.unit.controller.builders import RULES, TO_CONFIG_MAP, a_job, ago, finished, submitted
@@ -33,12 +35,16 @@ def a_reconciler(clock: ManualClock, queue: KeyedQueue, job: Job) -> Reconciler:
     """One that knows `job`."""
     store, unused = Store(), None
     store.put(job)
-    anything: Any = SimpleNamespace(release=lambda _key: None, leave=lambda _key: None, missing=())
+    anything: Any = SimpleNamespace(
+        release=lambda _key: None,
+        leave=lambda _key: None,
+        holds_back=lambda _snapshot: False,
+    )
     return Reconciler(
         store=store,
         queue=queue,
         snapshots=Snapshots(Memory(), clock, RULES),
-        schema=anything,
+        outdated_schema=anything,
         quota=anything,
         access=anything,
         heavy=CallLimit(1, queue),
@@ -77,3 +83,26 @@ async def test_what_comes_due_during_a_reconcile_wakes_the_job(
     clock.advance(1.0)
     queue._fire()
     assert queue.depth == 1
+
+
+@pytest.mark.parametrize("failure", [Busy(), Delayed(3.0)], ids=["busy", "delayed"])
+async def test_a_reconcile_that_may_not_call_google_now_is_counted_as_such(
+    failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, job = ManualClock(), a_job(status=submitted())
+
+    async def refuse(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(reconciler, "observe", refuse)
+    outcome = await a_reconciler(clock, KeyedQueue(clock), job).run(job.key)
+    assert outcome == type(failure).__name__.lower()
+
+
+async def test_a_reconcile_that_waits_for_the_crd_is_counted_as_such() -> None:
+    clock, job = ManualClock(), a_job(status=submitted())
+    waiting = a_reconciler(clock, KeyedQueue(clock), job)
+    object.__setattr__(
+        waiting, "outdated_schema", SimpleNamespace(holds_back=lambda _snapshot: True)
+    )
+    assert await waiting.run(job.key) is Outcome.SCHEMA_OUTDATED
