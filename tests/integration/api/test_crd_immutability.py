@@ -203,7 +203,8 @@ def test_an_unchanged_job_may_be_sent_again(jobs: Jobs) -> None:
         priority=-3,
         type="EmbedContent",
     )
-    job = jobs.create(spec)
+    # The first write of any kind stores the status' default too.
+    job = jobs.replace_status(jobs.create(spec), {"state": "Queued"})
 
     assert (
         jobs.replace(job, spec)["metadata"]["resourceVersion"]

@@ -36,6 +36,7 @@ def three_jobs(jobs: Jobs) -> None:
         running,
         {
             "state": "Running",
+            "reason": "CredentialsRejected",
             "batchName": "batches/abc",
             "requests": {"total": 25, "succeeded": 20, "failed": 2, "pending": 3},
             "conditions": [condition("Stalled", "CredentialsRejected")],
@@ -46,10 +47,12 @@ def three_jobs(jobs: Jobs) -> None:
         failed,
         {
             "state": "Failed",
+            "reason": "RemoteFailed",
             "completionTime": "2026-01-01T00:00:00Z",
             "conditions": [
                 condition("Submitted", "Submitted"),
                 condition("Failed", "RemoteFailed"),
+                condition("Stalled", "RemoteFailed") | {"message": "Google ended it."},
             ],
         },
     )
@@ -72,10 +75,12 @@ def table(text: str) -> dict[str, dict[str, str]]:
 def test_the_columns_tell_how_a_job_stands(kubectl: Kubectl, namespace: str) -> None:
     rows = table(kubectl("get", "gbj", "-n", namespace))
 
-    assert list(rows["running"]) == ["NAME", "STATE", "MODEL", "REQUESTS", "FAILED", "AGE"]
-    assert list(rows["running"].values())[:5] == [
+    columns = ["NAME", "STATE", "REASON", "MODEL", "REQUESTS", "FAILED", "AGE"]
+    assert list(rows["running"]) == columns
+    assert list(rows["running"].values())[:6] == [
         "running",
         "Running",
+        "CredentialsRejected",
         "gemini-2.5-flash",
         "25",
         "2",
@@ -88,11 +93,10 @@ def test_the_columns_tell_how_a_job_stands(kubectl: Kubectl, namespace: str) -> 
 def test_the_wide_columns_tell_why(kubectl: Kubectl, namespace: str) -> None:
     rows = table(kubectl("get", "gbj", "-o", "wide", "-n", namespace))
 
-    assert list(rows["running"])[5:] == ["AGE", "BATCH", "FAILURE", "STALLED", "COMPLETED"]
+    assert list(rows["running"])[6:] == ["AGE", "BATCH", "MESSAGE", "COMPLETED"]
     assert rows["running"]["BATCH"] == "batches/abc"
-    assert rows["running"]["STALLED"] == "CredentialsRejected"
-    assert rows["running"]["FAILURE"] == ""
-    assert rows["failed"]["FAILURE"] == "RemoteFailed"
+    assert rows["failed"]["REASON"] == "RemoteFailed"
+    assert rows["failed"]["MESSAGE"] == "Google ended it."
     assert re.fullmatch(r"\d+[dy]\w*", rows["failed"]["COMPLETED"])
 
 
@@ -105,6 +109,7 @@ def test_the_wide_columns_tell_why(kubectl: Kubectl, namespace: str) -> None:
         "status.batchName=batches/abc": ["running"],
         "spec.model=models/gemini-2.5-pro": ["failed"],
         "spec.model=gemini-2.5-flash,status.state=": ["new"],
+        "spec.type=EmbedContent": [],
     }.items(),
 )
 def test_jobs_are_selected_by_field(

@@ -33,6 +33,7 @@ def full_status() -> Status:
     )
     return Status(
         state="PartiallySucceeded",
+        reason="CompletedWithFailures",
         conditions=conditions.with_condition(
             (),
             conditions.COMPLETE,
@@ -80,8 +81,9 @@ def test_defaults_are_filled_in(jobs: Jobs) -> None:
     }
 
 
-def test_a_new_job_has_no_status(jobs: Jobs) -> None:
-    assert "status" not in jobs.create(minimal())
+def test_a_new_job_says_that_nobody_has_observed_it(jobs: Jobs) -> None:
+    """kstatus would take it for one that is done."""
+    assert jobs.create(minimal())["status"] == {"observedGeneration": -1}
 
 
 def test_unknown_members_are_dropped(jobs: Jobs) -> None:
@@ -148,7 +150,7 @@ def test_the_status_can_only_be_written_through_its_subresource(jobs: Jobs) -> N
     job = jobs.create(minimal())
 
     ignored = jobs.replace({**job, "status": {"state": "Succeeded"}}, job["spec"])
-    assert "status" not in ignored
+    assert ignored["status"] == {"observedGeneration": -1}
 
     written = jobs.replace_status({**job, "spec": minimal(suspend=True)}, {"state": "Succeeded"})
     assert written["status"] == {"state": "Succeeded"}

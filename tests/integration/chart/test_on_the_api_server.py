@@ -99,6 +99,7 @@ def _is_guarded(api: AdminApi, namespace: str) -> bool:
 
 
 STATUS = {
+    "observedGeneration": 1,
     "state": "Running",
     "batchName": "batches/abc",
     "attempt": {"id": "0123456789abcdef", "number": 1, "startTime": "2026-01-01T00:00:00Z"},
