@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from gemini_operator.base.backoff import Backoff
@@ -25,6 +26,13 @@ class Wakes(Protocol):
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Reconcile `key` in `seconds`."""
+
+
+class Timers(Wakes, Protocol):
+    """The part of the queue for whoever times the turns of many jobs."""
+
+    def call_after(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call `call` in `seconds`."""
 
 
 class _Failures(NamedTuple):
@@ -53,7 +61,7 @@ class KeyedQueue:
         self._waiting: set[Key] = set()
         self._working: set[Key] = set()
         self._again: set[Key] = set()
-        self._timers: list[tuple[float, int, Key]] = []
+        self._timers: list[tuple[float, int, Key | Callable[[], None]]] = []
         self._due: dict[Key, float] = {}
         self._ticket = itertools.count()
         self._failures: dict[Key, _Failures] = {}
@@ -82,6 +90,12 @@ class KeyedQueue:
             return
         self._due[key] = due
         heapq.heappush(self._timers, (due, next(self._ticket), key))
+        self._changed.set()
+
+    def call_after(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call `call` in `seconds`, while a worker waits for its next key."""
+        due = self._clock.monotonic() + seconds
+        heapq.heappush(self._timers, (due, next(self._ticket), call))
         self._changed.set()
 
     def back_off(self, key: Key, *, at_least: float = 0.0) -> float:
@@ -157,10 +171,12 @@ class KeyedQueue:
     def _fire(self) -> None:
         now = self._clock.monotonic()
         while self._timers and self._timers[0][0] <= now:
-            due, _, key = heapq.heappop(self._timers)
+            due, _, timed = heapq.heappop(self._timers)
+            if not isinstance(timed, Key):
+                timed()
             # A timer that was replaced by a shorter one stays in the heap and is skipped here.
-            if self._due.get(key) == due:
-                self.add(key)
+            elif self._due.get(timed) == due:
+                self.add(timed)
 
     async def _sleep(self) -> None:
         wait = max(0.0, self._timers[0][0] - self._clock.monotonic()) if self._timers else None

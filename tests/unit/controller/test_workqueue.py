@@ -157,6 +157,16 @@ async def test_a_delay_that_ends_during_the_reconcile_causes_another_one(
     assert await now(queue) == A1
 
 
+async def test_a_call_comes_when_its_time_has_come(queue: KeyedQueue, clock: ManualClock) -> None:
+    queue.call_after(2.0, lambda: queue.add(A1))
+    clock.advance(1.9)
+    assert await now(queue) is None
+    clock.advance(0.1)
+    assert await waiting(queue) == [A1]
+    clock.advance(10.0)
+    assert await waiting(queue) == []
+
+
 def fail(queue: KeyedQueue, clock: ManualClock, times: int) -> list[float]:
     """So many reconciles of A1, each when it was due, and all failed; returns their delays."""
     delays = []

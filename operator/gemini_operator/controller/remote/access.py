@@ -53,9 +53,11 @@ class RemoteAccess:
             Delayed: the read budget is used up.
         """
         found = await self._api_keys.resolve(job.api_key)
+        # Before `enter`, so that a job that waits for its turn to read holds up no call. One that
+        # is sent away as busy keeps its turn.
+        self._reads.reserve(found.key_id, job.key)
         self._calls.enter(job.key, found.key_id)
-        # After `enter`, so that a job that is sent away as busy does not use up the budget.
-        self._reads.take(found.key_id, job.key)
+        self._reads.use(job.key)
         return found
 
     async def last_good(self, job: Job) -> ApiKey:
@@ -65,3 +67,4 @@ class RemoteAccess:
     def leave(self, key: Key) -> None:
         """End the job's turn, as its reconcile has ended: the next job may call Google."""
         self._calls.leave(key)
+        self._reads.leave(key)
