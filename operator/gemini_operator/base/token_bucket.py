@@ -41,6 +41,18 @@ class TokenBucket:
             self._tokens -= 1
         return seconds
 
+    def change(self, capacity: float, per_second: float) -> None:
+        """Go on with another capacity and rate; tokens beyond the capacity are lost."""
+        self._refill()
+        self._capacity = capacity
+        self._per_second = per_second
+        self._tokens = min(capacity, self._tokens)
+
+    def drain(self) -> None:
+        """Throw away all tokens."""
+        self._refill()
+        self._tokens = min(0.0, self._tokens)
+
     def give_back(self) -> None:
         """Return a token that was taken and not used."""
         self._tokens = min(self._capacity, self._tokens + 1)

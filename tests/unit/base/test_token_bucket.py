@@ -75,3 +75,17 @@ def test_a_wait_that_a_clock_cannot_show_is_none(clock: Clock) -> None:
     clock.now += bucket.wait() - 1e-9
     assert bucket.wait() == 0
     assert bucket.take() == 0
+
+
+def test_a_bucket_goes_on_with_another_size_and_rate(clock: Clock) -> None:
+    bucket = TokenBucket(10, 10, clock)
+    bucket.change(2, 0.5)
+    assert [bucket.take() for _ in range(3)] == [0, 0, 2]
+    bucket.change(10, 10)
+    assert bucket.wait() == pytest.approx(0.1)
+
+
+def test_a_drained_bucket_has_nothing_left(clock: Clock) -> None:
+    bucket = TokenBucket(10, 10, clock)
+    bucket.drain()
+    assert bucket.take() == pytest.approx(0.1)

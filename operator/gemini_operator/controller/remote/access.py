@@ -4,6 +4,8 @@ from gemini_operator.controller.job import Job, Key
 from gemini_operator.controller.remote.api_keys import ApiKey, ApiKeys
 from gemini_operator.controller.remote.call_limit import CallLimit
 from gemini_operator.controller.remote.read_budget import ReadBudget
+from gemini_operator.gemini import errors
+from gemini_operator.gemini.remote import Observation
 
 
 class RemoteAccess:
@@ -59,6 +61,20 @@ class RemoteAccess:
         self._calls.enter(job.key, found.key_id)
         self._reads.use(job.key)
         return found
+
+    async def read(self, api_key: ApiKey, name: str) -> Observation:
+        """Read a batch after `enter_read`; a 429 slows down the reads with this key.
+
+        Raises:
+            GeminiError: as of every read.
+        """
+        try:
+            observation = await api_key.client.batches.observe(name)
+        except errors.Throttled as error:
+            self._reads.throttled(api_key.key_id, error.retry_after)
+            raise
+        self._reads.succeeded(api_key.key_id)
+        return observation
 
     async def last_good(self, job: Job) -> ApiKey:
         """Return the job's API key, or its Secret's last good one, without the call limit."""

@@ -10,19 +10,19 @@ from typing import NamedTuple
 from gemini_operator.base.clock import Clock
 from gemini_operator.base.token_bucket import TokenBucket
 from gemini_operator.controller.job import Key
+from gemini_operator.controller.remote.read_rate import ReadRate
 from gemini_operator.controller.remote.read_turns import ReadTurns
 from gemini_operator.controller.workqueue import Timers
 
 
 class Rate(NamedTuple):
-    """The size of a token bucket, in reads, and its refill per second."""
+    """The size of a job's token bucket, in reads, and its refill per second."""
 
     burst: float
     per_second: float
 
 
-# A job needs four reads for an event and its rereads. A key serves many jobs that end together.
-PER_KEY = Rate(burst=50.0, per_second=10.0)
+# A job needs four reads for an event and its rereads.
 PER_JOB = Rate(burst=8.0, per_second=0.2)
 
 
@@ -43,12 +43,12 @@ class ReadBudget:
     Args:
         clock: refills the buckets.
         queue: requeues jobs whose turn has come.
-        per_key: the rate of each API key.
+        per_key: the most reads per second with each API key.
         per_job: the rate of each job.
     """
 
     def __init__(
-        self, clock: Clock, queue: Timers, per_key: Rate = PER_KEY, per_job: Rate = PER_JOB
+        self, clock: Clock, queue: Timers, *, per_key: float, per_job: Rate = PER_JOB
     ) -> None:
         self._clock = clock
         self._queue = queue
@@ -85,6 +85,14 @@ class ReadBudget:
         self._turns_of(self._reserved.pop(job)).use(job)
         self._bucket_of(job).take()
 
+    def succeeded(self, key_id: str) -> None:
+        """Note that Google answered a read with this key."""
+        self._turns_of(key_id).rate.succeeded()
+
+    def throttled(self, key_id: str, retry_after: float | None) -> None:
+        """Note that Google answered a read with this key with 429."""
+        self._turns_of(key_id).rate.throttled(retry_after)
+
     def leave(self, job: Key) -> None:
         """End a reconcile of the job: a turn for which it did not ask goes to the next job."""
         if job in self._asked:
@@ -111,6 +119,6 @@ class ReadBudget:
         if key_id not in self._keys:
             # An idle key is like a new one. Without this every key ever used would be kept.
             self._keys = {known: turns for known, turns in self._keys.items() if not turns.idle}
-            bucket = TokenBucket(*self._per_key, self._clock.monotonic)
-            self._keys[key_id] = ReadTurns(bucket, self._queue)
+            rate = ReadRate(self._per_key, self._clock.monotonic)
+            self._keys[key_id] = ReadTurns(rate, self._queue)
         return self._keys[key_id]

@@ -2,8 +2,8 @@
 
 from collections import OrderedDict
 
-from gemini_operator.base.token_bucket import TokenBucket
 from gemini_operator.controller.job import Key
+from gemini_operator.controller.remote.read_rate import ReadRate
 from gemini_operator.controller.workqueue import Timers
 
 
@@ -14,12 +14,12 @@ class ReadTurns:
     other job can take that token meanwhile.
 
     Args:
-        bucket: the key's tokens.
+        rate: the key's tokens.
         queue: requeues jobs, and times the next token.
     """
 
-    def __init__(self, bucket: TokenBucket, queue: Timers) -> None:
-        self.bucket = bucket
+    def __init__(self, rate: ReadRate, queue: Timers) -> None:
+        self.rate = rate
         self._queue = queue
         self._waiting: OrderedDict[str, OrderedDict[Key, None]] = OrderedDict()
         self._granted: set[Key] = set()
@@ -27,8 +27,8 @@ class ReadTurns:
 
     @property
     def idle(self) -> bool:
-        """Whether no job has a reservation, and every token is there."""
-        return not (self._waiting or self._granted) and self.bucket.full
+        """Whether no job has a reservation, and the rate is that of a new key."""
+        return not (self._waiting or self._granted) and self.rate.idle
 
     def reserve(self, job: Key) -> bool:
         """Return whether the job's turn has come; if not, it is requeued when it does.
@@ -38,7 +38,7 @@ class ReadTurns:
         self._grant(asking=job)
         if job in self._granted:
             return True
-        if not self._waiting and self.bucket.take() == 0:
+        if not self._waiting and self.rate.take():
             self._granted.add(job)
             return True
         self._waiting.setdefault(job.namespace, OrderedDict())[job] = None
@@ -53,14 +53,14 @@ class ReadTurns:
         """Drop the job's reservation; a token that it has goes to the next job."""
         if job in self._granted:
             self._granted.discard(job)
-            self.bucket.give_back()
+            self.rate.give_back()
             self._grant()
         elif job in self._waiting.get(job.namespace, ()):
             self._stop_waiting(job)
 
     def _grant(self, asking: Key | None = None) -> None:
         """Give the tokens there are to the next jobs; `asking` is being reconciled already."""
-        while self._waiting and self.bucket.take() == 0:
+        while self._waiting and self.rate.take():
             job = next(iter(next(iter(self._waiting.values()))))
             self._stop_waiting(job)
             # The namespace goes to the end, so the next token is another namespace's.
@@ -75,7 +75,7 @@ class ReadTurns:
         # One timer for the key: one for each job would wake all of them for the next token.
         if self._waiting and not self._timed:
             self._timed = True
-            self._queue.call_after(self.bucket.wait(), self._next)
+            self._queue.call_after(self.rate.wait(), self._next)
 
     def _next(self) -> None:
         self._timed = False

@@ -24,7 +24,7 @@ async def observe(snapshot: Snapshot, access: RemoteAccess) -> Remote | None:
     name = observation.wanted(snapshot)
     if name is None:
         return None
-    remote = await _read(snapshot, await access.enter_read(snapshot.job), name)
+    remote = await _read(snapshot, access, await access.enter_read(snapshot.job), name)
     _remember(snapshot, remote, name)
     return remote
 
@@ -49,9 +49,9 @@ async def look(client: GeminiClient, name: str) -> Summary | None:
     raise errors.Unavailable(f"{name} is too large to be read and not in Google's list")
 
 
-async def _read(snapshot: Snapshot, api_key: ApiKey, name: str) -> Remote:
+async def _read(snapshot: Snapshot, access: RemoteAccess, api_key: ApiKey, name: str) -> Remote:
     try:
-        return Seen(await api_key.client.batches.observe(name))
+        return Seen(await access.read(api_key, name))
     except errors.NotFound:
         attempt = snapshot.status.attempt
         recorded = attempt.api_key_fingerprint if attempt else None

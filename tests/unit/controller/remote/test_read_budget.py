@@ -15,14 +15,16 @@ from tests.unit.controller.clocks import ManualClock
 JOB, OTHER, THIRD = Key("team", "one"), Key("team", "two"), Key("team", "three")
 STRANGER = Key("elsewhere", "one")
 
+PLENTY = Rate(100, 100)
+
 
 class Reads:
     """A budget, and jobs that are reconciled when the queue says so."""
 
-    def __init__(self, per_key: float, burst: float = 1, per_job: Rate = Rate(100, 100)) -> None:
+    def __init__(self, per_key: float, per_job: Rate = PLENTY) -> None:
         self.clock = ManualClock()
         self.queue = KeyedQueue(self.clock)
-        self.budget = ReadBudget(self.clock, self.queue, Rate(burst, per_key), per_job)
+        self.budget = ReadBudget(self.clock, self.queue, per_key=per_key, per_job=per_job)
         self.reconciles: list[Key] = []
         self.read: list[Key] = []
 
@@ -74,7 +76,7 @@ def used_up(per_key: float = 1.0) -> Reads:
 
 
 def test_p18_a_job_reads_in_bursts_and_then_at_its_rate() -> None:
-    reads = Reads(10, burst=100, per_job=Rate(2, 0.5))
+    reads = Reads(100, per_job=Rate(2, 0.5))
     assert [reads.try_to_read(JOB) for _ in range(3)] == [0, 0, pytest.approx(2.0)]
     assert reads.try_to_read(OTHER) == 0
     assert reads.after(2.0) == [JOB]
@@ -98,11 +100,11 @@ def test_p18_a_limited_read_comes_back_once_and_in_its_turn() -> None:
 
 
 def test_a_late_timer_wakes_as_many_as_there_are_tokens() -> None:
-    reads = Reads(1.0, burst=3)
-    assert [reads.try_to_read(Key("team", name)) for name in "abc"] == [0, 0, 0]
+    reads = Reads(4.0)
+    assert [reads.try_to_read(Key("team", name)) for name in "abcd"] == [0] * 4
     reads.line_up([JOB, OTHER, THIRD])
-    assert reads.after(2.5) == [JOB, OTHER]
-    assert reads.after(0.5) == [THIRD]
+    assert reads.after(0.6) == [JOB, OTHER]
+    assert reads.after(0.15) == [THIRD]
 
 
 def test_s10_namespaces_of_a_key_take_turns() -> None:
@@ -172,7 +174,7 @@ def test_a_job_with_another_key_gives_up_its_turn_with_the_old_one() -> None:
 
 
 def test_s10_a_flood_for_one_job_delays_no_other() -> None:
-    reads = Reads(10.0, burst=10, per_job=Rate(2, 0.2))
+    reads = Reads(10.0, per_job=Rate(2, 0.2))
     assert [reads.try_to_read(JOB) for _ in range(2)] == [0, 0]
     for _ in range(100):
         assert reads.try_to_read(JOB) == pytest.approx(5.0)
@@ -180,7 +182,7 @@ def test_s10_a_flood_for_one_job_delays_no_other() -> None:
 
 
 def test_a_job_that_is_gone_leaves_nothing_behind() -> None:
-    reads = Reads(100, burst=100, per_job=Rate(1, 1))
+    reads = Reads(100, per_job=Rate(1, 1))
     reads.try_to_read(JOB)
     reads.budget.forget(JOB)
     assert reads.try_to_read(JOB) == 0
@@ -194,7 +196,27 @@ def test_s10_memory_holds_only_keys_and_jobs_in_use() -> None:
     reads.budget.forget(JOB)
     budget = reads.budget
     assert len(budget._keys) <= 2
-    assert not (budget._jobs or budget._reserved or budget._asked)
+    assert (budget._jobs, budget._reserved, budget._asked) == ({}, {}, set())
+
+
+def test_a_429_slows_down_the_jobs_that_wait_and_those_that_come() -> None:
+    reads = used_up(4.0)
+    assert [reads.try_to_read(Key("team", str(n))) for n in range(3)] == [0] * 3
+    reads.line_up([JOB, OTHER])
+    reads.budget.throttled("key", 5.0)
+    reads.line_up([THIRD])
+    assert reads.after(4.9) == []
+    assert reads.after(0.1) == [JOB, OTHER]
+    assert reads.after(0.5) == [THIRD]
+    assert reads.try_to_read(JOB, "another") == 0
+
+
+def test_answers_raise_the_rate_again() -> None:
+    reads = Reads(4.0)
+    reads.budget.throttled("key", None)
+    reads.clock.advance(1.0)
+    reads.budget.succeeded("key")
+    assert reads.budget._keys["key"].rate.per_second == 4.0
 
 
 KEYS = st.builds(Key, st.sampled_from(["a", "b", "c"]), st.sampled_from(["1", "2", "3"]))
@@ -205,7 +227,7 @@ STEPS = st.tuples(st.sampled_from(["ask", "leave", "forget", "wait"]), KEYS)
 def test_whatever_happens_every_job_that_goes_on_asking_reads_and_none_too_early(
     steps: list[tuple[str, Key]],
 ) -> None:
-    reads, wanted, passed = Reads(2.0, burst=3), set[Key](), 0.0
+    reads, wanted, passed = Reads(2.0), set[Key](), 0.0
     for step, key in steps:
         if step == "ask":
             wanted.add(key)
@@ -220,7 +242,7 @@ def test_whatever_happens_every_job_that_goes_on_asking_reads_and_none_too_early
                 reads.reconcile_without_a_read(key)
             else:
                 reads.budget.forget(key)
-        assert len(reads.read) <= 3 + 2.0 * passed + 1e-3
+        assert len(reads.read) <= 2 + 2.0 * passed + 1e-3
     for _ in range(len(wanted)):
         wanted -= set(reads.after(0.51))
     assert not wanted

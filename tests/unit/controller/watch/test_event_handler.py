@@ -33,7 +33,7 @@ class Parts:
         self.store = Store(self.places.changed)
         self.queue = KeyedQueue(self.clock)
         self.quota = a_quota(self.clock, self.queue, limit=1, usage=self.places)
-        self.reads = ReadBudget(self.clock, self.queue, per_job=Rate(1, 0.01))
+        self.reads = ReadBudget(self.clock, self.queue, per_key=10, per_job=Rate(1, 0.01))
         self.event_handler = EventHandler(
             self.store, self.queue, self.memory, self.reads, JobReader()
         )
