@@ -77,7 +77,10 @@ def assemble(
     """
     usage, memory, queue = QuotaUsage(), Memory(), KeyedQueue(clock, rng)
     # The usage follows the store, so no write can be counted late.
-    store, reader = Store(usage.changed), JobReader(settings.default_api_key_secret)
+    store, reader = (
+        Store(usage.changed, queue.acknowledge),
+        JobReader(settings.default_api_key_secret),
+    )
     # Every use of an API key binds it to its Secret, so the quota notices a changed Secret.
     quota = Quota(clock, usage, queue, limit=settings.max_open_batches_per_key, rng=rng)
     api_keys = ApiKeys(kube, clients, clock, settings.credentials_ttl, resolved=quota.bind_key)

@@ -60,7 +60,8 @@ class KeyedQueue:
         self._by_namespace: OrderedDict[str, deque[Key]] = OrderedDict()
         self._waiting: set[Key] = set()
         self._working: set[Key] = set()
-        self._again: set[Key] = set()
+        # The versions of the objects that asked for another reconcile; `None` is any other reason.
+        self._again: dict[Key, set[int | None]] = {}
         self._timers: list[tuple[float, int, Key | Callable[[], None]]] = []
         self._due: dict[Key, float] = {}
         self._ticket = itertools.count()
@@ -72,16 +73,33 @@ class KeyedQueue:
     def depth(self) -> int:
         return len(self._waiting)
 
-    def add(self, key: Key) -> None:
-        """Queue `key` now; a delay that it has is void."""
-        self._due.pop(key, None)
+    def add(self, key: Key, *, version: int | None = None) -> None:
+        """Queue `key` now; a delay that it has is void.
+
+        Args:
+            key: to be reconciled.
+            version: of its object, if that is the reason.
+        """
         # The running reconcile may have read the state from before this change.
         if key in self._working:
-            self._again.add(key)
-        elif key not in self._waiting:
+            self._again.setdefault(key, set()).add(version)
+            return
+        self._due.pop(key, None)
+        if key not in self._waiting:
             self._waiting.add(key)
             self._by_namespace.setdefault(key.namespace, deque()).append(key)
             self._changed.set()
+
+    def acknowledge(self, key: Key, version: int) -> None:
+        """Note that the running reconcile knows a version of its object: it has written it.
+
+        The watch may show a write before its answer comes. That is no reason for another reconcile,
+        and must not end the back-off that the running one asks for.
+        """
+        versions = self._again.get(key, set())
+        versions.discard(version)
+        if not versions:
+            self._again.pop(key, None)
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Queue `key` in `seconds`, unless it is queued or due sooner; infinity means never."""
@@ -148,7 +166,7 @@ class KeyedQueue:
         """Mark the reconcile of `key` as ended; queue it again if it was added meanwhile."""
         self._working.discard(key)
         if key in self._again:
-            self._again.discard(key)
+            del self._again[key]
             self.add(key)
 
     def close(self) -> None:
@@ -176,6 +194,7 @@ class KeyedQueue:
                 timed()
             # A timer that was replaced by a shorter one stays in the heap and is skipped here.
             elif self._due.get(timed) == due:
+                del self._due[timed]
                 self.add(timed)
 
     async def _sleep(self) -> None:

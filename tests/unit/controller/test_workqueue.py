@@ -229,6 +229,53 @@ async def test_a_backed_off_key_comes_when_it_said(queue: KeyedQueue, clock: Man
     assert await now(queue) == A1
 
 
+async def test_the_echo_of_our_own_write_does_not_end_the_back_off(
+    queue: KeyedQueue, clock: ManualClock
+) -> None:
+    """The watch may show a write before its answer comes."""
+    queue.add(A1)
+    assert await now(queue) == A1
+    queue.add(A1, version=7)
+    queue.acknowledge(A1, 7)
+    delay = queue.back_off(A1)
+    queue.done(A1)
+    assert await now(queue) is None
+    clock.advance(delay)
+    assert await now(queue) == A1
+
+
+@pytest.mark.parametrize("other", [None, 6, 8])
+async def test_the_change_of_somebody_else_ends_it(queue: KeyedQueue, other: int | None) -> None:
+    """A version that was no answer of ours, or a wake-up without one."""
+    queue.add(A1)
+    assert await now(queue) == A1
+    queue.add(A1, version=other)
+    queue.add(A1, version=7)
+    queue.acknowledge(A1, 7)
+    queue.back_off(A1)
+    queue.done(A1)
+    assert await now(queue) == A1
+
+
+async def test_an_echo_leaves_an_earlier_delay_in_place(
+    queue: KeyedQueue, clock: ManualClock
+) -> None:
+    queue.add(A1)
+    assert await now(queue) == A1
+    queue.add_after(A1, 5.0)
+    queue.add(A1, version=7)
+    queue.acknowledge(A1, 7)
+    queue.done(A1)
+    clock.advance(5.0)
+    assert await waiting(queue) == [A1]
+
+
+async def test_a_change_that_is_queued_already_is_reconciled(queue: KeyedQueue) -> None:
+    queue.add(A1, version=7)
+    queue.acknowledge(A1, 7)
+    assert await waiting(queue) == [A1]
+
+
 @pytest.mark.parametrize("seconds", [0.0, 90.0])
 async def test_a_server_that_asks_for_more_time_gets_it(
     queue: KeyedQueue, clock: ManualClock, seconds: float

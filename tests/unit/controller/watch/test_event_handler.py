@@ -30,8 +30,8 @@ class Parts:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.places, self.memory = QuotaUsage(), Memory()
-        self.store = Store(self.places.changed)
         self.queue = KeyedQueue(self.clock)
+        self.store = Store(self.places.changed, self.queue.acknowledge)
         self.quota = a_quota(self.clock, self.queue, limit=1, usage=self.places)
         self.reads = ReadBudget(self.clock, self.queue, per_key=10, per_job=Rate(1, 0.01))
         self.event_handler = EventHandler(
@@ -90,6 +90,36 @@ async def test_p01_an_old_version_changes_nothing(parts: Parts, version: int) ->
     assert await parts.wanted()
     parts.event_handler.on_event("MODIFIED", an_object(version))
     assert not await parts.wanted()
+
+
+@pytest.mark.parametrize("shown", ["before the answer", "after the answer"])
+async def test_our_own_write_is_no_news_however_fast_the_watch_is(parts: Parts, shown: str) -> None:
+    parts.event_handler.on_event("ADDED", an_object(100))
+    assert await parts.queue.get() == KEY
+    steps = [
+        lambda: parts.event_handler.on_event("MODIFIED", an_object(101)),
+        lambda: parts.store.put(JobReader().read(an_object(101)), answered=True),
+    ]
+    for step in steps if shown == "before the answer" else reversed(steps):
+        step()
+    delay = parts.queue.back_off(KEY)
+    parts.queue.done(KEY)
+    assert not await parts.wanted()
+    parts.clock.advance(delay)
+    assert await parts.wanted()
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [(101, 102), (102, 101)])
+async def test_somebody_elses_change_during_a_reconcile_is_news(
+    parts: Parts, theirs: int, ours: int
+) -> None:
+    parts.event_handler.on_event("ADDED", an_object(100))
+    assert await parts.queue.get() == KEY
+    parts.event_handler.on_event("MODIFIED", an_object(theirs))
+    parts.store.put(JobReader().read(an_object(ours)), answered=True)
+    parts.queue.back_off(KEY)
+    parts.queue.done(KEY)
+    assert await parts.wanted()
 
 
 @pytest.mark.parametrize("by_a_write_first", [False, True])
