@@ -67,6 +67,9 @@ class KeyedQueue:
         self._ticket = itertools.count()
         self._failures: dict[Key, _Failures] = {}
         self._changed = asyncio.Event()
+        # Held by the one idle worker that sleeps. Otherwise every key and every timer would wake
+        # all of them, for one to get the key.
+        self._sleeper = asyncio.Lock()
         self._closed = False
 
     @property
@@ -154,12 +157,13 @@ class KeyedQueue:
 
         The caller reconciles the key and then calls `done`.
         """
-        while not self._closed:
-            self._fire()
-            if self._by_namespace:
-                return self._take()
-            self._changed.clear()
-            await self._sleep()
+        async with self._sleeper:
+            while not self._closed:
+                self._fire()
+                if self._by_namespace:
+                    return self._take()
+                self._changed.clear()
+                await self._sleep()
         return None
 
     def done(self, key: Key) -> None:
@@ -182,8 +186,6 @@ class KeyedQueue:
             self._by_namespace[namespace] = line
         self._waiting.discard(key)
         self._working.add(key)
-        if self._by_namespace:
-            self._changed.set()
         return key
 
     def _fire(self) -> None:

@@ -307,6 +307,39 @@ async def test_a_worker_that_waits_is_woken_by_a_key(queue: KeyedQueue) -> None:
     assert await asyncio.wait_for(getting, 5) == A1
 
 
+async def test_a_key_wakes_one_of_many_idle_workers(clock: ManualClock) -> None:
+    """64 that look for it would cost more than its reconcile."""
+    queue, looks = KeyedQueue(clock), 0
+    fire = queue._fire
+
+    def looked() -> None:
+        nonlocal looks
+        looks += 1
+        fire()
+
+    queue._fire = looked  # type: ignore[method-assign]
+    workers = [asyncio.ensure_future(queue.get()) for _ in range(64)]
+    await asyncio.sleep(0)
+    looks = 0
+    for name in range(10):
+        queue.add(Key("team", str(name)))
+        await asyncio.sleep(0.001)
+    assert sum(worker.done() for worker in workers) == 10
+    assert looks <= 2 * 10
+    queue.close()
+    await asyncio.wait_for(asyncio.gather(*workers), 5)
+
+
+async def test_a_worker_that_is_cancelled_leaves_the_queue_to_the_others(
+    queue: KeyedQueue,
+) -> None:
+    first, second = (asyncio.ensure_future(queue.get()) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    queue.add(A1)
+    assert await asyncio.wait_for(second, 5) == A1
+
+
 async def test_every_waiting_worker_gets_a_key(queue: KeyedQueue) -> None:
     workers = [asyncio.ensure_future(queue.get()) for _ in range(3)]
     await asyncio.sleep(0)
