@@ -11,6 +11,8 @@ STEP = 2.0
 # Seconds between two changes. Reads that were under way together are throttled together, and must
 # halve the rate once.
 SETTLE = 1.0
+# Seconds without a change after which a lowered rate says nothing any more.
+OUTDATED = 3600.0
 
 
 class ReadRate:
@@ -38,8 +40,10 @@ class ReadRate:
 
     @property
     def idle(self) -> bool:
-        """Whether it is like a new one: at the limit, with every token."""
-        return self._per_second == self._limit and self._bucket.full and self.wait() == 0
+        """Whether a new one may replace it: at the limit or outdated, and with every token."""
+        outdated = self._clock() - self._changed_at > OUTDATED
+        recovered = self._per_second == self._limit or outdated
+        return recovered and self._bucket.full and self.wait() == 0
 
     def wait(self) -> float:
         """Return the seconds until there is a token; 0 if there is one now."""

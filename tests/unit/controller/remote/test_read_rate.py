@@ -94,6 +94,17 @@ def test_time_without_answers_does_not_raise_it(rate: ReadRate, clock: ManualClo
     assert not rate.idle
 
 
+def test_a_lowered_rate_is_forgotten_when_nothing_is_read(
+    rate: ReadRate, clock: ManualClock
+) -> None:
+    """The key may be in no Secret any more."""
+    rate.throttled(None)
+    clock.advance(3600.0)
+    assert not rate.idle
+    clock.advance(1.0)
+    assert rate.idle
+
+
 @given(
     st.floats(1.0, 1000.0),
     st.lists(
