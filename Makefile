@@ -104,6 +104,11 @@ crds: $(READY) ## generate crds/ and the chart's CRDs from the models
 	$(BIN)/gemini-operator crds --output crds
 	@PYTHONPATH=hack $(BIN)/python -m chart
 
+.PHONY: bench
+bench: binaries ## measure the quota, and how fast ends of batches become ends of jobs
+	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.quota
+	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.ends
+
 .PHONY: chart
 chart: $(READY) ## generate the chart's values, their schema and their documentation from hack/chart
 	@PYTHONPATH=hack $(BIN)/python -m chart

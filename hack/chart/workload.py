@@ -137,6 +137,9 @@ class Controller(Workload):
     max_open_batches_per_key: Annotated[int, Field(ge=1)] = 100
     """Maximum number of open batches per API key; further jobs wait."""
 
+    max_reads_per_second_per_key: Annotated[int, Field(ge=1)] = 200
+    """Maximum number of batches read per second with one API key; a 429 of Google lowers it."""
+
     max_priority: int | None = None
     """Maximum priority of a batch; a higher spec.priority is lowered to it. Null for no maximum."""
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+# A wait, in seconds, that is only a rounding error: a clock may be unable to advance by it.
+ROUNDING = 1e-6
+
 
 class TokenBucket:
     """A bucket that starts full and is refilled at a constant rate, up to its capacity.
@@ -28,7 +31,8 @@ class TokenBucket:
         or from none.
         """
         self._refill()
-        return max(0.0, (1 - self._tokens) / self._per_second)
+        seconds = (1 - self._tokens) / self._per_second
+        return seconds if seconds > ROUNDING else 0.0
 
     def take(self) -> float:
         """Spend one token and return 0. Without a token, return the seconds until there is one."""
@@ -36,6 +40,28 @@ class TokenBucket:
         if seconds == 0:
             self._tokens -= 1
         return seconds
+
+    def change(self, capacity: float, per_second: float) -> None:
+        """Go on with another capacity and rate; tokens beyond the capacity are lost."""
+        self._refill()
+        self._capacity = capacity
+        self._per_second = per_second
+        self._tokens = min(capacity, self._tokens)
+
+    def drain(self) -> None:
+        """Throw away all tokens."""
+        self._refill()
+        self._tokens = min(0.0, self._tokens)
+
+    def give_back(self) -> None:
+        """Return a token that was taken and not used."""
+        self._tokens = min(self._capacity, self._tokens + 1)
+
+    @property
+    def full(self) -> bool:
+        """Whether it holds as many tokens as it can."""
+        self._refill()
+        return self._tokens >= self._capacity
 
     def _refill(self) -> None:
         # Computed when it is needed, so that no bucket has a timer.

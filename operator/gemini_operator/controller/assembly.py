@@ -80,11 +80,15 @@ def assemble(
     """
     usage, memory, queue = QuotaUsage(), Memory(), KeyedQueue(clock, rng)
     # The usage follows the store, so no write can be counted late.
-    store, reader = Store(_both(usage.changed, changed)), JobReader(settings.default_api_key_secret)
+    store, reader = (
+        Store(_both(usage.changed, changed), queue.acknowledge),
+        JobReader(settings.default_api_key_secret),
+    )
     # Every use of an API key binds it to its Secret, so the quota notices a changed Secret.
     quota = Quota(clock, usage, queue, limit=settings.max_open_batches_per_key, rng=rng)
     api_keys = ApiKeys(kube, clients, clock, settings.credentials_ttl, resolved=quota.bind_key)
-    reads, calls = ReadBudget(clock), CallLimit(max(1, settings.workers // SHARES), queue)
+    reads = ReadBudget(clock, queue, per_key=settings.max_reads_per_second_per_key)
+    calls = CallLimit(max(1, settings.workers // SHARES), queue)
     access = RemoteAccess(api_keys, calls, reads)
     sweeper = Sweeper(
         api_keys, store, memory, clock, wake=queue.add, interval=settings.sweep_seconds, rng=rng

@@ -77,6 +77,13 @@ class ControllerSettings(ProcessSettings):
         help="Maximum number of open batches per API key. Further jobs wait; the namespace with the "
         "fewest open batches goes first.",
     )
+    max_reads_per_second_per_key: int = flag(
+        "--max-reads-per-second-per-key",
+        default=200,
+        type=click.IntRange(1),
+        help="Maximum number of batches read per second with one API key. The rate is halved when "
+        "Google answers 429, and then rises slowly again.",
+    )
     max_priority: int = flag(
         "--max-priority",
         default=MAX_PRIORITY,

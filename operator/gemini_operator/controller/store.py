@@ -18,9 +18,14 @@ class Store:
 
     Args:
         changed: called at every change with the version known before and the new one.
+        answered: called with every version that is the answer to our own request.
     """
 
-    def __init__(self, changed: Changed | None = None) -> None:
+    def __init__(
+        self,
+        changed: Changed | None = None,
+        answered: Callable[[Key, int], None] | None = None,
+    ) -> None:
         self._jobs: dict[Key, Job] = {}
         self._unreadable: dict[Key, UnreadableJob] = {}
         self._adopting: dict[Key, Job] = {}
@@ -30,6 +35,7 @@ class Store:
         # Objects whose known version may lack fields.
         self._doubted: set[Key] = set()
         self._changed = changed or (lambda _before, _after: None)
+        self._answered = answered or (lambda _key, _version: None)
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -69,6 +75,8 @@ class Store:
         Returns:
             Whether it was stored.
         """
+        if answered:
+            self._answered(found.key, found.version)
         known = self._known(found.key)
         if known is not None and not self._newer(found, known, answered=answered):
             return False

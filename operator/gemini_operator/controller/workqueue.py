@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from gemini_operator.base.backoff import Backoff
@@ -25,6 +26,13 @@ class Wakes(Protocol):
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Reconcile `key` in `seconds`."""
+
+
+class Timers(Wakes, Protocol):
+    """The part of the queue for whoever times the turns of many jobs."""
+
+    def call_after(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call `call` in `seconds`."""
 
 
 class _Failures(NamedTuple):
@@ -52,28 +60,49 @@ class KeyedQueue:
         self._by_namespace: OrderedDict[str, deque[Key]] = OrderedDict()
         self._waiting: set[Key] = set()
         self._working: set[Key] = set()
-        self._again: set[Key] = set()
-        self._timers: list[tuple[float, int, Key]] = []
+        # The versions of the objects that asked for another reconcile; `None` is any other reason.
+        self._again: dict[Key, set[int | None]] = {}
+        self._timers: list[tuple[float, int, Key | Callable[[], None]]] = []
         self._due: dict[Key, float] = {}
         self._ticket = itertools.count()
         self._failures: dict[Key, _Failures] = {}
         self._changed = asyncio.Event()
+        # Held by the one idle worker that sleeps. Otherwise every key and every timer would wake
+        # all of them, for one to get the key.
+        self._sleeper = asyncio.Lock()
         self._closed = False
 
     @property
     def depth(self) -> int:
         return len(self._waiting)
 
-    def add(self, key: Key) -> None:
-        """Queue `key` now; a delay that it has is void."""
-        self._due.pop(key, None)
+    def add(self, key: Key, *, version: int | None = None) -> None:
+        """Queue `key` now; a delay that it has is void.
+
+        Args:
+            key: to be reconciled.
+            version: of its object, if that is the reason.
+        """
         # The running reconcile may have read the state from before this change.
         if key in self._working:
-            self._again.add(key)
-        elif key not in self._waiting:
+            self._again.setdefault(key, set()).add(version)
+            return
+        self._due.pop(key, None)
+        if key not in self._waiting:
             self._waiting.add(key)
             self._by_namespace.setdefault(key.namespace, deque()).append(key)
             self._changed.set()
+
+    def acknowledge(self, key: Key, version: int) -> None:
+        """Note that the running reconcile knows a version of its object: it has written it.
+
+        The watch may show a write before its answer comes. That is no reason for another reconcile,
+        and must not end the back-off that the running one asks for.
+        """
+        versions = self._again.get(key, set())
+        versions.discard(version)
+        if not versions:
+            self._again.pop(key, None)
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Queue `key` in `seconds`, unless it is queued or due sooner; infinity means never."""
@@ -82,6 +111,12 @@ class KeyedQueue:
             return
         self._due[key] = due
         heapq.heappush(self._timers, (due, next(self._ticket), key))
+        self._changed.set()
+
+    def call_after(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call `call` in `seconds`, while a worker waits for its next key."""
+        due = self._clock.monotonic() + seconds
+        heapq.heappush(self._timers, (due, next(self._ticket), call))
         self._changed.set()
 
     def back_off(self, key: Key, *, at_least: float = 0.0) -> float:
@@ -122,19 +157,20 @@ class KeyedQueue:
 
         The caller reconciles the key and then calls `done`.
         """
-        while not self._closed:
-            self._fire()
-            if self._by_namespace:
-                return self._take()
-            self._changed.clear()
-            await self._sleep()
+        async with self._sleeper:
+            while not self._closed:
+                self._fire()
+                if self._by_namespace:
+                    return self._take()
+                self._changed.clear()
+                await self._sleep()
         return None
 
     def done(self, key: Key) -> None:
         """Mark the reconcile of `key` as ended; queue it again if it was added meanwhile."""
         self._working.discard(key)
         if key in self._again:
-            self._again.discard(key)
+            del self._again[key]
             self.add(key)
 
     def close(self) -> None:
@@ -150,17 +186,18 @@ class KeyedQueue:
             self._by_namespace[namespace] = line
         self._waiting.discard(key)
         self._working.add(key)
-        if self._by_namespace:
-            self._changed.set()
         return key
 
     def _fire(self) -> None:
         now = self._clock.monotonic()
         while self._timers and self._timers[0][0] <= now:
-            due, _, key = heapq.heappop(self._timers)
+            due, _, timed = heapq.heappop(self._timers)
+            if not isinstance(timed, Key):
+                timed()
             # A timer that was replaced by a shorter one stays in the heap and is skipped here.
-            if self._due.get(key) == due:
-                self.add(key)
+            elif self._due.get(timed) == due:
+                del self._due[timed]
+                self.add(timed)
 
     async def _sleep(self) -> None:
         wait = max(0.0, self._timers[0][0] - self._clock.monotonic()) if self._timers else None

@@ -152,7 +152,9 @@ def test_the_status_can_only_be_written_through_its_subresource(jobs: Jobs) -> N
     ignored = jobs.replace({**job, "status": {"state": "Succeeded"}}, job["spec"])
     assert ignored["status"] == {"observedGeneration": -1}
 
-    written = jobs.replace_status({**job, "spec": minimal(suspend=True)}, {"state": "Succeeded"})
+    written = jobs.replace_status(
+        {**ignored, "spec": minimal(suspend=True)}, {"state": "Succeeded"}
+    )
     assert written["status"] == {"state": "Succeeded"}
     assert written["spec"]["suspend"] is False
 

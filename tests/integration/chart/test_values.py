@@ -224,6 +224,7 @@ CASES: dict[str, Case] = {
     "callbackKeys.signingId": flag("two", "--callback-signing-key=two"),
     **workload("controller", "all"),
     "controller.maxOpenBatchesPerKey": flag(2_000_000, "--max-open-batches-per-key=2000000"),
+    "controller.maxReadsPerSecondPerKey": flag(50, "--max-reads-per-second-per-key=50"),
     "controller.maxPriority": flag(0, "--max-priority=0"),
     "controller.workers": flag(32, "--workers=32"),
     "controller.sweepIntervalSeconds": flag(120, "--sweep-interval=120"),

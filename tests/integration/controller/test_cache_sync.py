@@ -29,7 +29,7 @@ class Parts:
         self.store = Store()
         queue = KeyedQueue(clock)
         self.event_handler = EventHandler(
-            self.store, queue, Memory(), ReadBudget(clock), JobReader()
+            self.store, queue, Memory(), ReadBudget(clock, queue, per_key=10), JobReader()
         )
         self.cache_sync = CacheSync(BatchJobs(client), self.store, [namespace], self.event_handler)
         self._api = control_plane.api

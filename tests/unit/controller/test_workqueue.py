@@ -157,6 +157,16 @@ async def test_a_delay_that_ends_during_the_reconcile_causes_another_one(
     assert await now(queue) == A1
 
 
+async def test_a_call_comes_when_its_time_has_come(queue: KeyedQueue, clock: ManualClock) -> None:
+    queue.call_after(2.0, lambda: queue.add(A1))
+    clock.advance(1.9)
+    assert await now(queue) is None
+    clock.advance(0.1)
+    assert await waiting(queue) == [A1]
+    clock.advance(10.0)
+    assert await waiting(queue) == []
+
+
 def fail(queue: KeyedQueue, clock: ManualClock, times: int) -> list[float]:
     """So many reconciles of A1, each when it was due, and all failed; returns their delays."""
     delays = []
@@ -219,6 +229,53 @@ async def test_a_backed_off_key_comes_when_it_said(queue: KeyedQueue, clock: Man
     assert await now(queue) == A1
 
 
+async def test_the_echo_of_our_own_write_does_not_end_the_back_off(
+    queue: KeyedQueue, clock: ManualClock
+) -> None:
+    """The watch may show a write before its answer comes."""
+    queue.add(A1)
+    assert await now(queue) == A1
+    queue.add(A1, version=7)
+    queue.acknowledge(A1, 7)
+    delay = queue.back_off(A1)
+    queue.done(A1)
+    assert await now(queue) is None
+    clock.advance(delay)
+    assert await now(queue) == A1
+
+
+@pytest.mark.parametrize("other", [None, 6, 8])
+async def test_the_change_of_somebody_else_ends_it(queue: KeyedQueue, other: int | None) -> None:
+    """A version that was no answer of ours, or a wake-up without one."""
+    queue.add(A1)
+    assert await now(queue) == A1
+    queue.add(A1, version=other)
+    queue.add(A1, version=7)
+    queue.acknowledge(A1, 7)
+    queue.back_off(A1)
+    queue.done(A1)
+    assert await now(queue) == A1
+
+
+async def test_an_echo_leaves_an_earlier_delay_in_place(
+    queue: KeyedQueue, clock: ManualClock
+) -> None:
+    queue.add(A1)
+    assert await now(queue) == A1
+    queue.add_after(A1, 5.0)
+    queue.add(A1, version=7)
+    queue.acknowledge(A1, 7)
+    queue.done(A1)
+    clock.advance(5.0)
+    assert await waiting(queue) == [A1]
+
+
+async def test_a_change_that_is_queued_already_is_reconciled(queue: KeyedQueue) -> None:
+    queue.add(A1, version=7)
+    queue.acknowledge(A1, 7)
+    assert await waiting(queue) == [A1]
+
+
 @pytest.mark.parametrize("seconds", [0.0, 90.0])
 async def test_a_server_that_asks_for_more_time_gets_it(
     queue: KeyedQueue, clock: ManualClock, seconds: float
@@ -248,6 +305,39 @@ async def test_a_worker_that_waits_is_woken_by_a_key(queue: KeyedQueue) -> None:
     await asyncio.sleep(0)
     queue.add(A1)
     assert await asyncio.wait_for(getting, 5) == A1
+
+
+async def test_a_key_wakes_one_of_many_idle_workers(clock: ManualClock) -> None:
+    """64 that look for it would cost more than its reconcile."""
+    queue, looks = KeyedQueue(clock), 0
+    fire = queue._fire
+
+    def looked() -> None:
+        nonlocal looks
+        looks += 1
+        fire()
+
+    queue._fire = looked  # type: ignore[method-assign]
+    workers = [asyncio.ensure_future(queue.get()) for _ in range(64)]
+    await asyncio.sleep(0)
+    looks = 0
+    for name in range(10):
+        queue.add(Key("team", str(name)))
+        await asyncio.sleep(0.001)
+    assert sum(worker.done() for worker in workers) == 10
+    assert looks <= 2 * 10
+    queue.close()
+    await asyncio.wait_for(asyncio.gather(*workers), 5)
+
+
+async def test_a_worker_that_is_cancelled_leaves_the_queue_to_the_others(
+    queue: KeyedQueue,
+) -> None:
+    first, second = (asyncio.ensure_future(queue.get()) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    queue.add(A1)
+    assert await asyncio.wait_for(second, 5) == A1
 
 
 async def test_every_waiting_worker_gets_a_key(queue: KeyedQueue) -> None:

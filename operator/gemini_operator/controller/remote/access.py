@@ -4,6 +4,8 @@ from gemini_operator.controller.job import Job, Key
 from gemini_operator.controller.remote.api_keys import ApiKey, ApiKeys
 from gemini_operator.controller.remote.call_limit import CallLimit
 from gemini_operator.controller.remote.read_budget import ReadBudget
+from gemini_operator.gemini import errors
+from gemini_operator.gemini.remote import Observation
 
 
 class RemoteAccess:
@@ -53,10 +55,26 @@ class RemoteAccess:
             Delayed: the read budget is used up.
         """
         found = await self._api_keys.resolve(job.api_key)
+        # Before `enter`, so that a job that waits for its turn to read holds up no call. One that
+        # is sent away as busy keeps its turn.
+        self._reads.reserve(found.key_id, job.key)
         self._calls.enter(job.key, found.key_id)
-        # After `enter`, so that a job that is sent away as busy does not use up the budget.
-        self._reads.take(found.key_id, job.key)
+        self._reads.use(job.key)
         return found
+
+    async def read(self, api_key: ApiKey, name: str) -> Observation:
+        """Read a batch after `enter_read`; a 429 slows down the reads with this key.
+
+        Raises:
+            GeminiError: as of every read.
+        """
+        try:
+            observation = await api_key.client.batches.observe(name)
+        except errors.Throttled as error:
+            self._reads.throttled(api_key.key_id, error.retry_after)
+            raise
+        self._reads.succeeded(api_key.key_id)
+        return observation
 
     async def last_good(self, job: Job) -> ApiKey:
         """Return the job's API key, or its Secret's last good one, without the call limit."""
@@ -65,3 +83,4 @@ class RemoteAccess:
     def leave(self, key: Key) -> None:
         """End the job's turn, as its reconcile has ended: the next job may call Google."""
         self._calls.leave(key)
+        self._reads.leave(key)

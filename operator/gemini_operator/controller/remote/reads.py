@@ -37,7 +37,7 @@ async def observe(snapshot: Snapshot, access: RemoteAccess) -> Remote | None:
         return None
     api_key = await access.enter_read(snapshot.job)
     try:
-        remote = await _read(snapshot, api_key, name)
+        remote = await _read(snapshot, access, api_key, name)
     except errors.NotSent:
         # This process may no longer act.
         raise
@@ -70,9 +70,9 @@ async def look(client: GeminiClient, name: str) -> Summary | None:
     raise errors.Unavailable(f"{name} is too large to be read and not in Google's list")
 
 
-async def _read(snapshot: Snapshot, api_key: ApiKey, name: str) -> Remote:
+async def _read(snapshot: Snapshot, access: RemoteAccess, api_key: ApiKey, name: str) -> Remote:
     try:
-        return Seen(await api_key.client.batches.observe(name))
+        return Seen(await access.read(api_key, name))
     except errors.NotFound:
         attempt = snapshot.status.attempt
         recorded = attempt.api_key_fingerprint if attempt else None

@@ -63,7 +63,7 @@ class EventHandler:
         if isinstance(found, UnreadableJob):
             self._log(found)
         if self._store.put(found):
-            self._queue.add(found.key)
+            self._queue.add(found.key, version=found.version)
 
     def _log(self, found: UnreadableJob) -> None:
         # Every write to such an object is an event: log a problem once, not once an event.

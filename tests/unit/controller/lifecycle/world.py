@@ -213,7 +213,8 @@ class World:
     def due(self) -> float:
         """When the queue wants the next reconcile."""
         queue = self._parts.queue
-        return self.monotonic if queue.depth else min(queue._due.values(), default=NEVER)
+        calls = (due for due, _, timed in queue._timers if not isinstance(timed, Key))
+        return self.monotonic if queue.depth else min([*queue._due.values(), *calls], default=NEVER)
 
     def advance(self, seconds: float) -> None:
         """Time passes, and nothing is reconciled: the process was away."""

@@ -36,6 +36,8 @@ async def test_p05_an_object_that_cannot_be_fetched_does_not_end_the_controller(
 ) -> None:
     store, clock = Store(), ManualClock()
     queue = KeyedQueue(clock)
-    event_handler = EventHandler(store, queue, Memory(), ReadBudget(clock), JobReader())
+    event_handler = EventHandler(
+        store, queue, Memory(), ReadBudget(clock, queue, per_key=10), JobReader()
+    )
     await CacheSync(BatchJobs(nobody), store, None, event_handler)._fetch(Key("team-a", "job"))
     assert len(store) == 0

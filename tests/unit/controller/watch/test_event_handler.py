@@ -30,10 +30,10 @@ class Parts:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.places, self.memory = QuotaUsage(), Memory()
-        self.store = Store(self.places.changed)
         self.queue = KeyedQueue(self.clock)
+        self.store = Store(self.places.changed, self.queue.acknowledge)
         self.quota = a_quota(self.clock, self.queue, limit=1, usage=self.places)
-        self.reads = ReadBudget(self.clock, per_job=Rate(1, 0.01))
+        self.reads = ReadBudget(self.clock, self.queue, per_key=10, per_job=Rate(1, 0.01))
         self.event_handler = EventHandler(
             self.store, self.queue, self.memory, self.reads, JobReader()
         )
@@ -49,6 +49,11 @@ class Parts:
         assert getting.result() == KEY
         self.queue.done(KEY)
         return True
+
+
+def read(reads: ReadBudget) -> None:
+    reads.reserve("group", KEY)
+    reads.use(KEY)
 
 
 @pytest.fixture
@@ -87,6 +92,35 @@ async def test_p01_an_old_version_changes_nothing(parts: Parts, version: int) ->
     assert not await parts.wanted()
 
 
+@pytest.mark.parametrize("shown", ["before the answer", "after the answer"])
+async def test_our_own_write_is_no_news_however_fast_the_watch_is(parts: Parts, shown: str) -> None:
+    parts.event_handler.on_event("ADDED", an_object(100))
+    assert await parts.queue.get() == KEY
+    if shown == "before the answer":
+        parts.event_handler.on_event("MODIFIED", an_object(101))
+    parts.store.put(JobReader().read(an_object(101)), answered=True)
+    if shown == "after the answer":
+        parts.event_handler.on_event("MODIFIED", an_object(101))
+    delay = parts.queue.back_off(KEY)
+    parts.queue.done(KEY)
+    assert not await parts.wanted()
+    parts.clock.advance(delay)
+    assert await parts.wanted()
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [(101, 102), (102, 101)])
+async def test_somebody_elses_change_during_a_reconcile_is_news(
+    parts: Parts, theirs: int, ours: int
+) -> None:
+    parts.event_handler.on_event("ADDED", an_object(100))
+    assert await parts.queue.get() == KEY
+    parts.event_handler.on_event("MODIFIED", an_object(theirs))
+    parts.store.put(JobReader().read(an_object(ours)), answered=True)
+    parts.queue.back_off(KEY)
+    parts.queue.done(KEY)
+    assert await parts.wanted()
+
+
 @pytest.mark.parametrize("by_a_write_first", [False, True])
 async def test_p05_an_object_that_is_gone_leaves_store_memory_quota_and_queue(
     parts: Parts, by_a_write_first: bool
@@ -98,7 +132,7 @@ async def test_p05_an_object_that_is_gone_leaves_store_memory_quota_and_queue(
     assert await parts.wanted()
     facts = parts.memory.of(job)
     assert parts.quota.reserve(job, "group") is Admission.ADMITTED
-    parts.reads.take("group", KEY)
+    read(parts.reads)
     parts.queue.add_after(KEY, 1.0)
     if by_a_write_first:
         parts.store.remove(KEY, UID)
@@ -111,9 +145,9 @@ async def test_p05_an_object_that_is_gone_leaves_store_memory_quota_and_queue(
     assert not await parts.wanted()
     other = a_job(namespace=OTHER.namespace, name=OTHER.name)
     assert parts.quota.reserve(other, "group") is Admission.ADMITTED, "nobody stands in front"
-    parts.reads.take("group", KEY)
+    read(parts.reads)
     with pytest.raises(Delayed):
-        parts.reads.take("group", KEY)
+        read(parts.reads)
 
 
 async def test_p05_a_late_deletion_of_an_earlier_incarnation_takes_nothing_away(
