@@ -14,8 +14,18 @@ FLAGS = (
     *("deliver-to", "gemini-base-url", "health-host", "host", "jwks-url", "kubeconfig"),
     *("leader-elect", "lease-duration", "lease-name", "lease-namespace", "lease-renew-deadline"),
     *("lease-retry-period", "log-format", "log-level", "max-open-batches"),
-    *("max-open-batches-per-key", "max-priority", "metrics-port", "namespaces", "port"),
-    *("public-url", "relist-interval", "retry-schedule", "schedule", "signature", "state-dir"),
+    *("max-open-batches-per-key", "max-priority", "max-reads-per-second-per-key"),
+    *(
+        "metrics-port",
+        "namespaces",
+        "port",
+        "public-url",
+        "relist-interval",
+        "retry-schedule",
+        "schedule",
+        "signature",
+        "state-dir",
+    ),
     *("submit-grace", "sweep-interval", "trust-proxy-environment", "workers"),
 )
 VARIABLES = frozenset(f"{PREFIX}_{flag.replace('-', '_').upper()}" for flag in FLAGS)

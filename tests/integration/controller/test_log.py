@@ -29,11 +29,11 @@ def test_a_life_from_a_missing_secret_to_the_end_by_ttl(operator: Operator) -> N
     operator.start_controller()
     output = {"configMap": {"name": "results"}}
     operator.apply(inline_job("job", output=output, ttlSecondsAfterFinished=1))
-    operator.wait_condition("job", "Stalled", "CredentialsMissing")
+    operator.wait_problem("job", "CredentialsMissing")
     operator.put_key(API_KEY)
     eventually(lambda: ("a job is gone",) in story(operator, "job"), timeout=40)
     told = story(operator, "job")
-    assert told.count(("a job is stalled", "CredentialsMissing")) == 1
+    assert told.count(("a job waits", "CredentialsMissing")) == 1
     for line in (
         ("a job has recovered", "CredentialsMissing"),
         ("a job was submitted",),
