@@ -59,7 +59,7 @@ def to_kubernetes(method: str, path: str, body: bytes) -> Call | None:
     found = _RESOURCE.search(path)
     plural, name = (found["plural"], found["name"]) if found else (path, None)
     if plural == "events" and method == "POST":
-        return Call(f"event {content['reason']}", content["regarding"]["name"])
+        return Call(f"event {content['reason']}", content["involvedObject"]["name"])
     verb = {"POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}[method]
     return Call(f"{plural.removesuffix('s')} {verb}", name or _name_in(content))
 

@@ -25,5 +25,8 @@ REQUESTED_AT: Final = f"{GROUP}/requested-at"
 FORCE_DELETE: Final = f"{GROUP}/force-delete"
 """Annotation by which a person gives up the batch at Google so that the object can go."""
 
+JOB_NAME: Final = f"{GROUP}/job-name"
+"""Annotation on an output ConfigMap, and a label where the name fits: the job that made it."""
+
 OUTPUT_UID: Final = f"{GROUP}/job-uid"
 """Annotation on an output ConfigMap: the uid of the job that made it."""

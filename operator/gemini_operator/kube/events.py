@@ -1,18 +1,22 @@
-"""Events of `events.k8s.io/v1`, which `kubectl events` and `kubectl describe` show.
+"""Events, which `kubectl events` and `kubectl describe` show.
 
-The API server's validation of Events sets the limits: 128 bytes for reason and action, 1024 bytes
-for the note.
+They are created as `v1`: `kubectl describe` and `kubectl get events` sort by `lastTimestamp`, which
+`events.k8s.io/v1` does not let anybody set. The limits are those of `events.k8s.io/v1`, as which
+others may read them: 128 bytes for reason and action, 1024 bytes for the message.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from gemini_operator.api.model import rfc3339
 from gemini_operator.base import sanitize
 from gemini_operator.kube.client import KubeClient
 
 CONTROLLER = "gemini-operator.io/controller"
-NOTE_LIMIT = 1024
+SOURCE = "gemini-operator"
+"""What `kubectl describe` shows as the origin."""
+MESSAGE_LIMIT = 1024
 DEFAULT_INSTANCE = "gemini-operator"
 
 
@@ -22,7 +26,7 @@ async def post(
     regarding: Mapping[str, Any],
     reason: str,
     type: str,  # noqa: A002 -- the field's own name
-    note: str,
+    message: str,
     action: str,
     now: datetime,
     name: str,
@@ -35,7 +39,7 @@ async def post(
         regarding: an ObjectReference.
         reason: CamelCase, at most 128 bytes.
         type: `Normal` or `Warning`.
-        note: for the user; cut to 1024 bytes.
+        message: for the user; cut to 1024 bytes.
         action: CamelCase, at most 128 bytes.
         now: the time of the Event.
         name: of the Event object.
@@ -46,16 +50,19 @@ async def post(
     """
     namespace = str(regarding.get("namespace") or "default")
     event = {
-        "apiVersion": "events.k8s.io/v1",
+        "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": name, "namespace": namespace},
-        "eventTime": micro_time(now),
-        "reportingController": CONTROLLER,
+        "firstTimestamp": rfc3339(now),
+        "lastTimestamp": rfc3339(now),
+        "count": 1,
+        "source": {"component": SOURCE},
+        "reportingComponent": CONTROLLER,
         "reportingInstance": instance[:128],
         "action": action,
         "reason": reason,
-        "regarding": dict(regarding),
-        "note": _note(note),
+        "involvedObject": dict(regarding),
+        "message": _message(message),
         "type": type,
     }
     return await client.post(*_path(namespace), body=event)
@@ -65,21 +72,16 @@ async def repeat(
     client: KubeClient, *, namespace: str, name: str, count: int, now: datetime
 ) -> dict[str, Any]:
     """Record that the Event happened `count` times (at least 2), the last time `now`."""
-    series = {"count": count, "lastObservedTime": micro_time(now)}
-    return await client.patch(*_path(namespace), name, body={"series": series}, merge=True)
+    body = {"count": count, "lastTimestamp": rfc3339(now)}
+    return await client.patch(*_path(namespace), name, body=body, merge=True)
 
 
-def micro_time(moment: datetime) -> str:
-    """Return RFC 3339 with microseconds and `Z`, the only form that `eventTime` accepts."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _note(text: str) -> str:
+def _message(text: str) -> str:
     """Return `text` on one line, cut to 1024 bytes."""
-    line = sanitize.text(text, NOTE_LIMIT)
+    line = sanitize.text(text, MESSAGE_LIMIT)
     # The limit is in bytes: the cut may split a character, which is then left out.
-    return line.encode()[:NOTE_LIMIT].decode(errors="ignore")
+    return line.encode()[:MESSAGE_LIMIT].decode(errors="ignore")
 
 
 def _path(namespace: str) -> tuple[str, ...]:
-    return "apis", "events.k8s.io", "v1", "namespaces", namespace, "events"
+    return "api", "v1", "namespaces", namespace, "events"

@@ -3,9 +3,9 @@
 import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from gemini_operator.api.group import OUTPUT_UID
+from gemini_operator.api.group import JOB_NAME, OUTPUT_UID
 from gemini_operator.api.v1alpha1.status import OutputStatus
 from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
@@ -14,6 +14,15 @@ from gemini_operator.payload.results import ResultsTooLarge
 
 LIMIT = 900 * 1024
 KEY = "results.jsonl"
+LABEL_LIMIT = 63
+"""Characters in the value of a label; a job's name may have more."""
+
+
+class Owner(NamedTuple):
+    """The job that a ConfigMap is made for."""
+
+    name: str
+    uid: str
 
 
 class DeliveryRefused(Exception):
@@ -24,7 +33,7 @@ class OutputRefused(Exception):
     """The cluster does not let the operator create the ConfigMap; an administrator may change that."""
 
 
-async def check(kube: KubeClient, namespace: str, name: str, uid: str) -> None:
+async def check(kube: KubeClient, namespace: str, name: str, owner: Owner) -> None:
     """Make sure, before anything is paid for, that the results can be put there.
 
     Raises:
@@ -36,14 +45,14 @@ async def check(kube: KubeClient, namespace: str, name: str, uid: str) -> None:
         existing = await config_maps.get(kube, namespace, name)
     except ObjectNotFound:
         with _refusals(), contextlib.suppress(AlreadyExists):
-            await config_maps.create(kube, namespace, _manifest(name, uid, ""), dry_run=True)
+            await config_maps.create(kube, namespace, _manifest(name, owner, ""), dry_run=True)
         return
-    if _owner(existing) != uid:
+    if _uid_of(existing) != owner.uid:
         raise _foreign(name)
 
 
 async def deliver(
-    kube: KubeClient, namespace: str, name: str, uid: str, lines: Sequence[str]
+    kube: KubeClient, namespace: str, name: str, owner: Owner, lines: Sequence[str]
 ) -> OutputStatus:
     """Create the ConfigMap, or find the one that an earlier, interrupted delivery created.
 
@@ -59,9 +68,9 @@ async def deliver(
         raise ResultsTooLarge(f"The results have {size} bytes; a ConfigMap takes {LIMIT} at most")
     try:
         with _refusals():
-            await config_maps.create(kube, namespace, _manifest(name, uid, text))
+            await config_maps.create(kube, namespace, _manifest(name, owner, text))
     except AlreadyExists:
-        text = await _delivered(kube, namespace, name, uid, text)
+        text = await _delivered(kube, namespace, name, owner, text)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return OutputStatus(config_map=name, bytes=size, records=len(lines), sha256=digest)
 
@@ -75,10 +84,10 @@ def _refusals() -> Iterator[None]:
         raise OutputRefused(error.message) from None
 
 
-async def _delivered(kube: KubeClient, namespace: str, name: str, uid: str, text: str) -> str:
+async def _delivered(kube: KubeClient, namespace: str, name: str, owner: Owner, text: str) -> str:
     """What the interrupted delivery wrote: the same lines, in whatever order was known then."""
     existing = await config_maps.get(kube, namespace, name)
-    if _owner(existing) != uid:
+    if _uid_of(existing) != owner.uid:
         raise _foreign(name)
     found: str = (existing.get("data") or {}).get(KEY, "")
     # Lines end with \n alone: other separators are escaped.
@@ -89,21 +98,22 @@ async def _delivered(kube: KubeClient, namespace: str, name: str, uid: str, text
     return found
 
 
-def _manifest(name: str, uid: str, text: str) -> dict[str, Any]:
+def _manifest(name: str, owner: Owner, text: str) -> dict[str, Any]:
+    label = {JOB_NAME: owner.name} if len(owner.name) <= LABEL_LIMIT else {}
     return {
         "metadata": {
             "name": name,
-            "annotations": {OUTPUT_UID: uid},
-            "labels": {"app.kubernetes.io/managed-by": "gemini-operator"},
+            "annotations": {JOB_NAME: owner.name, OUTPUT_UID: owner.uid},
+            "labels": {"app.kubernetes.io/managed-by": "gemini-operator", **label},
         },
         "data": {KEY: text},
     }
 
 
-def _owner(config_map: Mapping[str, Any]) -> str | None:
+def _uid_of(config_map: Mapping[str, Any]) -> str | None:
     annotations = config_map["metadata"].get("annotations") or {}
-    owner: str | None = annotations.get(OUTPUT_UID)
-    return owner
+    uid: str | None = annotations.get(OUTPUT_UID)
+    return uid
 
 
 def _foreign(name: str) -> DeliveryRefused:

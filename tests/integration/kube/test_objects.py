@@ -1,6 +1,7 @@
 """Secrets, ConfigMaps and Events, as the API server stores and refuses them."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,9 @@ from gemini_operator.kube import config_maps, events, secrets
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import AlreadyExists, BadName, ObjectNotFound
 from gemini_operator.kube.secrets import KeyMissing
+from local.control_plane import ControlPlane
 from local.kubectl import Kubectl
+from tests.operator_process import inline_job
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -73,17 +76,25 @@ async def test_a_missing_config_map_is_not_found(client: KubeClient, namespace: 
         await config_maps.get(client, namespace, "absent")
 
 
-async def post(client: KubeClient, namespace: str, note: str = "It is waiting.") -> None:
-    job = {"apiVersion": "gemini-operator.io/v1alpha1", "kind": "GeminiBatchJob", "name": "job"}
+async def post(
+    client: KubeClient,
+    namespace: str,
+    message: str = "It is waiting.",
+    *,
+    minute: int = 0,
+    name: str = "job.queued",
+    **job: str,
+) -> None:
+    kind = {"apiVersion": "gemini-operator.io/v1alpha1", "kind": "GeminiBatchJob", "name": "job"}
     await events.post(
         client,
-        regarding={**job, "namespace": namespace},
+        regarding={**kind, "namespace": namespace, **job},
         reason="Queued",
         type="Normal",
-        note=note,
+        message=message,
         action="Submit",
-        now=NOW,
-        name="job.queued",
+        now=NOW + timedelta(minutes=minute),
+        name=name,
     )
 
 
@@ -107,13 +118,26 @@ async def test_an_event_that_happens_again_is_counted(
     event = json.loads(
         kubectl("get", "events.events.k8s.io", "job.queued", "-n", namespace, "-o", "json")
     )
-    assert event["series"] == {"count": 2, "lastObservedTime": "2026-05-04T12:05:00.123456Z"}
+    assert event["deprecatedCount"] == 2
+    assert event["deprecatedLastTimestamp"] == "2026-05-04T12:05:00Z"
+
+
+async def test_kubectl_describe_shows_events_in_the_order_of_their_times(
+    client: KubeClient, kubectl: Kubectl, control_plane: ControlPlane, namespace: str
+) -> None:
+    path = f"/apis/gemini-operator.io/v1alpha1/namespaces/{namespace}/geminibatchjobs"
+    uid = control_plane.api.request("POST", path, inline_job("job"))["metadata"]["uid"]
+    for minute in (3, 0, 5, 1, 4, 2):
+        text, name = f"Minute {minute}", f"job.{minute}"
+        await post(client, namespace, text, minute=minute, name=name, uid=uid)
+    shown = re.findall(r"Minute (\d)", kubectl("describe", "gbj", "job", "-n", namespace))
+    assert shown == ["0", "1", "2", "3", "4", "5"]
 
 
 async def test_s22_a_note_beyond_the_api_servers_bound_is_cut_not_refused(
     client: KubeClient, kubectl: Kubectl, namespace: str
 ) -> None:
-    await post(client, namespace, note="ä" * 5000 + "\x1b[31m")
+    await post(client, namespace, "ä" * 5000 + "\x1b[31m")
     event = json.loads(
         kubectl("get", "events.events.k8s.io", "job.queued", "-n", namespace, "-o", "json")
     )

@@ -57,8 +57,8 @@ def test_the_two_json_patches_of_the_status_are_told_apart() -> None:
 
 
 def test_objects_beside_the_job_are_named_with_their_subject() -> None:
-    event = {"reason": "Submitted", "regarding": {"name": "job"}}
-    events = "/apis/events.k8s.io/v1/namespaces/team/events"
+    event = {"reason": "Submitted", "involvedObject": {"name": "job"}}
+    events = "/api/v1/namespaces/team/events"
     assert kube("POST", events, event) == Call("event Submitted", "job")
     config_map = {"metadata": {"name": "results"}}
     path = "/api/v1/namespaces/team/configmaps"

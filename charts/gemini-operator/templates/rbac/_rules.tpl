@@ -19,7 +19,7 @@
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, create]
-- apiGroups: [events.k8s.io]
+- apiGroups: [""]
   resources: [events]
   verbs: [create, patch]
 {{- end -}}

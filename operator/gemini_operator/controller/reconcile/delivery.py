@@ -106,7 +106,7 @@ class Delivery:
         if name is None:
             return
         self._claim_output(job, name)
-        await config_map.check(self._kube, job.key.namespace, name, job.uid)
+        await config_map.check(self._kube, job.key.namespace, name, _owner(job))
 
     def _claim_output(self, job: Job, name: str) -> None:
         """Nothing in it awaits: of two jobs that are checked at a time only one gets through."""
@@ -180,7 +180,7 @@ class Delivery:
                 return waiting
         if name is not None:
             place = await config_map.deliver(
-                self._kube, job.key.namespace, name, job.uid, matched.lines
+                self._kube, job.key.namespace, name, _owner(job), matched.lines
             )
             # From here on the ConfigMap itself shows whose it is.
             self._outputs.pop((job.key.namespace, name), None)
@@ -234,6 +234,10 @@ def check_size(job: Job, items: Sequence[Mapping[str, Any]]) -> None:
             f"{config_map.LIMIT}; create several jobs, set outputDimensionality, or leave out "
             "spec.output"
         )
+
+
+def _owner(job: Job) -> config_map.Owner:
+    return config_map.Owner(job.key.name, job.uid)
 
 
 def _config_map(job: Job) -> str | None:

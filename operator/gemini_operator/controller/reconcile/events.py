@@ -87,7 +87,7 @@ class EventRecorder:
             regarding=regarding,
             reason=event.reason.value,
             type="Warning" if event.warning else "Normal",
-            note=sanitize.text(event.note),
+            message=sanitize.text(event.note),
             action=event.reason.value,
             now=self._clock.now(),
             name=name,

@@ -426,10 +426,10 @@ class _Kube(ApiServer):
     def _note(self, path: Path, body: JSON | None) -> None:
         if path == JOB:
             self._world.note_version(body)
-        elif path[1] == "events.k8s.io" and body is not None:
+        elif "events" in path and body is not None:
             warning = body["type"] == "Warning"
             reason = next(reason for reason in Reason if reason.value == body["reason"])
-            self._world.events.append(Event(reason, body["note"], warning))
+            self._world.events.append(Event(reason, body["message"], warning))
 
 
 class _RemoteJobs:
