@@ -1,12 +1,16 @@
 """Gemini answers 503 for a while: every job goes on where it was."""
 
 import time
+from typing import Any
 
 import pytest
 
-from tests.integration.controller.conftest import SLOW
+from tests.integration.controller.conftest import NEVER, SLOW
 from tests.operator_process import Operator, inline_job
 from tests.waiting import eventually
+
+SCHEDULE = NEVER
+CONTROLLER_ARGS = ("--create-timeout", "2", "--submit-grace", "4")
 
 
 @SLOW
@@ -52,6 +56,46 @@ def test_gemini_that_answers_503_for_a_while_costs_neither_a_batch_nor_a_restart
     assert deleted not in left
     assert operator.controller.running()
     assert operator.controller.pid == pid
+
+
+ODD = {
+    "503": {"action": "status", "status": 503},
+    "200 without JSON": {"action": "status", "status": 200, "body": "<html>down</html>"},
+    "200 with another JSON": {"action": "status", "status": 200, "body": []},
+    "connection closed": {"action": "drop"},
+    "cut off": {"action": "truncate"},
+}
+
+
+@pytest.mark.parametrize("fault", ODD.values(), ids=ODD)
+def test_an_end_that_cannot_be_read_is_shown_until_it_can(
+    shared: Operator, name: str, fault: dict[str, Any]
+) -> None:
+    batch = shared.submitted(name)
+    shared.emulator.fault("batches.get", count=None, **fault)
+    shared.emulator.job(batch, "succeed")
+    said = shared.wait_condition(name, "Reconciling", "RemoteUnavailable")
+    assert "Since 20" in said["message"]
+    assert shared.status(name)["reason"] == "RemoteUnavailable"
+    shared.emulator.clear_faults()
+    shared.wait_complete(name, timeout=60)
+    assert not shared.condition(name, "Stalled")
+
+
+@pytest.mark.parametrize("fault", ODD.values(), ids=ODD)
+def test_a_create_that_gets_no_answer_is_shown_until_it_is_settled(
+    shared: Operator, name: str, fault: dict[str, Any]
+) -> None:
+    shared.emulator.fault("batches.create", count=None, **fault)
+    shared.emulator.fault("batches.list", count=None, **fault)
+    shared.apply(inline_job(name))
+    said = shared.wait_condition(name, "Reconciling", "RemoteUnavailable")
+    assert "Since 20" in said["message"]
+    assert "not known" in shared.condition(name, "Submitted")["message"]
+    shared.emulator.clear_faults()
+    shared.wait_condition(name, "Submitted", timeout=90)
+    assert not shared.condition(name, "Stalled")
+    assert len(shared.batches_of(name)) == 1
 
 
 def _true_conditions(operator: Operator, name: str) -> set[str]:
