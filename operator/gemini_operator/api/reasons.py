@@ -44,6 +44,12 @@ class Reason(Word):
         "The batch is being created at Google.",
         ConditionType.SUBMITTED,
     )
+    OUTCOME_UNKNOWN = (
+        "OutcomeUnknown",
+        "Google did not answer the create request as it should, so it is not known whether there is a batch.",
+        "The operator searches Google's list before it submits again.",
+        ConditionType.SUBMITTED,
+    )
     SUBMITTED = (
         "Submitted",
         "Google accepted the batch.",
@@ -113,8 +119,8 @@ class Reason(Word):
     )
     OUTPUT_REFUSED = (
         "OutputRefused",
-        "The API server rejects the ConfigMap for the results.",
-        "Fix what it names, such as a policy or a quota; the job then continues.",
+        "The cluster rejects the ConfigMap for the results.",
+        "Fix what the message names, such as a policy, a quota or the operator's role; the job then continues.",
         ConditionType.STALLED,
     )
     WAITING_FOR_RESULTS = (
@@ -201,7 +207,7 @@ class Reason(Word):
     CREDENTIALS_MISSING = (
         "CredentialsMissing",
         "No usable Gemini API key: the Secret or its key is missing, cannot be read or holds no valid value.",
-        "Create or fix the Secret; the job recovers automatically.",
+        "Create or fix the Secret, or permit the operator to read it; the job recovers automatically.",
         ConditionType.STALLED,
     )
     REMOTE_UNAVAILABLE = (
@@ -213,14 +219,14 @@ class Reason(Word):
     )
     INPUT_MISSING = (
         "InputMissing",
-        "The input does not exist.",
-        "Create the ConfigMap or its key; the job recovers automatically.",
+        "The input is missing or cannot be read.",
+        "Create it, or permit the operator to read it; the job recovers automatically.",
         ConditionType.STALLED,
     )
     CREDENTIALS_REJECTED = (
         "CredentialsRejected",
-        "Google rejected the Gemini API key.",
-        "Put a valid key into the Secret; the job recovers automatically.",
+        "Google rejected the Gemini API key or its project.",
+        "Fix what Google's message names, or put another key into the Secret; the job recovers automatically.",
         ConditionType.STALLED,
     )
     CREDENTIALS_CHANGED = (

@@ -78,7 +78,8 @@ def lines(before: Job, after: Job | None) -> Iterator[Line]:
     ]
     if after.finished and not before.finished:
         news.append(Line("a job has ended", {"state": after.status.state, "reason": _end(after)}))
-    elif not news and after.status.state != before.status.state:
+    # A job that waits tries again, and is Submitting for a moment each time.
+    elif not news and _trouble(after) is None and after.status.state != before.status.state:
         submitted = find(after.status.conditions, SUBMITTED)
         reason = {} if submitted is None else {"reason": submitted.reason}
         news.append(Line("a job has a new state", {"state": after.status.state, **reason}))

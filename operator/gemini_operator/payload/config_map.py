@@ -47,6 +47,8 @@ async def check(kube: KubeClient, namespace: str, name: str, owner: Owner) -> No
         with _refusals(), contextlib.suppress(AlreadyExists):
             await config_maps.create(kube, namespace, _manifest(name, owner, ""), dry_run=True)
         return
+    except Forbidden as error:
+        raise OutputRefused(error.message) from None
     if _uid_of(existing) != owner.uid:
         raise _foreign(name)
 

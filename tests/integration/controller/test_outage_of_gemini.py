@@ -83,6 +83,25 @@ def test_an_end_that_cannot_be_read_is_shown_until_it_can(
 
 
 @pytest.mark.parametrize("fault", ODD.values(), ids=ODD)
+def test_a_shutdown_cancels_the_batch_though_it_cannot_be_read(
+    shared: Operator, name: str, fault: dict[str, Any]
+) -> None:
+    batch = shared.submitted(name)
+    shared.emulator.fault("batches.get", count=None, **fault)
+    shared.set(name, shutdown="Cancel")
+    shared.emulator.wait(
+        lambda state: any(
+            job["name"] == batch and job["state"] == "BATCH_STATE_CANCELLED"
+            for job in state["jobs"]
+        )
+    )
+    said = shared.wait_condition(name, "Reconciling", "RemoteUnavailable")
+    assert shared.status(name)["state"] == "Cancelling", said
+    shared.emulator.clear_faults()
+    shared.wait_condition(name, "Failed", "Cancelled", timeout=60)
+
+
+@pytest.mark.parametrize("fault", ODD.values(), ids=ODD)
 def test_a_create_that_gets_no_answer_is_shown_until_it_is_settled(
     shared: Operator, name: str, fault: dict[str, Any]
 ) -> None:
@@ -91,7 +110,11 @@ def test_a_create_that_gets_no_answer_is_shown_until_it_is_settled(
     shared.apply(inline_job(name))
     said = shared.wait_condition(name, "Reconciling", "RemoteUnavailable")
     assert "Since 20" in said["message"]
-    assert "not known" in shared.condition(name, "Submitted")["message"]
+    unknown = shared.condition(name, "Submitted")
+    assert unknown["reason"] == "OutcomeUnknown"
+    assert "not known" in unknown["message"]
+    assert not unknown["message"].endswith("..")
+    assert "OutcomeUnknown" in shared.events_of(name)
     shared.emulator.clear_faults()
     shared.wait_condition(name, "Submitted", timeout=90)
     assert not shared.condition(name, "Stalled")

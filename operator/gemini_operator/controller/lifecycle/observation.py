@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from gemini_operator.api import names
-from gemini_operator.api.conditions import STALLED, find
+from gemini_operator.api.conditions import STALLED, SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import LastEvent, Status
@@ -240,5 +240,10 @@ def _gone(snapshot: Snapshot, same_key: bool) -> Decision:
         status = snapshot.condition(snapshot.status, STALLED, True, reason, message)
         return RequeueAfter() if status == snapshot.status else PatchStatus(status, (event,))
     # A batch that is gone is not submitted again: a user deleted it, and it may be billed already.
-    status = snapshot.revise(state=State.FAILED, completion_time=snapshot.now)
+    status = snapshot.revise(
+        state=State.FAILED, completion_time=snapshot.now, gemini_state=None, requests=None
+    )
+    # What Google said of it last is over.
+    said = Reason.SUBMITTED.explain(f"Batch: {snapshot.status.batch_name}.")
+    status = snapshot.condition(status, SUBMITTED, True, Reason.SUBMITTED, said)
     return ended_as_failed(snapshot, status, reason, message)

@@ -103,10 +103,10 @@ def _goes_on(status: Status) -> Condition | None:
     """Return the condition that says what the job does or waits for; `None` if it does not go on."""
     if status.completion_time is not None or is_true(status.conditions, SUSPENDED):
         return None
-    said = find(status.conditions, SUSPENDED)
+    stalled, said = find(status.conditions, STALLED), find(status.conditions, SUSPENDED)
     suspending = said if said is not None and said.reason == Reason.SUSPENDING else None
-    order = (find(status.conditions, kind) for kind in (STALLED, COMPLETE, SUBMITTED))
-    return suspending or next((each for each in order if each is not None), said)
+    late, submitted = find(status.conditions, COMPLETE), find(status.conditions, SUBMITTED)
+    return stalled or suspending or late or submitted or said
 
 
 def _reason(status: Status, shown: Condition | None) -> str | None:

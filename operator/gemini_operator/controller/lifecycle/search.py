@@ -17,6 +17,7 @@ from gemini_operator.controller.lifecycle.attempts import (
 )
 from gemini_operator.controller.lifecycle.decisions import (
     Decision,
+    Event,
     ListRemote,
     PatchStatus,
     RecordBatchName,
@@ -27,11 +28,6 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 # Attempts without an answer after which a user has to decide: every further one is another batch
 # that may surface and be billed.
 MAX_SUPERSEDED = 3
-
-UNKNOWN = (
-    "Whether Google has created it is not known, so the operator searches Google's list before it "
-    "submits again. The answer to the create request:"
-)
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
@@ -61,7 +57,8 @@ def _told(snapshot: Snapshot, attempt: Attempt) -> PatchStatus | None:
     attempt_id, error = snapshot.facts.unknown_create or ("", "")
     if attempt_id != attempt.id:
         return None
-    reason = Reason.SUBMITTING
-    message = reason.explain(f"{UNKNOWN} {error}.")
+    reason = Reason.OUTCOME_UNKNOWN
+    message = reason.explain(f"{error.rstrip('.')}.")
     status = snapshot.condition(snapshot.status, SUBMITTED, False, reason, message)
-    return None if status == snapshot.status else PatchStatus(status)
+    event = Event(reason, message, warning=True)
+    return None if status == snapshot.status else PatchStatus(status, (event,))

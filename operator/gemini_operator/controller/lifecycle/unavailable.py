@@ -68,6 +68,6 @@ def _reported(snapshot: Snapshot, problem: str, at_least: float) -> PatchStatus:
     reason = Reason.REMOTE_UNAVAILABLE
     # The first words stay: each retry may get others, and every change is a write.
     known = said.message if said is not None and said.reason == reason else None
-    message = known or reason.explain(f"Since {rfc3339(snapshot.now)}: {problem}.")
+    message = known or reason.explain(f"Since {rfc3339(snapshot.now)}: {problem.rstrip('.')}.")
     write = stalled(snapshot, reason, "", message=message)
     return PatchStatus(write.status, write.events, at_least, retry=True)

@@ -15,7 +15,7 @@ from gemini_operator.controller.reconcile.events import EventRecorder
 from gemini_operator.controller.reconcile.writer import Stale, Writer
 from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import ApiKey, CredentialsProblem
-from gemini_operator.controller.remote.reads import look
+from gemini_operator.controller.remote.reads import look, look_anyhow
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Summary
@@ -48,7 +48,9 @@ class Cleanup:
             CredentialsRejected, GeminiError, KubeError: Google did not do it; cancelling again is
                 safe.
         """
-        summary = await look(api_key.client, batch)
+        shown = snapshot.facts.list_snapshot
+        known = shown.current if shown is not None else None
+        summary = await look_anyhow(api_key.client, batch, known)
         if summary is None or summary.terminal:
             return
         if await self._may_touch(snapshot.job, summary, api_key):

@@ -59,7 +59,8 @@ class EventRecorder:
             await self._say(regarding(job), _name(job, event), event)
         except KubeError as error:
             if not (isinstance(error, Forbidden) and error.namespace_terminating):
-                log.warning("an Event was not posted", reason=event.reason.value, error=str(error))
+                what = {**job.key._asdict(), "reason": event.reason.value}
+                log.warning("an Event was not posted", **what, error=str(error))
             # Of all Events only this one must not be lost: the object that could show it is gone.
             elif event.reason == Reason.BATCH_LEFT_BEHIND:
                 await self._say_elsewhere(job, event)

@@ -62,12 +62,35 @@ async def look(client: GeminiClient, name: str) -> Summary | None:
         return None
     except errors.TooLarge:
         # A read includes inline results, a list does not.
-        listing = await client.batches.search()
+        return await _listed(client, name)
+
+
+async def look_anyhow(client: GeminiClient, name: str, known: Summary | None) -> Summary | None:
+    """As `look`, but what a list shows will do if the batch cannot be read.
+
+    Whose a batch is never changes, so an old list is as good as a new one for that.
+
+    Args:
+        client: of the job's API key.
+        name: of the batch.
+        known: what the last list showed of it.
+
+    Raises:
+        gemini_operator.gemini.errors.GeminiError: no answer for now; reading again is safe.
+    """
+    try:
+        return await look(client, name)
+    except errors.Unavailable:
+        return known or await _listed(client, name)
+
+
+async def _listed(client: GeminiClient, name: str) -> Summary:
+    listing = await client.batches.search()
     if isinstance(listing, Listing):
         for summary in listing.batches:
             if summary.name == name:
                 return summary
-    raise errors.Unavailable(f"{name} is too large to be read and not in Google's list")
+    raise errors.Unavailable(f"{name} cannot be read and is not in Google's list")
 
 
 async def _read(snapshot: Snapshot, access: RemoteAccess, api_key: ApiKey, name: str) -> Remote:

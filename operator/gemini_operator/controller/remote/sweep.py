@@ -153,9 +153,12 @@ class Sweeper:
         for job in self._jobs(keys):
             self._note(job, index, begun)
 
-    def _failed(self, keys: Iterable[Key], error: GeminiError | None) -> None:
+    def _failed(self, keys: set[Key], error: GeminiError | None) -> None:
         if error is not None:
-            log.warning("a listing of batches failed", error=str(error))
+            waiting = sorted(f"{key.namespace}/{key.name}" for key in keys)
+            log.warning(
+                "a listing of batches failed", jobs=len(waiting), of=waiting[:3], error=str(error)
+            )
         for job in self._jobs(keys):
             facts = self._memory.of(job)
             rejected = isinstance(error, CredentialsRejected)

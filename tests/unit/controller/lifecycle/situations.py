@@ -102,9 +102,8 @@ def running() -> Status:
 @situation("The outcome of the create request is unknown")
 def unclear() -> Status:
     snapshot = a_snapshot(status=submission.written_ahead(a_snapshot(), RECORD).dump())
-    assert snapshot.facts.search is not None
-    policies.decide(snapshot, None)
-    return snapshot.status
+    snapshot.facts.unknown_create = ATTEMPT, "503"
+    return decided(snapshot)
 
 
 @situation("It is unclear whether there is a batch, or which one")
