@@ -27,12 +27,13 @@ def verify(headers: WebhookHeaders, body: bytes, token: bytes, keys: KeySet, now
     if signature is None:
         return Verdict.UNACCEPTED
     message = headers.signed_prefix + body
-    for key in keys.ed25519:
+    for key in keys.likeliest():
         try:
             key.verify(signature, message)
         # While Google changes its key, there are two.
         except InvalidSignature:
             continue
+        keys.verified(key)
         return Verdict.VALID
     return Verdict.MISMATCH
 

@@ -51,6 +51,17 @@ def test_any_of_several_keys_may_have_signed() -> None:
     assert verdict(VECTOR_TOKEN, keys=keys) is Verdict.VALID
 
 
+def test_the_key_that_verified_last_is_tried_first_and_the_others_after_it() -> None:
+    others = Signer(b"\x01" * 32), Signer(b"\x02" * 32)
+    keys = parse(jwks(*others, Signer(bytes(range(32)))))
+    published = list(keys.ed25519)
+    assert list(keys.likeliest()) == published
+    assert verdict(VECTOR_TOKEN, keys=keys) is Verdict.VALID
+    assert list(keys.likeliest()) == [published[2], *published[:2]]
+    assert verdict(VECTOR_TOKEN, b"forged", keys) is Verdict.MISMATCH
+    assert next(iter(keys.likeliest())) is published[2], "a forgery changes nothing"
+
+
 @pytest.mark.parametrize(
     "body", [b"", b'{"test":2432232314}', VECTOR_BODY + b"\n", VECTOR_BODY[:-1] + b"]"]
 )
