@@ -105,8 +105,9 @@ crds: $(READY) ## generate crds/ and the chart's CRDs from the models
 	@PYTHONPATH=hack $(BIN)/python -m chart
 
 .PHONY: bench
-bench: binaries ## measure the quota, and how fast ends of batches become ends of jobs
+bench: binaries ## measure the quota, deliveries, and how fast ends of batches become ends of jobs
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.quota
+	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.receiver
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.ends
 
 .PHONY: chart
