@@ -24,7 +24,9 @@ class Reason(Word):
 
     def explain(self, detail: object = "") -> str:
         """Give the default message, followed by the particulars of the case if there are any."""
-        return f"{self.message} {detail}".rstrip()
+        text = f"{self.message} {detail}".rstrip()
+        # Particulars of others, which are put into a sentence, may be one already.
+        return text[:-1] if text.endswith("..") and not text.endswith("...") else text
 
     # Before and during the submission
     QUEUED = (
@@ -114,7 +116,7 @@ class Reason(Word):
     ALL_REQUESTS_FAILED = (
         "AllRequestsFailed",
         "No request succeeded.",
-        "The results are available: fix what their errors name, then create a new job (kubectl replace --force -f FILE).",
+        "The results are available: fix what their errors name, delete the ConfigMap with the results or name another output, then create a new job (kubectl replace --force -f FILE).",
         ConditionType.FAILED,
     )
     OUTPUT_REFUSED = (
@@ -155,7 +157,7 @@ class Reason(Word):
     )
     CANCELLED = (
         "Cancelled",
-        "The batch was cancelled, by spec.shutdown or at Google.",
+        "The job was cancelled.",
         "Create a new job (kubectl replace --force -f FILE) to run it.",
         ConditionType.FAILED,
     )
@@ -215,6 +217,7 @@ class Reason(Word):
         "Google cannot be reached, or answers with errors.",
         "The operator retries automatically; a batch that runs at Google is not affected.",
         "Fix what the error names if it is on your side, such as a firewall.",
+        ConditionType.SUBMITTED,
         ConditionType.STALLED,
     )
     INPUT_MISSING = (

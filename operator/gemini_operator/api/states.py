@@ -23,6 +23,7 @@ class State(Word):
     PENDING = "Pending", "Google has the batch and has not started it."
     RUNNING = "Running", "Google is processing the batch."
     CANCELLING = "Cancelling", "The operator is cancelling the batch; it may still succeed."
+    DELIVERING = "Delivering", "The batch has ended; its results could not be delivered yet."
     DELETING = "Deleting", "The job is deleted, but its batch could not be deleted at Google yet."
     SUCCEEDED = "Succeeded", "The batch succeeded, and all of its requests did."
     PARTIALLY_SUCCEEDED = "PartiallySucceeded", "The batch succeeded; some of its requests failed."

@@ -25,6 +25,10 @@ CANCEL_READS = (2.0, 5.0, 15.0, 30.0)
 CANCEL_READS_LATER = 60.0
 
 
+# Seconds after which one failed call is enough to say that Google does not answer.
+LONG_CALL = 10.0
+
+
 # Seconds by which a time in a status may be too early, as it is written without its fraction.
 CUT_OFF = 1.0
 
@@ -186,6 +190,7 @@ class Facts:
         retrying: the last write asked for the job's back-off, so its failures are not forgotten.
         listed: when the last list for the job ended.
         deleting_since: when this process first saw the deletion.
+        keyless_since: since when its deletion has no usable API key.
         contested_since: since when other jobs claim the batch that the job wants to adopt.
         unkept_until: no reconcile before then, because the API server did not keep a write.
     """
@@ -205,10 +210,15 @@ class Facts:
     retrying: bool = False
     listed: float = float("-inf")
     deleting_since: float | None = None
+    keyless_since: float | None = None
     contested_since: float | None = None
     unkept_until: float = float("-inf")
     no_list: bool = False
     """Google has no list of this kind of job. Reset by every read of the batch."""
+
+    def note_failed_call(self, seconds: float) -> None:
+        """Count a call that failed after `seconds`; a long one counts for two."""
+        self.failed_calls += 2 if seconds >= LONG_CALL else 1
 
     def begin_search(
         self, attempt: Attempt, *, now: datetime, monotonic: float, timeout: float, grace: float

@@ -26,6 +26,8 @@ ANSWER_LIMIT = 2**20
 # Seconds. A create that finds no connection in this time was surely not sent, and is tried later.
 CONNECT_TIMEOUT = 5.0
 POOL_TIMEOUT = 5.0
+# Seconds without a byte of an answer. One with results may take longer as a whole.
+SILENCE_TIMEOUT = 45.0
 _ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
 # How the trace event of httpcore2 ends, for HTTP/1.1 and HTTP/2, before the first byte is written.
 _GOES_OUT = ".send_request_headers.started"
@@ -131,9 +133,10 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
 
 def _bound_waiting(request: httpx2.Request) -> None:
-    """Limit the time to get a connection, as the SDK sets one timeout for everything."""
+    """Limit the time to get a connection and between bytes; the SDK sets one timeout for everything."""
     timeout = dict(request.extensions.get("timeout") or {})
-    for name, most in (("connect", CONNECT_TIMEOUT), ("pool", POOL_TIMEOUT)):
+    bounds = {"connect": CONNECT_TIMEOUT, "pool": POOL_TIMEOUT, "read": SILENCE_TIMEOUT}
+    for name, most in bounds.items():
         asked = timeout.get(name)
         timeout[name] = most if asked is None else min(asked, most)
     request.extensions["timeout"] = timeout

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED, without_condition
 from gemini_operator.api.names import normalise_model
 from gemini_operator.api.reasons import Reason
@@ -179,7 +180,11 @@ def supersede(snapshot: Snapshot, attempt: Attempt) -> PatchStatus:
 def ambiguous(snapshot: Snapshot, detail: str) -> Decision:
     """Stall the job until a user decides; `detail` says what is doubtful."""
     reason = Reason.AMBIGUOUS_SUBMISSION
+    if snapshot.status.attempt is not None:
+        detail += f" The current attempt is {snapshot.status.attempt.id}."
+    if group.RESOLVE_SUBMISSION in snapshot.job.annotations:
+        detail += " The annotation resolve-submission names neither it nor a batch of this job."
     status = snapshot.condition(snapshot.status, STALLED, True, reason, reason.explain(detail))
     if status == snapshot.status:
         return RequeueAfter()
-    return PatchStatus(status, (Event(reason, detail, warning=True),))
+    return PatchStatus(status, (Event(reason, reason.explain(detail), warning=True),))

@@ -25,13 +25,17 @@ AGAIN = 600.0
 class Cause(Enum):
     """Why the batch is cancelled: the state and the reason that the job gets by it."""
 
-    SHUTDOWN = State.CANCELLED, Reason.CANCELLED
-    DEADLINE = State.FAILED, Reason.DEADLINE_EXCEEDED
-    SUSPENSION = State.SUSPENDED, Reason.SUSPENDING
+    SHUTDOWN = State.CANCELLED, Reason.CANCELLED, "spec.shutdown"
+    DEADLINE = State.FAILED, Reason.DEADLINE_EXCEEDED, "spec.activeDeadlineSeconds"
+    SUSPENSION = State.SUSPENDED, Reason.SUSPENDING, "spec.suspend"
 
     @property
     def end(self) -> tuple[State, Reason]:
-        return self.value
+        return self.value[:2]
+
+    @property
+    def field(self) -> str:
+        return self.value[2]
 
 
 def cause(snapshot: Snapshot) -> Cause | None:
@@ -97,4 +101,4 @@ def _marked(snapshot: Snapshot, why: Cause) -> PatchStatus | None:
 
 def _notice(status: Status, why: Cause) -> Event:
     reason = Reason.CANCELLING
-    return Event(reason, reason.explain(f"Cause: {why.end[1]}. Batch: {status.batch_name}."))
+    return Event(reason, reason.explain(f"Cause: {why.field}. Batch: {status.batch_name}."))

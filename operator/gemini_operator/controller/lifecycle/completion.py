@@ -32,6 +32,8 @@ BAD_ENDS = {
     Outcome.EXPIRED: (State.EXPIRED, Reason.REMOTE_EXPIRED),
 }
 
+SOMEBODY = "Somebody cancelled the batch at Google."
+
 NEVER_SHOWN = (
     "Google reports that the batch succeeded, but has not shown its results for an hour. Look at "
     "the batch at Google. If its results appear, create a job whose spec.adopt has this batch as "
@@ -104,6 +106,7 @@ def late(
     if ends and waited >= PATIENCE:
         return None
     status = _refreshed(snapshot, observation.summary)
+    status = snapshot.revise(status, state=State.DELIVERING)
     status = snapshot.condition(status, COMPLETE, False, reason, reason.explain(problem))
     event = Event(reason, reason.explain(problem), warning=True)
     seconds = min(LATEST, max(SOONEST, waited.total_seconds() / 4))
@@ -117,7 +120,9 @@ def refused(
     status = _refreshed(snapshot, observation.summary)
     # That the results were late is over.
     status = snapshot.revise(
-        status, conditions=tuple(without_condition(status.conditions, COMPLETE))
+        status,
+        state=State.DELIVERING,
+        conditions=tuple(without_condition(status.conditions, COMPLETE)),
     )
     refreshed = replace(snapshot, job=replace(snapshot.job, status=status))
     return stalled(refreshed, Reason.OUTPUT_REFUSED, problem, seconds)
@@ -174,7 +179,8 @@ def _cancelled(snapshot: Snapshot, summary: Summary, why: Cause | None) -> Patch
     # Without a cause of ours a user cancelled the batch at Google, which counts as a shutdown.
     state, reason = (why or Cause.SHUTDOWN).end
     status = snapshot.revise(_last_look(snapshot, summary), state=state)
-    return ended_as_failed(snapshot, status, reason, reason.explain(summary.error or ""))
+    said = f"{SOMEBODY} {reason.explain()}" if why is None else reason.explain()
+    return ended_as_failed(snapshot, status, reason, f"{said} {summary.error or ''}".rstrip())
 
 
 def _broken(snapshot: Snapshot, summary: Summary, *, again: bool) -> PatchStatus:

@@ -24,6 +24,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.unavailable import ENOUGH
 from gemini_operator.controller.memory import CUT_OFF, ListSnapshot
 from gemini_operator.gemini.remote import Outcome, outcome_of
 
@@ -101,7 +102,11 @@ def without_credentials(
     snapshot: Snapshot, reason: Reason, problem: str
 ) -> RequeueAfter | RemoveFinalizer:
     """Retry a deletion without a usable API key; after 2 minutes remove the finalizer."""
-    if out_of_patience(snapshot):
+    facts = snapshot.facts
+    if facts.keyless_since is None:
+        facts.keyless_since = snapshot.monotonic
+    # Not since the deletion: Google may have been away until now.
+    if snapshot.monotonic - facts.keyless_since >= PATIENCE:
         batch = snapshot.status.batch_name or "unknown"
         return left_behind(f"Batch: {batch}. {reason}: {problem}")
     return RequeueAfter(PAUSE, Event(reason, reason.explain(problem), warning=True))
@@ -229,10 +234,12 @@ def _listed(snapshot: Snapshot) -> ListSnapshot | None:
 
 def _list_again(snapshot: Snapshot, due: float) -> Decision:
     """List again at `due` (monotonic seconds); report it if that fails for too long."""
-    problem = "Google's list of batches cannot be read."
+    unlisted = snapshot.facts.unlisted
+    problem = f"Google's list of batches cannot be read: {unlisted or 'no answer'}."
     if _hopeless(snapshot):
         return _give_up(snapshot, f"{_what_is_left(snapshot)} {problem}")
-    if _listed(snapshot) is None and out_of_patience(snapshot) and not _is_told(snapshot):
+    lasts = out_of_patience(snapshot) or (unlisted and snapshot.facts.failed_calls >= ENOUGH)
+    if _listed(snapshot) is None and lasts and not _is_told(snapshot):
         return _told(snapshot, problem)
     return ListRemote(max(0.0, due - snapshot.monotonic))
 

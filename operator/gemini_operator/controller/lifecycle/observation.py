@@ -37,6 +37,7 @@ from gemini_operator.controller.lifecycle.status import (
     STATES,
     ended_as_failed,
     healed,
+    is_stalled_for,
     requests_of,
     stalled,
     with_cancelling,
@@ -52,6 +53,9 @@ ABSENT_SWEEPS = 2
 
 # Times in a status have no fractions of a second.
 WHOLE_SECOND = timedelta(seconds=1)
+
+# Seconds until a batch of another API key is read again: an eighth of the time that has passed.
+KEY_SOONEST, KEY_LATEST = 5.0, 60.0
 
 # Seconds between lists while the batch itself is too large to be read.
 LISTING_PAUSE = 30.0
@@ -83,6 +87,7 @@ def _has_reason(snapshot: Snapshot) -> bool:
     ended = listed or outcome_of(snapshot.status.gemini_state or "") in ENDS
     asked = refresh.pending(snapshot) is not None or cancellation.read_due(snapshot)
     unlisted = snapshot.facts.missed_lists >= ABSENT_SWEEPS or snapshot.facts.no_list
+    unlisted = unlisted or is_stalled_for(snapshot, Reason.KEY_CHANGED)
     return ended or unlisted or asked or _wait_for_event(snapshot) == 0.0
 
 
@@ -231,6 +236,12 @@ def _write_or_wait(snapshot: Snapshot, status: Status, seconds: float | None) ->
     return RequeueAfter(seconds) if status == snapshot.status else PatchStatus(status)
 
 
+def _until_the_key_may_be_back(snapshot: Snapshot) -> float:
+    said = find(snapshot.status.conditions, STALLED)
+    waited = (snapshot.now - said.last_transition_time).total_seconds() if said else 0.0
+    return min(KEY_LATEST, max(KEY_SOONEST, waited / 8))
+
+
 def _gone(snapshot: Snapshot, same_key: bool) -> Decision:
     reason = Reason.REMOTE_NOT_FOUND if same_key else Reason.KEY_CHANGED
     message = reason.explain(f"Batch: {snapshot.status.batch_name}.")
@@ -238,7 +249,10 @@ def _gone(snapshot: Snapshot, same_key: bool) -> Decision:
     if not same_key:
         event = Event(reason, message, warning=True)
         status = snapshot.condition(snapshot.status, STALLED, True, reason, message)
-        return RequeueAfter() if status == snapshot.status else PatchStatus(status, (event,))
+        seconds = _until_the_key_may_be_back(snapshot)
+        if status == snapshot.status:
+            return RequeueAfter(seconds)
+        return PatchStatus(status, (event,), seconds)
     # A batch that is gone is not submitted again: a user deleted it, and it may be billed already.
     status = snapshot.revise(
         state=State.FAILED, completion_time=snapshot.now, gemini_state=None, requests=None

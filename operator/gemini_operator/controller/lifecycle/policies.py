@@ -62,9 +62,15 @@ def without_credentials(snapshot: Snapshot, reason: Reason, detail: str) -> Deci
     return stalled(snapshot, reason, detail)
 
 
-def unanswered(snapshot: Snapshot, error: GeminiError) -> Decision:
-    """Decide for a job whose call Google did not answer, or answered with an error of its own."""
-    snapshot.facts.failed_calls += 1
+def unanswered(snapshot: Snapshot, error: GeminiError, seconds: float = 0.0) -> Decision:
+    """Decide for a job whose call Google did not answer, or answered with an error of its own.
+
+    Args:
+        snapshot: the job.
+        error: of the call.
+        seconds: how long the call took.
+    """
+    snapshot.facts.note_failed_call(seconds)
     if snapshot.job.deleting:
         return deletion.blocked(snapshot, f"{error}.")
     return unavailable.after(snapshot, error)

@@ -46,7 +46,8 @@ def decide(snapshot: Snapshot) -> Decision | None:
         case _ if len(unanswered(snapshot.status)) >= MAX_SUPERSEDED:
             return ambiguous(
                 snapshot,
-                f"{MAX_SUPERSEDED} attempts got no answer, and Google shows no batch of them.",
+                f"{len(unanswered(snapshot.status)) + 1} attempts got no answer, and Google shows no "
+                "batch of them.",
             )
         case _:
             return supersede(snapshot, attempt)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gemini_operator.api.conditions import SUBMITTED, find
+from gemini_operator.api.conditions import STALLED, SUBMITTED, find, without_condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import Attempt, Status
@@ -12,6 +12,7 @@ from gemini_operator.controller.lifecycle.credentials import FILE_MISSING, NOT_P
 from gemini_operator.controller.lifecycle.decisions import Decision, Event, PatchStatus, Submit
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import (
+    HEALED_BY_A_TURN,
     failed,
     healed,
     stalled,
@@ -39,7 +40,20 @@ def written_ahead(snapshot: Snapshot, attempt: Attempt) -> Status:
         # activeDeadlineSeconds runs from the first attempt, so retries do not extend it.
         start_time=snapshot.status.start_time or attempt.start_time,
     )
-    return snapshot.condition(status, SUBMITTED, False, Reason.SUBMITTING)
+    status = snapshot.condition(status, SUBMITTED, False, Reason.SUBMITTING)
+    said = find(status.conditions, STALLED)
+    if said is None or said.reason not in _over(snapshot):
+        return status
+    rest = without_condition(status.conditions, STALLED)
+    return status.model_copy(update={"conditions": tuple(rest)})
+
+
+def _over(snapshot: Snapshot) -> frozenset[Reason]:
+    """Return the problems that are over once a job comes to its create."""
+    source = snapshot.job.spec.input
+    # Whether a file is there shows only Google's answer.
+    read = source is not None and source.file_name is None
+    return HEALED_BY_A_TURN | {Reason.OUTPUT_REFUSED} | ({Reason.INPUT_MISSING} if read else set())
 
 
 def priority(snapshot: Snapshot) -> int:
@@ -99,7 +113,11 @@ def decide_refused(snapshot: Snapshot) -> Decision | None:
             return _stalled(snapshot, reason, reason.explain(error), seconds)
         case errors.NotSent():
             # Nothing left the machine, so the job waits like after any failed connection.
-            return unavailable.after(_cleared(snapshot, without_attempt(snapshot)), error)
+            reason = Reason.REMOTE_UNAVAILABLE
+            status = snapshot.condition(
+                without_attempt(snapshot), SUBMITTED, False, reason, reason.explain(f"{error}.")
+            )
+            return unavailable.after(_cleared(snapshot, status), error)
         case _:
             return failed(snapshot, Reason.INVALID_REQUEST, str(error))
 

@@ -144,7 +144,8 @@ class Reconciler:
             if isinstance(error, errors.NotSent):
                 raise
             newest = self._newest(snapshot)
-            await self._carry_out(newest, policies.unanswered(newest, error))
+            seconds = newest.monotonic - snapshot.monotonic
+            await self._carry_out(newest, policies.unanswered(newest, error, seconds))
             return Outcome.RETRY
 
     def _newest(self, snapshot: Snapshot) -> Snapshot:
@@ -163,7 +164,10 @@ class Reconciler:
             self.heavy.enter(job.key, "large input")
         if self.outdated_schema.holds_back(snapshot):
             return Outcome.SCHEMA_OUTDATED
-        decision = policies.decide(snapshot, await observe(snapshot, self.access))
+        remote = await observe(snapshot, self.access)
+        # A read may take minutes, and its answer is as of now.
+        snapshot = snapshot if remote is None else self.snapshots.take(job)
+        decision = policies.decide(snapshot, remote)
         # A job that was woken for a slot and no longer wants it gives it to the next job.
         if not isinstance(decision, decisions.Submit):
             self.quota.release(job.key)

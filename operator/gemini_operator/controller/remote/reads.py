@@ -1,5 +1,7 @@
 """Reads of one batch: for the decision of a reconcile, and before a batch is touched."""
 
+import asyncio
+
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.lifecycle import observation
 from gemini_operator.controller.lifecycle.snapshot import (
@@ -36,6 +38,7 @@ async def observe(snapshot: Snapshot, access: RemoteAccess) -> Remote | None:
     if name is None:
         return None
     api_key = await access.enter_read(snapshot.job)
+    begun = asyncio.get_running_loop().time()
     try:
         remote = await _read(snapshot, access, api_key, name)
     except errors.NotSent:
@@ -43,7 +46,7 @@ async def observe(snapshot: Snapshot, access: RemoteAccess) -> Remote | None:
         raise
     except errors.GeminiError as error:
         # An exception would keep the policies that need no answer from being asked.
-        snapshot.facts.failed_calls += 1
+        snapshot.facts.note_failed_call(asyncio.get_running_loop().time() - begun)
         log.warning("a read of a batch failed", **snapshot.job.key._asdict(), error=str(error))
         return Unanswered(error)
     _remember(snapshot, remote, name)

@@ -385,7 +385,10 @@ def test_p20_with_another_key_gone_means_nothing() -> None:
     assert reason_of(status, "Stalled") == ("True", Reason.KEY_CHANGED)
     assert status.completion_time is None
     again = at(snapshot, MONOTONIC, status.dump())
-    assert observation.decide(again, Gone(same_key=False)) == RequeueAfter(), "and is said once"
+    assert observation.decide(again, Gone(same_key=False)) == RequeueAfter(5.0), "and is said once"
+    assert observation.wanted(again), "the key may be back"
+    later = a_snapshot(status=status.dump(), now=NOW + timedelta(minutes=4))
+    assert observation.decide(later, Gone(same_key=False)) == RequeueAfter(30.0)
 
 
 def test_p10_a_key_that_google_refuses_stalls_the_job_and_is_tried_again() -> None:

@@ -360,3 +360,29 @@ def test_a_priority_is_lowered_to_the_administrators_limit_and_that_is_said(
     assert submission.priority(snapshot) == sent
     note = submission.submitted(snapshot, a_batch()).note
     assert (f"Its priority is {sent}" in note) is (sent < asked)
+
+
+@pytest.mark.parametrize(
+    ("reason", "spec", "stays"),
+    [
+        ("CredentialsMissing", {}, False),
+        ("InputMissing", {}, False),
+        ("InputMissing", {"input": {"fileName": "files/abc-123"}}, True),
+        ("OutputRefused", {}, False),
+        ("WriteRefused", {}, False),
+        ("RemoteUnavailable", {}, True),
+        ("CredentialsRejected", {}, True),
+    ],
+)
+def test_what_is_over_at_the_create_is_not_said_any_more(
+    reason: str, spec: dict[str, Any], stays: bool
+) -> None:
+    known = {"conditions": [a_condition("Stalled", "True", reason)]}
+    attempt = Attempt.model_validate(an_attempt())
+    status = submission.written_ahead(a_snapshot(spec=spec, status=known), attempt)
+    assert (reason_of(status, "Stalled") is not None) is stays
+
+
+def test_a_create_without_a_connection_is_not_said_to_be_under_way() -> None:
+    status = written(submission.decide_refused(refused(errors.NotSent("no route to host"))))
+    assert reason_of(status, "Submitted") == ("False", Reason.REMOTE_UNAVAILABLE)

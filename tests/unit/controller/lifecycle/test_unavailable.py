@@ -14,6 +14,7 @@ from tests.unit.controller.builders import (
     a_condition,
     a_list_snapshot,
     a_snapshot,
+    an_attempt,
     note,
     reason_of,
     seen,
@@ -100,6 +101,27 @@ def test_a_job_that_waits_for_nobody_says_nothing_of_lists_that_fail() -> None:
     snapshot = read_failed()
     snapshot.facts.unlisted = "503"
     assert not isinstance(policies.decide(snapshot, None), PatchStatus)
+
+
+def test_a_long_silence_is_enough() -> None:
+    snapshot = a_snapshot(status=submitted())
+    snapshot.facts.note_failed_call(seconds=9.0)
+    assert snapshot.facts.failed_calls == 1
+    quick = policies.unanswered(a_snapshot(status=submitted()), errors.Unavailable("503"), 0.1)
+    assert reason_of(written(quick), "Stalled") is None
+    slow = policies.unanswered(a_snapshot(status=submitted()), errors.Unavailable("late"), 30.0)
+    assert reason_of(written(slow), "Stalled") == ("False", Reason.REMOTE_UNAVAILABLE)
+
+
+def test_a_deletion_that_waits_for_lists_says_so_before_its_patience_ends() -> None:
+    given_up = {**an_attempt(), "id": "e" * 16}
+    snapshot = a_snapshot(status=submitted(supersededAttempts=[given_up]), deleting=True)
+    snapshot.facts.deleting_since = MONOTONIC
+    assert isinstance(policies.decide(snapshot, None), ListRemote)
+    snapshot.facts.failed_calls, snapshot.facts.unlisted = unavailable.ENOUGH, "503"
+    status = written(policies.decide(snapshot, None))
+    assert reason_of(status, "Stalled") == ("True", Reason.DELETION_BLOCKED)
+    assert "503" in status.conditions[-1].message
 
 
 def test_a_create_of_unknown_outcome_says_what_google_answered() -> None:
