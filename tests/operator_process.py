@@ -249,10 +249,7 @@ class Operator:
         path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
         items = self.control_plane.api.request("GET", path)["items"]
         mine = [item for item in items if item["regarding"]["name"] == name]
-        return [
-            item["reason"]
-            for item in sorted(mine, key=lambda item: str(item["deprecatedFirstTimestamp"]))
-        ]
+        return [item["reason"] for item in sorted(mine, key=lambda item: str(item["eventTime"]))]
 
     def results(self, config_map: str) -> list[Any]:
         """The delivered results, one decoded line each."""

@@ -33,6 +33,11 @@ def rfc3339(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def micro_time(time: datetime) -> str:
+    """Write a time with microseconds, the only form that Leases and `eventTime` accept."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def _whole_seconds(time: datetime) -> datetime:
     try:
         moment = time.astimezone(UTC).replace(microsecond=0)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from gemini_operator.api.model import rfc3339
+from gemini_operator.api.model import micro_time, rfc3339
 from gemini_operator.base import sanitize
 from gemini_operator.kube.client import KubeClient
 
@@ -53,6 +53,7 @@ async def post(
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": name, "namespace": namespace},
+        "eventTime": micro_time(now),
         "firstTimestamp": rfc3339(now),
         "lastTimestamp": rfc3339(now),
         "count": 1,

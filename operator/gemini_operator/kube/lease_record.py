@@ -1,8 +1,10 @@
 """The content of a Lease (`coordination.k8s.io/v1`): its holder, its times, and its age."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+
+from gemini_operator.api.model import micro_time
 
 Lease = Mapping[str, Any]
 """The object as the API server gives it."""
@@ -86,8 +88,3 @@ class LastSeen:
 
 def _spec(lease: Lease) -> Mapping[str, Any]:
     return lease.get("spec") or {}
-
-
-def micro_time(moment: datetime) -> str:
-    """Return RFC 3339 with microseconds and `Z`, the only form that a Lease accepts."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
