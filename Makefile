@@ -105,10 +105,11 @@ crds: $(READY) ## generate crds/ and the chart's CRDs from the models
 	@PYTHONPATH=hack $(BIN)/python -m chart
 
 .PHONY: bench
-bench: binaries ## measure the quota, deliveries, and how fast ends of batches become ends of jobs
+bench: binaries ## measure the quota, deliveries, how fast ends of batches become ends of jobs, and the start
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.quota
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.receiver
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.ends
+	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.start
 
 .PHONY: chart
 chart: $(READY) ## generate the chart's values, their schema and their documentation from hack/chart

@@ -68,6 +68,20 @@ async def test_p05_the_start_waits_until_every_listed_object_was_seen(parts: Par
     assert parts.cache_sync.synced
 
 
+async def test_p05_an_object_that_was_seen_may_go_while_others_are_waited_for(parts: Parts) -> None:
+    """It is gone, so it would be waited for in vain until the next list."""
+    goes, late = parts.create("goes"), parts.create("late", watched=False)
+    body = parts._api.request("GET", f"{parts._path}/{goes.name}")
+    waiting = asyncio.create_task(parts.cache_sync.wait())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(waiting), 0.5)
+    parts.delete("goes")
+    parts.event_handler.on_event("DELETED", body)
+    parts.event_handler.on_event(None, parts._api.request("GET", f"{parts._path}/{late.name}"))
+    await asyncio.wait_for(waiting, 5)
+    assert parts.cache_sync.synced
+
+
 async def test_p05_an_empty_cluster_is_seen_at_once(parts: Parts) -> None:
     await asyncio.wait_for(parts.cache_sync.wait(), 10)
     assert parts.cache_sync.synced

@@ -22,11 +22,14 @@ NO_CRD = "there is no CRD of GeminiBatchJobs: kubectl apply --server-side -f crd
 PROBE_DELAYS = (0.5, 1.0, 2.0, 5.0)
 # Seconds that the watch gets to deliver what a list shows.
 SEEN_WITHIN = 10.0
-# Seconds between two looks at the store meanwhile.
+# Seconds between two looks at the store for an object that is missing.
 POLL = 0.05
 
 # A refusal that stays the same is logged at its 1st, 2nd, 4th, 8th … try, and at every 64th.
 SAME_EVERY = 64
+
+# Key, uid and version of a listed object.
+Expected = tuple[Key, str, int]
 
 T = TypeVar("T")
 
@@ -100,7 +103,7 @@ class CacheSync:
     async def wait(self) -> None:
         """Wait until the store has every listed object, at the listed version or a newer one."""
         while not self.synced:
-            missing = await self._missing_for(SEEN_WITHIN)
+            missing = await self._missing_of(await self._listed())
             self.synced = not missing
             if missing:
                 log.warning(
@@ -115,16 +118,20 @@ class CacheSync:
         listed = await self._listed()
         for key, uid in before - {(key, uid) for key, uid, _ in listed}:
             self._event_handler.forget(key, uid)
-        for key in await self._missing_for(SEEN_WITHIN):
+        for key in await self._missing_of(listed):
             await self._fetch(key)
 
-    async def _missing_for(self, seconds: float) -> set[Key]:
-        listed = await self._listed()
-        deadline = asyncio.get_running_loop().time() + seconds
-        while missing := self._store.missing(listed):
-            if asyncio.get_running_loop().time() >= deadline:
-                return missing
-            await asyncio.sleep(POLL)
+    async def _missing_of(self, listed: Sequence[Expected]) -> set[Key]:
+        """Wait for listed objects; return the keys of those that the store has not had in time."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + SEEN_WITHIN
+        # One after another, in the order in which the watch delivers them: the whole list would
+        # have to be looked through again each time.
+        for position, each in enumerate(listed):
+            while self._store.missing((each,)):
+                if loop.time() >= deadline:
+                    return self._store.missing(listed[position:])
+                await asyncio.sleep(POLL)
         return set()
 
     async def _fetch(self, key: Key) -> None:
@@ -140,9 +147,9 @@ class CacheSync:
         log.warning("the watch missed an object", namespace=key.namespace, name=key.name)
         self._event_handler.keep(body)
 
-    async def _listed(self) -> set[tuple[Key, str, int]]:
+    async def _listed(self) -> list[Expected]:
         keys = await self._insist(lambda: self._batch_jobs.list_keys(self._namespaces))
-        return {(Key(key.namespace, key.name), key.uid, key.version) for key in keys}
+        return [(Key(key.namespace, key.name), key.uid, key.version) for key in keys]
 
     async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
         """Call until the API server answers; log its refusals."""

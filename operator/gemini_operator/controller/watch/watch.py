@@ -4,6 +4,8 @@ kopf runs in a thread and an event loop of its own and hands every event over to
 shared loop, kopf cancels every task when it ends, shielded writes included (P4). kopf writes
 nothing: only `on.event` is used, and its storages stay unused. Its finalizer has a name that is
 used nowhere, because with our name kopf would remove ours at the first event (P3).
+
+kopf itself never gets the objects of a list (`lists.py`); it follows the events after the list.
 """
 
 import asyncio
@@ -19,8 +21,8 @@ import kopf
 
 from gemini_operator.api import group
 from gemini_operator.base.logs import get_logger
+from gemini_operator.controller.watch.lists import Item, response_class
 from gemini_operator.kube.connection import ClusterConnection
-from gemini_operator.kube.decoding import BoundedResponse
 
 UNUSED = f"{group.GROUP}/kopf-unused"
 
@@ -42,6 +44,19 @@ class Backoffs:
         while True:
             yield random.uniform(delay / 2, delay)  # noqa: S311 - jitter is no secret
             delay = min(delay * 2, 30.0)
+
+
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Compares no object with its last version, for which kopf would copy every object."""
+
+    def build(self, **_: object) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: object) -> None:
+        return None
+
+    def store(self, **_: object) -> None:
+        """Nothing is stored."""
 
 
 class Watch:
@@ -108,6 +123,26 @@ class Watch:
         except RuntimeError:
             return  # the main loop is closed: the process is ending
 
+    async def _hand_over_page(self, items: Sequence[Item]) -> None:
+        """Hand over one page of a list; the next one is not asked for before it was taken."""
+        assert self._loop is not None  # noqa: S101 - start() has set it
+        if self._stopping or self._loop.is_closed():
+            return
+        taken = asyncio.run_coroutine_threadsafe(self._take(items), self._loop)
+        await asyncio.wrap_future(taken)
+
+    async def _take(self, items: Sequence[Item]) -> None:
+        """Take a page, in the main loop; `on_event` is called before this returns."""
+        for item in items:
+            # One call each: if one of them fails, the others are made.
+            asyncio.get_running_loop().call_soon(self._event, None, item)
+        await asyncio.sleep(0)
+
+    def _event(self, kind: str | None, body: Item) -> None:
+        # A stopped watch is being replaced, and goes by the old schema of the CRD.
+        if not self._stopping:
+            self._on_event(kind, body)
+
     async def _operate(self) -> None:
         # Not a threading.Event: kopf would wait for it in a thread that cannot be ended.
         self._stop = asyncio.Event()
@@ -139,9 +174,7 @@ class Watch:
 
         @kopf.on.event(group.GROUP, group.VERSION, group.PLURAL, registry=registry)
         async def event(event: Mapping[str, Any], **_: object) -> None:
-            # A stopped watch is being replaced, and goes by the old schema of the CRD.
-            if not self._stopping:
-                self._hand_over(self._on_event, event["type"], event["object"])
+            self._hand_over(self._event, event["type"], event["object"])
 
         return registry
 
@@ -152,7 +185,7 @@ class Watch:
             aiohttp_session=aiohttp.ClientSession(
                 headers=await self._connection.headers(),
                 connector=aiohttp.TCPConnector(limit=16, ssl=self._connection.ssl),
-                response_class=BoundedResponse,
+                response_class=response_class(self._hand_over_page),
             ),
         )
 
@@ -176,7 +209,7 @@ def settings() -> kopf.OperatorSettings:
     s.scanning.disabled = True
     s.persistence.finalizer = UNUSED
     s.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=UNUSED, v1=False)
-    s.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=UNUSED, v1=False)
+    s.persistence.diffbase_storage = NoDiffBase()
     # kopf would hold events back until it sees its own last patch; it never sends one.
     s.persistence.consistency_timeout = 0
     # One task for each object with recent events; it ends after `idle_timeout` seconds.
