@@ -40,7 +40,7 @@ def main(table: str | None, runners: int, file: Path | None, **selected: str | N
     for name in [name for name in os.environ if name.startswith(FOREIGN) and name != KEPT]:
         del os.environ[name]
     results = _results(
-        table, Selection(selected["scenario"], selected["step"], selected["moment"]), runners
+        table, Selection(selected["scenario"], selected["call"], selected["moment"]), runners
     )
     click.echo(report.table(results))
     click.echo(report.totals(results))
