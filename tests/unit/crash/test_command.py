@@ -7,7 +7,12 @@ from tests.crash.runs import Selection
 
 def test_what_is_selected_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(command, "_results", lambda *given: asked.append(given) or [])
+
+    def results(*given: object) -> list[object]:
+        asked.append(given)
+        return []
+
+    monkeypatch.setattr(command, "_results", results)
     options = ["--scenario", "submit", "--call", "batches.create", "--runners", "1"]
     done = CliRunner().invoke(command.main, options)
     assert done.exit_code == 0, done.output
