@@ -10,7 +10,7 @@ Body = Mapping[str, Any]
 
 COMPLETE = ("Succeeded", "PartiallySucceeded")
 FAILED = ("Failed", "Cancelled", "Expired")
-OPEN = ("Pending", "Running", "Cancelling")
+OPEN = ("Pending", "Running", "Cancelling", "Delivering")
 REASONS = frozenset(reason.value for reason in Reason)
 
 
@@ -21,6 +21,11 @@ def contradictions(body: Body) -> Iterator[str]:
         return
     if "observedGeneration" not in status:
         yield "the status does not say which generation it speaks of"
+    # While its deletion is blocked, whatever the job was before.
+    if status.get("state") == "Deleting":
+        if "deletionTimestamp" not in body["metadata"]:
+            yield "the state is Deleting and nobody has deleted the job"
+        return
     values = {c["type"]: c["status"] == "True" for c in status.get("conditions") or ()}
     yield from _state(status, values)
     yield from _attempt(status, values)

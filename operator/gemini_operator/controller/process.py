@@ -208,10 +208,18 @@ class Controller:
             await self._cache_sync.resync()
 
     async def _resume_watch(self) -> None:
-        """Start a new watch after the CRD was deleted and is back; end the process otherwise."""
+        """Start a new watch after an interruption, and after the CRD was deleted and is back.
+
+        If the watch has ended for another reason, end the process.
+        """
         while True:
             await self._watch_ended.wait()
             self._watch_ended.clear()
+            if self._watch.interrupted:
+                log.warning("the watch was interrupted; it starts again")
+                await asyncio.sleep(WATCH_PAUSE)
+                await self._restart_watch()
+                continue
             if not self._watch.kind_gone:
                 log.error("the watch has ended; the process exits")
                 self._failed = True

@@ -70,6 +70,8 @@ class Watch:
 
     Attributes:
         kind_gone: kopf has ended because the API server does not serve our kind.
+        interrupted: kopf has ended because an answer did not come whole. It tries most requests
+            again, but not those that find out what the API server serves.
     """
 
     def __init__(
@@ -83,7 +85,7 @@ class Watch:
         self._namespaces = tuple(namespaces)
         self._on_event = on_event
         self._on_end = on_end
-        self.kind_gone = False
+        self.kind_gone = self.interrupted = False
         self._stopping = False
         self._stop: asyncio.Event | None = None
         self._kopf_loop: asyncio.AbstractEventLoop | None = None
@@ -112,8 +114,8 @@ class Watch:
     def _run(self) -> None:
         try:
             asyncio.run(self._operate())
-        except Exception as error:
-            if not _not_served(error):
+        except Exception:
+            if not (self.kind_gone or self.interrupted):
                 log.exception("the watch engine failed")
 
     def _hand_over(self, call: Callable[..., None], *args: object) -> None:
@@ -160,6 +162,7 @@ class Watch:
             )
         except Exception as error:
             self.kind_gone = _not_served(error)
+            self.interrupted = isinstance(error, aiohttp.ClientError | OSError)
             raise
         finally:
             if not self._stopping:
