@@ -97,7 +97,8 @@ def _finished(before: Body, after: Body) -> Iterator[str]:
         return
     for member in FROZEN:
         old, new = status_of(before).get(member), status_of(after).get(member)
-        if old != new:
+        blocked = member == "state" and new == "Deleting" and deleting(after)
+        if old != new and not blocked:
             yield f"{member} of a finished job went from {old} to {new}"
     for kind in ("Complete", "Failed"):
         old, new = conditions_of(before).get(kind), conditions_of(after).get(kind)
