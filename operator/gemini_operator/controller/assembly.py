@@ -144,7 +144,6 @@ def _rules(settings: ControllerSettings) -> Rules:
         create_timeout=settings.gemini.create_timeout,
         submit_grace=settings.submit_grace,
         max_priority=settings.max_priority,
-        callbacks=settings.public_url is not None,
     )
 
 

@@ -24,13 +24,11 @@ class Rules:
         create_timeout: seconds after which a create is abandoned.
         submit_grace: seconds for which Google's list may miss a batch that was just created.
         max_priority: the highest priority a batch gets.
-        callbacks: batches are created with a webhook.
     """
 
     create_timeout: float
     submit_grace: float
     max_priority: int = MAX_PRIORITY
-    callbacks: bool = True
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def after(snapshot: Snapshot, error: GeminiError) -> PatchStatus:
 def decide(snapshot: Snapshot) -> Decision | None:
     """Report lists that fail while the job waits for one, and that they work again."""
     attempt, problem = snapshot.status.attempt, snapshot.facts.unlisted
-    if attempt is None or (attempt.batch_name is not None and _is_called(snapshot)):
+    if attempt is None or attempt.batch_name is not None:
         return None
     if problem is None:
         return _works(snapshot)
@@ -51,11 +51,6 @@ def _works(snapshot: Snapshot) -> PatchStatus | None:
         return None
     status = healed(snapshot.status)
     return PatchStatus(status) if is_stalled_for(snapshot, Reason.REMOTE_UNAVAILABLE) else None
-
-
-def _is_called(snapshot: Snapshot) -> bool:
-    """Return whether a webhook tells of the batch, so that the job can do without lists."""
-    return snapshot.rules.callbacks and snapshot.job.spec.adopt is None
 
 
 def _lasts(snapshot: Snapshot) -> bool:
