@@ -1,17 +1,13 @@
 """`python -m local binaries | up | down | demo`: what the make targets of these names run."""
 
-import signal
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from local import binaries as programs
+from local import command_line, stack
 from local import demo as demonstration
-from local import stack
-from local.errors import LocalError
+from local.command_line import reporter
 
 STATE = Path(__file__).parents[2] / ".local"
 
@@ -21,17 +17,6 @@ state_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory for data, logs, pid files and keys.  [default: .local in the repository]",
 )
-
-
-def reporter() -> Callable[[str], None]:
-    """Print each step with the seconds since the first."""
-    start = time.monotonic()
-
-    def report(line: str) -> None:
-        stamp = f"{time.monotonic() - start:5.1f} s  "
-        click.echo(stamp + line.replace("\n", "\n" + " " * len(stamp)))
-
-    return report
 
 
 @click.group()
@@ -81,27 +66,5 @@ def _short(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _end(number: int, _frame: object) -> None:
-    """Other signals end us as Ctrl-C does: through every `finally`."""
-    sys.exit(128 + number)
-
-
-def main() -> None:
-    """A failure is one line on standard error."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
-    try:
-        cli(standalone_mode=False)
-    except LocalError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("\nstopped", err=True)
-        sys.exit(130)
-
-
 if __name__ == "__main__":
-    main()
+    command_line.run(cli)

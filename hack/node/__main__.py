@@ -1,12 +1,11 @@
 """`python -m node check | up | image | load | down`: a single-node cluster for end-to-end tests."""
 
-import signal
-import sys
 from pathlib import Path
 
 import click
 
-from local.__main__ import reporter
+from local import command_line
+from local.command_line import reporter
 from local.errors import LocalError
 from node import binaries, images, requirements
 from node import node as nodes
@@ -77,27 +76,5 @@ def down(directory: Path) -> None:
     report("stopped")
 
 
-def _end(number: int, _frame: object) -> None:
-    """End as with Ctrl-C: through every `finally`."""
-    sys.exit(128 + number)
-
-
-def main() -> None:
-    """A failure is one line on standard error."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
-    try:
-        cli(standalone_mode=False)
-    except LocalError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("\nstopped", err=True)
-        sys.exit(130)
-
-
 if __name__ == "__main__":
-    main()
+    command_line.run(cli)

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from local import binaries as local_binaries
-from local.__main__ import reporter
 from local.chart import CHART, RELEASE
+from local.command_line import reporter
 from local.kubectl import Kubectl
 from node import binaries, images, requirements
 from node.node import Node
