@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from gemini_operator.api import group
-from gemini_operator.api.conditions import STALLED, without_condition
+from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.names import normalise_model
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
@@ -23,7 +23,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import healed
+from gemini_operator.controller.lifecycle.status import healed, without_stalled
 from gemini_operator.gemini.remote import Summary
 
 # The schema's maxItems of supersededAttempts. An attempt of unknown outcome is the last to be
@@ -88,10 +88,10 @@ def retired(snapshot: Snapshot, reason: Reason) -> Status:
     if attempt is None:
         raise ValueError("there is no attempt to retire")
     return snapshot.revise(
+        without_stalled(status),
         **CLEARED,
         superseded_attempts=recorded(status, attempt, reason),
         observed_event_id=event.id if event else status.observed_event_id,
-        conditions=tuple(without_condition(status.conditions, STALLED)),
     )
 
 

@@ -7,7 +7,13 @@ from gemini_operator.api.conditions import COMPLETE, find, without_condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import OutputStatus, Status
-from gemini_operator.controller.lifecycle import cancellation, refresh, retries, suspension
+from gemini_operator.controller.lifecycle import (
+    cancellation,
+    pauses,
+    refresh,
+    retries,
+    suspension,
+)
 from gemini_operator.controller.lifecycle.cancellation import Cause
 from gemini_operator.controller.lifecycle.decisions import Decision, Deliver, Event, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
@@ -102,14 +108,14 @@ def late(
     """
     reason = Reason.WAITING_FOR_RESULTS
     said = find(snapshot.status.conditions, COMPLETE)
-    waited = snapshot.now - said.last_transition_time if said else timedelta()
-    if ends and waited >= PATIENCE:
+    waited = snapshot.waited_for(COMPLETE)
+    if ends and waited >= PATIENCE.total_seconds():
         return None
     status = _refreshed(snapshot, observation.summary)
     status = snapshot.revise(status, state=State.DELIVERING)
     status = snapshot.condition(status, COMPLETE, False, reason, reason.explain(problem))
     event = Event(reason, reason.explain(problem), warning=True)
-    seconds = min(LATEST, max(SOONEST, waited.total_seconds() / 4))
+    seconds = pauses.growing(waited, part=4, soonest=SOONEST, latest=LATEST)
     return PatchStatus(status, () if said else (event,), seconds)
 
 
@@ -124,8 +130,7 @@ def refused(
         state=State.DELIVERING,
         conditions=tuple(without_condition(status.conditions, COMPLETE)),
     )
-    refreshed = replace(snapshot, job=replace(snapshot.job, status=status))
-    return stalled(refreshed, Reason.OUTPUT_REFUSED, problem, seconds)
+    return stalled(snapshot.with_status(status), Reason.OUTPUT_REFUSED, problem, seconds)
 
 
 def somebody_elses(snapshot: Snapshot, observation: Observation) -> PatchStatus:

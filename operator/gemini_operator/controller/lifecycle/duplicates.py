@@ -1,6 +1,5 @@
 """Batches of superseded attempts that surface later: taken over by the job, or cancelled (P12)."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gemini_operator.api import group
@@ -76,7 +75,7 @@ def _moved_back(snapshot: Snapshot, attempt: SupersededAttempt, match: Summary) 
         superseded_attempts=others,
         start_time=snapshot.status.start_time or snapshot.now,
     )
-    status = named(replace(snapshot, job=replace(snapshot.job, status=status)), match)
+    status = named(snapshot.with_status(status), match)
     return PatchStatus(status, (submission.submitted(snapshot, match),))
 
 

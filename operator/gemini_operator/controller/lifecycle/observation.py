@@ -10,6 +10,7 @@ from gemini_operator.api.v1alpha1.status import LastEvent, Status
 from gemini_operator.controller.lifecycle import (
     cancellation,
     completion,
+    pauses,
     refresh,
     resolution,
     stuck,
@@ -236,12 +237,6 @@ def _write_or_wait(snapshot: Snapshot, status: Status, seconds: float | None) ->
     return RequeueAfter(seconds) if status == snapshot.status else PatchStatus(status)
 
 
-def _until_the_key_may_be_back(snapshot: Snapshot) -> float:
-    said = find(snapshot.status.conditions, STALLED)
-    waited = (snapshot.now - said.last_transition_time).total_seconds() if said else 0.0
-    return min(KEY_LATEST, max(KEY_SOONEST, waited / 8))
-
-
 def _gone(snapshot: Snapshot, same_key: bool) -> Decision:
     reason = Reason.REMOTE_NOT_FOUND if same_key else Reason.KEY_CHANGED
     message = reason.explain(f"Batch: {snapshot.status.batch_name}.")
@@ -249,7 +244,8 @@ def _gone(snapshot: Snapshot, same_key: bool) -> Decision:
     if not same_key:
         event = Event(reason, message, warning=True)
         status = snapshot.condition(snapshot.status, STALLED, True, reason, message)
-        seconds = _until_the_key_may_be_back(snapshot)
+        waited = snapshot.waited_for(STALLED)
+        seconds = pauses.growing(waited, part=8, soonest=KEY_SOONEST, latest=KEY_LATEST)
         if status == snapshot.status:
             return RequeueAfter(seconds)
         return PatchStatus(status, (event,), seconds)

@@ -20,6 +20,7 @@ from gemini_operator.api.conditions import (
 )
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.v1alpha1.status import Status
+from gemini_operator.controller.lifecycle import pauses
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 
 RECOVERS = frozenset(
@@ -72,12 +73,10 @@ def problem(snapshot: Snapshot, status: Status, reason: Reason, message: str) ->
 def pause(snapshot: Snapshot) -> float:
     """Return the seconds until a job with a problem that recovers is looked at again."""
     said = find(snapshot.status.conditions, STALLED)
-    if said is None:
-        return SOONEST
-    if said.status == "True":
+    if said is not None and said.status == "True":
         return LATEST
-    waited = (snapshot.now - said.last_transition_time).total_seconds()
-    return min(LATEST, max(SOONEST, waited / 8))
+    waited = snapshot.waited_for(STALLED)
+    return pauses.growing(waited, part=8, soonest=SOONEST, latest=LATEST)
 
 
 def remaining(snapshot: Snapshot) -> float | None:

@@ -1,10 +1,10 @@
 """The input of every policy: one job at one moment, and the result of reading its batch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from gemini_operator.api.conditions import with_condition
+from gemini_operator.api.conditions import find, with_condition
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.job import Job
@@ -52,6 +52,15 @@ class Snapshot:
     @property
     def status(self) -> Status:
         return self.job.status
+
+    def with_status(self, status: Status) -> "Snapshot":
+        """Return the snapshot as it would be with `status`, which is not written yet."""
+        return replace(self, job=replace(self.job, status=status))
+
+    def waited_for(self, kind: str) -> float:
+        """Return the seconds since the condition `kind` has its value; 0 without the condition."""
+        said = find(self.status.conditions, kind)
+        return (self.now - said.last_transition_time).total_seconds() if said else 0.0
 
     def revise(self, status: Status | None = None, **changes: Any) -> Status:
         """Return `status` (default: the job's) with `changes` and the current generation."""

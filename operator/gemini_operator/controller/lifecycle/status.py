@@ -1,5 +1,6 @@
 """Builders of statuses and conditions that several policies share."""
 
+from collections.abc import Collection
 from typing import Any
 
 from gemini_operator.api.conditions import (
@@ -175,8 +176,16 @@ def is_stalled_for(snapshot: Snapshot, reason: Reason) -> bool:
 
 def healed(status: Status) -> Status:
     """Return `status` without a `Stalled` that a successful answer from Google disproves."""
+    return without_stalled(status, HEALED_BY_AN_ANSWER)
+
+
+def without_stalled(status: Status, reasons: Collection[str] | None = None) -> Status:
+    """Return `status` without the condition `Stalled`, if it has one of `reasons`.
+
+    `reasons`: `None` for any.
+    """
     condition = find(status.conditions, STALLED)
-    if condition is None or condition.reason not in HEALED_BY_AN_ANSWER:
+    if condition is None or (reasons is not None and condition.reason not in reasons):
         return status
     return status.model_copy(
         update={"conditions": tuple(without_condition(status.conditions, STALLED))}
@@ -191,14 +200,10 @@ def with_key(status: Status) -> Status:
     stays.
     """
     condition = find(status.conditions, STALLED)
-    if condition is None:
-        return status
-    inherits = condition.message == Reason.CREDENTIALS_REJECTED.explain(INHERITED)
-    if condition.reason not in HEALED_BY_A_TURN and not inherits:
-        return status
-    return status.model_copy(
-        update={"conditions": tuple(without_condition(status.conditions, STALLED))}
-    )
+    inherited = Reason.CREDENTIALS_REJECTED.explain(INHERITED)
+    if condition is not None and condition.message == inherited:
+        return without_stalled(status)
+    return without_stalled(status, HEALED_BY_A_TURN)
 
 
 def failed(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gemini_operator.api.conditions import STALLED, SUBMITTED, find, without_condition
+from gemini_operator.api.conditions import SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import Attempt, Status
@@ -18,6 +18,7 @@ from gemini_operator.controller.lifecycle.status import (
     stalled,
     with_key,
     without_attempt,
+    without_stalled,
 )
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.remote import Summary
@@ -41,11 +42,7 @@ def written_ahead(snapshot: Snapshot, attempt: Attempt) -> Status:
         start_time=snapshot.status.start_time or attempt.start_time,
     )
     status = snapshot.condition(status, SUBMITTED, False, Reason.SUBMITTING)
-    said = find(status.conditions, STALLED)
-    if said is None or said.reason not in _over(snapshot):
-        return status
-    rest = without_condition(status.conditions, STALLED)
-    return status.model_copy(update={"conditions": tuple(rest)})
+    return without_stalled(status, _over(snapshot))
 
 
 def _over(snapshot: Snapshot) -> frozenset[Reason]:
@@ -117,7 +114,7 @@ def decide_refused(snapshot: Snapshot) -> Decision | None:
             status = snapshot.condition(
                 without_attempt(snapshot), SUBMITTED, False, reason, reason.explain(f"{error}.")
             )
-            return unavailable.after(_cleared(snapshot, status), error)
+            return unavailable.after(snapshot.with_status(status), error)
         case _:
             return failed(snapshot, Reason.INVALID_REQUEST, str(error))
 
@@ -130,8 +127,4 @@ def _file(snapshot: Snapshot) -> str:
 def _stalled(snapshot: Snapshot, reason: Reason, message: str, seconds: float) -> PatchStatus:
     """Clear the attempt and stall the job until what was refused is fixed."""
     status = snapshot.condition(without_attempt(snapshot), SUBMITTED, False, reason, message)
-    return stalled(_cleared(snapshot, status), reason, "", seconds, message=message)
-
-
-def _cleared(snapshot: Snapshot, status: Status) -> Snapshot:
-    return replace(snapshot, job=replace(snapshot.job, status=status))
+    return stalled(snapshot.with_status(status), reason, "", seconds, message=message)

@@ -3,7 +3,7 @@
 Ignoring such a field would submit, and bill, a batch that the user did not ask for.
 """
 
-from gemini_operator.api.conditions import STALLED, find, without_condition
+from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.spec import Spec
@@ -14,6 +14,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import without_stalled
 
 
 def unsupported(spec: Spec) -> list[str]:
@@ -43,9 +44,5 @@ def decide(snapshot: Snapshot) -> Decision | None:
         # A batch that is open already is followed to its end.
         return RequeueAfter() if snapshot.status.attempt is None else None
     if ours and stalled is not None and stalled.status == "True":
-        return PatchStatus(
-            snapshot.revise(
-                conditions=tuple(without_condition(snapshot.status.conditions, STALLED))
-            )
-        )
+        return PatchStatus(without_stalled(snapshot.revise()))
     return None
