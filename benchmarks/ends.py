@@ -7,35 +7,40 @@ only the ratios compare between machines.
 import contextlib
 import json
 import re
-import statistics
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 
-from local import binaries, cluster
+from benchmarks.surroundings import (
+    MANY,
+    SENDERS,
+    Row,
+    at_once,
+    json_option,
+    quantiles,
+    save,
+    show,
+    surroundings,
+)
 from local.control_plane import ControlPlane
 from local.errors import LocalError
 from tests.emulator_process import EmulatorProcess
-from tests.operator_process import Operator, inline_job, kubeconfigs
+from tests.operator_process import Operator, inline_job
 from tests.waiting import eventually
 
 NAMESPACE = "ends"
-NEVER = "pending=10h,running=10h"
-SENDERS = 16
 PATIENCE = 120.0
 
 _RECONCILES = re.compile(r'^gemini_operator_reconcile_total\{result="(\w+)"\} (\S+)$', re.MULTILINE)
-
-Row = dict[str, float]
 
 
 @dataclass
@@ -95,14 +100,6 @@ class Scene:
         """The controller's reconciles up to now, by result."""
         found = _RECONCILES.findall(self.operator.controller.metrics())
         return Counter({result: int(float(count)) for result, count in found})
-
-
-def at_once(call: Callable[[str], object], names: Sequence[str]) -> float:
-    """Call it for each name, several at a time; returns the seconds."""
-    begun = time.monotonic()
-    with ThreadPoolExecutor(SENDERS) as pool:
-        list(pool.map(call, names))
-    return time.monotonic() - begun
 
 
 def burst(scene: Scene, count: int) -> dict[str, Row]:
@@ -168,35 +165,18 @@ def per_job(counts: Counter[str], jobs: int) -> Row:
     return {result: count / jobs for result, count in counts.items()}
 
 
-def quantiles(values: list[float]) -> Row:
-    values = sorted(values)
-    return {
-        "median": statistics.median(values),
-        "p99": values[int(len(values) * 0.99)],
-        "worst": values[-1],
-    }
-
-
 @contextmanager
 def scene(directory: Path, arguments: Sequence[str]) -> Iterator[Scene]:
     """Everything running, in `directory`."""
-    with ExitStack() as stack:
-        plane = stack.enter_context(ControlPlane(directory / "plane", binaries.present()))
-        cluster.apply_crds(plane)
-        plane.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-        options = ("--schedule", NEVER, "--max-open-batches", "100000")
-        emulator = stack.enter_context(EmulatorProcess(directory / "emulator", *options))
-        accounts = kubeconfigs(plane, NAMESPACE, directory)
-        operator = Operator(NAMESPACE, plane, directory, emulator, accounts)
-        stack.callback(operator.receiver.stop)
-        stack.callback(operator.controller.stop)
+    with surroundings(directory, NAMESPACE) as around:
+        operator = around.operator
         for process in (operator.receiver, operator.controller):
             process.args += ["--log-level", "warning"]
-        operator.start("--max-open-batches-per-key", "100000", *arguments)
+        operator.start("--max-open-batches-per-key", MANY, *arguments)
         seen, over = Sightings(), threading.Event()
-        stack.callback(over.set)
+        around.stack.callback(over.set)
         threading.Thread(target=watch, args=(operator, seen, over), daemon=True).start()
-        yield Scene(plane, emulator, operator, seen)
+        yield Scene(around.plane, around.emulator, operator, seen)
 
 
 def watch(operator: Operator, seen: Sightings, over: threading.Event) -> None:
@@ -218,7 +198,7 @@ def watch(operator: Operator, seen: Sightings, over: threading.Event) -> None:
 @click.option("--jobs", default=1000, type=click.IntRange(1), help="Batches that end at once.")
 @click.option("--per-second", default=20, type=click.IntRange(1), help="Steady ends.")
 @click.option("--seconds", default=60, type=click.IntRange(0), help="Of steady ends; 0 for none.")
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
 @click.argument("controller_args", nargs=-1)
 def main(
     jobs: int, per_second: int, seconds: int, file: Path | None, controller_args: tuple[str, ...]
@@ -232,10 +212,8 @@ def main(
             measured |= burst(running, jobs)
         print_warnings(Path(directory) / "controller.log")
     for what, row in measured.items():
-        figures = "  ".join(f"{name} {value:,.2f}" for name, value in row.items())
-        click.echo(f"{what:<50} {figures}")
-    if file is not None:
-        file.write_text(json.dumps(measured, indent=2) + "\n")
+        show(what, row)
+    save(measured, file)
 
 
 def print_warnings(log: Path) -> None:

@@ -1,6 +1,5 @@
 """`python -m benchmarks.quota`: what the quota costs with very many waiting jobs."""
 
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.surroundings import json_option, save
 from gemini_operator.api.v1alpha1.status import Status
 from gemini_operator.controller.job import Job
 from tests.unit.controller.builders import NOW, a_job, an_attempt
@@ -126,7 +126,7 @@ def measure(count: int, namespaces: int, models: int) -> dict[str, dict[str, flo
 @click.option("--jobs", default=10_000, type=click.IntRange(LIMIT * 3))
 @click.option("--namespaces", default=500, type=click.IntRange(1))
 @click.option("--models", default=1, type=click.IntRange(1))
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
 def main(jobs: int, namespaces: int, models: int, file: Path | None) -> None:
     """Measure the quota's operations, in microseconds of CPU."""
     measured = measure(jobs, namespaces, models)
@@ -134,8 +134,7 @@ def main(jobs: int, namespaces: int, models: int, file: Path | None) -> None:
     for what, row in measured.items():
         figures = "  ".join(f"{name} {value:>10,.0f}" for name, value in row.items())
         click.echo(f"{what:<50} {figures}")
-    if file is not None:
-        file.write_text(json.dumps(measured, indent=2) + "\n")
+    save(measured, file)
 
 
 if __name__ == "__main__":

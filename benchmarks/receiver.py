@@ -5,11 +5,10 @@ machines. Google publishes three keys and signs with the third, as it was seen t
 """
 
 import asyncio
-import json
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -19,7 +18,15 @@ import aiohttp
 import click
 import psutil
 
-from benchmarks.ends import Row, at_once, quantiles
+from benchmarks.surroundings import (
+    Row,
+    at_once,
+    json_option,
+    quantiles,
+    save,
+    show,
+    surroundings,
+)
 from gemini_operator.callbacks import address
 from gemini_operator.callbacks.address import Target
 from gemini_operator.callbacks.keys import KeyDirectory
@@ -28,12 +35,9 @@ from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.signatures import headers, table
-from local import binaries, cluster
-from local.control_plane import ControlPlane
 from tests.deliveries import Signer, encoded, envelope, jwks
-from tests.emulator_process import EmulatorProcess
 from tests.integration.receiver.peers import KeyPublisher
-from tests.operator_process import SIGNING_KEY, Operator, Process, inline_job, kubeconfigs
+from tests.operator_process import SIGNING_KEY, Operator, Process, inline_job
 
 NAMESPACE = "deliveries"
 ATTEMPT = "0123456789abcdef"
@@ -186,20 +190,13 @@ def verification(number: int) -> dict[str, Row]:
 @contextmanager
 def scene(directory: Path, jobs: int) -> Iterator[Scene]:
     """The receiver with `jobs` jobs that wait, in `directory`."""
-    with ExitStack() as stack:
-        plane = stack.enter_context(ControlPlane(directory / "plane", binaries.present()))
-        cluster.apply_crds(plane)
-        plane.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-        publisher = stack.enter_context(KeyPublisher(*SIGNERS))
-        emulator = stack.enter_context(EmulatorProcess(directory / "emulator"))
-        accounts = kubeconfigs(plane, NAMESPACE, directory)
-        operator = Operator(NAMESPACE, plane, directory, emulator, accounts)
-        stack.callback(operator.receiver.stop)
+    with surroundings(directory, NAMESPACE) as around, KeyPublisher(*SIGNERS) as publisher:
+        operator = around.operator
         operator.receiver.args += ["--log-level", "info"]
         operator.start_receiver(jwks_url=publisher.url)
         targets = submit(operator, [f"job-{number}" for number in range(jobs)])
         keys = KeyDirectory(directory / "callback-keys", SIGNING_KEY)
-        yield Scene(operator.receiver, targets, keys, accounts["receiver"])
+        yield Scene(operator.receiver, targets, keys, around.accounts["receiver"])
 
 
 def submit(operator: Operator, names: Sequence[str]) -> list[Target]:
@@ -233,16 +230,14 @@ async def measure(scene: Scene, per_second: int) -> dict[str, Row]:
 @click.command(context_settings={"show_default": True})
 @click.option("--jobs", default=2000, type=click.IntRange(BLOCK), help="Deliveries of each kind.")
 @click.option("--per-second", default=100, type=click.IntRange(1), help="The steady rate.")
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
 def main(jobs: int, per_second: int, file: Path | None) -> None:
     """Measure deliveries at the receiver."""
     with tempfile.TemporaryDirectory() as directory, scene(Path(directory), jobs) as running:
         measured = verification(jobs) | asyncio.run(measure(running, per_second))
     for what, row in measured.items():
-        figures = "  ".join(f"{name} {value:,.2f}" for name, value in row.items())
-        click.echo(f"{what:<30} {figures}")
-    if file is not None:
-        file.write_text(json.dumps(measured, indent=2) + "\n")
+        show(what, row, width=30)
+    save(measured, file)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,8 @@ import statistics
 import subprocess
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,19 +21,17 @@ from typing import Any
 import aiohttp
 import click
 
+from benchmarks.surroundings import MANY, Row, at_once, json_option, save, show, surroundings
 from gemini_operator.gemini.tokens import display_name
-from local import binaries, cluster
 from local.control_plane import ControlPlane
 from tests import program
 from tests.emulator_process import API_KEY, EmulatorProcess
-from tests.operator_process import Operator, Process, generate, inline_job, kubeconfigs
+from tests.operator_process import Operator, Process, generate, inline_job
 from tests.waiting import eventually
 
 NAMESPACE = "start"
-NEVER = "pending=10h,running=10h"
 # Nobody is called: no batch ends.
 PUBLIC_URL = "http://127.0.0.1:9"
-SENDERS = 16
 PATIENCE = 300.0
 PAGE = 500
 
@@ -44,8 +40,6 @@ _LISTS = re.compile(r'^apiserver_request_total\{(?=.*resource="geminibatchjobs")
 _DEPTH = re.compile(r"^gemini_operator_workqueue_depth (\S+)$", re.MULTILINE)
 _SWEEPS = re.compile(r"^gemini_operator_sweep_duration_seconds_count (\S+)$", re.MULTILINE)
 _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
-
-Row = dict[str, float]
 
 
 @dataclass
@@ -74,8 +68,7 @@ class Crowd:
 
     def grow(self, count: int) -> None:
         """Add jobs until there are `count`."""
-        with ThreadPoolExecutor(SENDERS) as pool:
-            list(pool.map(self._add, range(self.count, count)))
+        at_once(self._add, range(self.count, count))
         self.count = count
 
     def _add(self, number: int) -> None:
@@ -97,14 +90,7 @@ class Crowd:
     def _batch(self, name: str) -> str:
         """Create a batch at the emulator; returns its name."""
         items = [{"request": generate("Say hello."), "metadata": {"key": "greeting"}}]
-        batch = {"displayName": name, "inputConfig": {"requests": {"requests": items}}}
-        request = urllib.request.Request(
-            f"{self.emulator.url}/v1beta/models/gemini-2.5-flash:batchGenerateContent",
-            data=json.dumps({"batch": batch}).encode(),
-            headers={"x-goog-api-key": API_KEY, "Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return str(json.load(answer)["name"])
+        return self.emulator.create_batch(name, items)
 
     def lists(self) -> int:
         """LIST requests for jobs that the API server has answered."""
@@ -218,19 +204,12 @@ async def _list_all(crowd: Crowd) -> int:
 @contextmanager
 def crowd(directory: Path, arguments: Sequence[str]) -> Iterator[Crowd]:
     """Everything running but the controller, in `directory`."""
-    with ExitStack() as stack:
-        plane = stack.enter_context(ControlPlane(directory / "plane", binaries.present()))
-        cluster.apply_crds(plane)
-        plane.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-        options = ("--schedule", NEVER, "--max-open-batches", "100000")
-        emulator = stack.enter_context(EmulatorProcess(directory / "emulator", *options))
-        accounts = kubeconfigs(plane, NAMESPACE, directory)
-        operator = Operator(NAMESPACE, plane, directory, emulator, accounts)
-        stack.callback(operator.controller.stop)
+    with surroundings(directory, NAMESPACE) as around:
+        operator = around.operator
         operator.controller.args += ["--log-level", "warning", *arguments]
-        operator.controller.args += ["--max-open-batches-per-key", "100000"]
+        operator.controller.args += ["--max-open-batches-per-key", MANY]
         operator.put_key(API_KEY)
-        made = Crowd(plane, emulator, operator)
+        made = Crowd(around.plane, around.emulator, operator)
         made.learn()
         yield made
 
@@ -245,7 +224,7 @@ def crowd(directory: Path, arguments: Sequence[str]) -> Iterator[Crowd]:
     help="Waiting jobs; may be repeated, in ascending order.",
 )
 @click.option("--runs", default=1, type=click.IntRange(1), help="Starts for each number of jobs.")
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
 @click.argument("controller_args", nargs=-1)
 def main(
     counts: tuple[int, ...], runs: int, file: Path | None, controller_args: tuple[str, ...]
@@ -260,11 +239,10 @@ def main(
             waiting.grow(count)
             rows = [measure(waiting) for _ in range(runs)]
             row = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
-            measured[f"start with {count:,} waiting jobs"] = row
-            figures = "  ".join(f"{name} {value:,.2f}" for name, value in row.items())
-            click.echo(f"{f'start with {count:,} waiting jobs':<34} {figures}")
-    if file is not None:
-        file.write_text(json.dumps(measured, indent=2) + "\n")
+            what = f"start with {count:,} waiting jobs"
+            measured[what] = row
+            show(what, row, width=34)
+    save(measured, file)
 
 
 if __name__ == "__main__":

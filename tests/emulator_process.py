@@ -5,7 +5,7 @@ import signal
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -86,6 +86,20 @@ class EmulatorProcess:
         """Start it again with the same state and port; a running one is stopped first."""
         self.stop()
         self.start()
+
+    def create_batch(self, display_name: str, requests: Sequence[Any]) -> str:
+        """Submit a batch as somebody without the operator does; answers with its name.
+
+        `requests`: each `{"request": …, "metadata": …}`.
+        """
+        content = {"displayName": display_name, "inputConfig": {"requests": {"requests": requests}}}
+        request = urllib.request.Request(
+            f"{self.url}/v1beta/models/gemini-2.5-flash:batchGenerateContent",
+            data=json.dumps({"batch": content}).encode(),
+            headers={"x-goog-api-key": API_KEY, "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=_DEADLINE) as answer:
+            return str(json.load(answer)["name"])
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Call a route under /emulator/ and answer with its JSON; AssertionError on refusal."""

@@ -1,12 +1,10 @@
 """One job in an environment: what may be done to it and seen of it. Every wait restarts what was killed."""
 
 import json
-import urllib.request
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from tests.crash.environment import Environment
-from tests.emulator_process import API_KEY
 from tests.operator_process import generate, inline_job, job
 from tests.waiting import eventually
 
@@ -108,17 +106,8 @@ class JobUnderTest:
         requests = [
             {"request": generate(text), "metadata": {"key": key}} for key, text in TEXTS.items()
         ]
-        batch = {
-            "displayName": f"{self.environment.namespace}/{self.name} [by hand]",
-            "inputConfig": {"requests": {"requests": requests}},
-        }
-        request = urllib.request.Request(
-            f"{self.environment.google.url}/v1beta/models/gemini-2.5-flash:batchGenerateContent",
-            data=json.dumps({"batch": batch}).encode(),
-            headers={"x-goog-api-key": API_KEY, "Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return str(json.load(answer)["name"])
+        name = f"{self.environment.namespace}/{self.name} [by hand]"
+        return self.environment.google.create_batch(name, requests)
 
     @property
     def _output(self) -> dict[str, Any]:

@@ -1,13 +1,9 @@
 """Google's list shows a new batch late: within the grace it is found, beyond it a person decides."""
 
-import json
-import urllib.request
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from tests.emulator_process import API_KEY
 from tests.integration.controller.conftest import NEVER
 from tests.operator_process import Operator, generate, inline_job
 from tests.waiting import eventually
@@ -106,17 +102,7 @@ def twice(operator: Operator) -> tuple[str, str]:
 
 def copied(operator: Operator, display_name: str) -> str:
     requests = [{"request": generate("Say hello."), "metadata": {"key": "greeting"}}]
-    batch: dict[str, Any] = {
-        "displayName": display_name,
-        "inputConfig": {"requests": {"requests": requests}},
-    }
-    request = urllib.request.Request(
-        f"{operator.emulator.url}/v1beta/models/gemini-2.5-flash:batchGenerateContent",
-        data=json.dumps({"batch": batch}).encode(),
-        headers={"x-goog-api-key": API_KEY, "Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return str(json.load(answer)["name"])
+    return operator.emulator.create_batch(display_name, requests)
 
 
 def test_p13_of_two_batches_with_one_token_a_person_names_the_jobs(started: Operator) -> None:
