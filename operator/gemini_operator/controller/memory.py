@@ -18,16 +18,13 @@ SEARCH_DELAYS = (1.0, 2.0, 4.0, 8.0, 15.0)
 # Seconds until the batch is read again after an event of its end, while Google shows it open (P18).
 EVENT_REREADS = (2.0, 10.0, 60.0)
 
-
 # Seconds after our own cancel at which the batch is read, since a callback may not come (P21).
 CANCEL_READS = (2.0, 5.0, 15.0, 30.0)
 # Seconds between the reads after those.
 CANCEL_READS_LATER = 60.0
 
-
 # Seconds after which one failed call is enough to say that Google does not answer.
 LONG_CALL = 10.0
-
 
 # Seconds by which a time in a status may be too early, as it is written without its fraction.
 CUT_OFF = 1.0

@@ -10,7 +10,8 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.job import Job, JobReader, from_object
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.memory import Facts
-from gemini_operator.controller.reconcile.writer import Stale, Writer
+from gemini_operator.controller.reconcile.write_errors import Stale
+from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.controller.store import Store
 from gemini_operator.kube import connection
 from gemini_operator.kube.batch_jobs import BatchJobs

@@ -14,8 +14,8 @@ ENDED_BY_A_PERSON = frozenset({Reason.AMBIGUOUS_SUBMISSION, Reason.NOT_SUPPORTED
 # Google refused this job's request, not the API key, so the other jobs of the key are not blocked.
 NOT_PERMITTED = (
     "Google does not permit this API key to do what the job asks; other jobs with the key are not "
-    "affected. Permit it at Google, and the job recovers automatically; or create a new job (kubectl replace --force -f FILE) that uses "
-    "only what the key may use."
+    "affected. Permit it at Google, and the job recovers automatically; or create a new job "
+    "(kubectl replace --force -f FILE) that uses only what the key may use."
 )
 FILE_MISSING = (
     "The input's file is not available to this API key: upload it, or wait until Google has "

@@ -12,7 +12,8 @@ from gemini_operator.controller.lifecycle.ownership import owns
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.reconcile.claims import Claims
 from gemini_operator.controller.reconcile.events import EventRecorder
-from gemini_operator.controller.reconcile.writer import Stale, Writer
+from gemini_operator.controller.reconcile.write_errors import Stale
+from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import ApiKey, CredentialsProblem
 from gemini_operator.controller.remote.reads import look, look_anyhow

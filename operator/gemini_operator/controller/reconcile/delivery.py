@@ -12,7 +12,7 @@ from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.tally import Tally
 from gemini_operator.controller.reconcile.claims import Claims
-from gemini_operator.controller.reconcile.writer import Stale
+from gemini_operator.controller.reconcile.write_errors import Stale
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini import errors

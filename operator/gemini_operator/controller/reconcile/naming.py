@@ -6,7 +6,8 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import named, named_fields
 from gemini_operator.controller.reconcile.cleanup import Cleanup
 from gemini_operator.controller.reconcile.events import EventRecorder
-from gemini_operator.controller.reconcile.writer import Stale, Writer
+from gemini_operator.controller.reconcile.write_errors import Stale
+from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.remote import Summary
 

@@ -4,7 +4,8 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.base.clock import Clock
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.quota.quota import Quota
-from gemini_operator.controller.reconcile.writer import NotKept, Writer
+from gemini_operator.controller.reconcile.write_errors import NotKept
+from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.workqueue import KeyedQueue
 

@@ -24,7 +24,8 @@ from gemini_operator.controller.reconcile.outdated_schema import OutdatedSchema
 from gemini_operator.controller.reconcile.snapshots import Snapshots
 from gemini_operator.controller.reconcile.submitter import Submitter
 from gemini_operator.controller.reconcile.unreadable import UnreadableJobs
-from gemini_operator.controller.reconcile.writer import NotKept, Stale, Writer, WriteRefused
+from gemini_operator.controller.reconcile.write_errors import NotKept, Stale, WriteRefused
+from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import CredentialsProblem
 from gemini_operator.controller.remote.call_limit import Busy, CallLimit

@@ -24,7 +24,8 @@ from gemini_operator.controller.lifecycle.status import failed, stalled
 from gemini_operator.controller.memory import Refusal
 from gemini_operator.controller.quota.quota import Admission, Quota
 from gemini_operator.controller.reconcile.delivery import Delivery, check_size
-from gemini_operator.controller.reconcile.writer import Stale, Writer
+from gemini_operator.controller.reconcile.write_errors import Stale
+from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors, tokens
 from gemini_operator.gemini.remote import Submission

@@ -17,6 +17,7 @@ from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, JobReader, UnreadableJob
 from gemini_operator.controller.lifecycle.progress import problem, with_progress
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.reconcile.write_errors import NotKept, Stale, WriteRefused
 from gemini_operator.controller.store import Store
 from gemini_operator.kube import errors, patches
 from gemini_operator.kube.batch_jobs import BatchJobs
@@ -26,21 +27,6 @@ from gemini_operator.kube.batch_jobs import BatchJobs
 NAMING_DELAYS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 log = get_logger(__name__)
-
-
-class Stale(Exception):
-    """The object has changed or is gone: the decision is out of date."""
-
-
-class WriteRefused(Exception):
-    """The API server, a policy or a missing right does not let the operator change the object."""
-
-
-class NotKept(Exception):
-    """The API server answered 200 and dropped `fields`, paths, of the write: its CRD is older."""
-
-    def __init__(self, fields: tuple[str, ...]) -> None:
-        super().__init__(f"Dropped fields: {', '.join(fields[:5])}.")
 
 
 class Writer:

@@ -20,7 +20,8 @@ from gemini_operator.controller.reconcile.submitter import (
     Submitter,
     of_input,
 )
-from gemini_operator.controller.reconcile.writer import Stale, Writer
+from gemini_operator.controller.reconcile.write_errors import Stale
+from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClients
