@@ -72,6 +72,8 @@ def unanswered(snapshot: Snapshot, error: GeminiError, seconds: float = 0.0) -> 
     """
     snapshot.facts.note_failed_call(seconds)
     if snapshot.job.deleting:
+        # Google was asked, so there was a usable key.
+        snapshot.facts.keyless_since = None
         return deletion.blocked(snapshot, f"{error}.")
     return unavailable.after(snapshot, error)
 

@@ -6,7 +6,13 @@ import pytest
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import policies, unavailable
-from gemini_operator.controller.lifecycle.decisions import Cancel, ListRemote, PatchStatus
+from gemini_operator.controller.lifecycle.decisions import (
+    Cancel,
+    ListRemote,
+    PatchStatus,
+    RemoveFinalizer,
+    RequeueAfter,
+)
 from gemini_operator.controller.lifecycle.snapshot import Snapshot, Unanswered
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (
@@ -137,3 +143,15 @@ def test_a_create_of_unknown_outcome_says_what_google_answered() -> None:
     assert "503 Service Unavailable" in said.message
     told = a_snapshot(status=status.dump(), facts=snapshot.facts)
     assert isinstance(policies.decide(told, None), ListRemote)
+
+
+def test_a_deletion_is_patient_anew_when_its_key_has_been_usable_meanwhile() -> None:
+    missing = Reason.CREDENTIALS_MISSING, "gone"
+    snapshot = a_snapshot(status=submitted(), deleting=True)
+    assert isinstance(policies.without_credentials(snapshot, *missing), RequeueAfter)
+    later = a_snapshot(snapshot.job, facts=snapshot.facts, monotonic=MONOTONIC + 119)
+    policies.unanswered(later, errors.Unavailable("503"))
+    later = a_snapshot(snapshot.job, facts=snapshot.facts, monotonic=MONOTONIC + 130)
+    assert isinstance(policies.without_credentials(later, *missing), RequeueAfter)
+    late = a_snapshot(snapshot.job, facts=snapshot.facts, monotonic=MONOTONIC + 250)
+    assert isinstance(policies.without_credentials(late, *missing), RemoveFinalizer)
