@@ -31,7 +31,19 @@ class Background:
         self.run(_end_tasks())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_SECONDS)
+        self._close_connections()
         self._loop.close()
+
+    def _close_connections(self) -> None:
+        """
+        TLS connections above all: asyncio keeps one for 30 s, for the goodbye of its peer.
+
+        asyncio has no public way to a loop's transports.
+        """
+        for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]
+            transport.abort()
+        # What an abort calls soon is called in the next turn of the loop.
+        self._loop.run_until_complete(asyncio.sleep(0))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`; called from another thread."""
