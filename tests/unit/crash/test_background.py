@@ -17,6 +17,7 @@ def test_a_connection_that_nobody_closed_is_closed_at_the_end() -> None:
         with Background() as background:
             background.run(connect(listener.getsockname()))
         accepted, _ = listener.accept()
+        accepted.settimeout(10)
         with accepted:
             assert accepted.recv(1) == b""
     gc.collect()
