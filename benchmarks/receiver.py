@@ -35,6 +35,7 @@ from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.signatures import headers, table
+from gemini_operator.receiver.signatures.rs256 import TokenPolicy
 from tests.deliveries import Signer, encoded, envelope, jwks
 from tests.integration.receiver.peers import KeyPublisher
 from tests.operator_process import SIGNING_KEY, Operator, Process, inline_job
@@ -179,7 +180,7 @@ def verification(number: int) -> dict[str, Row]:
         begun = time.perf_counter()
         claimed = headers.read(raw)
         assert claimed is not None
-        table.verify(table.DYNAMIC, claimed, BODY, keys, now)
+        table.verify(table.dynamic(TokenPolicy()), claimed, BODY, keys, now)
         between = time.perf_counter()
         public.verify(signature, b"x" * len(BODY))
         ours, library = ours + between - begun, library + time.perf_counter() - between

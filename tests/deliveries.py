@@ -3,9 +3,13 @@
 import base64
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 EVENT_ID = "msg_5f0c9a52d8e94c0c8f6f0d8f3a1b2c4d"
@@ -37,8 +41,7 @@ class Signer:
 
     def jwk(self, **members: Any) -> dict[str, Any]:
         point = self.private.public_key().public_bytes_raw()
-        x = base64.urlsafe_b64encode(point).rstrip(b"=").decode()
-        return {"kty": "OKP", "crv": "Ed25519", "x": x} | members
+        return {"kty": "OKP", "crv": "Ed25519", "x": base64url(point)} | members
 
     def token(self, event_id: str, timestamp: int | str, body: bytes) -> str:
         message = f"{event_id}.{timestamp}.".encode() + body
@@ -56,5 +59,41 @@ class Signer:
         }
 
 
-def jwks(*signers: Signer) -> bytes:
+@dataclass
+class TokenSigner:
+    """One of the RSA keys that Google documents."""
+
+    kid: str = "key-1"
+    bits: int = 2048
+
+    @cached_property
+    def private(self) -> rsa.RSAPrivateKey:
+        return rsa.generate_private_key(65537, self.bits)
+
+    def jwk(self, **members: Any) -> dict[str, Any]:
+        numbers = self.private.public_key().public_numbers()
+        named = {"kid": self.kid, "alg": "RS256", "use": "sig"}
+        return {"kty": "RSA", "n": _number(numbers.n), "e": _number(numbers.e)} | named | members
+
+    def token(
+        self, claims: Mapping[str, Any] | bytes, *, header: Mapping[str, Any] | None = None
+    ) -> str:
+        """A JWT; members of `header` that are None are left out."""
+        shown = {"alg": "RS256", "typ": "JWT", "kid": self.kid} | dict(header or {})
+        kept = {name: value for name, value in shown.items() if value is not None}
+        payload = claims if isinstance(claims, bytes) else encoded(claims)
+        content = f"{base64url(encoded(kept))}.{base64url(payload)}"
+        signature = self.private.sign(content.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return f"{content}.{base64url(signature)}"
+
+
+def base64url(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _number(value: int) -> str:
+    return base64url(value.to_bytes((value.bit_length() + 7) // 8, "big"))
+
+
+def jwks(*signers: Signer | TokenSigner) -> bytes:
     return encoded({"keys": [signer.jwk() for signer in signers]})

@@ -13,7 +13,7 @@ from typing import Any
 
 from gemini_operator.api.model import MAX_YEAR, MIN_YEAR
 from gemini_operator.api.v1alpha1.status import LastEvent
-from gemini_operator.receiver.signatures.headers import WebhookHeaders
+from gemini_operator.receiver.signatures.verdict import SignedContent
 
 # Grammars of what may go into a status. Anything else in the body is left out, not refused: the
 # signature is valid, and Google would send the same again.
@@ -22,20 +22,20 @@ _REMOTE_ID = re.compile(r"(?:batches/)?([A-Za-z0-9_-]{1,128})", re.ASCII)
 _LAST_TIMESTAMP = int(datetime(MAX_YEAR, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 
 
-def derive(headers: WebhookHeaders, attempt: str, body: bytes) -> LastEvent:
+def derive(signed: SignedContent, attempt: str) -> LastEvent:
     """Return `status.lastEvent` for a delivery. No body makes it raise.
 
     `type` and `remoteName` are absent if the body has no usable ones. `time` is the event's, or the
-    time of the delivery in the headers if the event has none.
+    time of the signature if the event has none.
     """
-    envelope = _parse(body)
+    envelope = _parse(signed.body)
     data = envelope.get("data")
     return LastEvent(
-        id=headers.id,
+        id=signed.id,
         type=_matched(_TYPE, envelope.get("type")),
         attempt=attempt,
         remote_name=_remote_name(data.get("id") if isinstance(data, dict) else None),
-        time=_event_time(envelope.get("timestamp")) or _header_time(headers.timestamp),
+        time=_event_time(envelope.get("timestamp")) or _signature_time(signed.timestamp),
     )
 
 
@@ -76,5 +76,5 @@ def _event_time(value: Any) -> datetime | None:
     return time if MIN_YEAR <= time.year <= MAX_YEAR else None
 
 
-def _header_time(timestamp: int) -> datetime:
+def _signature_time(timestamp: int) -> datetime:
     return datetime.fromtimestamp(min(timestamp, _LAST_TIMESTAMP), UTC)

@@ -20,11 +20,11 @@ from gemini_operator.receiver.access_log import RefusalLogLimiter
 from gemini_operator.receiver.budget import WriteBudget
 from gemini_operator.receiver.record import DeliveryRecorder
 from gemini_operator.receiver.responses import CallbackResponse, Refused, Result, http_response
-from gemini_operator.receiver.routes import ROUTES, CallbackRoute
+from gemini_operator.receiver.routes import CallbackRoute
 from gemini_operator.receiver.settings import Limits
 from gemini_operator.receiver.signatures import headers
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
-from gemini_operator.receiver.signatures.keys import Verdict
+from gemini_operator.receiver.signatures.verdict import SignedContent, Verdict
 from gemini_operator.receiver.unverified import UnverifiedRequests
 from gemini_operator.receiver.verification import Verifier
 
@@ -52,7 +52,7 @@ class CallbackHandler:
         recorder: DeliveryRecorder,
         budget: WriteBudget,
         limits: Limits,
-        routes: Mapping[str, CallbackRoute] = ROUTES,
+        routes: Mapping[str, CallbackRoute],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
@@ -94,9 +94,9 @@ class CallbackHandler:
                 body = await edge.read_body(request, self._limits)
                 respond_by = loop.time() + self._limits.response_seconds
                 async with asyncio.timeout_at(respond_by):
-                    await self._verify(route, claimed, body, entry)
+                    signed = await self._verify(route, claimed, body, entry)
             async with asyncio.timeout_at(respond_by):
-                return await self._deliver(target, route, claimed, body, entry)
+                return await self._deliver(target, route, signed, entry)
         except TimeoutError:
             # The event may have been written. Google retries, and an equal event changes nothing.
             return CallbackResponse(Result.UNAVAILABLE)
@@ -138,18 +138,18 @@ class CallbackHandler:
 
     async def _verify(
         self, route: CallbackRoute, claimed: WebhookHeaders, body: bytes, entry: access_log.Entry
-    ) -> None:
+    ) -> SignedContent:
         found = await self._verifier.verify(route.schemes, claimed, body, self._now())
         entry.scheme = found.scheme
-        if found.verdict is not Verdict.VALID:
+        if found.content is None:
             raise Refused(Result.BAD_SIGNATURE)
+        return found.content
 
     async def _deliver(
         self,
         target: Target,
         route: CallbackRoute,
-        claimed: WebhookHeaders,
-        body: bytes,
+        signed: SignedContent,
         entry: access_log.Entry,
     ) -> CallbackResponse:
         """Record a verified event, within the limits of concurrent writes and of its attempt."""
@@ -159,7 +159,7 @@ class CallbackHandler:
         wait = self._budget.take(_address_of(target))
         if wait > 0:
             raise Refused(Result.OVER_BUDGET, wait)
-        derived = event.derive(claimed, target.attempt, body)
+        derived = event.derive(signed, target.attempt)
         entry.event_type = derived.type
         if not event.concerns(derived, route.family):
             return CallbackResponse(Result.IRRELEVANT)

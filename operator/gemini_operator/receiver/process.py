@@ -19,6 +19,7 @@ from gemini_operator.receiver.handler import CallbackHandler
 from gemini_operator.receiver.jwks.fetch import JwksFetcher
 from gemini_operator.receiver.jwks.store import JwksStore
 from gemini_operator.receiver.record import DeliveryRecorder, StatusProbe
+from gemini_operator.receiver.routes import callback_routes
 from gemini_operator.receiver.server import PublicServer
 from gemini_operator.receiver.settings import Limits, Settings
 from gemini_operator.receiver.verification import Verifier
@@ -80,5 +81,6 @@ async def _assemble(
         recorder=DeliveryRecorder(BatchJobs(client), StatusProbe(client)),
         budget=WriteBudget(),
         limits=limits,
+        routes=callback_routes(settings.tokens),
     )
     return PublicServer(handler, host=settings.host, port=settings.port, limits=limits), store

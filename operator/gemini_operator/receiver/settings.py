@@ -8,6 +8,7 @@ from yarl import URL
 
 from gemini_operator.base.flags import flag
 from gemini_operator.base.options import ProcessSettings
+from gemini_operator.receiver.signatures.rs256 import TokenPolicy
 
 DEFAULT_JWKS_URL = "https://generativelanguage.googleapis.com/.well-known/jwks.json"
 
@@ -45,6 +46,29 @@ class Settings(ProcessSettings):
         is_flag=True,
         help="Allow a --jwks-url with plain http (local emulator).",
     )
+
+    jwt_issuer: str | None = flag(
+        "--jwt-issuer",
+        default=None,
+        help="Issuer (iss) that the RS256 token of a callback must name.",
+    )
+    jwt_audience: str | None = flag(
+        "--jwt-audience",
+        default=None,
+        help="Audience (aud) that the RS256 token of a callback must name. With keys of another host "
+        "than Google's, tokens are accepted only if --jwt-issuer and --jwt-audience are both set.",
+    )
+
+    @property
+    def tokens(self) -> TokenPolicy | None:
+        """What RS256 tokens have to fulfil; None if none are accepted.
+
+        Other services sign tokens with the keys of other hosts, for other purposes (S15).
+        """
+        own_keys = URL(self.jwks_url).host == URL(DEFAULT_JWKS_URL).host
+        if own_keys or (self.jwt_issuer and self.jwt_audience):
+            return TokenPolicy(self.jwt_issuer, self.jwt_audience)
+        return None
 
     def __post_init__(self) -> None:
         schemes = ("https", "http") if self.allow_insecure_jwks else ("https",)

@@ -7,8 +7,9 @@ from gemini_operator.receiver.jwks.store import JwksStore, KeysUnavailable
 from gemini_operator.receiver.responses import Refused, Result
 from gemini_operator.receiver.signatures import table
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
-from gemini_operator.receiver.signatures.keys import KeySet, Verdict
+from gemini_operator.receiver.signatures.keys import KeySet
 from gemini_operator.receiver.signatures.table import Scheme, Verification
+from gemini_operator.receiver.signatures.verdict import Verdict
 
 
 class Verifier:

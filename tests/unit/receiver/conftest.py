@@ -19,9 +19,11 @@ from gemini_operator.receiver.handler import CallbackHandler
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.jwks.store import JwksStore
 from gemini_operator.receiver.record import DeliveryRecorder, StatusProbe
+from gemini_operator.receiver.routes import callback_routes
 from gemini_operator.receiver.server import PublicServer
 from gemini_operator.receiver.settings import Limits
 from gemini_operator.receiver.signatures.keys import KeySet
+from gemini_operator.receiver.signatures.rs256 import TokenPolicy
 from gemini_operator.receiver.verification import Verifier
 from tests.callback_keys import KEY
 from tests.deliveries import Signer, encoded, envelope, jwks
@@ -175,6 +177,7 @@ async def edge(keys: KeyDirectory, limits: Limits) -> AsyncIterator[Edge]:
         recorder=DeliveryRecorder(BatchJobs(client), StatusProbe(client)),
         budget=WriteBudget(),
         limits=limits,
+        routes=callback_routes(TokenPolicy()),
         now=lambda: found.now,
     )
     server = PublicServer(handler, host="127.0.0.1", port=0, limits=limits)

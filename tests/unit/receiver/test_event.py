@@ -7,19 +7,19 @@ from hypothesis import strategies as st
 
 from gemini_operator.api.v1alpha1.status import LastEvent
 from gemini_operator.receiver import event
-from gemini_operator.receiver.signatures.headers import WebhookHeaders
+from gemini_operator.receiver.signatures.verdict import SignedContent
 from tests.deliveries import encoded, envelope
 
 ATTEMPT = "00112233445566ff"
 HEADER_TIME = datetime(2026, 11, 3, 9, 42, 0, tzinfo=UTC)
 
 
-def claimed(timestamp: int = int(HEADER_TIME.timestamp())) -> WebhookHeaders:
-    return WebhookHeaders("msg_1", timestamp, (), b"")
+def signed(body: bytes, timestamp: int = int(HEADER_TIME.timestamp())) -> SignedContent:
+    return SignedContent("msg_1", timestamp, body)
 
 
 def written(body: bytes) -> dict[str, Any]:
-    derived = event.derive(claimed(), ATTEMPT, body)
+    derived = event.derive(signed(body), ATTEMPT)
     return derived.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -36,8 +36,8 @@ def test_the_event_is_what_was_signed() -> None:
 def test_p19_a_redelivery_derives_the_same_event() -> None:
     """Only the header's timestamp differs between two attempts to deliver an event."""
     body = encoded(envelope())
-    first = event.derive(claimed(1_764_000_000), ATTEMPT, body)
-    assert event.derive(claimed(1_764_086_400), ATTEMPT, body) == first
+    first = event.derive(signed(body, 1_764_000_000), ATTEMPT)
+    assert event.derive(signed(body, 1_764_086_400), ATTEMPT) == first
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_nothing_else_of_the_body_is_kept() -> None:
     ],
 )
 def test_events_of_other_families_do_not_concern_a_batch(kind: str | None, concerned: bool) -> None:
-    found = event.derive(claimed(), ATTEMPT, encoded(envelope(type=kind)))
+    found = event.derive(signed(encoded(envelope(type=kind))), ATTEMPT)
     assert event.concerns(found, "batch") is concerned
 
 
@@ -149,7 +149,7 @@ json = st.recursive(
 def test_no_body_makes_it_raise_and_every_event_fits_the_schema(
     body: bytes, timestamp: int
 ) -> None:
-    derived = event.derive(claimed(timestamp), ATTEMPT, body)
+    derived = event.derive(signed(body, timestamp), ATTEMPT)
     stored = derived.model_dump(mode="json", by_alias=True, exclude_none=True)
     assert LastEvent.model_validate(stored).model_dump(mode="json") == derived.model_dump(
         mode="json"

@@ -5,7 +5,7 @@ from gemini_operator.receiver.access_log import PER_ADDRESS
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.jwks.store import JwksError
 from gemini_operator.receiver.settings import Limits
-from tests.deliveries import Signer, encoded, envelope, jwks
+from tests.deliveries import Signer, TokenSigner, encoded, envelope, jwks
 from tests.waiting import eventually_async
 
 from .conftest import BODY, SIGNER, TARGET, Edge, read_reply
@@ -120,7 +120,7 @@ async def test_s20_the_oldest_unfinished_body_makes_room_for_the_newest(
 async def test_s20_lines_of_refused_deliveries_are_limited_and_their_number_is_told(
     edge: Edge, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    refused = edge.head(*edge.signed(timestamp=0), "Content-Length: 0")
+    refused = edge.head(*edge.signed(timestamp=1), "Content-Length: 0")
     before = counted("stale")
     for _ in range(50):
         await edge.send(refused)
@@ -226,3 +226,49 @@ async def test_requests_are_counted_by_result_and_scheme(edge: Edge) -> None:
     await edge.send(edge.delivery(path="/v1/callbacks/x"))
     await edge.send(with_signature(edge, "v2,AAAA"))
     assert [now - then for now, then in zip(counts(), before, strict=True)] == [1, 1, 1, 1]
+
+
+TOKENS = TokenSigner()
+
+
+def with_token(edge: Edge, signer: TokenSigner = TOKENS, /, **claims: int) -> bytes:
+    at = int(edge.now)
+    return with_signature(edge, signer.token({"iat": at, "exp": at + 300} | claims))
+
+
+async def test_a_token_of_a_published_rsa_key_is_accepted(edge: Edge) -> None:
+    edge.published = parse(jwks(SIGNER, TOKENS))
+    before = counted("unavailable", "jwt")
+    assert (await edge.send(with_token(edge))).status == UNREACHED
+    assert edge.writes > 0
+    assert counted("unavailable", "jwt") == before + 1
+
+
+async def test_a_bad_token_beside_a_good_signature_does_no_harm(edge: Edge) -> None:
+    token = TOKENS.token({"iat": 1, "exp": 2})
+    (good,) = (line.split(": ")[1] for line in edge.signed() if "signature" in line)
+    assert (await edge.send(with_signature(edge, f"{token} {good}"))).status == UNREACHED
+
+
+async def test_row_68_a_thousand_key_ids_cause_one_fetch(edge: Edge) -> None:
+    """The first forgery may be a fresh rotation. While that is unknown the others have to wait."""
+    await edge.send(edge.delivery())
+    fetches, writes = edge.fetches, edge.writes
+    replies = [
+        await edge.send(with_token(edge, TokenSigner(kid=f"key-{number}", bits=1024)))
+        for number in range(12)
+    ]
+    assert [reply.status for reply in replies] == [401, *[503] * 11]
+    assert "retry-after" in replies[-1].headers
+    assert (edge.fetches, edge.writes) == (fetches + 1, writes)
+
+
+@pytest.mark.parametrize("claims", [{"exp": 1}, {"iat": 9_999_999_999, "exp": 9_999_999_999}])
+async def test_row_70_a_token_of_another_time_is_refused_and_causes_no_fetch(
+    edge: Edge, claims: dict[str, int]
+) -> None:
+    edge.published = parse(jwks(TOKENS))
+    await edge.send(with_token(edge))
+    before = edge.fetches, edge.writes
+    assert (await edge.send(with_token(edge, **claims))).status == 401
+    assert (edge.fetches, edge.writes) == before

@@ -150,5 +150,6 @@ class JwksStore:
         self._fetched_at = self._clock()
         metrics.JWKS_FETCHES.labels("fetched").inc()
         metrics.JWKS_FETCHED_AT.set_to_current_time()
-        metrics.JWKS_KEYS.set(len(self._keys.ed25519))
-        _log.info("verification keys fetched", ed25519=len(self._keys.ed25519))
+        ed25519, rsa = len(self._keys.ed25519), len(self._keys.rsa)
+        metrics.JWKS_KEYS.set(ed25519 + rsa)
+        _log.info("verification keys fetched", ed25519=ed25519, rsa=rsa)

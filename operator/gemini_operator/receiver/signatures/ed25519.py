@@ -10,8 +10,10 @@ import re
 
 from cryptography.exceptions import InvalidSignature
 
+from gemini_operator.receiver.signatures import verdict
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
-from gemini_operator.receiver.signatures.keys import KeySet, Verdict
+from gemini_operator.receiver.signatures.keys import KeySet
+from gemini_operator.receiver.signatures.verdict import Check, SignedContent
 
 PREFIX = b"v1a,"
 SHAPE = re.compile(rb"v1a,[^,]*")
@@ -20,12 +22,12 @@ _SIGNATURE_LENGTH = 64
 _GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
-def verify(headers: WebhookHeaders, body: bytes, token: bytes, keys: KeySet, now: float) -> Verdict:
+def verify(headers: WebhookHeaders, body: bytes, token: bytes, keys: KeySet, now: float) -> Check:
     """Check one token with every Ed25519 key. No input makes it raise."""
     del now  # the signature covers the timestamp, which is checked before
     signature = _decode(token)
     if signature is None:
-        return Verdict.UNACCEPTED
+        return verdict.UNACCEPTED
     message = headers.signed_prefix + body
     for key in keys.likeliest():
         try:
@@ -34,8 +36,8 @@ def verify(headers: WebhookHeaders, body: bytes, token: bytes, keys: KeySet, now
         except InvalidSignature:
             continue
         keys.verified(key)
-        return Verdict.VALID
-    return Verdict.MISMATCH
+        return verdict.valid(SignedContent(headers.id, headers.timestamp, body))
+    return verdict.MISMATCH
 
 
 def _decode(token: bytes) -> bytes | None:

@@ -12,7 +12,8 @@ MAX_TOKENS = 16
 _NAMES = (b"webhook-id", b"webhook-timestamp", b"webhook-signature")
 # An id has no dot, so the parts of the signed content cannot be shifted.
 _ID = re.compile(rb"[A-Za-z0-9_-]{1,128}")
-_TIMESTAMP = re.compile(rb"[0-9]{1,12}")
+# One spelling of each number.
+_TIMESTAMP = re.compile(rb"[1-9][0-9]{0,11}")
 
 
 @dataclass(frozen=True, slots=True)

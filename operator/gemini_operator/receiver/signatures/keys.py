@@ -1,17 +1,29 @@
-"""The keys that signatures are checked with, and the verdict of a check."""
+"""The keys that signatures are checked with."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from pydantic import SecretBytes
+
+
+@dataclass(frozen=True, slots=True)
+class RsaKey:
+    """A public RSA key, and the id that tokens name it by; None if it was published without one."""
+
+    id: str | None
+    public: RSAPublicKey
 
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """Trusted public keys. Each algorithm has a member of its own, so algorithms never mix."""
+    """Trusted keys. Each algorithm has a member of its own, so algorithms never mix."""
 
     ed25519: tuple[Ed25519PublicKey, ...] = ()
+    rsa: tuple[RsaKey, ...] = ()
+    hmac: tuple[SecretBytes, ...] = ()
+    """The secrets of one static webhook."""
     _last: list[Ed25519PublicKey] = field(default_factory=list, repr=False, compare=False)
 
     def likeliest(self) -> Iterator[Ed25519PublicKey]:
@@ -28,12 +40,10 @@ class KeySet:
         """Remember that `key` has verified a signature."""
         self._last[:] = [key]
 
+    def rsa_named(self, key_id: str) -> tuple[RsaKey, ...]:
+        """Return the RSA keys that a token with this `kid` may be signed with.
 
-class Verdict(StrEnum):
-    """The result of checking one token."""
-
-    VALID = "valid"
-    MISMATCH = "mismatch"
-    """Well-formed, but no known key made it. Newer keys may change that."""
-    UNACCEPTED = "unaccepted"
-    """Malformed, or of a kind that the route does not accept. No key can change that."""
+        A key that was published without an id may be any key.
+        """
+        named = tuple(key for key in self.rsa if key.id == key_id)
+        return named or tuple(key for key in self.rsa if key.id is None)

@@ -8,12 +8,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gemini_operator.receiver.signatures import ed25519
+from gemini_operator.receiver.signatures import ed25519, rs256
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
-from gemini_operator.receiver.signatures.keys import KeySet, Verdict
+from gemini_operator.receiver.signatures.keys import KeySet
+from gemini_operator.receiver.signatures.rs256 import TokenPolicy
+from gemini_operator.receiver.signatures.verdict import Check, SignedContent, Verdict
 
-TokenCheck = Callable[[WebhookHeaders, bytes, bytes, KeySet, float], Verdict]
-"""`(headers, raw body, token, keys, now) -> verdict`. No input makes it raise."""
+TokenCheck = Callable[[WebhookHeaders, bytes, bytes, KeySet, float], Check]
+"""`(headers, raw body, token, keys, now) -> check`. No input makes it raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +29,28 @@ class Scheme:
 
 V1A = Scheme("v1a", ed25519.SHAPE, ed25519.verify)
 
-DYNAMIC = (V1A,)
-"""The schemes of dynamic webhooks, whose address is given with the job."""
+
+def jwt(policy: TokenPolicy) -> Scheme:
+    """Return the scheme of RS256 tokens that fulfil the policy."""
+    return Scheme("jwt", rs256.SHAPE, policy.verify)
+
+
+def dynamic(tokens: TokenPolicy | None) -> tuple[Scheme, ...]:
+    """Return the schemes of dynamic webhooks, whose address is given with the job.
+
+    Args:
+        tokens: what RS256 tokens have to fulfil; None if none are accepted.
+    """
+    return (V1A,) if tokens is None else (V1A, jwt(tokens))
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The best verdict of all tokens, and the scheme of its token."""
+    """The best verdict of all tokens, with the scheme and the content of its token."""
 
     verdict: Verdict
     scheme: str = "none"
+    content: SignedContent | None = None
 
 
 def verify(
@@ -49,10 +63,10 @@ def verify(
         scheme = next((scheme for scheme in schemes if scheme.shape.fullmatch(token)), None)
         if scheme is None:
             continue
-        verdict = scheme.verify(headers, body, token, keys, now)
-        if verdict is Verdict.VALID:
-            return Verification(verdict, scheme.name)
+        check = scheme.verify(headers, body, token, keys, now)
+        if check.verdict is Verdict.VALID:
+            return Verification(check.verdict, scheme.name, check.content)
         # A mismatch may be cured by newer keys, so one is enough to fetch them.
         if best.verdict is Verdict.UNACCEPTED:
-            best = Verification(verdict, scheme.name)
+            best = Verification(check.verdict, scheme.name)
     return best

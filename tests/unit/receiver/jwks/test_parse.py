@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from gemini_operator.receiver.jwks.parse import MAX_KEYS, parse
 from gemini_operator.receiver.jwks.store import JwksError
-from tests.deliveries import Signer, encoded, jwks
+from tests.deliveries import Signer, TokenSigner, base64url, encoded, jwks
 
 SIGNER = Signer()
 PUBLIC = SIGNER.private.public_key()
-RSA = {"kty": "RSA", "kid": "1", "alg": "RS256", "use": "sig", "n": "AQAB", "e": "AQAB"}
+TOKENS = TokenSigner()
+RSA = TOKENS.jwk()
 
 
 def parsed(*members: Any) -> tuple[Ed25519PublicKey, ...]:
@@ -71,6 +72,52 @@ def test_a_set_of_other_kinds_is_a_set_without_usable_keys() -> None:
     assert parsed(RSA) == ()
 
 
+@pytest.mark.parametrize(
+    ("members", "named"),
+    [
+        ({}, "key-1"),
+        ({"kid": ""}, None),
+        ({"kid": None}, None),
+        ({"kid": 7}, None),
+        ({"kid": "k" * 129}, None),
+        ({"alg": "RS256", "use": "sig", "key_ops": ["verify"]}, "key-1"),
+    ],
+)
+def test_an_rsa_key_is_read_with_and_without_its_id(
+    members: dict[str, Any], named: str | None
+) -> None:
+    (found,) = parse(encoded({"keys": [SIGNER.jwk(), TOKENS.jwk(**members)]})).rsa
+    assert found.id == named
+    assert found.public == TOKENS.private.public_key()
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        TokenSigner(bits=1024).jwk(),
+        TOKENS.jwk(alg="RS512"),
+        TOKENS.jwk(alg="PS256"),
+        TOKENS.jwk(use="enc"),
+        TOKENS.jwk(key_ops=["sign"]),
+        TOKENS.jwk(kty="oct"),
+        TOKENS.jwk(n=None),
+        TOKENS.jwk(n=""),
+        TOKENS.jwk(n="!" * 400),
+        TOKENS.jwk(n=base64url(b"\xff" * 1025)),
+        TOKENS.jwk(n=base64url(b"\xff" * 255 + b"\xfe")),
+        TOKENS.jwk(e=""),
+        TOKENS.jwk(e=base64url(b"\x01")),
+        TOKENS.jwk(e=base64url(b"\x02")),
+        TOKENS.jwk(e=base64url(b"\x01" * 5)),
+        TOKENS.jwk(e=65537),
+    ],
+)
+def test_row_79_an_rsa_key_that_is_weak_or_of_another_kind_is_skipped(member: Any) -> None:
+    found = parse(encoded({"keys": [member, SIGNER.jwk()]}))
+    assert found.rsa == ()
+    assert found.ed25519 == (PUBLIC,)
+
+
 def test_a_key_that_is_listed_twice_is_tried_once() -> None:
     assert parsed(SIGNER.jwk(kid="a"), SIGNER.jwk(kid="b")) == (PUBLIC,)
 
@@ -78,6 +125,8 @@ def test_a_key_that_is_listed_twice_is_tried_once() -> None:
 def test_the_number_of_keys_is_bounded() -> None:
     many = [Signer(bytes([number]) * 32).jwk() for number in range(MAX_KEYS + 5)]
     assert len(parsed(*many)) == MAX_KEYS
+    copies = [TOKENS.jwk(kid=str(number)) for number in range(MAX_KEYS + 5)]
+    assert len(parse(encoded({"keys": copies})).rsa) == MAX_KEYS
 
 
 @pytest.mark.parametrize(
@@ -108,7 +157,9 @@ json = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(["kty", "crv", "x", "use", "alg", "key_ops"]), inner, max_size=6
+            st.sampled_from(["kty", "crv", "x", "n", "e", "kid", "use", "alg", "key_ops"]),
+            inner,
+            max_size=6,
         )
     ),
     max_leaves=20,

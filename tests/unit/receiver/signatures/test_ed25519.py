@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.signatures import ed25519, headers
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
-from gemini_operator.receiver.signatures.keys import KeySet, Verdict
+from gemini_operator.receiver.signatures.keys import KeySet
+from gemini_operator.receiver.signatures.verdict import SignedContent, Verdict
 from tests.deliveries import Signer, jwks
 
 # Ed25519 seed 00..1f; the message is that of Standard Webhooks' own v1 test vector.
@@ -36,7 +37,7 @@ def claimed() -> WebhookHeaders:
 
 
 def verdict(token: bytes, body: bytes = VECTOR_BODY, keys: KeySet = KEYS) -> Verdict:
-    return ed25519.verify(claimed(), body, token, keys, VECTOR_NOW)
+    return ed25519.verify(claimed(), body, token, keys, VECTOR_NOW).verdict
 
 
 def test_the_known_vector_holds() -> None:
@@ -73,7 +74,8 @@ def test_another_body_does_not_match(body: bytes) -> None:
 def test_another_id_or_time_does_not_match(change: dict[str, object]) -> None:
     message = f"{change.get('id', claimed().id)}.{change.get('stamp', 1614265330)}."
     other = WebhookHeaders("x", 0, (VECTOR_TOKEN,), message.encode())
-    assert ed25519.verify(other, VECTOR_BODY, VECTOR_TOKEN, KEYS, VECTOR_NOW) is Verdict.MISMATCH
+    found = ed25519.verify(other, VECTOR_BODY, VECTOR_TOKEN, KEYS, VECTOR_NOW)
+    assert found.verdict is Verdict.MISMATCH
 
 
 def test_another_key_does_not_match() -> None:
@@ -126,7 +128,7 @@ def test_no_token_and_no_body_make_it_raise_or_pass(token: bytes, body: bytes) -
 @given(
     seed=st.binary(min_size=32, max_size=32),
     event_id=st.from_regex(r"[A-Za-z0-9_-]{1,128}", fullmatch=True).filter(str.isascii),
-    timestamp=st.integers(0, 999_999_999_999),
+    timestamp=st.integers(1, 999_999_999_999),
     body=st.binary(max_size=500),
 )
 def test_what_a_key_signs_is_valid_for_it_alone(
@@ -138,5 +140,7 @@ def test_what_a_key_signs_is_valid_for_it_alone(
     assert found is not None
     (token,) = found.tokens
     keys = parse(jwks(signer))
-    assert ed25519.verify(found, body, token, keys, timestamp) is Verdict.VALID
-    assert ed25519.verify(found, body + b"x", token, keys, timestamp) is Verdict.MISMATCH
+    content = ed25519.verify(found, body, token, keys, timestamp).content
+    assert content == SignedContent(event_id, timestamp, body)
+    forged = ed25519.verify(found, body + b"x", token, keys, timestamp)
+    assert forged.verdict is Verdict.MISMATCH
