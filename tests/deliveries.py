@@ -1,6 +1,7 @@
 """Deliveries as Google was seen to send them, signed without the code under test."""
 
 import base64
+import hmac
 import json
 import time
 from collections.abc import Mapping
@@ -85,6 +86,33 @@ class TokenSigner:
         content = f"{base64url(encoded(kept))}.{base64url(payload)}"
         signature = self.private.sign(content.encode(), padding.PKCS1v15(), hashes.SHA256())
         return f"{content}.{base64url(signature)}"
+
+
+@dataclass(frozen=True)
+class SecretSigner:
+    """One signing secret of a static webhook."""
+
+    secret: bytes = field(default=bytes(range(32)), repr=False)
+
+    @property
+    def text(self) -> str:
+        """The secret as Google returns it."""
+        return "whsec_" + base64.b64encode(self.secret).decode()
+
+    def token(self, event_id: str, timestamp: int | str, body: bytes) -> str:
+        message = f"{event_id}.{timestamp}.".encode() + body
+        return "v1," + base64.b64encode(hmac.digest(self.secret, message, "sha256")).decode()
+
+    def headers(
+        self, body: bytes, *, event_id: str = EVENT_ID, timestamp: int | None = None
+    ) -> dict[str, str]:
+        """The three headers of a delivery made now, or at `timestamp` (Unix seconds)."""
+        at = int(time.time()) if timestamp is None else timestamp
+        return {
+            "webhook-id": event_id,
+            "webhook-timestamp": str(at),
+            "webhook-signature": self.token(event_id, at, body),
+        }
 
 
 def base64url(value: bytes) -> str:

@@ -351,16 +351,18 @@ def kubeconfigs(
     return paths
 
 
-def granted(namespace: str, namespaces: Sequence[str] = ()) -> list[dict[str, Any]]:
+def granted(namespace: str, namespaces: Sequence[str] = (), **values: Any) -> list[dict[str, Any]]:
     """The accounts and rights of a release in `namespace`; its tests name Secrets as they like."""
-    values = {"namespaces": list(namespaces), "apiKeySecrets": {"anyName": True}}
+    values |= {"namespaces": list(namespaces), "apiKeySecrets": {"anyName": True}}
     return chart.rights(binaries.present().helm, values, namespace=namespace)
 
 
 @cache
-def receiver_rules() -> list[dict[str, Any]]:
-    """What the chart lets the receiver do."""
-    return chart.rules(granted(chart.RELEASE), "-receiver")
+def receiver_rules(*, static: bool = False) -> list[dict[str, Any]]:
+    """What the chart lets the receiver do; `static`: with a static webhook."""
+    webhook = {"namespace": "team-a", "name": "reviews", "secretName": "webhook"}
+    receiver = {"staticWebhooks": [webhook] if static else []}
+    return chart.rules(granted(chart.RELEASE, receiver=receiver), "-receiver")
 
 
 def _without(role: dict[str, Any], right: Right) -> dict[str, Any]:

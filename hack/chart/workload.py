@@ -156,8 +156,27 @@ class Controller(Workload):
     """Seconds to wait for Google's answer to a create; at most half of submitGraceSeconds."""
 
 
+DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+
+
+class StaticWebhook(Values):
+    """A webhook that is registered at Google for a whole project."""
+
+    namespace: DnsLabel
+    """Namespace of the jobs that its events are about."""
+
+    name: DnsLabel
+    """Its name in the address `/v1/static/<namespace>/<name>`."""
+
+    secret_name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+    """Secret in the release's namespace; each of its entries is a signing secret (whsec_…)."""
+
+
 class Receiver(Workload):
     """The receiver, which verifies Google's callbacks."""
+
+    static_webhooks: list[StaticWebhook] = []
+    """Static webhooks that are served; see docs/static-webhooks.md."""
 
     replicas: Annotated[int, Field(ge=0)] = 2
     """Number of receivers; all of them work."""

@@ -117,3 +117,8 @@ https://{{ .Values.ingress.host }}
 https://{{ first .Values.httpRoute.hostnames }}
 {{- end -}}
 {{- end -}}
+
+{{/* The paths that Google must reach, as JSON. */}}
+{{- define "gemini-operator.publicPaths" -}}
+{{- ternary (list "/v1/callbacks/" "/v1/static/") (list "/v1/callbacks/") (not (empty .Values.receiver.staticWebhooks)) | toJson -}}
+{{- end -}}

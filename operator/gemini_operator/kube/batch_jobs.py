@@ -103,6 +103,23 @@ class BatchJobs:
             found += await self._whole(scope, f"status.batchName={batch}")
         return found
 
+    async def list_keys_by_batch(self, namespace: str, batch: str, limit: int = 2) -> list[JobKey]:
+        """Return the keys of the jobs of a namespace whose `status.batchName` is `batch`.
+
+        Args:
+            namespace: of the jobs.
+            batch: its name at Google.
+            limit: of keys; two are enough to know that there is not exactly one.
+
+        Raises:
+            ValueError: `batch` is not the name of a batch.
+        """
+        if not names.matches(names.BATCH_NAME, batch):
+            raise ValueError("not the name of a batch")
+        params = {"fieldSelector": f"status.batchName={batch}", "limit": str(limit)}
+        page = await self._page(_path(namespace), params)
+        return [_key(item["metadata"]) for item in page.get("items") or ()]
+
     async def _whole(self, scope: tuple[str, ...], selector: str) -> list[dict[str, Any]]:
         """Return whole objects, in pages small enough for the largest objects."""
         found: list[dict[str, Any]] = []

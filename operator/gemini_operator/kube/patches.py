@@ -91,6 +91,22 @@ def record_event(uid: str, attempt_id: str, event: Mapping[str, Any]) -> JsonPat
     ]
 
 
+def record_event_of_batch(uid: str, batch: str, event: Mapping[str, Any]) -> JsonPatch:
+    """Return the receiver's JSON patch for an event whose address names no attempt.
+
+    As `record_event`, but for the batch of the current attempt, whose id the API server copies.
+    """
+    event_path = f"/status/{RECEIVERS_FIELD}"
+    return [
+        _test_uid(uid),
+        _test("/metadata/deletionTimestamp", None),
+        _test("/status/completionTime", None),
+        _test("/status/batchName", batch),
+        _add(event_path, dict(event)),
+        {"op": "copy", "from": "/status/attempt/id", "path": f"{event_path}/attempt"},
+    ]
+
+
 def not_kept(sent: Mapping[str, Any], stored: object, path: str = "") -> tuple[str, ...]:
     """Return the paths of fields that a merge patch set and the answer does not contain.
 

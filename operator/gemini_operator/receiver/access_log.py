@@ -6,9 +6,9 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from gemini_operator.base import logs, metrics
-from gemini_operator.callbacks.address import Target
 from gemini_operator.receiver.budget import MAX_ENTRIES, TokenBuckets
 from gemini_operator.receiver.responses import CallbackResponse
+from gemini_operator.receiver.webhooks.webhook import Webhook
 
 # Lines for refused deliveries: the burst and the rate of each address, then of all together.
 PER_ADDRESS = 5
@@ -21,9 +21,9 @@ _log = logs.get_logger(__name__)
 
 @dataclass(slots=True)
 class Entry:
-    """What is known about a request. It has a target only once its token is verified."""
+    """What is known about a request. It has a webhook only if its address is one of ours."""
 
-    target: Target | None = None
+    webhook: Webhook | None = None
     scheme: str = "none"
     event_type: str | None = None
 
@@ -71,7 +71,7 @@ def record(
     seconds: float,
     limiter: RefusalLogLimiter | None = None,
 ) -> None:
-    """Count a request and log it, at debug without a target and at info with one.
+    """Count a request and log it, at debug without a webhook and at info with one.
 
     Args:
         entry: the request.
@@ -86,20 +86,18 @@ def record(
         "duration_ms": round(seconds * 1000, 1),
     }
     # Anybody can send such requests, so they are not worth a line each at the usual level.
-    if entry.target is None:
+    if entry.webhook is None:
         _log.debug("request refused", **fields)
         return
     if limiter is not None and response.status >= 300:
-        suppressed = limiter.take((entry.target.uid, entry.target.attempt))
+        suppressed = limiter.take(entry.webhook.key)
         if suppressed is None:
             return
         if suppressed:
             fields["suppressed_lines"] = suppressed
     _log.info(
         "delivery",
-        namespace=entry.target.namespace,
-        name=entry.target.name,
-        attempt=entry.target.attempt,
+        **entry.webhook.log_fields,
         scheme=entry.scheme,
         event_type=entry.event_type,
         **fields,

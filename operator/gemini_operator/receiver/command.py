@@ -10,6 +10,7 @@ from gemini_operator.base.process import disable_core_dumps
 from gemini_operator.callbacks.keys import KeyDirectory
 from gemini_operator.receiver import process
 from gemini_operator.receiver.settings import Settings
+from gemini_operator.receiver.webhooks.secrets import SecretDirectory
 
 _log = logs.get_logger(__name__)
 
@@ -26,6 +27,9 @@ def receiver(**given: object) -> None:
     disable_core_dumps()
     open_files.raise_limit()
     try:
-        asyncio.run(process.run(settings, KeyDirectory(settings.callback_keys_dir)))
+        keys = KeyDirectory(settings.callback_keys_dir)
+        path = settings.static_secrets_dir
+        secrets = None if path is None else SecretDirectory(path)
+        asyncio.run(process.run(settings, keys, secrets))
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None

@@ -73,7 +73,10 @@ class DeliveryRecorder:
         that is deleted, finished or in another attempt. An equal event changes nothing.
         """
         written = event.model_dump(mode="json", by_alias=True, exclude_none=True)
-        body = patches.record_event(target.uid, target.attempt, written)
+        return await self.write(target, patches.record_event(target.uid, target.attempt, written))
+
+    async def write(self, target: Target, body: patches.JsonPatch) -> CallbackResponse:
+        """Send a patch that records an event; try again where another write came in between."""
         response = CallbackResponse(Result.CONFLICT)
         for _ in range(ATTEMPTS):
             response = await self._patch(target, body)
@@ -88,11 +91,12 @@ class DeliveryRecorder:
                     target.namespace, target.name, body, merge=False, metadata_only=True
                 )
         except errors.KubeError as error:
-            response = await self._response_to(target, error)
-            if response.result in _ADVICE:
-                _alert(target, response.result, error)
-            return response
+            return _alerted(target, error, await self._response_to(target, error))
         return CallbackResponse(Result.RECORDED)
+
+    def failed(self, target: Target, error: errors.KubeError) -> CallbackResponse:
+        """Return the response to a delivery whose job could not be looked up."""
+        return _alerted(target, error, response_to(error, target))
 
     async def _response_to(self, target: Target, error: errors.KubeError) -> CallbackResponse:
         response = response_to(error, target)
@@ -128,6 +132,14 @@ def response_to(error: errors.KubeError, target: Target) -> CallbackResponse:
         case errors.TooManyRequests():
             return CallbackResponse(Result.THROTTLED, error.retry_after)
     return CallbackResponse(Result.UNAVAILABLE, error.retry_after)
+
+
+def _alerted(
+    target: Target, error: errors.KubeError, response: CallbackResponse
+) -> CallbackResponse:
+    if response.result in _ADVICE:
+        _alert(target, response.result, error)
+    return response
 
 
 def _alert(target: Target, result: Result, error: errors.KubeError) -> None:

@@ -35,6 +35,14 @@ class Settings(ProcessSettings):
         help="Directory of callback keys: files with 64 hexadecimal characters each. All of them are "
         "accepted, and changes are picked up without a restart.",
     )
+    static_secrets_dir: Path | None = flag(
+        "--static-secrets-dir",
+        default=None,
+        type=click.Path(path_type=Path),
+        help="Directory of the signing secrets of static webhooks: <namespace>/<name>/ has one file "
+        "for each secret (whsec_…). Without it no static webhooks are served. Secrets are picked up "
+        "without a restart, further webhooks are not.",
+    )
     jwks_url: str = flag(
         "--jwks-url",
         default=DEFAULT_JWKS_URL,

@@ -37,8 +37,12 @@ class UnverifiedRequests:
         return len(self._requests.get(_ALL, ()))
 
     @asynccontextmanager
-    async def admit(self, address: Hashable, peer: Hashable) -> AsyncIterator[None]:
+    async def admit(self, address: Hashable | None, peer: Hashable) -> AsyncIterator[None]:
         """Count a request as unverified during the block.
+
+        Args:
+            address: of one job; None for an address of many jobs, which may be called often.
+            peer: the IP address of the other side.
 
         Raises:
             Refused: a newer request evicted this one; the block was cancelled where it waited.
@@ -63,14 +67,15 @@ class UnverifiedRequests:
 
     @contextmanager
     def admitted(
-        self, address: Hashable, peer: Hashable, evict: Callable[[], None]
+        self, address: Hashable | None, peer: Hashable, evict: Callable[[], None]
     ) -> Iterator[None]:
         """As `admit`, but an eviction calls `evict`, at most once, without cancelling the block."""
-        limits = {
-            ("address", address): self._limits.unverified_per_address,
+        limits: dict[_Key, int] = {
             ("peer", peer): self._limits.unverified_per_peer,
             _ALL: self._limits.unverified,
         }
+        if address is not None:
+            limits = {("address", address): self._limits.unverified_per_address} | limits
         request = _Request(limits, evict)
         self._make_room(request)
         for key in limits:

@@ -12,19 +12,19 @@ from gemini_operator.receiver.signatures.table import Scheme, Verification
 from gemini_operator.receiver.signatures.verdict import Verdict
 
 
+def precheck(schemes: Sequence[Scheme], headers: WebhookHeaders, now: float) -> Verification:
+    """Verify without the body and without keys.
+
+    The verdict is UNACCEPTED if no body and no key could make a token valid.
+    """
+    return table.verify(schemes, headers, b"", KeySet(), now)
+
+
 class Verifier:
     """Decides whether Google signed a delivery."""
 
     def __init__(self, store: JwksStore) -> None:
         self._store = store
-
-    @staticmethod
-    def precheck(schemes: Sequence[Scheme], headers: WebhookHeaders, now: float) -> Verification:
-        """Verify without the body and without keys.
-
-        The verdict is UNACCEPTED if no body and no key could make a token valid.
-        """
-        return table.verify(schemes, headers, b"", KeySet(), now)
 
     async def verify(
         self, schemes: Sequence[Scheme], headers: WebhookHeaders, body: bytes, now: float

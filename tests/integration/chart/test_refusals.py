@@ -9,6 +9,7 @@ from local.chart import ChartError
 from tests.integration.chart.rendering import at, merged, nested, one, render
 
 EMULATOR = nested("emulator.enabled", True)
+STATIC = {"namespace": "team-a", "name": "reviews", "secretName": "webhook"}
 INGRESS = {"ingress": {"enabled": True, "host": "jobs.example.com"}}
 
 
@@ -24,6 +25,10 @@ INGRESS = {"ingress": {"enabled": True, "host": "jobs.example.com"}}
         (
             {"publicUrl": "https://x.example.com", "callbackKeys": {"existingSecret": "mine"}},
             "callbackKeys.existingSecret needs callbackKeys.signingId",
+        ),
+        (
+            nested("receiver.staticWebhooks", [STATIC, STATIC | {"secretName": "other"}]),
+            "receiver.staticWebhooks has team-a/reviews twice",
         ),
         (nested("callbackKeys.signingId", "key-2"), "is not one of callbackKeys.ids"),
         (nested("apiKeySecrets.default.name", "other"), "the controller could not read it"),

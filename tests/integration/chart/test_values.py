@@ -234,6 +234,17 @@ CASES: dict[str, Case] = {
     "leaderElection.renewDeadlineSeconds": flag(20, "--lease-renew-deadline=20"),
     "leaderElection.retryPeriodSeconds": flag(1.5, "--lease-retry-period=1.5"),
     **workload("receiver", "all"),
+    "receiver.staticWebhooks": Case(
+        [{"namespace": "team-a", "name": "reviews", "secretName": "webhook"}],
+        "Deployment",
+        "-receiver",
+        f"{CONTAINER}/volumeMounts",
+        {
+            "name": "static-webhook-0",
+            "mountPath": "/etc/gemini-operator/static-webhooks/team-a/reviews",
+            "readOnly": True,
+        },
+    ),
     "service.type": Case("LoadBalancer", "Service", "-receiver", "spec/type"),
     "service.port": Case(8000, "Service", "-receiver", "spec/ports/0/port"),
     "service.nodePort": Case(30080, "Service", "-receiver", "spec/ports/0/nodePort"),

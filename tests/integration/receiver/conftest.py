@@ -206,7 +206,7 @@ class Surroundings:
     publisher: KeyPublisher
     processes: list[Process] = field(default_factory=list)
 
-    def receiver(self, kubeconfig: Path) -> Receiver:
+    def receiver(self, kubeconfig: Path, *options: str) -> Receiver:
         """Not started yet."""
         process = Process(
             "receiver",
@@ -215,6 +215,7 @@ class Surroundings:
             *("--host", "127.0.0.1", "--health-host", "127.0.0.1", "--metrics-port", "0"),
             *("--callback-keys-dir", str(self.keys), "--log-level", "debug"),
             *("--jwks-url", f"{self.publisher.url}/jwks.json", "--allow-insecure-jwks"),
+            *options,
         )
         self.processes.append(process)
         return Receiver(process, self.keys, self.road, self.publisher)
@@ -245,13 +246,16 @@ def account(control_plane: ControlPlane) -> Account:
     return receiver_account(api, name)
 
 
-def receiver_account(api: AdminApi, namespace: str) -> Account:
-    """An account in `namespace` that has the receiver's right, once that is in effect."""
+def receiver_account(
+    api: AdminApi, namespace: str, rules: list[dict[str, Any]] | None = None
+) -> Account:
+    """An account in `namespace` that has the receiver's rights, once they are in effect."""
+    rules = rules or receiver_rules()
     found = Account(namespace, "receiver")
     found.create(api)
-    found.grant(api, receiver_rules(), cluster_wide=True)
+    found.grant(api, rules, cluster_wide=True)
     token = found.token(api, seconds=3600)
-    access.wait_effective(api, token, receiver_rules(), namespace=namespace)
+    access.wait_effective(api, token, rules, namespace=namespace)
     return found
 
 

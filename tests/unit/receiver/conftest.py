@@ -19,14 +19,16 @@ from gemini_operator.receiver.handler import CallbackHandler
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.jwks.store import JwksStore
 from gemini_operator.receiver.record import DeliveryRecorder, StatusProbe
-from gemini_operator.receiver.routes import callback_routes
 from gemini_operator.receiver.server import PublicServer
 from gemini_operator.receiver.settings import Limits
 from gemini_operator.receiver.signatures.keys import KeySet
 from gemini_operator.receiver.signatures.rs256 import TokenPolicy
 from gemini_operator.receiver.verification import Verifier
+from gemini_operator.receiver.webhooks.dynamic import DynamicWebhooks
+from gemini_operator.receiver.webhooks.secrets import SecretDirectory, StaticName
+from gemini_operator.receiver.webhooks.static import StaticRecorder, StaticWebhooks
 from tests.callback_keys import KEY
-from tests.deliveries import Signer, encoded, envelope, jwks
+from tests.deliveries import SecretSigner, Signer, encoded, envelope, jwks
 
 TARGET = Target(
     "geminibatchjobs",
@@ -36,6 +38,8 @@ TARGET = Target(
     "00112233445566ff",
 )
 SIGNER = Signer()
+STATIC = StaticName("default", "reviews")
+SECRET = SecretSigner()
 BODY = encoded(envelope())
 QUICK = Limits(body_seconds=0.3, idle_seconds=0.3, linger_seconds=0.3, drain_seconds=5.0)
 DEADLINE = 10.0
@@ -139,12 +143,22 @@ def limits() -> Limits:
 
 @pytest.fixture
 def keys(tmp_path: Path) -> KeyDirectory:
-    (tmp_path / "key").write_text(KEY)
-    return KeyDirectory(tmp_path, "key")
+    path = tmp_path / "callback-keys"
+    path.mkdir()
+    (path / "key").write_text(KEY)
+    return KeyDirectory(path, "key")
 
 
 @pytest.fixture
-async def edge(keys: KeyDirectory, limits: Limits) -> AsyncIterator[Edge]:
+def secrets(tmp_path: Path) -> SecretDirectory:
+    path = tmp_path / "static"
+    (path / STATIC.namespace / STATIC.name).mkdir(parents=True)
+    (path / STATIC.namespace / STATIC.name / "first").write_text(SECRET.text)
+    return SecretDirectory(path)
+
+
+@pytest.fixture
+async def edge(keys: KeyDirectory, secrets: SecretDirectory, limits: Limits) -> AsyncIterator[Edge]:
     path = address.url("", keys.signing(), TARGET)
     token = path.rpartition("/")[2]
 
@@ -171,13 +185,15 @@ async def edge(keys: KeyDirectory, limits: Limits) -> AsyncIterator[Edge]:
     client = KubeClient(
         ClusterConnection(f"http://127.0.0.1:{api_port}", False, "default", headers)
     )
+    jobs = BatchJobs(client)
+    recorder = DeliveryRecorder(jobs, StatusProbe(client))
+    verifier = Verifier(JwksStore(fetch))
     handler = CallbackHandler(
-        keys=keys,
-        verifier=Verifier(JwksStore(fetch)),
-        recorder=DeliveryRecorder(BatchJobs(client), StatusProbe(client)),
-        budget=WriteBudget(),
+        [
+            DynamicWebhooks(keys, verifier, recorder, WriteBudget(), TokenPolicy()),
+            StaticWebhooks(secrets, StaticRecorder(jobs, recorder)),
+        ],
         limits=limits,
-        routes=callback_routes(TokenPolicy()),
         now=lambda: found.now,
     )
     server = PublicServer(handler, host="127.0.0.1", port=0, limits=limits)

@@ -5,10 +5,10 @@ from gemini_operator.receiver.access_log import PER_ADDRESS
 from gemini_operator.receiver.jwks.parse import parse
 from gemini_operator.receiver.jwks.store import JwksError
 from gemini_operator.receiver.settings import Limits
-from tests.deliveries import Signer, TokenSigner, encoded, envelope, jwks
+from tests.deliveries import SecretSigner, Signer, TokenSigner, encoded, envelope, jwks
 from tests.waiting import eventually_async
 
-from .conftest import BODY, SIGNER, TARGET, Edge, read_reply
+from .conftest import BODY, SECRET, SIGNER, STATIC, TARGET, Edge, read_reply
 
 UNREACHED = 503
 """What a delivery earns that passed every check and found no API server."""
@@ -272,3 +272,86 @@ async def test_row_70_a_token_of_another_time_is_refused_and_causes_no_fetch(
     before = edge.fetches, edge.writes
     assert (await edge.send(with_token(edge, **claims))).status == 401
     assert (edge.fetches, edge.writes) == before
+
+
+STATIC_PATH = "/v1/static/" + "/".join(STATIC)
+
+
+def static_delivery(
+    edge: Edge, body: bytes = BODY, *, path: str = STATIC_PATH, signature: str | None = None
+) -> bytes:
+    signed = SECRET.headers(body, timestamp=int(edge.now))
+    if signature is not None:
+        signed["webhook-signature"] = signature
+    lines = [f"{name}: {value}" for name, value in signed.items()]
+    return edge.head(*lines, f"Content-Length: {len(body)}", path=path) + body
+
+
+async def test_a_static_webhook_needs_none_of_googles_keys(edge: Edge) -> None:
+    edge.published = JwksError("down")
+    before = counted("unavailable", "v1")
+    assert (await edge.send(static_delivery(edge))).status == UNREACHED
+    # aiohttp sends a GET once more when its connection breaks.
+    assert edge.fetches == 0
+    assert edge.writes > 0
+    assert counted("unavailable", "v1") == before + 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/static/default/other", "/v1/static/other/reviews", "/v1/static/default", "/v1/static/"],
+)
+async def test_an_unknown_static_webhook_is_answered_as_any_unknown_address(
+    edge: Edge, path: str
+) -> None:
+    known = await edge.send(edge.delivery(path="/v1/callbacks/none"))
+    reply = await edge.send(static_delivery(edge, path=path))
+    assert (reply.status, reply.body) == (404, known.body)
+    assert edge.writes == 0
+
+
+async def test_row_80_each_kind_of_webhook_accepts_its_own_signatures_only(edge: Edge) -> None:
+    edge.published = parse(jwks(SIGNER, TOKENS))
+    at = int(edge.now)
+    token = TOKENS.token({"iat": at, "exp": at + 300})
+    for signature in (SIGNER.token("msg_1", at, BODY), token):
+        assert (await edge.send(static_delivery(edge, signature=signature))).status == 401
+    of_static = SECRET.headers(BODY, timestamp=at)["webhook-signature"]
+    assert (await edge.send(with_signature(edge, of_static))).status == 401
+    assert (edge.fetches, edge.writes) == (0, 0)
+
+
+async def test_a_forged_static_delivery_reaches_nobody(edge: Edge) -> None:
+    forgery = SecretSigner(b"\x09" * 32).headers(BODY, timestamp=int(edge.now))
+    reply = await edge.send(static_delivery(edge, signature=forgery["webhook-signature"]))
+    assert reply.status == 401
+    assert (edge.fetches, edge.writes) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "remote_id",
+    ["", None, 7, "batches/", "a,status.state=Running", "a=b", "../x", "b" * 129, "batches/a/b"],
+)
+async def test_s19_an_event_that_names_no_batch_selects_nothing(
+    edge: Edge, remote_id: object
+) -> None:
+    body = encoded(envelope(data={"id": remote_id}))
+    assert (await edge.send(static_delivery(edge, body))).status == 200
+    assert edge.writes == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[" * 9000,
+        encoded(envelope(type="video.generated")),
+        encoded({"type": "webhooks.ping"}),
+    ],
+)
+async def test_rows_81_and_88_a_signed_event_about_no_batch_is_acknowledged(
+    edge: Edge, body: bytes
+) -> None:
+    assert (await edge.send(static_delivery(edge, body))).status == 200
+    assert edge.writes == 0

@@ -29,4 +29,10 @@
 - apiGroups: [gemini-operator.io]
   resources: [geminibatchjobs/status]
   verbs: [patch]
+{{- if .Values.receiver.staticWebhooks }}
+# To find the job of a static webhook's event. The receiver asks for metadata only.
+- apiGroups: [gemini-operator.io]
+  resources: [geminibatchjobs]
+  verbs: [list]
+{{- end }}
 {{- end -}}

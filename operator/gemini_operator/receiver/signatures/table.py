@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gemini_operator.receiver.signatures import ed25519, rs256
+from gemini_operator.receiver.signatures import ed25519, hmac_sha256, rs256
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
 from gemini_operator.receiver.signatures.keys import KeySet
 from gemini_operator.receiver.signatures.rs256 import TokenPolicy
@@ -27,7 +27,11 @@ class Scheme:
     verify: TokenCheck
 
 
+V1 = Scheme("v1", hmac_sha256.SHAPE, hmac_sha256.verify)
 V1A = Scheme("v1a", ed25519.SHAPE, ed25519.verify)
+
+STATIC = (V1,)
+"""The schemes of static webhooks, which are registered at Google for a whole project."""
 
 
 def jwt(policy: TokenPolicy) -> Scheme:

@@ -1,0 +1,1 @@
+"""The webhooks that deliveries are for: which keys verify them, and where they are recorded."""
