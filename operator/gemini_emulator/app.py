@@ -32,6 +32,8 @@ from gemini_emulator.routes import ApiRoute, RouteHandler
 from gemini_emulator.schedule import TimeSource
 from gemini_emulator.settings import EmulatorSettings
 from gemini_emulator.signing import SigningKeys
+from gemini_emulator.webhook_routes import WebhookRoutes
+from gemini_emulator.webhooks import WebhookStore
 
 _SHUTDOWN_SECONDS = 2.0
 
@@ -45,9 +47,11 @@ class Emulator:
         self.keys = SigningKeys(root / "keys", settings.signature)
         self.files = FileStore(root / "files", clock)
         self.uploads = Uploads(root / "uploads", self.files, clock)
+        self.webhooks = WebhookStore(root / "webhooks", clock)
         self.deliveries = Deliveries(
             root / "deliveries",
             keys=self.keys,
+            webhooks=self.webhooks,
             allowed=settings.deliver_to,
             retries=settings.retry_schedule,
             clock=clock,
@@ -76,6 +80,7 @@ class Emulator:
             runner=self.batch_runner,
             files=self.files,
             uploads=self.uploads,
+            webhooks=self.webhooks,
             deliveries=self.deliveries,
             faults=self.faults,
             counters=self.counters,
@@ -95,6 +100,7 @@ class Emulator:
             *BatchRoutes(self.batch_runner, self.faults, self._clock).table(),
             *UploadRoutes(self.uploads).table(),
             *FileRoutes(self.files, self.batch_runner.batches).table(),
+            *WebhookRoutes(self.webhooks, self.deliveries, self._clock).table(),
             *model_routes.table(),
             ApiRoute("GET", "/.well-known/jwks.json", "jwks", self._jwks),
         ]

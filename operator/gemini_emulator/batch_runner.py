@@ -185,7 +185,6 @@ class BatchRunner:
         now = self._clock()
         batch.state, batch.error = state, error
         batch.updated, batch.ended, batch.due = now, now, None
-        batch.announced = not batch.uris
         self.batches.save(batch)
         self._announce_once(batch)
 

@@ -17,6 +17,7 @@ from gemini_emulator.result_options import parse_result_options
 from gemini_emulator.routes import RouteHandler, json_body
 from gemini_emulator.schedule import rfc3339
 from gemini_emulator.signing import SigningKeys
+from gemini_emulator.webhooks import Webhook, WebhookStore
 
 _ACTIONS = {"succeed", "fail", "expire", "cancel", "hang"}
 _Control = Callable[[web.Request], Awaitable[object]]
@@ -32,6 +33,7 @@ class ControlRoutes:
         runner: BatchRunner,
         files: FileStore,
         uploads: Uploads,
+        webhooks: WebhookStore,
         deliveries: Deliveries,
         faults: Faults,
         counters: RequestCounters,
@@ -41,6 +43,7 @@ class ControlRoutes:
         self._runner = runner
         self._files = files
         self._uploads = uploads
+        self._webhooks = webhooks
         self._deliveries = deliveries
         self._faults = faults
         self._counters = counters
@@ -75,6 +78,7 @@ class ControlRoutes:
                 {"name": f"files/{f.id}", "displayName": f.display_name, "project": f.project}
                 for f in self._files
             ],
+            "webhooks": [_webhook(webhook) for webhook in self._webhooks],
             "requests": self._counters.snapshot(),
             "deliveries": [row for delivery in self._deliveries for row in attempt_rows(delivery)],
             "faults": self._faults.snapshot(),
@@ -156,7 +160,14 @@ class ControlRoutes:
         del request
         self._faults.clear()
         self._runner.default_options.clear()
-        for part in (self._batches, self._uploads, self._files, self._deliveries, self._counters):
+        for part in (
+            self._batches,
+            self._uploads,
+            self._files,
+            self._webhooks,
+            self._deliveries,
+            self._counters,
+        ):
             part.clear()
         return {}
 
@@ -199,4 +210,15 @@ def _job(batch: Batch) -> dict[str, object]:
         "priority": batch.priority,
         "createTime": rfc3339(batch.created),
         "endTime": None if batch.ended is None else rfc3339(batch.ended),
+    }
+
+
+def _webhook(webhook: Webhook) -> dict[str, object]:
+    return {
+        "id": webhook.id,
+        "name": webhook.name,
+        "uri": webhook.uri,
+        "subscribedEvents": webhook.subscribed_events,
+        "state": webhook.state,
+        "project": webhook.project,
     }

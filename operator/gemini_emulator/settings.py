@@ -34,7 +34,7 @@ class EmulatorSettings:
     state_dir: Path | None = flag(
         "--state-dir",
         type=click.Path(path_type=Path, file_okay=False),
-        help="Folder for batches, files, keys and pending callbacks. Without it, the state is lost "
+        help="Folder for batches, files, webhooks, keys and pending callbacks. Without it, the state is lost "
         "when the process ends.",
     )
     schedule: Schedule = flag(
@@ -56,8 +56,8 @@ class EmulatorSettings:
         "--signature",
         default="v1a",
         type=click.Choice(["v1a", "jwt", "both"]),
-        help="How callbacks are signed: v1a is Ed25519, as observed from Google; jwt is RS256, as "
-        "Google documents.",
+        help="How callbacks to a batch's own addresses are signed: v1a is Ed25519, as observed from "
+        "Google; jwt is RS256, as Google documents. Registered webhooks have secrets of their own.",
     )
     retry_schedule: RetrySchedule = flag(
         "--retry-schedule",

@@ -8,6 +8,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from standardwebhooks import Webhook, WebhookVerificationError
 
 Headers = dict[str, str]
 
@@ -33,6 +34,23 @@ def v1a_keys(signature: str, headers: Headers, body: bytes, jwks: Any) -> list[i
             continue
         found.append(place)
     return found
+
+
+def v1_secrets(headers: Headers, body: bytes, secrets: list[str]) -> list[list[int]]:
+    """For each entry of the signature: which of the secrets verify it, by their place."""
+    found = []
+    for entry in headers["webhook-signature"].split(" "):
+        single = headers | {"webhook-signature": entry}
+        found.append([n for n, secret in enumerate(secrets) if _verifies(secret, body, single)])
+    return found
+
+
+def _verifies(secret: str, body: bytes, headers: Headers) -> bool:
+    try:
+        Webhook(secret).verify(body, headers)
+    except WebhookVerificationError:
+        return False
+    return True
 
 
 def claims(token: str, jwks: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,16 @@ async def test_an_end_that_a_killed_process_did_not_announce_is_announced(world:
     assert world.announced == [(batch.name, "BATCH_STATE_FAILED")]
     world.start().announce_missed()
     assert len(world.announced) == 1
+
+
+async def test_a_batch_without_addresses_is_announced_too(world: World) -> None:
+    batch = world.runner.create("demo", replace(INLINE, uris=()))
+    world.dies_announcing = True
+    with pytest.raises(RuntimeError):
+        await world.runner.force(batch, "expire")
+    world.dies_announcing = False
+    world.start().announce_missed()
+    assert world.announced == [(batch.name, "BATCH_STATE_EXPIRED")]
 
 
 async def test_results_look_as_the_options_of_all_batches_say(world: World) -> None:

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from gemini_emulator.batches import Batch
 from gemini_emulator.deliveries import CallbackDelivery, Deliveries, attempt_rows, event_id, payload
 from gemini_emulator.schedule import RetrySchedule
 from gemini_emulator.signing import SigningKeys
+from gemini_emulator.webhooks import Webhook, WebhookStore
 
 from .conftest import ManualClock
 
@@ -63,10 +65,18 @@ def start(root: Path, clock: ManualClock) -> Deliveries:
     return Deliveries(
         root / "deliveries",
         keys=SigningKeys(root / "keys", "v1a"),
+        webhooks=WebhookStore(root / "webhooks", clock),
         allowed=(Prefix.parse("http://127.0.0.1:"),),
         retries=RetrySchedule(),
         clock=clock,
     )
+
+
+def register(root: Path, clock: ManualClock, **fields: Any) -> Webhook:
+    """Register a webhook; call it before `start`."""
+    known = {"uri": "http://127.0.0.1:9/w", "subscribed_events": ["batch.succeeded"]}
+    project = fields.pop("project", "p")
+    return WebhookStore(root / "webhooks", clock).add(project, known | fields)
 
 
 @pytest.fixture
@@ -119,6 +129,62 @@ async def test_cleared_deliveries_are_gone_from_the_disk_too(
     deliveries.clear()
     assert list(deliveries) == []
     assert list(start(tmp_path, clock)) == []
+
+
+async def test_a_batch_without_addresses_is_announced_once_to_each_subscribed_webhook(
+    tmp_path: Path, clock: ManualClock, batch: Batch
+) -> None:
+    batch.uris = []
+    asked = [register(tmp_path, clock) for _ in range(2)]
+    register(tmp_path, clock, state="disabled")
+    register(tmp_path, clock, state="disabled_due_to_failed_deliveries")
+    register(tmp_path, clock, subscribed_events=["batch.failed", "video.generated"])
+    register(tmp_path, clock, project="other")
+    deliveries = start(tmp_path, clock)
+    deliveries.announce(batch)
+    deliveries.announce(batch)
+    assert {one.webhook for one in deliveries} == {webhook.id for webhook in asked}
+    assert len(list(deliveries)) == 2
+    assert {(one.uri, one.job) for one in deliveries} == {("http://127.0.0.1:9/w", "batches/b")}
+    assert {one.body for one in deliveries} == {payload(batch, "")}
+    assert sorted(start(tmp_path, clock), key=str) == sorted(deliveries, key=str)
+
+
+async def test_a_batchs_own_addresses_come_instead_of_the_webhooks(
+    tmp_path: Path, clock: ManualClock, batch: Batch
+) -> None:
+    register(tmp_path, clock)
+    deliveries = start(tmp_path, clock)
+    deliveries.announce(batch)
+    assert {one.webhook for one in deliveries} == {""}
+    assert {one.uri for one in deliveries} == set(batch.uris)
+
+
+async def test_every_ping_is_a_new_event(tmp_path: Path, clock: ManualClock) -> None:
+    webhook = register(tmp_path, clock)
+    deliveries = start(tmp_path, clock)
+    deliveries.ping(webhook)
+    deliveries.ping(webhook)
+    first, second = deliveries
+    assert first.id != second.id
+    assert (first.type, first.job, first.webhook) == ("webhooks.ping", "", webhook.id)
+    assert json.loads(first.body) == {
+        "type": "webhooks.ping",
+        "version": "v1",
+        "timestamp": "2025-06-15T15:06:40Z",
+        "data": {"id": webhook.id},
+    }
+
+
+async def test_s24_a_webhooks_address_that_is_not_allowed_is_never_due(
+    tmp_path: Path, clock: ManualClock, batch: Batch
+) -> None:
+    batch.uris = []
+    webhook = register(tmp_path, clock, uri="http://example.test/w")
+    deliveries = start(tmp_path, clock)
+    deliveries.announce(batch)
+    deliveries.ping(webhook)
+    assert [(one.outcome, one.due) for one in deliveries] == [("refused", None)] * 2
 
 
 def test_every_attempt_is_shown() -> None:

@@ -1,4 +1,4 @@
-// Runs the batch and file flows of @google/genai and prints what it saw as JSON.
+// Runs the batch, file and webhook flows of @google/genai and prints what it saw as JSON.
 import { readFile, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GoogleGenAI } from "@google/genai";
@@ -97,11 +97,36 @@ async function lists() {
   return { count: before.length, state, same: before.join() === after.join(), gone };
 }
 
+async function webhooks() {
+  const made = await ai.webhooks.create({
+    name: "ends",
+    uri: "http://192.0.2.1/x",
+    subscribed_events: ["batch.succeeded"],
+  });
+  const rotated = await ai.webhooks.rotateSigningSecret(made.id);
+  await ai.webhooks.ping(made.id);
+  const { signing_secrets: valid } = await ai.webhooks.get(made.id);
+  const listed = await ai.webhooks.list({ page_size: 1 });
+  const { state } = await ai.webhooks.update(made.id, { update_mask: "state", state: "disabled" });
+  const refused = await ai.webhooks.ping(made.id).catch((error) => error.status);
+  await ai.webhooks.delete(made.id);
+  const gone = await ai.webhooks.get(made.id).catch((error) => error.status);
+  return {
+    secrets: [made.new_signing_secret, rotated.secret].map((secret) => secret.startsWith("whsec_")),
+    valid: valid.length,
+    listed: listed.webhooks[0].id === made.id,
+    state,
+    refused,
+    gone,
+  };
+}
+
 const seen = {
   inline: await inline(),
   embeddings: await embeddings(),
   files: await files(),
   large: await large(),
   lists: await lists(),
+  webhooks: await webhooks(),
 };
 process.stdout.write(`${JSON.stringify(seen)}\n`);
