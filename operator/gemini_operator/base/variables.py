@@ -11,7 +11,8 @@ from gemini_operator.base.flags import PREFIX, SERVICE_ADDRESS
 FLAGS = (
     *("allow-insecure-gemini", "allow-insecure-jwks", "callback-keys-dir", "callback-signing-key"),
     *("control-token", "create-timeout", "credentials-ttl", "default-api-key-secret"),
-    *("deliver-to", "gemini-base-url", "health-host", "host", "jwks-url", "kubeconfig"),
+    *("deliver-to", "gemini-base-url", "health-host", "host", "jwks-url", "jwt-audience"),
+    *("jwt-issuer", "kubeconfig", "static-secrets-dir"),
     *("leader-elect", "lease-duration", "lease-name", "lease-namespace", "lease-renew-deadline"),
     *("lease-retry-period", "log-format", "log-level", "max-open-batches"),
     *("max-open-batches-per-key", "max-priority", "max-reads-per-second-per-key"),
