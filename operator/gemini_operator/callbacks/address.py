@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from gemini_operator.callbacks.keys import CallbackKey, KeyDirectory
 
@@ -41,6 +41,11 @@ class Target:
     uid: str
     attempt: str
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the address, in their order."""
+        return self.plural, self.namespace, self.name, self.uid, self.attempt
+
 
 class CallbackAddresses:
     """Makes callback addresses; without URL and keys there are none, and the sweep finds the ends.
@@ -67,7 +72,7 @@ def token(key: CallbackKey, target: Target) -> str:
     They are half of an HMAC-SHA256 over six parts.
     """
     # Each part follows its length, so that no two targets have the same message.
-    parts = [part.encode() for part in (CONTEXT, *astuple(target))]
+    parts = [part.encode() for part in (CONTEXT, *target.parts)]
     message = b"".join(len(part).to_bytes(2, "big") + part for part in parts)
     digest = hmac.new(key.secret.get_secret_value(), message, hashlib.sha256)
     return digest.hexdigest()[:TOKEN_LENGTH]
@@ -79,7 +84,7 @@ def url(public_url: str, key: CallbackKey, target: Target) -> str:
     Raises:
         ValueError: the receiver would not parse the address as this target.
     """
-    path = f"{PREFIX}{'/'.join(astuple(target))}/{token(key, target)}"
+    path = f"{PREFIX}{'/'.join(target.parts)}/{token(key, target)}"
     if parse(path) is None:
         raise ValueError("a callback address needs a Kubernetes object and an attempt id")
     return public_url.rstrip("/") + path

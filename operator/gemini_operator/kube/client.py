@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
@@ -27,11 +26,14 @@ METADATA_ONLY_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.
 MAX_ANSWER = 16 * 1024 * 1024
 """Bytes, counted after decompression. An object has at most 1.5 MiB, list pages are kept small."""
 
+_ONE_PIECE = 64 * 1024
+"""Bytes that are sent at once. Results may have 900 KiB."""
+
 _SEGMENT = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._:-]{0,252}", re.ASCII)
 
 
 def path_of(segments: tuple[str, ...]) -> str:
-    """Return the path of percent-encoded segments.
+    """Return the path of these segments.
 
     Raises:
         BadName: a segment is empty, or has `..` or anything but `A-Z a-z 0-9 . _ : -`. A name with
@@ -40,7 +42,8 @@ def path_of(segments: tuple[str, ...]) -> str:
     for segment in segments:
         if not _SEGMENT.fullmatch(segment):
             raise errors.BadName(400, "BadName", f"{segment!r} cannot be part of an API path")
-    return "/" + "/".join(quote(segment, safe=":") for segment in segments)
+    # None of these characters needs an escape.
+    return "/" + "/".join(segments)
 
 
 class KubeClient:
@@ -145,7 +148,7 @@ class KubeClient:
         url: URL,
         params: Mapping[str, str] | None,
         headers: dict[str, str],
-        data: io.BytesIO | None,
+        data: io.BytesIO | bytes | None,
     ) -> dict[str, Any]:
         async with self._session.request(
             method,
@@ -173,9 +176,10 @@ class KubeClient:
         return bytes(body)
 
 
-def _encoded(body: object) -> io.BytesIO:
-    """Return the body as a file, which aiohttp sends in pieces: results may have 900 KiB."""
-    return io.BytesIO(json.dumps(body, separators=(",", ":")).encode())
+def _encoded(body: object) -> io.BytesIO | bytes:
+    """Return the body; a long one as a file, which aiohttp sends in pieces."""
+    encoded = json.dumps(body, separators=(",", ":")).encode()
+    return encoded if len(encoded) <= _ONE_PIECE else io.BytesIO(encoded)
 
 
 def _decoded(body: bytes) -> dict[str, Any]:
