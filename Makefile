@@ -105,8 +105,9 @@ crds: $(READY) ## generate crds/ and the chart's CRDs from the models
 	@PYTHONPATH=hack $(BIN)/python -m chart
 
 .PHONY: bench
-bench: binaries ## measure the quota, deliveries, how fast ends of batches become ends of jobs, and the start
+bench: binaries ## measure the quota, calls to Google, deliveries, how fast ends of batches become ends of jobs, and the start
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.quota
+	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.client
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.receiver
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.ends
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.start

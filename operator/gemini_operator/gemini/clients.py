@@ -76,7 +76,9 @@ class GeminiClients:
         self._capacity = capacity
         self._may_send = may_send
         self._salt = secrets.token_bytes(32)
-        self._clients: OrderedDict[str, GeminiClient] = OrderedDict()
+        # By the key itself: a fingerprint of it would have to be computed at each use. Equal keys
+        # are equal as `SecretStr`, which never shows its value.
+        self._clients: OrderedDict[SecretStr, GeminiClient] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
         # Loading the certificates takes long, so all clients share one context.
         self._ssl_context = httpx2.create_ssl_context(trust_env=settings.trust_env)
@@ -87,19 +89,11 @@ class GeminiClients:
         Raises:
             api_key.InvalidKey: the string cannot be an API key (S4).
         """
-        api_key.check(key)
-        group = self._group(key)
-        client = self._clients.get(group)
-        if client is None:
-            client = GeminiClient(
-                key,
-                self._settings,
-                ssl_context=self._ssl_context,
-                key_id=group,
-                may_send=self._may_send,
-            )
-            self._clients[group] = client
-        self._clients.move_to_end(group)
+        client = self._clients.get(key)
+        if client is not None:
+            self._clients.move_to_end(key)
+            return client
+        client = self._clients[key] = self._new(key)
         self._drop_oldest()
         return client
 
@@ -108,7 +102,17 @@ class GeminiClients:
         clients = [self._clients.popitem()[1] for _ in range(len(self._clients))]
         await asyncio.gather(*(client.aclose() for client in clients), *self._closing)
 
-    def _group(self, key: SecretStr) -> str:
+    def _new(self, key: SecretStr) -> GeminiClient:
+        api_key.check(key)
+        return GeminiClient(
+            key,
+            self._settings,
+            ssl_context=self._ssl_context,
+            key_id=self._key_id(key),
+            may_send=self._may_send,
+        )
+
+    def _key_id(self, key: SecretStr) -> str:
         """Return the id of a key, salted for this process so that it reveals nothing (S23)."""
         return hmac.digest(self._salt, key.get_secret_value().encode(), "sha256").hex()[:16]
 

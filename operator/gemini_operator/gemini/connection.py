@@ -44,6 +44,7 @@ class GeminiConnection:
     ) -> None:
         self._key = key
         self._settings = settings
+        self._root = _root(settings)
         self._pool = Pool(lambda: _connect(settings, ssl_context))
         self.http = httpx2.AsyncClient(
             transport=GuardedTransport(settings.origin, self._pool, may_send),
@@ -104,8 +105,8 @@ class GeminiConnection:
     ) -> Answer:
         """Make one call, the SDK's or our own, and return Google's 200 answer unparsed.
 
-        The SDK's result is ignored. It lacks members, and the SDK raises for a member it does not
-        accept although the call was done.
+        The SDK gets an empty answer instead, and its result is ignored. It would lack members, and
+        the SDK would raise for a member it does not accept although the call was done.
 
         Args:
             send: makes the call.
@@ -162,12 +163,9 @@ class GeminiConnection:
     def _request(
         self, path: str, params: Mapping[str, str] | None, seconds: float
     ) -> httpx2.Request:
-        scheme, host, port = self._settings.origin
-        host = f"[{host}]" if ":" in host else host
-        target = f"{self._settings.path_prefix}/{API_VERSION}/{quote(path, safe='/:')}"
         return self.http.build_request(
             "GET",
-            f"{scheme}://{host}:{port}{target}",
+            f"{self._root}/{quote(path, safe='/:')}",
             params=params,
             headers={
                 "x-goog-api-key": self._key.get_secret_value(),
@@ -197,6 +195,13 @@ async def _document(answer: Answer, call: str, results: bool) -> dict[str, objec
         return documents.parse(answer.body, results=results)
     except Undecodable as error:
         raise errors.Unavailable(f"{call}: Google's answer is {error}", status=200) from None
+
+
+def _root(settings: GeminiSettings) -> str:
+    """Return the URL under which all resources are; its parts are parsed once, not at each read."""
+    scheme, host, port = settings.origin
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}:{port}{settings.path_prefix}/{API_VERSION}"
 
 
 def _connect(settings: GeminiSettings, ssl_context: ssl.SSLContext) -> httpx2.AsyncHTTPTransport:

@@ -53,6 +53,7 @@ class Exchange:
     started: bool = False
     """Whether a request reached the transport."""
     answer: Answer | None = None
+    """Complete. The response that the caller gets is empty if the status is 200."""
 
 
 _current: ContextVar[Exchange | None] = ContextVar("gemini_exchange", default=None)
@@ -98,7 +99,8 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self._refuse_strangers(request)
         # A request outside of `on_terms`, such as one of the SDK's own, has the default terms.
-        exchange = _current.get() or Exchange()
+        terms = _current.get()
+        exchange = terms or Exchange()
         exchange.started = True
         _bound_waiting(request)
         gates = tuple(self._gates(request, exchange))
@@ -113,8 +115,11 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             if exchange.stream and response.status_code == 200:
                 return _passed_on(response, stack.pop_all())
             body = await _read(response, exchange.limit)
+        exchange.answer = Answer(response.status_code, response.headers, body)
+        # Whoever set the terms reads `answer`. The SDK would parse the same bytes for nothing.
+        if response.status_code == 200 and terms is not None:
+            return httpx2.Response(200)
         headers = _own_headers(response.headers)
-        exchange.answer = Answer(response.status_code, headers, body)
         return httpx2.Response(response.status_code, headers=headers, content=body)
 
     def _gates(self, request: httpx2.Request, exchange: Exchange) -> Iterator[Gate]:

@@ -99,7 +99,8 @@ def _request(line: str) -> dict[str, Any]:
         raise _Wrong('has no "request" object')
     if metadata is not None:
         _check_metadata(metadata, key)
-    if nesting.exceeds(request, REQUEST_LEVELS) or nesting.exceeds(metadata, REQUEST_LEVELS):
+    # One level more is the line's own. Measured in its text, as it would have to be written for it.
+    if not nesting.within(line.encode(errors="surrogatepass"), REQUEST_LEVELS + 1):
         raise _too_deep()
     _check_sendable(item)
     return {
@@ -109,7 +110,7 @@ def _request(line: str) -> dict[str, Any]:
 
 def _object(line: str) -> dict[str, Any]:
     try:
-        item = json.loads(line, parse_constant=_refuse, object_pairs_hook=_once)
+        item = _DECODER.decode(line)
     except RecursionError:
         raise _too_deep() from None
     except _Twice as twice:
@@ -176,10 +177,15 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
+# Made once: with arguments, `json.loads` and `json.dumps` make a new one for each line.
+_DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_once)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
 def _check_sendable(item: Mapping[str, Any]) -> None:
     """Make sure that what was read can be written again: Python reads more than that."""
     try:
-        json.dumps(item, ensure_ascii=False, allow_nan=False).encode()
+        _ENCODER.encode(item).encode()
     except UnicodeEncodeError:
         raise _Wrong(r"has half of a surrogate pair, an escape such as \ud83d alone") from None
     except (ValueError, RecursionError):

@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import hmac
 import warnings
 
 import pytest
@@ -32,6 +33,45 @@ async def test_equal_keys_share_a_client_and_others_do_not(peer: Peer) -> None:
     assert one is again
     assert one is not other
     assert one.key_id != other.key_id
+    await clients.aclose()
+
+
+async def test_a_cached_client_is_found_without_hashing_its_key_again(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients = GeminiClients(settings(peer))
+    one = clients.for_key(key(1))
+
+    def hashed(*_: object) -> bytes:
+        raise AssertionError("the key was hashed")
+
+    monkeypatch.setattr(hmac, "digest", hashed)
+    assert clients.for_key(key(1)) is one
+    with pytest.raises(AssertionError, match="hashed"):
+        clients.for_key(key(2))
+    await clients.aclose()
+
+
+async def test_a_rotated_key_gets_a_new_client_and_id_and_the_old_one_keeps_its_own(
+    peer: Peer,
+) -> None:
+    """The quota knows keys by their ids, also those whose client was dropped meanwhile."""
+    clients = GeminiClients(settings(peer), capacity=1)
+    old = clients.for_key(key(1))
+    new = clients.for_key(key(2))
+    again = clients.for_key(key(1))
+    assert len({id(client) for client in (old, new, again)}) == 3
+    assert old.key_id == again.key_id != new.key_id
+    peer.then(says({}))
+    await again.batches.search()
+    assert peer.seen[0].all("x-goog-api-key") == [key(1).get_secret_value()]
+    await clients.aclose()
+
+
+async def test_s23_the_cache_does_not_show_the_keys_it_is_ordered_by(peer: Peer) -> None:
+    clients = GeminiClients(settings(peer))
+    clients.for_key(key(1))
+    assert key(1).get_secret_value() not in repr(vars(clients))
     await clients.aclose()
 
 

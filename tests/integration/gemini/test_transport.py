@@ -1,6 +1,7 @@
 import asyncio
 import traceback
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -439,6 +440,33 @@ async def nothing() -> None:
 
 async def refused_by_the_sdk() -> None:
     raise ValueError(API_KEY)
+
+
+@pytest.mark.parametrize(("status", "passed_on"), [(200, b""), (400, b"{}")])
+async def test_a_200_answer_is_parsed_once_since_the_sdk_gets_none_of_it(
+    status: int, passed_on: bytes, peer: Peer, client_for: ClientFor
+) -> None:
+    connection = client_for(peer.url)._connection
+    got: list[httpx2.Response] = []
+    exchange = Exchange()
+
+    async def send() -> None:
+        got.append(await connection.http.get(f"{peer.url}/v1beta/batches/b1"))
+
+    peer.then(sends(b"{}", status))
+    with suppress(errors.Rejected):
+        await connection.exchange(send, exchange, call="batches.get", seconds=5)
+    assert exchange.answer is not None
+    assert exchange.answer.body == b"{}"
+    assert [(one.status_code, one.content) for one in got] == [(status, passed_on)]
+
+
+async def test_a_request_without_terms_gets_its_answer(peer: Peer, client_for: ClientFor) -> None:
+    """The SDK's own requests, such as those of an upload, have no other way to it."""
+    peer.then(says({"name": "batches/b1"}, headers={"x-goog-upload-status": "final"}))
+    answer = await client_for(peer.url)._connection.http.get(f"{peer.url}/v1beta/batches/b1")
+    assert answer.json() == {"name": "batches/b1"}
+    assert answer.headers["x-goog-upload-status"] == "final"
 
 
 @pytest.mark.parametrize("send", [nothing, refused_by_the_sdk])

@@ -59,6 +59,14 @@ def test_a_request_of_64_levels_is_read() -> None:
     assert parse(nested(64))
 
 
+@pytest.mark.parametrize("text", ["[{", r"\\\"[", "ä[", "]}"])
+def test_metadata_may_have_64_levels_too_and_no_text_counts(text: str) -> None:
+    line = nested(64)[:-1] + f', "metadata": {{"{text}": ' + "[" * 63 + f'"{text}"' + "]" * 63
+    assert parse(line + "}}")
+    deeper = line.replace('": [', '": [[', 1) + "]}}"
+    assert "nested deeper than 64 levels" in refusal(deeper)
+
+
 @given(text=st.text())
 def test_s09_any_other_text_is_refused(text: str) -> None:
     with suppress(InvalidLines):
