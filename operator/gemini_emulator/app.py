@@ -44,7 +44,7 @@ class Emulator:
     def __init__(self, settings: EmulatorSettings, root: Path, clock: TimeSource) -> None:
         self.faults = Faults()
         self.counters = RequestCounters(root / "requests.log")
-        self.keys = SigningKeys(root / "keys", settings.signature)
+        self.keys = SigningKeys(root / "keys", settings.signature, settings.token_audience)
         self.files = FileStore(root / "files", clock)
         self.uploads = Uploads(root / "uploads", self.files, clock)
         self.webhooks = WebhookStore(root / "webhooks", clock)

@@ -59,6 +59,12 @@ class EmulatorSettings:
         help="How callbacks to a batch's own addresses are signed: v1a is Ed25519, as observed from "
         "Google; jwt is RS256, as Google documents. Registered webhooks have secrets of their own.",
     )
+    token_audience: str | None = flag(
+        "--token-audience",
+        default=None,
+        help="Audience (aud) of the tokens that --signature=jwt makes; by default the address that is "
+        "called.",
+    )
     retry_schedule: RetrySchedule = flag(
         "--retry-schedule",
         default="first=5s,max=1h,for=24h",

@@ -70,10 +70,16 @@ class Ed25519Signer:
 
 
 class TokenSigner:
-    """Signs JWTs with one RSA key, which verifiers find by its `kid`."""
+    """Signs JWTs with one RSA key, which verifiers find by its `kid`.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: of the file with the key.
+        audience: of all tokens; None for the address that is called.
+    """
+
+    def __init__(self, path: Path, audience: str | None = None) -> None:
         self._path = path
+        self._audience = audience
         if path.is_file():
             record = read_json(path)
             self._kid = str(record["kid"])
@@ -86,7 +92,7 @@ class TokenSigner:
         header = {"alg": "RS256", "typ": "JWT", "kid": self._kid}
         claims = {
             "iss": _ISSUER,
-            "aud": message.uri,
+            "aud": self._audience or message.uri,
             "iat": message.timestamp,
             "exp": message.timestamp + TOKEN_LIFETIME,
             "jti": message.id,
@@ -144,10 +150,10 @@ class Signer(Protocol):
 class SigningKeys:
     """The signers of the chosen mode, and their public keys."""
 
-    def __init__(self, folder: Path, mode: SignatureMode) -> None:
+    def __init__(self, folder: Path, mode: SignatureMode, audience: str | None = None) -> None:
         # Google's JWKS contains the Ed25519 keys in every mode.
         self._ed25519 = Ed25519Signer(folder / "ed25519.json")
-        tokens = [] if mode == "v1a" else [TokenSigner(folder / "rs256.json")]
+        tokens = [] if mode == "v1a" else [TokenSigner(folder / "rs256.json", audience)]
         self._all: list[Signer] = [self._ed25519, *tokens]
         self._signing: list[Signer] = [*tokens] if mode == "jwt" else self._all
 

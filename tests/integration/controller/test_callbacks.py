@@ -1,12 +1,18 @@
 """What callbacks do, and what happens without them (rules P17, P18, P20)."""
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from local.control_plane import ControlPlane
+from tests.emulator_process import FAST, EmulatorProcess
 from tests.integration.controller.conftest import NEVER, SLOW
-from tests.operator_process import Operator, inline_job
+from tests.operator_process import Operator, inline_job, kubeconfigs
 from tests.waiting import eventually
 
 SCHEDULE = NEVER
+ISSUER = "https://generativelanguage.googleapis.com"
 CONTROLLER_ARGS = ("--sweep-interval", "1")
 
 
@@ -25,6 +31,30 @@ def test_p17_a_callback_supplies_a_lost_name(operator: Operator) -> None:
     status = operator.wait_complete("job", timeout=40)
     assert status["batchName"] == operator.batches()[0]["name"]
     assert operator.emulator.requests("batches.create") == 1
+
+
+@pytest.mark.parametrize(("mode", "scheme"), [("jwt", "jwt"), ("both", "v1a")], ids=["jwt", "both"])
+def test_s15_a_job_ends_by_a_callback_with_a_token(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path, mode: str, scheme: str
+) -> None:
+    """Nothing else tells of the end: the controller lists batches once in an hour."""
+    tokens = ("--signature", mode, "--token-audience", "gemini-operator")
+    demanded = ("--jwt-issuer", ISSUER, "--jwt-audience", "gemini-operator")
+    accounts = kubeconfigs(control_plane, namespace, tmp_path)
+    with (
+        EmulatorProcess(tmp_path / "emulator", "--schedule", FAST, *tokens) as emulator,
+        Operator(namespace, control_plane, tmp_path, emulator, accounts) as operator,
+    ):
+        operator.put_key("emulator-demo-0000000001")
+        operator.receiver.args += demanded
+        operator.start_receiver()
+        operator.start_controller("--sweep-interval", "3600")
+        operator.apply(inline_job("job"))
+        operator.wait_complete("job")
+        event = operator.status("job")["lastEvent"]
+        assert event["id"].startswith("jwt_") is (mode == "jwt")
+        assert ("type" in event) is (mode == "both")
+        assert f'"scheme": "{scheme}"' in operator.receiver.text()
 
 
 def test_p18_an_event_that_runs_ahead_of_the_batch_is_read_again(
