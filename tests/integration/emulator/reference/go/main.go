@@ -1,4 +1,5 @@
-// Prints, as JSON, which deliveries of the file named on the command line are accepted.
+// Prints, as JSON, which deliveries of the file named on the command line are accepted, and what
+// this library would have signed them with.
 package main
 
 import (
@@ -6,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
+	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
@@ -14,6 +17,11 @@ type delivery struct {
 	Secret  string            `json:"secret"`
 	Headers map[string]string `json:"headers"`
 	Body    string            `json:"body"`
+}
+
+type opinion struct {
+	Accepted  bool   `json:"accepted"`
+	Signature string `json:"signature"`
 }
 
 func main() {
@@ -32,7 +40,7 @@ func run(path string) error {
 	if err := json.Unmarshal(content, &deliveries); err != nil {
 		return err
 	}
-	accepted := make([]bool, len(deliveries))
+	opinions := make([]opinion, len(deliveries))
 	for place, one := range deliveries {
 		webhook, err := standardwebhooks.NewWebhook(one.Secret)
 		if err != nil {
@@ -42,7 +50,16 @@ func run(path string) error {
 		for name, value := range one.Headers {
 			headers.Set(name, value)
 		}
-		accepted[place] = webhook.Verify([]byte(one.Body), headers) == nil
+		seconds, err := strconv.ParseInt(one.Headers["webhook-timestamp"], 10, 64)
+		if err != nil {
+			return err
+		}
+		body := []byte(one.Body)
+		signature, err := webhook.Sign(one.Headers["webhook-id"], time.Unix(seconds, 0), body)
+		if err != nil {
+			return err
+		}
+		opinions[place] = opinion{webhook.Verify(body, headers) == nil, signature}
 	}
-	return json.NewEncoder(os.Stdout).Encode(accepted)
+	return json.NewEncoder(os.Stdout).Encode(opinions)
 }

@@ -1,4 +1,5 @@
-// Prints, as JSON, which deliveries of the file named on the command line are accepted.
+// Prints, as JSON, which deliveries of the file named on the command line are accepted, and what
+// this library would have signed them with.
 import { readFileSync } from "node:fs";
 import { Webhook, WebhookVerificationError } from "standardwebhooks";
 
@@ -12,4 +13,9 @@ const accepted = ({ secret, headers, body }) => {
   }
 };
 
-console.log(JSON.stringify(JSON.parse(readFileSync(process.argv[2], "utf8")).map(accepted)));
+const signature = ({ secret, headers, body }) =>
+  new Webhook(secret).sign(headers["webhook-id"], new Date(1000 * headers["webhook-timestamp"]), body);
+
+const opinion = (delivery) => ({ accepted: accepted(delivery), signature: signature(delivery) });
+
+console.log(JSON.stringify(JSON.parse(readFileSync(process.argv[2], "utf8")).map(opinion)));
