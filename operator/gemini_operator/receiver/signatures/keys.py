@@ -1,5 +1,6 @@
 """The keys that signatures are checked with."""
 
+import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -24,6 +25,9 @@ class KeySet:
     rsa: tuple[RsaKey, ...] = ()
     hmac: tuple[SecretBytes, ...] = ()
     """The secrets of one static webhook."""
+    _digests: dict[bytes, tuple[bytes, ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
     _last: list[Ed25519PublicKey] = field(default_factory=list, repr=False, compare=False)
 
     def likeliest(self) -> Iterator[Ed25519PublicKey]:
@@ -47,3 +51,17 @@ class KeySet:
         """
         named = tuple(key for key in self.rsa if key.id == key_id)
         return named or tuple(key for key in self.rsa if key.id is None)
+
+    def digests(self, message: bytes) -> tuple[bytes, ...]:
+        """Return the HMAC-SHA256 of a message with each secret.
+
+        It is computed once for all tokens of a delivery: a stranger may send sixteen with 64 KiB.
+        """
+        found = self._digests.get(message)
+        if found is None:
+            found = tuple(
+                hmac.digest(secret.get_secret_value(), message, "sha256") for secret in self.hmac
+            )
+            self._digests.clear()
+            self._digests[message] = found
+        return found

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ class SecretDirectory:
 
     def __init__(self, path: Path) -> None:
         self._webhooks = {
-            StaticName(space.name, webhook.name): Directory(webhook, _WHAT, _load)
+            StaticName(space.name, webhook.name): Directory(webhook, _WHAT, partial(_load, webhook))
             for space in _folders(path)
             for webhook in _folders(space)
         }
@@ -77,11 +78,11 @@ def _folders(path: Path) -> list[Path]:
     return found
 
 
-def _load(files: Sequence[Path]) -> tuple[SecretBytes, ...]:
+def _load(path: Path, files: Sequence[Path]) -> tuple[SecretBytes, ...]:
     if not files:
-        raise ValueError(f"{_WHAT}: a webhook without a secret: nothing could be verified")
+        raise ValueError(f"{_WHAT}: {path} holds no secret, so nothing could be verified")
     if len(files) > _MAX_SECRETS:
-        raise ValueError(f"{_WHAT}: {files[0].parent} holds more than {_MAX_SECRETS} secrets")
+        raise ValueError(f"{_WHAT}: {path} holds more than {_MAX_SECRETS} secrets")
     return tuple(SecretBytes(_read(file)) for file in files)
 
 

@@ -1,4 +1,5 @@
 import base64
+import hmac
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -95,6 +96,21 @@ def test_row_81_a_body_of_any_bytes_can_be_signed(body: bytes) -> None:
 def test_row_47_one_good_token_among_others_is_enough() -> None:
     assert verified(f"{FORGED} v2,AAAA {GOOD} {FORGED}").verdict is Verdict.VALID
     assert verified(f"  v1 {GOOD} x,y").verdict is Verdict.VALID
+
+
+def test_s20_many_tokens_cost_one_digest_for_each_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger may send 64 KiB with sixteen tokens."""
+    counted: list[int] = []
+    original = hmac.digest
+
+    def digest(key: bytes, message: bytes, name: str) -> bytes:
+        counted.append(len(message))
+        return original(key, message, name)
+
+    forged = " ".join(SecretSigner(bytes([n]) * 32).token("msg_1", NOW, BODY) for n in range(16))
+    monkeypatch.setattr("hmac.digest", digest)
+    assert verified(forged, BODY, SIGNER, SecretSigner(b"\x70" * 32)).verdict is Verdict.MISMATCH
+    assert len(counted) == 2
 
 
 def test_row_46_three_bad_tokens_stay_bad() -> None:

@@ -95,7 +95,7 @@ def test_row_51_what_is_no_secret_is_refused_at_the_start(write: Written, text: 
 
 def test_row_51_a_webhook_without_a_secret_is_refused_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "team-a" / "reviews").mkdir(parents=True)
-    with pytest.raises(ValueError, match="without a secret"):
+    with pytest.raises(ValueError, match="team-a/reviews holds no secret"):
         SecretDirectory(tmp_path)
 
 
