@@ -142,6 +142,12 @@ def limits() -> Limits:
 
 
 @pytest.fixture
+def tokens() -> TokenPolicy:
+    """What RS256 tokens have to fulfil."""
+    return TokenPolicy()
+
+
+@pytest.fixture
 def keys(tmp_path: Path) -> KeyDirectory:
     path = tmp_path / "callback-keys"
     path.mkdir()
@@ -158,7 +164,9 @@ def secrets(tmp_path: Path) -> SecretDirectory:
 
 
 @pytest.fixture
-async def edge(keys: KeyDirectory, secrets: SecretDirectory, limits: Limits) -> AsyncIterator[Edge]:
+async def edge(
+    keys: KeyDirectory, secrets: SecretDirectory, limits: Limits, tokens: TokenPolicy
+) -> AsyncIterator[Edge]:
     path = address.url("", keys.signing(), TARGET)
     token = path.rpartition("/")[2]
 
@@ -190,7 +198,7 @@ async def edge(keys: KeyDirectory, secrets: SecretDirectory, limits: Limits) -> 
     verifier = Verifier(JwksStore(fetch))
     handler = CallbackHandler(
         [
-            DynamicWebhooks(keys, verifier, recorder, WriteBudget(), TokenPolicy()),
+            DynamicWebhooks(keys, verifier, recorder, WriteBudget(), tokens),
             StaticWebhooks(secrets, StaticRecorder(jobs, recorder)),
         ],
         limits=limits,
