@@ -1,7 +1,10 @@
 """Every row of the catalogue has a test; `make conformance` runs them."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,3 +58,20 @@ def test_differences_are_about_rows_of_the_catalogue() -> None:
     cases = {str(row.number): row.expected for row in ROWS}
     for number, expected, *_ in found:
         assert expected == cases[number]
+
+
+def test_the_table_shows_what_passed_and_fails_for_what_is_missing() -> None:
+    plugin = ("-p", "tests.conformance.plugin", "-p", "no:cacheprovider")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *plugin, "tests/unit/receiver/test_budget.py"],
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = {line.split()[0]: line.split()[-1] for line in done.stdout.splitlines() if "|" in line}
+    assert lines["S14"] == "passed"
+    assert lines["23"] == "MISSING"
+    assert lines.keys() == {"row", *(known.label for known in (*ROWS, *RULES))}
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED

@@ -74,16 +74,19 @@ def send(
 
 
 class KeyPublisher(Peer):
-    """Publishes the public keys of `signers`; fails while there are none."""
+    """Publishes the public keys of `signers`; fails while there are none, or redirects."""
 
     def __init__(self, *signers: Signer | TokenSigner) -> None:
         super().__init__()
         self.signers = signers
+        self.moved_to = ""
         self.fetches = 0
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         self.fetches += 1
-        if self.signers:
+        if self.moved_to:
+            send(request, 302, b"", {"Location": self.moved_to})
+        elif self.signers:
             send(request, 200, jwks(*self.signers))
         else:
             send(request, 503, b"")

@@ -227,6 +227,20 @@ def test_fresh_keys_outlive_an_outage_of_their_publisher(receiver: Receiver, job
     assert receiver.publisher.fetches == before
 
 
+@pytest.mark.row(125)
+def test_s21_a_key_set_that_has_moved_is_not_followed(
+    make_receiver: ReceiverMaker, job: Job
+) -> None:
+    receiver, stranger = make_receiver(), Signer(b"\x09" * 32)
+    with KeyPublisher(stranger) as elsewhere:
+        receiver.publisher.moved_to = f"{elsewhere.url}/jwks.json"
+        receiver.start()
+        answer = receiver.deliver(job.target(), signer=stranger)
+        assert (answer.status, "retry-after" in answer.headers) == (503, True)
+        assert elsewhere.fetches == 0
+    assert receiver.road.requests == 0
+
+
 # Tokens
 
 

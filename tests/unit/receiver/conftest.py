@@ -64,6 +64,7 @@ class Edge:
     fetches: int = 0
     """Fetches of Google's keys."""
     now: float = 1_764_000_000.0
+    """The time of day, and the clock of the key store."""
     published: KeySet | Exception = field(default_factory=lambda: parse(jwks(SIGNER)))
     """Google's keys, or why they can't be had."""
     api_hangs: bool = False
@@ -195,7 +196,7 @@ async def edge(
     )
     jobs = BatchJobs(client)
     recorder = DeliveryRecorder(jobs, StatusProbe(client))
-    verifier = Verifier(JwksStore(fetch))
+    verifier = Verifier(JwksStore(fetch, clock=lambda: found.now))
     handler = CallbackHandler(
         [
             DynamicWebhooks(keys, verifier, recorder, WriteBudget(), tokens),

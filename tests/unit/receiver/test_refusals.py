@@ -484,3 +484,39 @@ async def test_fresh_keys_outlive_an_outage(edge: Edge) -> None:
     edge.published = JwksError("unreachable")
     assert (await edge.send(edge.delivery())).status == UNREACHED
     assert (edge.writes, edge.fetches) == (2, 1)
+
+
+def without_keys() -> JwksError:
+    with pytest.raises(JwksError) as empty:
+        parse(b'{"keys": []}')
+    return empty.value
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(JwksError("unreachable"), marks=pytest.mark.row(120)),
+        pytest.param(without_keys(), marks=pytest.mark.row(128)),
+    ],
+)
+async def test_old_keys_are_used_for_a_day_while_there_are_no_newer_ones(
+    edge: Edge, failure: JwksError
+) -> None:
+    await edge.send(edge.delivery())
+    edge.published = failure
+    edge.now += 24 * 3600
+    assert (await edge.send(edge.delivery())).status == UNREACHED
+    assert (edge.writes, edge.fetches) == (2, 2)
+    edge.now += 3600
+    reply = await edge.send(edge.delivery())
+    assert (reply.status, "retry-after" in reply.headers) == (503, True)
+    assert edge.writes == 2
+
+
+@pytest.mark.row(127)
+async def test_a_revoked_key_verifies_nothing_after_the_time_to_live(edge: Edge) -> None:
+    await edge.send(edge.delivery())
+    edge.published = parse(jwks(STRANGER))
+    edge.now += 3601
+    assert (await edge.send(edge.delivery())).status == 401
+    assert edge.writes == 1
