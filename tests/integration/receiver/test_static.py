@@ -111,7 +111,7 @@ def test_s12_the_receiver_sees_metadata_only(
     assert "Say hello" not in static.receiver.process.text()
 
 
-@pytest.mark.row(81, 84, 88)
+@pytest.mark.row(81, 84, 88, 95)
 @pytest.mark.parametrize(
     ("body", "lists"),
     [

@@ -405,6 +405,13 @@ async def test_a_bad_token_is_refused_and_not_logged(
         assert hidden not in shown
 
 
+@pytest.mark.row(67)
+async def test_a_key_id_that_fits_no_header_is_malformed(edge: Edge) -> None:
+    token = TOKENS.token(claims(), header={"kid": "k" * 10_000})
+    assert (await with_signature(edge, token)).status == 400
+    assert untouched(edge)
+
+
 @pytest.mark.row(65)
 async def test_nobody_is_asked_for_a_key_that_a_token_brings(edge: Edge) -> None:
     visits = 0
