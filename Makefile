@@ -64,6 +64,10 @@ test-all: binaries unit ## every test, every kill table and 500 random histories
 coverage: binaries ## as test, counting what runs in processes of its own too
 	$(BIN)/pytest $(INTEGRATION) --exhaustive --cov --cov-config=hack/coverage-of-processes.toml --cov-report=term
 
+.PHONY: conformance
+conformance: binaries ## attack the receiver by the catalogue, and print the result of every row
+	PYTHONPATH=. $(BIN)/pytest $(INTEGRATION) --quiet -p tests.conformance.plugin tests/unit tests/integration
+
 .PHONY: crash
 crash: binaries ## kill each process at every outward call of a job, and print what that costs (CRASH=--help)
 	PYTHONPATH=hack $(BIN)/python -m tests.crash $(CRASH)

@@ -139,6 +139,7 @@ def test_explain_has_text_for_every_field(kubectl: Kubectl) -> None:
         assert "<no description>" not in told
 
 
+@pytest.mark.row(102)
 def test_kubectl_warns_of_a_member_that_does_not_exist(kubectl: Kubectl, namespace: str) -> None:
     manifest = {
         "apiVersion": group.API_VERSION,

@@ -100,6 +100,14 @@ def test_unknown_members_are_dropped(jobs: Jobs) -> None:
     assert stored["input"] == {"configMapKeyRef": {"name": "a", "key": "b"}}
 
 
+@pytest.mark.row(102)
+@pytest.mark.parametrize("member", ["webhookConfig", "callbackURL", "uris", "publicURL"])
+def test_a_job_cannot_choose_its_callback_address(jobs: Jobs, member: str) -> None:
+    """It could point Google at another job's address. kubectl refuses the member, too."""
+    stored = jobs.create(minimal(**{member: "https://gemini-callbacks.example.com/"}))["spec"]
+    assert stored == jobs.accepted(minimal())
+
+
 def test_a_request_is_stored_as_it_was_written(jobs: Jobs) -> None:
     request = {
         "contents": [{"role": "user", "parts": [{"text": "Grüße \u0000 😀"}, {"inlineData": {}}]}],

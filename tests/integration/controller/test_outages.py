@@ -7,6 +7,7 @@ from tests.operator_process import Operator, inline_job
 from tests.waiting import eventually
 
 
+@pytest.mark.row(42)
 @SLOW
 def test_a_receiver_with_a_wrong_jwks_delays_a_job_but_does_not_lose_it(
     operator: Operator,
@@ -89,11 +90,13 @@ def test_gemini_that_stops_and_starts_again_costs_no_second_batch(operator: Oper
     assert operator.emulator.requests("batches.create") == 1
 
 
+@pytest.mark.row(118)
 def test_results_are_fetched_again_after_gemini_was_unavailable(operator: Operator) -> None:
     operator.start()
     operator.emulator.fault("batches.get", "status", status=503, count=3)
     operator.apply(inline_job("job", output={"configMap": {"name": "results"}}))
     operator.wait_complete("job", timeout=60)
+    operator.emulator.wait(lambda state: {d["status"] for d in state["deliveries"]} == {200})
     assert [line["key"] for line in operator.results("results")] == ["greeting"]
 
 

@@ -3,6 +3,8 @@
 import base64
 import urllib.parse
 
+import pytest
+
 from tests.callback_keys import KEY
 from tests.emulator_process import API_KEY
 from tests.operator_process import Operator, inline_job
@@ -11,6 +13,7 @@ from tests.waiting import eventually
 REFUSED = "AIzaSyRefusedKeyOfTheLeakTest000"
 
 
+@pytest.mark.row(101)
 def test_no_secret_in_logs_events_statuses_or_metrics(operator: Operator) -> None:
     operator.start("--sweep-interval", "1")
     operator.put_key(REFUSED, name="refused")

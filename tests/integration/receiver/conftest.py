@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from local.access import Account
 from local.api import AdminApi
 from local.control_plane import ControlPlane
 from tests.callback_keys import KEY
-from tests.deliveries import Signer, encoded, envelope
+from tests.deliveries import EVENT_ID, Signer, encoded, envelope
 from tests.integration.conftest import KubeconfigFor
 from tests.integration.receiver.peers import ApiRoad, KeyPublisher
 from tests.operator_process import Process, receiver_rules, through
@@ -35,6 +36,14 @@ SPEC = {
     "input": {"inline": [{"key": "one", "request": {"contents": [{"parts": [{"text": "Hi"}]}]}}]},
 }
 RUNNING = {"attempt": {"id": ATTEMPT, "number": 1, "startTime": "2026-11-03T09:00:00Z"}}
+EVENT = {
+    "id": EVENT_ID,
+    "type": "batch.succeeded",
+    "attempt": ATTEMPT,
+    "remoteName": "batches/reviews-0123456789",
+    "time": "2026-11-03T09:41:27Z",
+}
+"""What is recorded of `BODY`."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +164,22 @@ def requests(result: str, scheme: str = "v1a") -> str:
     return f'gemini_operator_receiver_requests_total{{result="{result}",scheme="{scheme}"}}'
 
 
+def in_background(receiver: Receiver, job: Job) -> tuple[threading.Thread, list[object]]:
+    """A delivery whose answer, or the error it ends in, lands in the list."""
+    answers: list[object] = []
+    target = job.target()
+
+    def deliver() -> None:
+        try:
+            answers.append(receiver.deliver(target).status)
+        except (OSError, http.client.HTTPException) as error:
+            answers.append(error)
+
+    thread = threading.Thread(target=deliver)
+    thread.start()
+    return thread, answers
+
+
 JobMaker = Callable[..., Job]
 ReceiverMaker = Callable[..., Receiver]
 
@@ -225,13 +250,14 @@ class Surroundings:
 def make_receiver(
     control_plane: ControlPlane, tmp_path: Path, service_account_kubeconfig: KubeconfigFor
 ) -> Iterator[ReceiverMaker]:
-    """`make_receiver(rules=…, kubeconfig=…)`: one of the test's own, not started yet."""
+    """`make_receiver(*options, rules=…, kubeconfig=…)`: one of the test's own, not started yet."""
     with surroundings(control_plane, tmp_path) as around:
 
-        def make(rules: Any = None, kubeconfig: Path | None = None) -> Receiver:
+        def make(*options: str, rules: Any = None, kubeconfig: Path | None = None) -> Receiver:
             return around.receiver(
                 kubeconfig
-                or service_account_kubeconfig(rules or receiver_rules(), cluster_wide=False)
+                or service_account_kubeconfig(rules or receiver_rules(), cluster_wide=False),
+                *options,
             )
 
         yield make

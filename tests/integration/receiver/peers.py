@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from tests.deliveries import Signer, jwks
+from tests.deliveries import Signer, TokenSigner, jwks
 
 HOST = "127.0.0.1"
 DEADLINE = 30.0
@@ -74,16 +74,19 @@ def send(
 
 
 class KeyPublisher(Peer):
-    """Publishes the public keys of `signers`; fails while there are none."""
+    """Publishes the public keys of `signers`; fails while there are none, or redirects."""
 
-    def __init__(self, *signers: Signer) -> None:
+    def __init__(self, *signers: Signer | TokenSigner) -> None:
         super().__init__()
         self.signers = signers
+        self.moved_to = ""
         self.fetches = 0
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         self.fetches += 1
-        if self.signers:
+        if self.moved_to:
+            send(request, 302, b"", {"Location": self.moved_to})
+        elif self.signers:
             send(request, 200, jwks(*self.signers))
         else:
             send(request, 503, b"")
@@ -99,6 +102,8 @@ class Fault:
     held: threading.Event = field(default_factory=threading.Event)
     release: threading.Event | None = None
     """Set: the request waits for it and then goes on to the API server."""
+    answer_only: bool = False
+    """The request reaches the API server at once, and its answer waits."""
 
 
 class ApiRoad(Peer):
@@ -111,24 +116,30 @@ class ApiRoad(Peer):
         self._server_address = urlsplit(server)
         self._context = ssl.create_default_context(cafile=str(authority))
 
-    def hold(self) -> Fault:
-        """Let the next request wait until its `release` is set."""
-        fault = Fault(release=threading.Event())
+    def hold(self, *, answer_only: bool = False) -> Fault:
+        """Let the next request, or its answer only, wait until `release` is set."""
+        fault = Fault(release=threading.Event(), answer_only=answer_only)
         self.faults.append(fault)
         return fault
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         self.requests += 1
         body = request.rfile.read(int(request.headers.get("Content-Length", "0")))
-        if self.faults:
-            fault = self.faults.pop(0)
-            if fault.release is None:
-                self._fail(request, fault)
-                return
-            fault.held.set()
-            fault.release.wait(DEADLINE)
+        fault = self.faults.pop(0) if self.faults else None
+        if fault is not None and fault.release is None:
+            self._fail(request, fault)
+            return
+        if fault is not None and not fault.answer_only:
+            self._wait(fault)
         status, answer = self._pass_on(request, body)
+        if fault is not None and fault.answer_only:
+            self._wait(fault)
         send(request, status, answer, {"Content-Type": "application/json"})
+
+    def _wait(self, fault: Fault) -> None:
+        fault.held.set()
+        if fault.release is not None:
+            fault.release.wait(DEADLINE)
 
     def _fail(self, request: BaseHTTPRequestHandler, fault: Fault) -> None:
         if fault.status:

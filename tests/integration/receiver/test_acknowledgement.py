@@ -14,6 +14,7 @@ from tests.deliveries import EVENT_ID, Signer, encoded, envelope
 from tests.integration.conftest import KubeconfigFor
 from tests.integration.receiver.conftest import (
     ATTEMPT,
+    EVENT,
     RUNNING,
     Job,
     JobMaker,
@@ -27,15 +28,9 @@ from tests.waiting import eventually
 
 OTHER_ATTEMPT = "fedcba9876543210"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
-EVENT = {
-    "id": EVENT_ID,
-    "type": "batch.succeeded",
-    "attempt": ATTEMPT,
-    "remoteName": "batches/reviews-0123456789",
-    "time": "2026-11-03T09:41:27Z",
-}
 
 
+@pytest.mark.row(118)
 def test_s12_an_event_is_recorded_with_no_right_but_patching_the_status(
     receiver: Receiver, job: Job, control_plane: ControlPlane, account: Account
 ) -> None:
@@ -46,11 +41,12 @@ def test_s12_an_event_is_recorded_with_no_right_but_patching_the_status(
     asked = [
         (event["verb"], event["objectRef"]["resource"], event["objectRef"].get("subresource"))
         for event in control_plane.audit_events()
-        if event["user"]["username"] == user
+        if event["user"].get("username") == user
     ]
     assert set(asked) == {("patch", "geminibatchjobs", "status")}
 
 
+@pytest.mark.row(89)
 def test_p19_a_redelivery_writes_nothing(receiver: Receiver, job: Job) -> None:
     target = job.target()
     now = int(time.time())
@@ -60,15 +56,29 @@ def test_p19_a_redelivery_writes_nothing(receiver: Receiver, job: Job) -> None:
     assert job.version == version
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            pytest.param(body, marks=pytest.mark.row(81))
+            for body in (b"\xff{", b"", b"\xef\xbb\xbf{}", b"[" * 60_000, b"1" * 5000, b"NaN")
+        ),
+        *(
+            pytest.param(body, marks=pytest.mark.row(82))
+            for body in (b"[]", b'"text"', b"null", b"{}", b'{"data": []}', b'{"data": {"id": 7}}')
+        ),
+    ],
+)
 def test_p19_an_event_that_cannot_be_read_leaves_its_id_and_the_headers_time(
-    receiver: Receiver, job: Job
+    receiver: Receiver, job: Job, body: bytes
 ) -> None:
     now = int(time.time())
-    assert receiver.deliver(job.target(), b"\xff{", timestamp=now).status == 200
+    assert receiver.deliver(job.target(), body, timestamp=now).status == 200
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     assert job.last_event == {"id": EVENT_ID, "attempt": ATTEMPT, "time": stamp}
 
 
+@pytest.mark.row(84)
 def test_an_event_of_another_family_writes_nothing(receiver: Receiver, job: Job) -> None:
     body = encoded(envelope(type="interaction.completed"))
     assert receiver.deliver(job.target(), body).status == 200
@@ -76,6 +86,7 @@ def test_an_event_of_another_family_writes_nothing(receiver: Receiver, job: Job)
     assert receiver.road.requests == 0
 
 
+@pytest.mark.row(112)
 @pytest.mark.parametrize(
     "status",
     [
@@ -96,6 +107,7 @@ def test_s14_an_old_address_is_acknowledged_and_writes_nothing(
     assert receiver.metric(requests("irrelevant")) == 1
 
 
+@pytest.mark.row(109)
 def test_s14_a_job_that_is_being_deleted_is_left_alone(
     receiver: Receiver, make_job: JobMaker
 ) -> None:
@@ -109,6 +121,7 @@ def test_s14_a_job_that_is_being_deleted_is_left_alone(
     job.api.request("PUT", job.path, patch)
 
 
+@pytest.mark.row(110)
 def test_s14_a_recreated_job_is_left_alone(receiver: Receiver, make_job: JobMaker) -> None:
     first = make_job()
     target = first.target()
@@ -119,6 +132,7 @@ def test_s14_a_recreated_job_is_left_alone(receiver: Receiver, make_job: JobMake
     assert second.last_event is None
 
 
+@pytest.mark.row(108)
 def test_a_job_that_is_gone_needs_no_retry(receiver: Receiver, namespace: str) -> None:
     uid = "00000000-0000-4000-8000-000000000000"
     for place in (namespace, "no-such-namespace"):
@@ -126,6 +140,7 @@ def test_a_job_that_is_gone_needs_no_retry(receiver: Receiver, namespace: str) -
         assert receiver.deliver(target).status == 200
 
 
+@pytest.mark.row(100)
 def test_s14_one_job_cannot_be_written_without_end(receiver: Receiver, make_job: JobMaker) -> None:
     job, other = make_job("one"), make_job("two")
     target = job.target()
@@ -136,6 +151,7 @@ def test_s14_one_job_cannot_be_written_without_end(receiver: Receiver, make_job:
     assert receiver.deliver(other.target()).status == 200
 
 
+@pytest.mark.row(98)
 def test_s17_a_token_of_one_job_opens_no_other(receiver: Receiver, make_job: JobMaker) -> None:
     one, two = make_job("one"), make_job("two")
     token = receiver.path(one.target()).rpartition("/")[2]
@@ -143,6 +159,7 @@ def test_s17_a_token_of_one_job_opens_no_other(receiver: Receiver, make_job: Job
     body = encoded(envelope())
     assert receiver.post(f"{path}/{token}", body, Signer().headers(body)).status == 404
     assert two.last_event is None
+    assert receiver.road.requests == 0
 
 
 @pytest.fixture
@@ -179,6 +196,7 @@ def refusing_policy(control_plane: ControlPlane, namespace: str) -> Iterator[Non
         control_plane.api.request("DELETE", f"{ADMISSION}/{kind}/{namespace}")
 
 
+@pytest.mark.row(107)
 @pytest.mark.usefixtures("refusing_policy")
 def test_s13_an_admission_refusal_is_kept_for_later_and_raises_an_alert(
     receiver: Receiver, make_job: JobMaker
@@ -197,6 +215,7 @@ def test_s13_an_admission_refusal_is_kept_for_later_and_raises_an_alert(
     assert line["reason"] == "Invalid"
 
 
+@pytest.mark.row(106)
 def test_without_the_right_to_patch_nothing_is_acknowledged(
     make_receiver: ReceiverMaker, job: Job
 ) -> None:
@@ -210,6 +229,7 @@ def test_without_the_right_to_patch_nothing_is_acknowledged(
     assert job.last_event is None
 
 
+@pytest.mark.row(106)
 def test_with_a_token_that_is_not_accepted_nothing_is_acknowledged(
     make_receiver: ReceiverMaker, service_account_kubeconfig: KubeconfigFor, job: Job
 ) -> None:
@@ -223,6 +243,7 @@ def test_with_a_token_that_is_not_accepted_nothing_is_acknowledged(
     assert receiver.metric(requests("forbidden")) == 1
 
 
+@pytest.mark.row(105)
 @pytest.mark.parametrize("conflicts", [1, 2])
 def test_a_conflict_is_tried_again(receiver: Receiver, job: Job, conflicts: int) -> None:
     receiver.road.faults += [Fault(409)] * conflicts
@@ -231,6 +252,7 @@ def test_a_conflict_is_tried_again(receiver: Receiver, job: Job, conflicts: int)
     assert receiver.road.requests == conflicts + 1
 
 
+@pytest.mark.row(103, 104, 105)
 @pytest.mark.parametrize(
     ("faults", "retry_after", "result"),
     [
@@ -257,6 +279,7 @@ def test_what_the_api_server_cannot_take_now_is_asked_for_again(
     assert job.last_event == EVENT
 
 
+@pytest.mark.row(103)
 def test_an_api_server_that_hangs_is_given_up_within_the_deadline(
     receiver: Receiver, job: Job
 ) -> None:

@@ -50,9 +50,25 @@ def test_s18_a_key_that_can_be_guessed_refuses_to_start(keys: Path) -> None:
     assert "`openssl rand -hex 32`" in line
 
 
+@pytest.mark.row(129)
 def test_s21_plain_http_for_the_key_set_refuses_to_start(keys: Path) -> None:
     line = complaint("--callback-keys-dir", str(keys), "--jwks-url", "http://127.0.0.1/keys")
     assert "--jwks-url must start with https://" in line
+
+
+@pytest.mark.row(51)
+@pytest.mark.parametrize("text", [None, "", "whsec_", "v1,whsec_" + "A" * 44, "whsec_QQ=="])
+def test_a_static_webhook_without_a_usable_secret_refuses_to_start(
+    keys: Path, tmp_path: Path, text: str | None
+) -> None:
+    folder = tmp_path / "static" / "team-a" / "reviews"
+    folder.mkdir(parents=True)
+    if text is not None:
+        (folder / "first").write_text(text)
+    static = str(tmp_path / "static")
+    line = complaint("--callback-keys-dir", str(keys), "--static-secrets-dir", static)
+    assert "secret" in line
+    assert "A" * 44 not in line
 
 
 def test_a_missing_kubeconfig_is_named(keys: Path, tmp_path: Path) -> None:

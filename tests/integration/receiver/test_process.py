@@ -4,7 +4,6 @@ import base64
 import http.client
 import signal
 import socket
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +19,7 @@ from tests.integration.receiver.conftest import (
     JobMaker,
     Receiver,
     ReceiverMaker,
+    in_background,
 )
 from tests.waiting import eventually
 
@@ -51,6 +51,7 @@ def test_the_last_line_that_it_prints_is_the_address_of_the_callbacks(receiver: 
     assert [line.partition(" on ")[0] for line in printed[:2]] == ["metrics", "listening"]
 
 
+@pytest.mark.row(30)
 def test_a_client_that_leaves_does_not_undo_the_write(receiver: Receiver, job: Job) -> None:
     fault = receiver.road.hold()
     assert fault.release is not None
@@ -83,6 +84,7 @@ def test_s18_a_new_key_counts_without_a_restart_and_an_old_one_no_longer(
     assert receiver.deliver(job.target()).status == 200
 
 
+@pytest.mark.row(101)
 @pytest.mark.parametrize(
     "request_line",
     [
@@ -119,6 +121,7 @@ def test_s16_no_request_brings_its_token_into_the_log(
     assert "Traceback" not in shown
 
 
+@pytest.mark.row(115, 121)
 def test_without_googles_keys_deliveries_are_kept_for_later_and_strangers_stay_out(
     make_receiver: ReceiverMaker, make_job: JobMaker
 ) -> None:
@@ -141,22 +144,7 @@ def test_without_googles_keys_deliveries_are_kept_for_later_and_strangers_stay_o
     assert job.last_event is not None
 
 
-def in_background(receiver: Receiver, job: Job) -> tuple[threading.Thread, list[object]]:
-    """A delivery whose answer, or the error it ends in, lands in the list."""
-    answers: list[object] = []
-    target = job.target()
-
-    def deliver() -> None:
-        try:
-            answers.append(receiver.deliver(target).status)
-        except (OSError, http.client.HTTPException) as error:
-            answers.append(error)
-
-    thread = threading.Thread(target=deliver)
-    thread.start()
-    return thread, answers
-
-
+@pytest.mark.row(117)
 def test_sigterm_finishes_what_was_accepted_and_refuses_the_rest(
     make_receiver: ReceiverMaker, make_job: JobMaker
 ) -> None:
@@ -179,6 +167,7 @@ def test_sigterm_finishes_what_was_accepted_and_refuses_the_rest(
     assert job.last_event is not None
 
 
+@pytest.mark.row(114)
 def test_a_kill_in_the_middle_loses_no_event(
     make_receiver: ReceiverMaker, make_job: JobMaker
 ) -> None:
@@ -197,6 +186,7 @@ def test_a_kill_in_the_middle_loses_no_event(
     fault.release.set()
 
 
+@pytest.mark.row(116)
 def test_two_replicas_may_get_the_same_event_at_once(
     receiver: Receiver, make_receiver: ReceiverMaker, job: Job
 ) -> None:

@@ -64,6 +64,7 @@ class Edge:
     fetches: int = 0
     """Fetches of Google's keys."""
     now: float = 1_764_000_000.0
+    """The time of day, and the clock of the key store."""
     published: KeySet | Exception = field(default_factory=lambda: parse(jwks(SIGNER)))
     """Google's keys, or why they can't be had."""
     api_hangs: bool = False
@@ -142,6 +143,12 @@ def limits() -> Limits:
 
 
 @pytest.fixture
+def tokens() -> TokenPolicy:
+    """What RS256 tokens have to fulfil."""
+    return TokenPolicy()
+
+
+@pytest.fixture
 def keys(tmp_path: Path) -> KeyDirectory:
     path = tmp_path / "callback-keys"
     path.mkdir()
@@ -158,7 +165,9 @@ def secrets(tmp_path: Path) -> SecretDirectory:
 
 
 @pytest.fixture
-async def edge(keys: KeyDirectory, secrets: SecretDirectory, limits: Limits) -> AsyncIterator[Edge]:
+async def edge(
+    keys: KeyDirectory, secrets: SecretDirectory, limits: Limits, tokens: TokenPolicy
+) -> AsyncIterator[Edge]:
     path = address.url("", keys.signing(), TARGET)
     token = path.rpartition("/")[2]
 
@@ -187,10 +196,10 @@ async def edge(keys: KeyDirectory, secrets: SecretDirectory, limits: Limits) -> 
     )
     jobs = BatchJobs(client)
     recorder = DeliveryRecorder(jobs, StatusProbe(client))
-    verifier = Verifier(JwksStore(fetch))
+    verifier = Verifier(JwksStore(fetch, clock=lambda: found.now))
     handler = CallbackHandler(
         [
-            DynamicWebhooks(keys, verifier, recorder, WriteBudget(), TokenPolicy()),
+            DynamicWebhooks(keys, verifier, recorder, WriteBudget(), tokens),
             StaticWebhooks(secrets, StaticRecorder(jobs, recorder)),
         ],
         limits=limits,

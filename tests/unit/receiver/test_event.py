@@ -40,6 +40,7 @@ def test_p19_a_redelivery_derives_the_same_event() -> None:
     assert event.derive(signed(body, 1_764_086_400), ATTEMPT) == first
 
 
+@pytest.mark.row(81, 82)
 @pytest.mark.parametrize(
     "body",
     [
@@ -106,6 +107,7 @@ def test_an_event_without_a_usable_time_takes_the_headers(given_time: Any) -> No
     assert written(encoded(envelope(timestamp=given_time)))["time"] == "2026-11-03T09:42:00Z"
 
 
+@pytest.mark.row(86, 87, 99)
 def test_nothing_else_of_the_body_is_kept() -> None:
     """Texts and addresses in an event are a stranger's; the controller reads Google instead."""
     data = {"id": "b", "error_message": "\x1b[2J" * 9000, "output_file_uri": "http://169.254.1.1"}
@@ -113,6 +115,7 @@ def test_nothing_else_of_the_body_is_kept() -> None:
     assert found.keys() == {"id", "type", "attempt", "remoteName", "time"}
 
 
+@pytest.mark.row(84)
 @pytest.mark.parametrize(
     ("kind", "concerned"),
     [

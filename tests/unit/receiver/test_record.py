@@ -12,6 +12,7 @@ from .conftest import TARGET
 MISSING = (GROUP, PLURAL, TARGET.name)
 
 
+@pytest.mark.row(107, 111)
 @pytest.mark.parametrize(
     ("error", "result", "status"),
     [

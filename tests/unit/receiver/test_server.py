@@ -10,6 +10,9 @@ from tests.waiting import eventually_async
 
 from .conftest import BODY, QUICK, Edge, read_reply
 
+CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"
+"""The start of a TLS connection."""
+
 UNREACHED = 503
 """What a delivery earns that passed every check and found no API server."""
 
@@ -25,6 +28,7 @@ async def test_a_good_delivery_reaches_the_api_server(edge: Edge) -> None:
     assert (edge.writes, edge.fetches) == (1, 1)
 
 
+@pytest.mark.row(1)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "OPTIONS", "TRACE", "DELETE", "PATCH"])
 async def test_only_post_is_allowed(edge: Edge, method: str) -> None:
     reply = await edge.send(edge.head(method=method))
@@ -33,6 +37,7 @@ async def test_only_post_is_allowed(edge: Edge, method: str) -> None:
     assert untouched(edge)
 
 
+@pytest.mark.row(3, 4, 5, 7)
 @pytest.mark.parametrize(
     "spell",
     [
@@ -43,6 +48,10 @@ async def test_only_post_is_allowed(edge: Edge, method: str) -> None:
         lambda path: path.replace("/default/", "/%2e%2e/"),
         lambda path: path.replace("/default/", "//default/"),
         lambda path: path.replace("/default/", "/def%00ault/"),
+        lambda path: path.replace("/default/", "/def%ffault/"),
+        lambda path: path.replace("/default/", "/Default/"),
+        lambda path: path.replace("/default/", "/d%d0%b5fault/"),
+        lambda path: path.replace("/classify-reviews/", f"/{'a' * 254}/"),
         lambda path: path.replace("/default/", "/kube-system/"),
         lambda path: path.replace("geminibatchjobs", "geminicronjobs"),
         lambda path: path + "/",
@@ -63,6 +72,7 @@ async def test_s17_any_other_form_of_an_address_is_unknown(edge: Edge, spell: ob
     assert untouched(edge)
 
 
+@pytest.mark.row(7)
 @pytest.mark.parametrize("raw", [b"\xc3\xa9" * 16, b"\xff" * 32, b"\xd9\xa3" * 16])
 async def test_s17_a_token_outside_ascii_is_unknown_or_malformed(edge: Edge, raw: bytes) -> None:
     request = edge.delivery().replace(edge.token.encode(), raw)
@@ -70,10 +80,12 @@ async def test_s17_a_token_outside_ascii_is_unknown_or_malformed(edge: Edge, raw
     assert untouched(edge)
 
 
+@pytest.mark.row(8)
 async def test_a_query_is_ignored(edge: Edge) -> None:
     assert (await edge.send(edge.delivery(path=edge.path + "?a=%61;b"))).status == UNREACHED
 
 
+@pytest.mark.row(9, 10)
 @pytest.mark.parametrize("length", [64 * 1024 + 1, 10_000_000_000])
 async def test_an_announced_length_is_refused_before_the_body(edge: Edge, length: int) -> None:
     lines = [*edge.signed(), f"Content-Length: {length}"]
@@ -86,6 +98,7 @@ async def test_a_body_of_the_greatest_size_is_read(edge: Edge) -> None:
     assert (await edge.send(edge.delivery(body=b"x" * 64 * 1024))).status == UNREACHED
 
 
+@pytest.mark.row(11)
 async def test_chunks_beyond_the_greatest_size_are_refused(edge: Edge) -> None:
     chunk = b"1000\r\n" + b"x" * 0x1000 + b"\r\n"
     head = edge.head(*edge.signed(), "Transfer-Encoding: chunked")
@@ -99,6 +112,7 @@ async def test_a_chunked_body_is_read(edge: Edge) -> None:
     assert (await edge.send(head + chunks)).status == UNREACHED
 
 
+@pytest.mark.row(12, 15)
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "x", "identity, gzip"])
 async def test_a_compressed_body_is_refused_unread(edge: Edge, encoding: str) -> None:
     body = gzip.compress(b" " * 10_000_000)
@@ -107,11 +121,20 @@ async def test_a_compressed_body_is_refused_unread(edge: Edge, encoding: str) ->
     assert untouched(edge)
 
 
+@pytest.mark.row(14)
+async def test_broken_gzip_is_refused_unread(edge: Edge) -> None:
+    broken = b"\x1f\x8b\x08\x00" + BODY
+    assert (await edge.send(edge.delivery("Content-Encoding: gzip", body=broken))).status == 415
+    assert untouched(edge)
+
+
+@pytest.mark.row(16)
 @pytest.mark.parametrize("line", ["Content-Encoding: identity", "Content-Encoding: Identity"])
 async def test_identity_is_no_encoding(edge: Edge, line: str) -> None:
     assert (await edge.send(edge.delivery(line))).status == UNREACHED
 
 
+@pytest.mark.row(29)
 @pytest.mark.parametrize("line", ["Content-Type: text/html", "Content-Type: ;;;", "X-Other: 1"])
 async def test_unsigned_headers_do_not_matter(edge: Edge, line: str) -> None:
     assert (await edge.send(edge.delivery(line))).status == UNREACHED
@@ -120,18 +143,40 @@ async def test_unsigned_headers_do_not_matter(edge: Edge, line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "Transfer-Encoding: chunked",
-        "Content-Length: 3",
-        "Content-Length: +2",
-        "Transfer-Encoding: xchunked",
-        "Transfer-Encoding: chunked, identity",
-        "X-Name : space",
-        "X-Name: a\r\n folded",
-        "X-Name: a\x00b",
-        "X-Name: " + "a" * 9000,
-        "Upgrade: websocket\r\nConnection: Upgrade",
-        "Upgrade: h2c\r\nConnection: Upgrade",
-        "\r\n".join(f"X-{number}: 1" for number in range(200)),
+        pytest.param("Transfer-Encoding: chunked", marks=pytest.mark.row(17)),
+        *(
+            pytest.param(line, marks=pytest.mark.row(18))
+            for line in (
+                f"Content-Length: {len(BODY)}",
+                "Content-Length: 3",
+                "Content-Length: +2",
+                "Transfer-Encoding: xchunked",
+                "Transfer-Encoding: chunked, identity",
+            )
+        ),
+        *(
+            pytest.param(line, marks=pytest.mark.row(19))
+            for line in (
+                "X-Name : space",
+                "X-Name: a\r\n folded",
+                "X-Name: a\nX-Other: b",
+                "X-Name: a\x00b",
+            )
+        ),
+        *(
+            pytest.param(line, marks=pytest.mark.row(20))
+            for line in (
+                "Upgrade: websocket\r\nConnection: Upgrade",
+                "Upgrade: h2c\r\nConnection: Upgrade",
+            )
+        ),
+        *(
+            pytest.param(line, marks=pytest.mark.row(22))
+            for line in (
+                "X-Name: " + "a" * 9000,
+                "\r\n".join(f"X-{number}: 1" for number in range(200)),
+            )
+        ),
     ],
 )
 async def test_s16_what_is_no_proper_http_gets_constant_words(edge: Edge, line: str) -> None:
@@ -143,19 +188,19 @@ async def test_s16_what_is_no_proper_http_gets_constant_words(edge: Edge, line: 
 @pytest.mark.parametrize(
     "request_bytes",
     [
-        b"post PATH HTTP/1.1\r\nHost: x\r\n\r\n",
+        pytest.param(b"post PATH HTTP/1.1\r\nHost: x\r\n\r\n", marks=pytest.mark.row(2)),
         b"POST PATH\r\n\r\n",
         b"GET PATH\r\n\r\n",
         b"POST PATH HTTP/2.0\r\nHost: x\r\n\r\n",
         b"POST PATH HTTP/1.1 extra\r\nHost: x\r\n\r\n",
-        b"POST PATH HTTP/1.1\r\n\r\n",
+        pytest.param(b"POST PATH HTTP/1.1\r\n\r\n", marks=pytest.mark.row(28)),
         b"POST PATH" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"POST \x00PATH HTTP/1.1\r\nHost: x\r\n\r\n",
         b"PATH\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: x\r\nPATH\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: x\r\nPATH: \x00\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", marks=pytest.mark.row(28)),
+        pytest.param(CLIENT_HELLO, marks=pytest.mark.row(28)),
     ],
 )
 async def test_s16_a_malformed_request_is_neither_echoed_nor_logged(
@@ -174,12 +219,15 @@ async def test_s16_a_malformed_request_is_neither_echoed_nor_logged(
     assert "malformed" in shown
 
 
+@pytest.mark.row(21)
 async def test_pipelined_deliveries_are_answered_in_order(edge: Edge) -> None:
     bad = edge.delivery().replace(b"webhook-id", b"webhook-ix")
     replies = await edge.exchange(edge.delivery() + bad + edge.delivery(), replies=3)
     assert [reply.status for reply in replies] == [UNREACHED, 400, UNREACHED]
+    assert edge.writes == 2
 
 
+@pytest.mark.row(27)
 async def test_who_waits_to_be_asked_for_the_body_is_asked(edge: Edge) -> None:
     async with edge.awaiting_body() as (reader, writer):
         writer.write(BODY)
@@ -191,10 +239,13 @@ async def test_a_refused_request_is_not_asked_for_its_body(edge: Edge) -> None:
     assert (await edge.send(edge.head(*edge.signed(), *lines))).status == 413
 
 
+@pytest.mark.row(27)
 async def test_any_other_expectation_fails(edge: Edge) -> None:
     assert (await edge.send(edge.delivery("Expect: a-miracle"))).status == 417
+    assert untouched(edge)
 
 
+@pytest.mark.row(28)
 async def test_http_1_0_is_answered(edge: Edge) -> None:
     request = edge.delivery("Expect: 100-continue").replace(b"HTTP/1.1", b"HTTP/1.0")
     assert (await edge.send(request)).status == UNREACHED
@@ -206,6 +257,7 @@ async def test_a_broken_chunk_is_malformed(edge: Edge) -> None:
     assert untouched(edge)
 
 
+@pytest.mark.row(30)
 async def test_who_leaves_early_causes_nothing(edge: Edge) -> None:
     async with edge.connection() as (_, writer):
         writer.write(edge.delivery()[:-5])
@@ -214,6 +266,7 @@ async def test_who_leaves_early_causes_nothing(edge: Edge) -> None:
     assert untouched(edge)
 
 
+@pytest.mark.row(23)
 @pytest.mark.parametrize("limits", [QUICK])
 async def test_a_slow_body_is_given_up(edge: Edge, limits: Limits) -> None:
     del limits
@@ -221,6 +274,23 @@ async def test_a_slow_body_is_given_up(edge: Edge, limits: Limits) -> None:
     assert untouched(edge)
 
 
+@pytest.mark.row(23)
+@pytest.mark.parametrize("limits", [QUICK])
+async def test_a_body_that_trickles_in_is_given_up(edge: Edge, limits: Limits) -> None:
+    del limits
+    async with edge.connection() as (reader, writer):
+        writer.write(edge.delivery()[: -len(BODY)])
+        reply = asyncio.create_task(read_reply(reader))
+        for byte in BODY[:-1]:
+            writer.write(bytes([byte]))
+            await asyncio.wait([reply], timeout=0.02)
+            if reply.done():
+                break
+        assert (await reply).status == 408
+    assert untouched(edge)
+
+
+@pytest.mark.row(24)
 @pytest.mark.parametrize("limits", [QUICK])
 @pytest.mark.parametrize("start", [b"", b"POST /v1/callb", b"POST / HTTP/1.1\r\nHost: x\r\nX-"])
 async def test_s20_a_connection_without_a_whole_head_is_closed(
@@ -232,6 +302,7 @@ async def test_s20_a_connection_without_a_whole_head_is_closed(
         assert await reader.read() == b""
 
 
+@pytest.mark.row(24)
 @pytest.mark.parametrize("limits", [QUICK])
 async def test_s20_bytes_that_trickle_in_do_not_keep_a_connection(
     edge: Edge, limits: Limits
@@ -250,6 +321,7 @@ async def test_s20_bytes_that_trickle_in_do_not_keep_a_connection(
             assert await closed == b""
 
 
+@pytest.mark.row(25)
 @pytest.mark.parametrize("limits", [QUICK])
 async def test_an_idle_connection_is_closed_after_its_answer(edge: Edge, limits: Limits) -> None:
     del limits
@@ -259,6 +331,7 @@ async def test_an_idle_connection_is_closed_after_its_answer(edge: Edge, limits:
         assert await reader.read() == b""
 
 
+@pytest.mark.row(26)
 @pytest.mark.parametrize("limits", [Limits(in_flight=1, response_seconds=1.0)])
 async def test_more_deliveries_at_once_than_allowed_are_sent_away(
     edge: Edge, limits: Limits
@@ -287,6 +360,7 @@ async def test_s20_a_body_that_is_not_there_takes_no_place(edge: Edge, limits: L
     assert edge.writes == 2
 
 
+@pytest.mark.row(117)
 async def test_closing_finishes_what_was_accepted_and_refuses_the_rest(edge: Edge) -> None:
     def accepting() -> bool:
         return edge.server.accepting

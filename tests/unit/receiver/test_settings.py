@@ -15,6 +15,7 @@ def test_an_https_url_is_accepted(url: str) -> None:
     assert settings(url).jwks_url == url
 
 
+@pytest.mark.row(129)
 @pytest.mark.parametrize(
     "url",
     [

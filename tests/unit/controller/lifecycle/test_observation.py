@@ -171,6 +171,7 @@ def test_p17_an_event_that_names_no_batch_of_the_attempt_supplies_none(
     assert observation.wanted(a_snapshot(status=unnamed(lastEvent=event))) is None
 
 
+@pytest.mark.row(97)
 @pytest.mark.parametrize(
     "remote",
     [
@@ -239,6 +240,7 @@ def test_p18_an_event_of_unknown_kind_counts_as_an_end() -> None:
     assert read(snapshot, seen()) == RequeueAfter(2.0)
 
 
+@pytest.mark.row(97)
 def test_p18_an_event_about_a_batch_that_is_not_the_jobs_is_consumed_by_one_read() -> None:
     """Somebody who knows the job's address had Google sign it: it costs the job no more."""
     snapshot = a_snapshot(status=submitted(lastEvent=an_event(remoteName="batches/somebody-elses")))

@@ -173,6 +173,7 @@ def test_a_job_with_another_key_gives_up_its_turn_with_the_old_one() -> None:
     assert reads.after(1.0) == [OTHER]
 
 
+@pytest.mark.row(100)
 def test_s10_a_flood_for_one_job_delays_no_other() -> None:
     reads = Reads(10.0, per_job=Rate(2, 0.2))
     assert [reads.try_to_read(JOB) for _ in range(2)] == [0, 0]

@@ -45,6 +45,7 @@ async def test_the_published_keys_arrive() -> None:
         assert (await fetch()).ed25519 == (SIGNER.private.public_key(),)
 
 
+@pytest.mark.row(125)
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 307, 304, 404, 429, 500, 503])
 async def test_s21_anything_but_200_is_an_error_and_no_redirect_is_followed(status: int) -> None:
     seen: list[str] = []

@@ -38,6 +38,7 @@ def test_an_ed25519_key_is_read_with_and_without_its_optional_members(
     assert parsed(SIGNER.jwk(**extra)) == (PUBLIC,)
 
 
+@pytest.mark.row(57, 128)
 @pytest.mark.parametrize(
     "member",
     [
@@ -91,6 +92,7 @@ def test_an_rsa_key_is_read_with_and_without_its_id(
     assert found.public == TOKENS.private.public_key()
 
 
+@pytest.mark.row(79)
 @pytest.mark.parametrize(
     "member",
     [
@@ -112,7 +114,7 @@ def test_an_rsa_key_is_read_with_and_without_its_id(
         TOKENS.jwk(e=65537),
     ],
 )
-def test_row_79_an_rsa_key_that_is_weak_or_of_another_kind_is_skipped(member: Any) -> None:
+def test_an_rsa_key_that_is_weak_or_of_another_kind_is_skipped(member: Any) -> None:
     found = parse(encoded({"keys": [member, SIGNER.jwk()]}))
     assert found.rsa == ()
     assert found.ed25519 == (PUBLIC,)
@@ -129,6 +131,7 @@ def test_the_number_of_keys_is_bounded() -> None:
     assert len(parse(encoded({"keys": copies})).rsa) == MAX_KEYS
 
 
+@pytest.mark.row(128)
 @pytest.mark.parametrize(
     "document",
     [

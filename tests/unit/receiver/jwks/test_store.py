@@ -56,6 +56,7 @@ async def test_keys_are_fetched_when_they_are_first_needed(clock: Clock) -> None
     assert publisher.fetches == 1
 
 
+@pytest.mark.row(119)
 async def test_fresh_keys_are_not_fetched_again(clock: Clock) -> None:
     publisher = Publisher(OLD)
     store = await warm(publisher, clock)
@@ -65,6 +66,7 @@ async def test_fresh_keys_are_not_fetched_again(clock: Clock) -> None:
     assert publisher.fetches == 1
 
 
+@pytest.mark.row(127)
 async def test_a_revoked_key_is_gone_after_the_time_to_live(clock: Clock) -> None:
     publisher = Publisher(OLD)
     store = await warm(publisher, clock)
@@ -73,6 +75,7 @@ async def test_a_revoked_key_is_gone_after_the_time_to_live(clock: Clock) -> Non
     assert await store.current() is NEW
 
 
+@pytest.mark.row(120)
 async def test_old_keys_outlive_an_outage_of_a_day_and_no_longer(clock: Clock) -> None:
     publisher = Publisher(OLD)
     store = await warm(publisher, clock)
@@ -96,6 +99,7 @@ async def test_without_any_keys_the_wait_is_the_back_off(clock: Clock) -> None:
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
+@pytest.mark.row(123)
 async def test_a_failing_publisher_is_asked_once_for_each_back_off(clock: Clock) -> None:
     publisher = Publisher(None)
     store = JwksStore(publisher, clock=clock)

@@ -40,10 +40,12 @@ def verdict(token: bytes, body: bytes = VECTOR_BODY, keys: KeySet = KEYS) -> Ver
     return ed25519.verify(claimed(), body, token, keys, VECTOR_NOW).verdict
 
 
+@pytest.mark.row(54)
 def test_the_known_vector_holds() -> None:
     assert verdict(VECTOR_TOKEN) is Verdict.VALID
 
 
+@pytest.mark.row(55)
 def test_any_of_several_keys_may_have_signed() -> None:
     """Gemini's key set was seen with three keys and without key ids."""
     others = Signer(b"\x01" * 32), Signer(b"\x02" * 32)
@@ -90,6 +92,7 @@ def malleated() -> bytes:
     return b"v1a," + base64.b64encode(signature[:32] + scalar.to_bytes(32, "little"))
 
 
+@pytest.mark.row(56)
 @pytest.mark.parametrize(
     "token",
     [

@@ -48,7 +48,8 @@ def test_a_mounted_secrets_own_files_are_not_read(write: Written, tmp_path: Path
     assert tmp_path.is_dir()
 
 
-def test_row_49_a_rotation_needs_no_restart(write: Written) -> None:
+@pytest.mark.row(49)
+def test_a_rotation_needs_no_restart(write: Written) -> None:
     found = SecretDirectory(write(FIRST.text))
     path = write(SECOND.text, "second")
     eventually(lambda: len(found.of(NAME) or ()) == 2)
@@ -70,6 +71,7 @@ def test_a_secret_without_padding_is_the_same_secret(write: Written) -> None:
     assert found.of(NAME) == (SecretBytes(FIRST.secret),)
 
 
+@pytest.mark.row(51)
 @pytest.mark.parametrize(
     "text",
     [
@@ -86,14 +88,15 @@ def test_a_secret_without_padding_is_the_same_secret(write: Written) -> None:
         "whsec_é" + "A" * 40,
     ],
 )
-def test_row_51_what_is_no_secret_is_refused_at_the_start(write: Written, text: str) -> None:
+def test_what_is_no_secret_is_refused_at_the_start(write: Written, text: str) -> None:
     with pytest.raises(ValueError, match="must hold one secret as Google returned it") as refused:
         SecretDirectory(write(text))
     assert "\n" not in str(refused.value)
     assert len(text) < 9 or text not in str(refused.value)
 
 
-def test_row_51_a_webhook_without_a_secret_is_refused_at_the_start(tmp_path: Path) -> None:
+@pytest.mark.row(51)
+def test_a_webhook_without_a_secret_is_refused_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "team-a" / "reviews").mkdir(parents=True)
     with pytest.raises(ValueError, match="team-a/reviews holds no secret"):
         SecretDirectory(tmp_path)
