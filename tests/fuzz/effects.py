@@ -1,5 +1,6 @@
 """What is behind the receiver: it counts every visitor and knows the only writes that may come."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +14,18 @@ from tests.fuzz.address import TARGET
 
 Write = tuple[tuple[str, ...], object]
 
+
+class Silence:
+    """No answer for longer than anybody waits."""
+
+    seconds = 60.0
+
+
+SILENCE = Silence()
+
 _GONE = errors.ObjectNotFound(404, "NotFound", "gone", missing=(GROUP, PLURAL, TARGET.name))
-ANSWERS: tuple[errors.KubeError | None, ...] = (
+Answer = errors.KubeError | Silence | None
+ANSWERS: tuple[Answer, ...] = (
     None,
     _GONE,
     errors.ObjectNotFound(404, "NotFound", "no such kind"),
@@ -25,6 +36,7 @@ ANSWERS: tuple[errors.KubeError | None, ...] = (
     errors.Conflict(409, "Conflict", "another write"),
     errors.TooManyRequests(429, "TooManyRequests", "later", retry_after=7.0),
     errors.ApiServerUnavailable(500, "InternalError", "broken"),
+    SILENCE,
 )
 
 
@@ -48,11 +60,11 @@ class CountingClient(KubeClient):
 
     Args:
         effects: counts the requests.
-        answer: the error of every patch; None for none.
-        found: how many jobs run the batch that is looked up.
+        answer: to every patch; None for success.
+        found: how many jobs run the batch that is looked up; None if that fails as a patch does.
     """
 
-    def __init__(self, effects: Effects, answer: errors.KubeError | None, found: int) -> None:
+    def __init__(self, effects: Effects, answer: Answer, found: int | None) -> None:
         self._effects = effects
         self._answer = answer
         self._found = found
@@ -65,13 +77,15 @@ class CountingClient(KubeClient):
     ) -> dict[str, Any]:
         del segments, params, accept
         self._effects.lists += 1
+        if self._found is None:
+            await self._fail()
         job = {
             "namespace": TARGET.namespace,
             "name": TARGET.name,
             "uid": TARGET.uid,
             "resourceVersion": "1",
         }
-        return {"items": [{"metadata": job}] * self._found}
+        return {"items": [{"metadata": job}] * (self._found or 0)}
 
     async def patch(
         self, *segments: str, body: object, merge: bool, accept: str | None = None
@@ -79,15 +93,23 @@ class CountingClient(KubeClient):
         assert not merge
         assert accept is not None
         self._effects.writes.append((segments, body))
-        if self._answer is not None:
-            raise self._answer
+        if body == []:
+            # The probe of the status: it is served, though the job is gone.
+            raise errors.KubeError(406, "NotAcceptable", "no such format")
+        await self._fail()
         return {}
+
+    async def _fail(self) -> None:
+        if isinstance(self._answer, Silence):
+            await asyncio.sleep(self._answer.seconds)
+        elif self._answer is not None:
+            raise self._answer
 
 
 class CountingPublisher:
-    """Google's keys, or a failure to get them."""
+    """Google's keys, None for a failure to get them, or silence."""
 
-    def __init__(self, effects: Effects, answers: tuple[KeySet | None, ...]) -> None:
+    def __init__(self, effects: Effects, answers: tuple[KeySet | Silence | None, ...]) -> None:
         self._effects = effects
         self._answers = answers
 
@@ -95,6 +117,8 @@ class CountingPublisher:
         """Return the next answer; the last one stays."""
         answer = self._answers[min(self._effects.fetches, len(self._answers) - 1)]
         self._effects.fetches += 1
-        if answer is None:
+        if isinstance(answer, Silence):
+            await asyncio.sleep(answer.seconds)
+        if not isinstance(answer, KeySet):
             raise JwksError("no keys")
         return answer

@@ -43,7 +43,7 @@ from tests.fuzz.address import TARGET
 from tests.fuzz.choices import Choices
 from tests.fuzz.connection import Loop, exchange
 from tests.fuzz.deliveries import BODY, NOW, SECRET, SIGNER
-from tests.fuzz.effects import ANSWERS, CountingClient, CountingPublisher, Effects
+from tests.fuzz.effects import ANSWERS, SILENCE, CountingClient, CountingPublisher, Effects, Silence
 
 _SILENCE = b"$W"
 _PIECE = b"$/"
@@ -94,14 +94,20 @@ _MARKS = {
     b"$J": _JWT,
     b"$B": BODY,
     b"$L": b"%d" % len(BODY),
+    # More than a body may have.
+    b"$M": b"m" * (Limits().body_bytes + 1),
 }
+# The most times that a mark is replaced, so that no input is slow for its length alone.
+_MOST_MARKS = 16
 _GOOGLES = KeySet(ed25519=(SIGNER.private.public_key(),), rsa=(RsaKey("key-1", rs256.PUBLIC),))
 _OTHERS = KeySet(rsa=(RsaKey("key-2", rs256.FOREIGN_PUBLIC),))
-_PUBLISHED: tuple[tuple[KeySet | None, ...], ...] = (
+_PUBLISHED: tuple[tuple[KeySet | Silence | None, ...], ...] = (
     (_GOOGLES,),
     (_OTHERS, _GOOGLES),
     (None, _GOOGLES),
     (_OTHERS, None),
+    (SILENCE, _GOOGLES),
+    (_OTHERS, SILENCE),
 )
 
 
@@ -124,6 +130,8 @@ def _allowed() -> list[tuple[bytes, object]]:
 
 
 _ALLOWED = _allowed()
+# Jobs that run the batch of an event.
+_FOUND = (0, 1, 2, None)
 _STATUS_PATH = (
     *("apis", GROUP, VERSION, "namespaces", TARGET.namespace),
     *(TARGET.plural, TARGET.name, "status"),
@@ -138,11 +146,11 @@ _LOOP = Loop()
 def one_input(data: bytes) -> None:
     choices = Choices(data)
     effects = Effects()
-    client = CountingClient(effects, choices.pick(ANSWERS), choices.number() % 3)
+    client = CountingClient(effects, choices.pick(ANSWERS), choices.pick(_FOUND))
     publisher = CountingPublisher(effects, choices.pick(_PUBLISHED))
     sent = choices.rest()
     for mark, meaning in _MARKS.items():
-        sent = sent.replace(mark, meaning)
+        sent = sent.replace(mark, meaning, _MOST_MARKS)
     _observe(effects)
     before = _internal_errors()
     received = _LOOP.run_until_complete(_serve(client, publisher, sent))
