@@ -234,9 +234,10 @@ def _check_effects(sent: bytes, effects: Effects) -> None:
     assert dynamic or static or not effects.happened
     # For a static webhook nothing at all is done before its signature is verified.
     assert not effects.lists or _HMAC["webhook-signature"].encode() in sent
+    # The probe of the status changes nothing, and follows a write.
+    assert not effects.writes or effects.writes[0][1] != []
     for path, body in effects.writes:
         assert path == _STATUS_PATH
-        # The probe of the status writes nothing, and follows a write.
         assert body == [] or any(
             body == patch and signature in sent for signature, patch in _ALLOWED
         )

@@ -20,6 +20,8 @@ _REPORT_EVERY = 30.0
 _STATE = re.compile(
     r"#(?P<executions>\d+)\s.* ft: (?P<features>\d+) corp: (?P<corpus>\d+)/.* exec/s: (?P<speed>\d+)"
 )
+# What libFuzzer prints about itself. All else, as the traceback of a crash, is for the reader.
+_NOISE = ("#", "INFO:", "WARNING:", "\tNEW_FUNC", "Done ", '"')
 _ARTIFACT = re.compile(r"Test unit written to (?P<path>\S+)")
 
 
@@ -73,11 +75,10 @@ def run(target: str, seconds: int, directory: Path, report: Callable[[str], None
         f"-max_len={MAX_LENGTH}",
         f"-timeout={SLOWEST}",
         f"-rss_limit_mb={MEMORY}",
-        f"-artifact_prefix={crashes}/",
         # The first directory takes what is new.
         *(str(corpus), str(targets.CORPUS / target)),
     ]
-    command = [sys.executable, "-m", "tests.fuzz.engine", target, *arguments]
+    command = [sys.executable, "-m", "tests.fuzz.engine", target, str(crashes), *arguments]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:
@@ -92,7 +93,7 @@ def _follow(state: Run, lines: Iterable[str], report: Callable[[str], None]) -> 
     told = time.monotonic()
     for line in lines:
         state.read(line)
-        if not line.startswith(("#", "INFO:", "\tNEW_FUNC")):
+        if not line.startswith(_NOISE):
             report(line.rstrip())
         elif time.monotonic() - told >= _REPORT_EVERY:
             told = time.monotonic()
