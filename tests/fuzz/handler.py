@@ -45,8 +45,10 @@ from tests.fuzz.connection import Loop, exchange
 from tests.fuzz.deliveries import BODY, NOW, SECRET, SIGNER
 from tests.fuzz.effects import ANSWERS, SILENCE, CountingClient, CountingPublisher, Effects, Silence
 
-_SILENCE = b"$W"
-_PIECE = b"$/"
+# The client waits here for as long as the server does.
+_PAUSE = b"$W"
+# The bytes before and behind this arrive one after the other.
+_DIVIDER = b"$/"
 
 _DIRECTORY = tempfile.TemporaryDirectory(prefix="gemini-operator-fuzz-")
 _PATH = "/v1/static/default/reviews"
@@ -156,7 +158,7 @@ def one_input(data: bytes) -> None:
     received = _LOOP.run_until_complete(_serve(client, publisher, sent))
     assert not effects.failures, effects.failures
     assert _internal_errors() == before
-    whole = sent.replace(_PIECE, b"").replace(_SILENCE, b"")
+    whole = sent.replace(_DIVIDER, b"").replace(_PAUSE, b"")
     statuses = _statuses(received)
     assert statuses <= _STATUSES
     # Google never sends an event again after a 200.
@@ -186,9 +188,9 @@ async def _serve(client: CountingClient, publisher: CountingPublisher, sent: byt
 
 def _acts(sent: bytes) -> list[bytes | None]:
     acts: list[bytes | None] = []
-    for number, part in enumerate(sent.split(_SILENCE)):
+    for number, part in enumerate(sent.split(_PAUSE)):
         acts += [None] * (number > 0)
-        acts += [piece for piece in part.split(_PIECE) if piece]
+        acts += [piece for piece in part.split(_DIVIDER) if piece]
     return acts
 
 
