@@ -79,6 +79,18 @@ histories: binaries ## run 500 random histories, in half an hour or more (HISTOR
 	HISTORIES=$(HISTORIES) SEED=$(SEED) $(BIN)/pytest --numprocesses 2 --dist worksteal --verbose \
 	  tests/histories/test_random_history.py
 
+FUZZER := $(VENV)/fuzz/bin/python
+
+$(VENV)/fuzz/.ready: $(UV) requirements/fuzz.txt
+	@$(UV) --quiet venv --allow-existing --python $(PYTHON) $(VENV)/fuzz
+	@$(UV) --quiet pip sync --python $(FUZZER) --require-hashes requirements/fuzz.txt
+	@touch $@
+
+.PHONY: fuzz
+fuzz: SECONDS ?= 600
+fuzz: $(VENV)/fuzz/.ready ## fuzz what strangers' bytes reach, in an hour and a half (SECONDS for each target, TARGETS); Python 3.11 to 3.13
+	PYTHONPATH=operator:. $(FUZZER) -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+
 .PHONY: e2e
 e2e: $(READY) ## the image in real pods of a single-node cluster; needs Linux and root
 	$(BIN)/pytest --capture=no --verbose tests/e2e
@@ -128,6 +140,7 @@ tables: binaries ## write the tables in docs/ from the code
 lock: $(UV) ## pin every dependency with its hashes
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/run.txt pyproject.toml
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements/run.txt --group dev -o requirements/dev.txt pyproject.toml
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements/run.txt --group fuzz -o requirements/fuzz.txt pyproject.toml
 	for group in build sbom; do $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --group $$group -o requirements/$$group.txt || exit 1; done
 
 # The host's settings for pip apply to the build, where there are any.

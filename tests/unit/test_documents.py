@@ -36,7 +36,7 @@ PROMISE = (
     "and is then found and cancelled."
 )
 # What runs make; none of it is in the repository.
-MADE = (".local", ".venv")
+MADE = (".local", ".venv", "build")
 HOSTS = {
     "127.0.0.1",
     "ai.google.dev",

@@ -1,0 +1,1 @@
+"""Fuzz targets of everything that a stranger's bytes reach. `python -m tests.fuzz` runs them."""
