@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,8 +31,27 @@ def encoded(content: Any) -> bytes:
     return json.dumps(content).encode()
 
 
+class WebhookSigner(ABC):
+    """Signs the id, the time and the body of deliveries, as Standard Webhooks defines it."""
+
+    @abstractmethod
+    def token(self, event_id: str, timestamp: int | str, body: bytes) -> str:
+        """The signature, with the name of its scheme."""
+
+    def headers(
+        self, body: bytes, *, event_id: str = EVENT_ID, timestamp: int | None = None
+    ) -> dict[str, str]:
+        """The three headers of a delivery made now, or at `timestamp` (Unix seconds)."""
+        at = int(time.time()) if timestamp is None else timestamp
+        return {
+            "webhook-id": event_id,
+            "webhook-timestamp": str(at),
+            "webhook-signature": self.token(event_id, at, body),
+        }
+
+
 @dataclass(frozen=True)
-class Signer:
+class Signer(WebhookSigner):
     """One of Google's Ed25519 keys."""
 
     seed: bytes = field(default=bytes(range(32)), repr=False)
@@ -47,17 +67,6 @@ class Signer:
     def token(self, event_id: str, timestamp: int | str, body: bytes) -> str:
         message = f"{event_id}.{timestamp}.".encode() + body
         return "v1a," + base64.b64encode(self.private.sign(message)).decode()
-
-    def headers(
-        self, body: bytes, *, event_id: str = EVENT_ID, timestamp: int | None = None
-    ) -> dict[str, str]:
-        """The three headers of a delivery made now, or at `timestamp` (Unix seconds)."""
-        at = int(time.time()) if timestamp is None else timestamp
-        return {
-            "webhook-id": event_id,
-            "webhook-timestamp": str(at),
-            "webhook-signature": self.token(event_id, at, body),
-        }
 
 
 @dataclass
@@ -89,7 +98,7 @@ class TokenSigner:
 
 
 @dataclass(frozen=True)
-class SecretSigner:
+class SecretSigner(WebhookSigner):
     """One signing secret of a static webhook."""
 
     secret: bytes = field(default=bytes(range(32)), repr=False)
@@ -102,17 +111,6 @@ class SecretSigner:
     def token(self, event_id: str, timestamp: int | str, body: bytes) -> str:
         message = f"{event_id}.{timestamp}.".encode() + body
         return "v1," + base64.b64encode(hmac.digest(self.secret, message, "sha256")).decode()
-
-    def headers(
-        self, body: bytes, *, event_id: str = EVENT_ID, timestamp: int | None = None
-    ) -> dict[str, str]:
-        """The three headers of a delivery made now, or at `timestamp` (Unix seconds)."""
-        at = int(time.time()) if timestamp is None else timestamp
-        return {
-            "webhook-id": event_id,
-            "webhook-timestamp": str(at),
-            "webhook-signature": self.token(event_id, at, body),
-        }
 
 
 def base64url(value: bytes) -> str:

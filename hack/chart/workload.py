@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from chart.model import KubernetesList, KubernetesObject, Labels, Name, Values
+from chart.model import DnsLabel, KubernetesList, KubernetesObject, Labels, Name, Namespace, Values
 
 
 class ServiceAccount(Values):
@@ -156,13 +156,10 @@ class Controller(Workload):
     """Seconds to wait for Google's answer to a create; at most half of submitGraceSeconds."""
 
 
-DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
-
-
 class StaticWebhook(Values):
     """A webhook that is registered at Google for a whole project."""
 
-    namespace: DnsLabel
+    namespace: Namespace
     """Namespace of the jobs that its events are about."""
 
     name: DnsLabel

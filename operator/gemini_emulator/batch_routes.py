@@ -14,10 +14,8 @@ from gemini_emulator.routes import (
     VERSION,
     ApiRoute,
     json_body,
-    page,
-    page_size,
     project_of,
-    query_parameter,
+    requested_page,
 )
 from gemini_emulator.schedule import TimeSource
 
@@ -67,12 +65,11 @@ class BatchRoutes:
 
     async def list(self, request: web.Request) -> web.Response:
         owner = project_of(request)
-        size = page_size(
-            query_parameter(request, "pageSize"), default=_DEFAULT_PAGE_SIZE, maximum=_MAX_PAGE_SIZE
-        )
         newest = self._clock() - self._faults.list_lag()
         batches = [b for b in self._runner.batches if b.project == owner and b.created <= newest]
-        shown, token = page(batches, size, query_parameter(request, "pageToken") or "")
+        shown, token = requested_page(
+            request, batches, default=_DEFAULT_PAGE_SIZE, maximum=_MAX_PAGE_SIZE
+        )
         answer: dict[str, object] = {}
         if shown:
             answer["operations"] = [as_operation(batch) for batch in shown]

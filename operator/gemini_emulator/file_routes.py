@@ -25,10 +25,8 @@ from gemini_emulator.routes import (
     DownloadResponse,
     base_url,
     json_body,
-    page,
-    page_size,
     project_of,
-    query_parameter,
+    requested_page,
 )
 
 _UPLOAD_HEADER = "X-Goog-Upload-"
@@ -56,11 +54,10 @@ class FileRoutes:
 
     async def list(self, request: web.Request) -> web.Response:
         owner = project_of(request)
-        size = page_size(
-            query_parameter(request, "pageSize"), default=_DEFAULT_PAGE_SIZE, maximum=_MAX_PAGE_SIZE
-        )
         files = [file for file in self._files if file.project == owner]
-        shown, token = page(files, size, query_parameter(request, "pageToken") or "")
+        shown, token = requested_page(
+            request, files, default=_DEFAULT_PAGE_SIZE, maximum=_MAX_PAGE_SIZE
+        )
         answer: dict[str, object] = {}
         if shown:
             answer["files"] = [file.resource(base_url(request)) for file in shown]

@@ -89,6 +89,14 @@ def page(items: Sequence[T], size: int, token: str) -> tuple[list[T], str]:
     return shown, _page_token(shown[-1]) if len(rest) > size else ""
 
 
+def requested_page(
+    request: web.Request, items: Sequence[T], *, default: int, maximum: int
+) -> tuple[list[T], str]:
+    """Return the page that a request's `pageSize` and `pageToken` name, as `page` does."""
+    size = page_size(query_parameter(request, "pageSize"), default=default, maximum=maximum)
+    return page(items, size, query_parameter(request, "pageToken") or "")
+
+
 def page_size(text: str | None, *, default: int, maximum: int) -> int:
     """Read a page size: 0 and none mean the default, larger sizes the maximum."""
     try:

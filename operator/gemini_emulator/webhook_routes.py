@@ -9,10 +9,9 @@ from gemini_emulator.routes import (
     VERSION,
     ApiRoute,
     json_body,
-    page,
-    page_size,
     project_of,
     query_parameter,
+    requested_page,
 )
 from gemini_emulator.schedule import TimeSource
 from gemini_emulator.webhook_requests import parse_rotation, parse_update, parse_webhook
@@ -51,11 +50,10 @@ class WebhookRoutes:
 
     async def list(self, request: web.Request) -> web.Response:
         owner = project_of(request)
-        size = page_size(
-            query_parameter(request, "pageSize"), default=_DEFAULT_PAGE_SIZE, maximum=_MAX_PAGE_SIZE
-        )
         webhooks = [webhook for webhook in self._webhooks if webhook.project == owner]
-        shown, token = page(webhooks, size, query_parameter(request, "pageToken") or "")
+        shown, token = requested_page(
+            request, webhooks, default=_DEFAULT_PAGE_SIZE, maximum=_MAX_PAGE_SIZE
+        )
         answer: dict[str, object] = {}
         if shown:
             answer["webhooks"] = [webhook.resource(self._clock()) for webhook in shown]

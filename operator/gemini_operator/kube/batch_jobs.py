@@ -95,12 +95,10 @@ class BatchJobs:
         Raises:
             ValueError: `batch` is not the name of a batch.
         """
-        # A comma or an equals sign would change the field selector.
-        if not names.matches(names.BATCH_NAME, batch):
-            raise ValueError("not the name of a batch")
+        selector = _selector(batch)
         found: list[dict[str, Any]] = []
         for scope in _scopes(namespaces):
-            found += await self._whole(scope, f"status.batchName={batch}")
+            found += await self._whole(scope, selector)
         return found
 
     async def list_keys_by_batch(self, namespace: str, batch: str, limit: int = 2) -> list[JobKey]:
@@ -114,9 +112,7 @@ class BatchJobs:
         Raises:
             ValueError: `batch` is not the name of a batch.
         """
-        if not names.matches(names.BATCH_NAME, batch):
-            raise ValueError("not the name of a batch")
-        params = {"fieldSelector": f"status.batchName={batch}", "limit": str(limit)}
+        params = {"fieldSelector": _selector(batch), "limit": str(limit)}
         page = await self._page(_path(namespace), params)
         return [_key(item["metadata"]) for item in page.get("items") or ()]
 
@@ -183,6 +179,14 @@ def _scopes(namespaces: Iterable[str] | None) -> list[tuple[str, ...]]:
     if namespaces is None:
         return [("apis", GROUP, VERSION, PLURAL)]
     return [_path(namespace) for namespace in namespaces]
+
+
+def _selector(batch: str) -> str:
+    """Return the field selector of the jobs with this batch."""
+    # A comma or an equals sign would change it.
+    if not names.matches(names.BATCH_NAME, batch):
+        raise ValueError("not the name of a batch")
+    return f"status.batchName={batch}"
 
 
 def _path(namespace: str, *name: str) -> tuple[str, ...]:

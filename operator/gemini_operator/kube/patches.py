@@ -83,9 +83,7 @@ def record_event(uid: str, attempt_id: str, event: Mapping[str, Any]) -> JsonPat
     another attempt. A `test` against null passes if the path is missing.
     """
     return [
-        _test_uid(uid),
-        _test("/metadata/deletionTimestamp", None),
-        _test("/status/completionTime", None),
+        *_test_unfinished(uid),
         _test_attempt(attempt_id),
         _add(f"/status/{RECEIVERS_FIELD}", dict(event)),
     ]
@@ -98,9 +96,7 @@ def record_event_of_batch(uid: str, batch: str, event: Mapping[str, Any]) -> Jso
     """
     event_path = f"/status/{RECEIVERS_FIELD}"
     return [
-        _test_uid(uid),
-        _test("/metadata/deletionTimestamp", None),
-        _test("/status/completionTime", None),
+        *_test_unfinished(uid),
         _test("/status/batchName", batch),
         _add(event_path, dict(event)),
         {"op": "copy", "from": "/status/attempt/id", "path": f"{event_path}/attempt"},
@@ -156,6 +152,15 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any
 
 def _controllers(status: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in status.items() if name != RECEIVERS_FIELD}
+
+
+def _test_unfinished(uid: str) -> JsonPatch:
+    """Return tests that refuse another object, one that is being deleted, and one that has ended."""
+    return [
+        _test_uid(uid),
+        _test("/metadata/deletionTimestamp", None),
+        _test("/status/completionTime", None),
+    ]
 
 
 def _test_uid(uid: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Static webhooks: from a signed event of a project to the one job that it is about."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +57,27 @@ class StaticReceiver:
         return self.receiver.post(path, body, signer.headers(body, **headers))
 
 
-@pytest.fixture
-def static(control_plane: ControlPlane, tmp_path: Path, namespace: str) -> Iterator[StaticReceiver]:
-    account = receiver_account(control_plane.api, namespace, receiver_rules(static=True))
-    kubeconfig = account.write_kubeconfig(control_plane.api, tmp_path / "kubeconfig", seconds=3600)
-    secrets = tmp_path / "static" / namespace / "reviews"
+@contextmanager
+def serving(
+    control_plane: ControlPlane, directory: Path, namespace: str, rules: list[dict[str, Any]]
+) -> Iterator[StaticReceiver]:
+    """A receiver with one static webhook, and these rights."""
+    account = receiver_account(control_plane.api, namespace, rules)
+    kubeconfig = account.write_kubeconfig(control_plane.api, directory / "kubeconfig", seconds=3600)
+    secrets = directory / "static" / namespace / "reviews"
     secrets.mkdir(parents=True)
     (secrets / "current").write_text(SIGNER.text)
-    with surroundings(control_plane, tmp_path) as around:
-        found = around.receiver(kubeconfig, "--static-secrets-dir", str(tmp_path / "static"))
+    with surroundings(control_plane, directory) as around:
+        found = around.receiver(kubeconfig, "--static-secrets-dir", str(directory / "static"))
         found.start()
         found.begin_test()
         yield StaticReceiver(found, secrets, namespace)
+
+
+@pytest.fixture
+def static(control_plane: ControlPlane, tmp_path: Path, namespace: str) -> Iterator[StaticReceiver]:
+    with serving(control_plane, tmp_path, namespace, receiver_rules(static=True)) as found:
+        yield found
 
 
 def named(batch: str) -> bytes:
@@ -198,16 +208,8 @@ def test_an_api_server_that_does_not_answer_is_tried_again_by_google(
 def test_without_the_right_to_list_an_administrator_is_told(
     control_plane: ControlPlane, tmp_path: Path, namespace: str, job: Job
 ) -> None:
-    account = receiver_account(control_plane.api, namespace)
-    kubeconfig = account.write_kubeconfig(control_plane.api, tmp_path / "kubeconfig", seconds=3600)
-    secrets = tmp_path / "static" / namespace / "reviews"
-    secrets.mkdir(parents=True)
-    (secrets / "current").write_text(SIGNER.text)
-    with surroundings(control_plane, tmp_path) as around:
-        found = around.receiver(kubeconfig, "--static-secrets-dir", str(tmp_path / "static"))
-        found.start()
-        found.begin_test()
-        assert StaticReceiver(found, secrets, namespace).deliver().status == 503
-        (line,) = found.logged("error")
+    with serving(control_plane, tmp_path, namespace, receiver_rules()) as static:
+        assert static.deliver().status == 503
+        (line,) = static.receiver.logged("error")
         assert "check the receiver's RBAC" in line["event"]
     assert job.last_event is None

@@ -1,6 +1,5 @@
 """Batches through google-genai, synchronous and asynchronous."""
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -8,30 +7,12 @@ from google import genai
 from google.genai import errors, types
 
 from tests.emulator_process import EmulatorProcess
+from tests.integration.sdk.conftest import VERSIONS, options
 from tests.waiting import eventually, eventually_async
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession")
 
 MODEL = "gemini-2.5-flash"
-VERSIONS = ["v1", "v1beta", "v1alpha"]
-
-
-def options(emulator: EmulatorProcess, version: str = "v1beta") -> types.HttpOptions:
-    return types.HttpOptions(base_url=emulator.url, api_version=version, timeout=20_000)
-
-
-@pytest.fixture
-def client(emulator: EmulatorProcess, api_key: str) -> Iterator[genai.Client]:
-    with genai.Client(api_key=api_key, http_options=options(emulator)) as client:
-        yield client
-
-
-@pytest.fixture
-async def aio(emulator: EmulatorProcess, api_key: str) -> AsyncIterator[Any]:
-    client = genai.Client(api_key=api_key, http_options=options(emulator))
-    async with client.aio as aio:
-        yield aio
-    client.close()
 
 
 def ask(text: str, key: str = "k") -> dict[str, Any]:

@@ -1,39 +1,19 @@
 """Registered webhooks through google-genai, synchronous and asynchronous."""
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from google import genai
-from google.genai import types
 from google.genai._gaos.lib import compat_errors as errors
 
 from tests.emulator_process import EmulatorProcess
+from tests.integration.sdk.conftest import VERSIONS, options
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession")
 
-VERSIONS = ["v1", "v1beta", "v1alpha"]
 # Port 9 of this machine: nobody listens.
 URI = "http://127.0.0.1:9/hooks"
 EVENTS = ["batch.succeeded", "batch.failed", "batch.cancelled"]
-
-
-def options(emulator: EmulatorProcess, version: str = "v1beta") -> types.HttpOptions:
-    return types.HttpOptions(base_url=emulator.url, api_version=version, timeout=20_000)
-
-
-@pytest.fixture
-def client(emulator: EmulatorProcess, api_key: str) -> Iterator[genai.Client]:
-    with genai.Client(api_key=api_key, http_options=options(emulator)) as client:
-        yield client
-
-
-@pytest.fixture
-async def aio(emulator: EmulatorProcess, api_key: str) -> AsyncIterator[Any]:
-    client = genai.Client(api_key=api_key, http_options=options(emulator))
-    async with client.aio as aio:
-        yield aio
-    client.close()
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -4,13 +4,11 @@ That is what Gemini signs, as live deliveries in googleapis/python-genai#2927 sh
 is from Standard Webhooks 1.0.0.
 """
 
-import base64
-import binascii
 import re
 
 from cryptography.exceptions import InvalidSignature
 
-from gemini_operator.receiver.signatures import verdict
+from gemini_operator.receiver.signatures import canonical, verdict
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
 from gemini_operator.receiver.signatures.keys import KeySet
 from gemini_operator.receiver.signatures.verdict import Check, SignedContent
@@ -41,13 +39,9 @@ def verify(headers: WebhookHeaders, body: bytes, token: bytes, keys: KeySet, now
 
 
 def _decode(token: bytes) -> bytes | None:
-    """Decode the 64 bytes of canonical base64; None for any other spelling of a signature."""
-    encoded = token.removeprefix(PREFIX)
-    try:
-        signature = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    if len(signature) != _SIGNATURE_LENGTH or base64.b64encode(signature) != encoded:
+    """Decode the 64 bytes of a signature; None for any other spelling of it."""
+    signature = canonical.decode(token.removeprefix(PREFIX), _SIGNATURE_LENGTH)
+    if signature is None:
         return None
     # A larger scalar is a second spelling of the same signature (RFC 8032, 5.1.7).
     scalar = int.from_bytes(signature[32:], "little")

@@ -3,12 +3,10 @@
 Gemini signs static webhooks with them. Why this is not the library's `verify`: decision 0029.
 """
 
-import base64
-import binascii
 import hmac
 import re
 
-from gemini_operator.receiver.signatures import verdict
+from gemini_operator.receiver.signatures import canonical, verdict
 from gemini_operator.receiver.signatures.headers import WebhookHeaders
 from gemini_operator.receiver.signatures.keys import KeySet
 from gemini_operator.receiver.signatures.verdict import Check, SignedContent
@@ -22,7 +20,7 @@ _DIGEST_LENGTH = 32
 def verify(headers: WebhookHeaders, body: bytes, token: bytes, keys: KeySet, now: float) -> Check:
     """Check one token with every secret. No input makes it raise."""
     del now  # the signature covers the timestamp, which is checked before
-    digest = _decode(token)
+    digest = canonical.decode(token.removeprefix(PREFIX), _DIGEST_LENGTH)
     if digest is None:
         return verdict.UNACCEPTED
     expected = keys.digests(headers.signed_prefix + body)
@@ -31,15 +29,3 @@ def verify(headers: WebhookHeaders, body: bytes, token: bytes, keys: KeySet, now
     if not any(matches):
         return verdict.MISMATCH
     return verdict.valid(SignedContent(headers.id, headers.timestamp, body))
-
-
-def _decode(token: bytes) -> bytes | None:
-    """Decode the 32 bytes of canonical base64; None for any other spelling."""
-    encoded = token.removeprefix(PREFIX)
-    try:
-        digest = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    if len(digest) != _DIGEST_LENGTH or base64.b64encode(digest) != encoded:
-        return None
-    return digest

@@ -20,7 +20,8 @@ _WHAT = "signing secrets of static webhooks"
 _MIN_LENGTH, _MAX_LENGTH = 24, 64
 # Every delivery that no secret fits is checked with all of them.
 _MAX_SECRETS = 8
-_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
+LABEL = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+"""The grammar of both parts of a webhook's name: that of a DNS label."""
 
 
 class StaticName(NamedTuple):
@@ -70,7 +71,7 @@ def _folders(path: Path) -> list[Path]:
     except OSError as error:
         raise ValueError(f"{_WHAT}: {path}: {error.strerror}") from None
     for folder in found:
-        if not _LABEL.fullmatch(folder.name):
+        if not re.fullmatch(LABEL, folder.name):
             raise ValueError(
                 f"{_WHAT}: {folder}: the name of a folder has up to 63 lower-case letters, digits "
                 "and dashes"

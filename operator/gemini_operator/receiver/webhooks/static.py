@@ -25,7 +25,7 @@ from gemini_operator.receiver.signatures.headers import WebhookHeaders
 from gemini_operator.receiver.signatures.keys import KeySet
 from gemini_operator.receiver.signatures.table import Scheme, Verification
 from gemini_operator.receiver.signatures.verdict import SignedContent
-from gemini_operator.receiver.webhooks.secrets import SecretDirectory, StaticName
+from gemini_operator.receiver.webhooks.secrets import LABEL, SecretDirectory, StaticName
 
 PREFIX = "/v1/static/"
 
@@ -33,10 +33,9 @@ PREFIX = "/v1/static/"
 CAPACITY = 1000
 PER_MINUTE = 6000
 
-_LABEL = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 # Matched before anything is decoded, as for callback addresses (S17).
 _PATH = re.compile(
-    rf"{PREFIX}(?P<namespace>{_LABEL})/(?P<name>{_LABEL})(?:\?[\x21-\x7e]*)?", re.ASCII
+    rf"{PREFIX}(?P<namespace>{LABEL})/(?P<name>{LABEL})(?:\?[\x21-\x7e]*)?", re.ASCII
 )
 # The list of jobs shows no status, so the API server fills in the attempt.
 _UNKNOWN_ATTEMPT = "0" * 16
