@@ -9,6 +9,7 @@ from hypothesis import settings
 
 from local import binaries, cluster
 from local.control_plane import ControlPlane
+from tests import tls_goodbyes
 
 # A developer's own cluster, keys, settings and proxies must not reach a test.
 FOREIGN = ("GEMINI_", "GOOGLE_", "KUBECONFIG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -22,6 +23,9 @@ for name in list(os.environ):
 settings.register_profile("quick", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+tls_goodbyes.end_at_close()
 
 
 @pytest.fixture(scope="session")
