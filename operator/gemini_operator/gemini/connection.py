@@ -33,6 +33,9 @@ class GeminiConnection:
         settings: the address, and the timeouts.
         ssl_context: shared by all connections, since creating one takes time.
         may_send: called before the first byte of every request that may change something.
+
+    Attributes:
+        upload_url: where uploads to the File API begin.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class GeminiConnection:
         self._key = key
         self._settings = settings
         self._root = _root(settings)
+        self.upload_url = f"{_base(settings)}/upload/{API_VERSION}/files"
         self._pool = Pool(lambda: _connect(settings, ssl_context))
         self.http = httpx2.AsyncClient(
             transport=GuardedTransport(settings.origin, self._pool, may_send),
@@ -93,6 +97,39 @@ class GeminiConnection:
             lambda: self.http.send(request), exchange, call=call, seconds=seconds
         )
         return await _document(answer, call, results)
+
+    async def post(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        content: bytes,
+        call: str,
+        seconds: float,
+        with_key: bool = False,
+    ) -> Answer:
+        """POST bytes, and return Google's 200 answer unparsed.
+
+        Args:
+            url: any; a request to another address than Google's is not sent.
+            headers: of the request.
+            content: its body.
+            call: for messages, such as `files.upload`.
+            seconds: for the whole call.
+            with_key: send the API key.
+
+        Raises:
+            errors.GeminiError: see `classify`.
+        """
+        key = {"x-goog-api-key": self._key.get_secret_value()} if with_key else {}
+
+        def send() -> Awaitable[object]:
+            request = self.http.build_request(
+                "POST", url, headers={**headers, **key}, content=content, timeout=seconds
+            )
+            return self.http.send(request)
+
+        return await self.exchange(send, Exchange(), call=call, seconds=seconds)
 
     async def exchange(
         self,
@@ -199,9 +236,13 @@ async def _document(answer: Answer, call: str, results: bool) -> dict[str, objec
 
 def _root(settings: GeminiSettings) -> str:
     """Return the URL under which all resources are; its parts are parsed once, not at each read."""
+    return f"{_base(settings)}/{API_VERSION}"
+
+
+def _base(settings: GeminiSettings) -> str:
     scheme, host, port = settings.origin
     host = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{host}:{port}{settings.path_prefix}/{API_VERSION}"
+    return f"{scheme}://{host}:{port}{settings.path_prefix}"
 
 
 def _connect(settings: GeminiSettings, ssl_context: ssl.SSLContext) -> httpx2.AsyncHTTPTransport:

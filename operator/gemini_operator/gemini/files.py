@@ -1,4 +1,4 @@
-"""Files of the Gemini File API: look up, download, delete."""
+"""Files of the Gemini File API: look up, upload, download, delete."""
 
 import base64
 import binascii
@@ -13,11 +13,12 @@ from google.genai.client import AsyncClient
 
 from gemini_operator.api import names
 from gemini_operator.base import sanitize
-from gemini_operator.gemini import classify, errors, wire
+from gemini_operator.gemini import classify, errors, uploads, wire
 from gemini_operator.gemini.connection import GeminiConnection
 from gemini_operator.gemini.measure import measured
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.transport import Exchange
+from gemini_operator.gemini.uploads import NewFile, Upload
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,27 @@ class Files:
                     if read > limit:
                         raise errors.TooLarge(f"{call}: the file is larger than {limit} bytes")
                     yield piece
+
+    async def start_upload(self, file: NewFile) -> Upload:
+        """Start an upload of JSON Lines.
+
+        Raises:
+            Rejected: Google refuses the file, or sends the upload to another address.
+            NotSent: this process may no longer act.
+            CredentialsRejected, Throttled, Unavailable: it was not started.
+        """
+        _check(file.name)
+        return await uploads.start(self._connection, self._settings, file)
+
+    async def finish_upload(self, upload: Upload, name: str) -> FileInfo:
+        """Send the last chunk, and return the file as Google has it.
+
+        Raises:
+            NotFound: Google's answer was lost, and there is no such file.
+            GeminiError: it did not take the chunk after several tries.
+        """
+        resource = await upload.finish()
+        return await self.get(name) if resource is None else _info(resource, name)
 
     async def delete(self, name: str) -> None:
         """Delete a file.

@@ -48,6 +48,8 @@ class GeminiSettings:
     """For a read whose answer may have results."""
     results_limit: int = 64 * 2**20
     """For a read whose answer may have results; Google sends inline results twice in one answer."""
+    upload_timeout: float = 120.0
+    """For one chunk of an upload, of at most 8 MiB."""
     list_page_size: int = 100
     list_page_cap: int = 50
     """Pages of one list; one that needs more is incomplete."""

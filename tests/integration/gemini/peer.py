@@ -44,6 +44,8 @@ class Peer:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         target = request._message.path
+        # Any size, as for chunks of an upload.
+        request._client_max_size = 0
         body = await request.read()
         self.seen.append(Seen(request.method, target, list(request.headers.items()), body))
         answer = self.answers.pop(0) if self.answers else says({})
