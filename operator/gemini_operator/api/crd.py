@@ -69,6 +69,7 @@ def _version() -> dict[str, Any]:
             _column("Failed", ".status.requests.failed", kind="integer"),
             _column("Age", ".metadata.creationTimestamp", kind="date"),
             _column("Batch", ".status.batchName", priority=WIDE),
+            _column("Uploaded", ".status.inputFile.bytes", kind="integer", priority=WIDE),
             _column("Message", '.status.conditions[?(@.type=="Stalled")].message', priority=WIDE),
             _column("Completed", ".status.completionTime", kind="date", priority=WIDE),
         ],

@@ -41,6 +41,22 @@ class Reason(Word):
         "The operator retries automatically; wait for open batches to end, or raise the quota at Google.",
         ConditionType.SUBMITTED,
     )
+    WAITING_TO_UPLOAD = (
+        "WaitingToUpload",
+        "Waiting to copy the input to Google: other inputs and results are being copied.",
+        "Nothing to do; the input is copied when it is its turn.",
+        ConditionType.SUBMITTED,
+    )
+    UPLOADING = (
+        "Uploading",
+        "The input is being copied to Google and checked on the way.",
+        ConditionType.SUBMITTED,
+    )
+    UPLOADED = (
+        "Uploaded",
+        "The input is at Google; the batch can be submitted.",
+        ConditionType.SUBMITTED,
+    )
     SUBMITTING = (
         "Submitting",
         "The batch is being created at Google.",
@@ -121,9 +137,14 @@ class Reason(Word):
     )
     OUTPUT_REFUSED = (
         "OutputRefused",
-        "The cluster rejects the ConfigMap for the results.",
-        "Fix what the message names, such as a policy, a quota or the operator's role; the job then continues.",
+        "The output does not accept the results.",
+        "Fix what the message names, such as a policy, a quota, a role or the credentials of the object store; the job then continues.",
         ConditionType.STALLED,
+    )
+    DELIVERING = (
+        "Delivering",
+        "The batch succeeded, and its results are being copied to the output.",
+        ConditionType.COMPLETE,
     )
     WAITING_FOR_RESULTS = (
         "WaitingForResults",
@@ -262,12 +283,6 @@ class Reason(Word):
         "The job is being deleted, but Google does not answer as needed to delete its batch.",
         "The operator retries automatically.",
         'To remove the object now and leave the batch as it is, annotate the job with gemini-operator.io/force-delete: "true".',
-        ConditionType.STALLED,
-    )
-    NOT_SUPPORTED_YET = (
-        "NotSupportedYet",
-        "The job uses a field that this version of the operator does not support yet, so no batch is submitted.",
-        "Create a new job (kubectl replace --force -f FILE) without it.",
         ConditionType.STALLED,
     )
     WRITE_REFUSED = (

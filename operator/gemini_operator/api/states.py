@@ -19,6 +19,7 @@ class State(Word):
         "Suspended",
         "No batch runs at Google, and none is submitted while spec.suspend is true.",
     )
+    UPLOADING = "Uploading", "The input is being copied to Google and checked on the way."
     SUBMITTING = "Submitting", "A create request was recorded; its batch is not known yet."
     PENDING = "Pending", "Google has the batch and has not started it."
     RUNNING = "Running", "Google is processing the batch."

@@ -22,6 +22,7 @@ from gemini_operator.controller.reconcile.reconciler import Reconciler
 from gemini_operator.controller.reconcile.snapshots import Snapshots
 from gemini_operator.controller.reconcile.submitter import Submitter
 from gemini_operator.controller.reconcile.unreadable import UnreadableJobs
+from gemini_operator.controller.reconcile.uploader import Uploader
 from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import ApiKeys
@@ -31,11 +32,13 @@ from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.controller.store import Changed, Store
+from gemini_operator.controller.transfers import Transfers
 from gemini_operator.controller.watch.event_handler import EventHandler
 from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
+from gemini_operator.payload.objects.access import ObjectAccess
 
 # One API key, and one namespace, may occupy a share of the workers: 1 of so many. If all its calls
 # hang, the other workers go on.
@@ -55,6 +58,7 @@ class Assembly:
     events: EventRecorder
     event_handler: EventHandler
     reconciler: Reconciler
+    transfers: Transfers
 
 
 def assemble(
@@ -64,6 +68,7 @@ def assemble(
     clients: GeminiClients,
     clock: Clock,
     schema: ServedSchema,
+    objects: ObjectAccess,
     rng: random.Random | None = None,
     changed: Changed = lambda _before, _after: None,
 ) -> Assembly:
@@ -74,6 +79,7 @@ def assemble(
         kube: the API server.
         clients: a client of Google for each API key.
         clock: the time for all parts.
+        objects: opens inputs and outputs in object storage.
         schema: tells whether the CRD in the cluster is as new as the operator.
         rng: jitter; each part has its own by default.
         changed: called at every change of a job, with the version before and the new one.
@@ -98,6 +104,7 @@ def assemble(
     writer = Writer(batch_jobs, store, reader)
     claims = Claims(api_keys, store)
     delivery = Delivery(kube, store, claims)
+    transfers = Transfers(queue)
     cleanup = Cleanup(access, claims, writer, events)
     submitter = Submitter(
         kube,
@@ -123,12 +130,14 @@ def assemble(
         submitter=submitter,
         names=BatchNames(store, writer, events, cleanup),
         delivery=delivery,
+        uploader=Uploader(objects, access, delivery, transfers, clock),
+        transfers=transfers,
         adopter=Adopter(batch_jobs, claims, delivery, reader, settings.namespaces or None),
         cleanup=cleanup,
         unreadable=UnreadableJobs(writer, events, clock),
     )
     handler = EventHandler(store, queue, memory, reads, reader)
-    return Assembly(store, queue, usage, quota, api_keys, sweeper, events, handler, reconciler)
+    return Assembly(store, queue, usage, quota, api_keys, sweeper, events, handler, reconciler, transfers)
 
 
 def _both(first: Changed, second: Changed) -> Changed:

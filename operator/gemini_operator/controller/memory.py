@@ -210,6 +210,8 @@ class Facts:
     keyless_since: float | None = None
     contested_since: float | None = None
     unkept_until: float = float("-inf")
+    file_doubted: bool = False
+    """Google did not find the uploaded input when its batch was to be created."""
     no_list: bool = False
     """Google has no list of this kind of job. Reset by every read of the batch."""
 

@@ -81,13 +81,16 @@ class InputFile(Model):
     """fileName is the file's name at Google, made from the job's uid."""
 
     bytes: Count | None = None
-    """bytes is the size of the file."""
+    """bytes is the size of the file; during the upload, what Google has of it so far."""
 
     records: Count | None = None
-    """records is the number of requests in the file."""
+    """records is the number of requests in the file, absent during the upload."""
 
     sha256: Digest | None = None
-    """sha256 is the SHA-256 of the file, in hexadecimal."""
+    """sha256 is the SHA-256 of the file, in hexadecimal, absent during the upload."""
+
+    expiration_time: Time | None = None
+    """expirationTime is when Google deletes the file."""
 
 
 class OutputStatus(Model):

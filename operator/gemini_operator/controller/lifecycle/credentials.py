@@ -8,7 +8,7 @@ from gemini_operator.controller.lifecycle.status import INHERITED, is_stalled_fo
 
 # Stalled reasons only a user can clear. A key problem must not overwrite them, or the two would
 # alternate on every reconcile.
-ENDED_BY_A_PERSON = frozenset({Reason.AMBIGUOUS_SUBMISSION, Reason.NOT_SUPPORTED_YET})
+ENDED_BY_A_PERSON = frozenset({Reason.AMBIGUOUS_SUBMISSION})
 
 
 # Google refused this job's request, not the API key, so the other jobs of the key are not blocked.

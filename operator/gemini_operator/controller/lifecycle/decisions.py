@@ -47,6 +47,13 @@ class AddFinalizer:
 
 
 @dataclass(frozen=True)
+class Upload:
+    """Copy the input to Google under this name, `files/…`."""
+
+    file_name: str
+
+
+@dataclass(frozen=True)
 class Submit:
     """Create a batch; its attempt gets this number."""
 
@@ -76,10 +83,11 @@ class Deliver:
 
 @dataclass(frozen=True)
 class DeleteRemote:
-    """Cancel and delete batches at Google.
+    """Cancel and delete batches at Google, and delete files that the operator uploaded.
 
     Args:
         batches: names of the batches.
+        files: names of the files. Google deletes them after 48 hours, so nothing waits for them.
         then: the status to write afterwards; `None` to remove the finalizer.
         event: posted when the finalizer is removed; names what is left behind.
     """
@@ -87,6 +95,7 @@ class DeleteRemote:
     batches: tuple[str, ...]
     then: PatchStatus | None = None
     event: Event | None = None
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,7 @@ Decision = (
     RequeueAfter
     | PatchStatus
     | AddFinalizer
+    | Upload
     | Submit
     | ListRemote
     | RecordBatchName

@@ -7,6 +7,7 @@ from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
+from gemini_operator.controller.lifecycle import uploading
 from gemini_operator.controller.lifecycle.attempts import (
     Doubtful,
     Found,
@@ -59,7 +60,7 @@ def decide(snapshot: Snapshot) -> Decision | None:
     return (
         _settle_current(snapshot)
         or _settle_superseded(snapshot)
-        or DeleteRemote(_batches(snapshot))
+        or DeleteRemote(_batches(snapshot), files=uploading.names(snapshot.job))
     )
 
 

@@ -21,7 +21,7 @@ from gemini_operator.controller.lifecycle import (
     ttl,
     unavailable,
     unsendable,
-    unsupported,
+    uploading,
 )
 from gemini_operator.controller.lifecycle.decisions import (
     AddFinalizer,
@@ -92,7 +92,6 @@ def _first(snapshot: Snapshot, remote: Remote | None) -> Decision:
         # Before `_finished`: a lost batch can still surface up to 72 hours after the job's end.
         or duplicates.decide(snapshot)
         or _finished(snapshot)
-        or unsupported.decide(snapshot)
         or credentials.decide(snapshot)
         # Before the searches: a create that was refused has no batch to search for.
         or submission.decide_refused(snapshot)
@@ -144,6 +143,7 @@ def _unsubmitted(snapshot: Snapshot) -> Decision | None:
         # A batch without a finalizer on its job would be left behind by a deletion.
         or _hold(snapshot)
         or adoption.decide(snapshot)
+        or uploading.decide(snapshot)
         or submission.decide(snapshot)
     )
 

@@ -6,7 +6,7 @@ A batch that is pending or running for more than 48 hours expires
 
 from datetime import timedelta
 
-from gemini_operator.api.conditions import STALLED, find
+from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.model import rfc3339
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.v1alpha1.status import Status
@@ -33,11 +33,8 @@ def remaining(snapshot: Snapshot) -> float | None:
 
 def with_stuck(snapshot: Snapshot, status: Status, summary: Summary) -> Status:
     """Return `status` with `Stalled` if the open batch is overdue."""
-    attempt, said = snapshot.status.attempt, find(status.conditions, STALLED)
+    attempt = snapshot.status.attempt
     if attempt is None or not overdue(snapshot):
-        return status
-    # `unsupported` writes its reason on every reconcile, so the two would alternate.
-    if said is not None and said.reason == Reason.NOT_SUPPORTED_YET:
         return status
     detail = (
         f"{summary.name} is {summary.state}. It was submitted at {rfc3339(attempt.start_time)}."

@@ -120,7 +120,9 @@ def decide_refused(snapshot: Snapshot) -> Decision | None:
 
 
 def _file(snapshot: Snapshot) -> str:
-    named = snapshot.job.spec.input.file_name if snapshot.job.spec.input else None
+    source, uploaded = snapshot.job.spec.input, snapshot.status.input_file
+    named = source.file_name if source else None
+    named = named or (uploaded.file_name if uploaded else None)
     return f"Input: {named}. " if named else ""
 
 

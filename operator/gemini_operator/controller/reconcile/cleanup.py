@@ -1,4 +1,4 @@
-"""Cancels and deletes batches at Google, and removes finalizers.
+"""Cancels and deletes batches at Google, deletes uploaded files, and removes finalizers.
 
 Each batch is read before it is touched; one that is not the job's own is left alone (S7, P21).
 """
@@ -7,6 +7,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.base import metrics
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job
+from gemini_operator.controller.lifecycle import uploading
 from gemini_operator.controller.lifecycle.decisions import Event
 from gemini_operator.controller.lifecycle.ownership import owns
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
@@ -59,6 +60,30 @@ class Cleanup:
             log.info(
                 "Google was asked to cancel a batch", **snapshot.job.key._asdict(), batch=batch
             )
+
+    async def delete_files(self, snapshot: Snapshot, files: tuple[str, ...]) -> None:
+        """Delete files that were uploaded for the job, as far as Google lets it.
+
+        Google deletes every file after 48 hours and bills none, so no failure keeps the job.
+
+        Raises:
+            Busy: other jobs of the key or the namespace are calling Google.
+            NotSent: this process may no longer act.
+            KubeError: the API server did not answer.
+        """
+        for name in files:
+            try:
+                api_key = await self._access.enter_cleanup(snapshot.job)
+                await _delete_file(api_key.client, snapshot.job, name)
+            except errors.NotSent:
+                raise
+            except (CredentialsProblem, errors.GeminiError) as error:
+                log.warning(
+                    "an uploaded file was not deleted; Google deletes it within 48 hours",
+                    **snapshot.job.key._asdict(),
+                    file=name,
+                    error=str(error),
+                )
 
     async def delete(self, snapshot: Snapshot, batches: tuple[str, ...]) -> None:
         """Cancel and delete batches of the job, but none that another job has.
@@ -150,6 +175,18 @@ class Cleanup:
             batch=summary.name,
         )
         return False
+
+
+async def _delete_file(client: GeminiClient, job: Job, name: str) -> None:
+    try:
+        info = await client.files.get(name)
+    except errors.NotFound:
+        return
+    # The name is from the status, which others may be able to write (S7).
+    if info.display_name != uploading.display_name(job):
+        log.error("a file does not belong to this job", **job.key._asdict(), file=name)
+        return
+    await client.files.delete(name)
 
 
 async def _cancel(client: GeminiClient, name: str) -> None:

@@ -24,6 +24,7 @@ from gemini_operator.controller.reconcile.outdated_schema import OutdatedSchema
 from gemini_operator.controller.reconcile.snapshots import Snapshots
 from gemini_operator.controller.reconcile.submitter import Submitter
 from gemini_operator.controller.reconcile.unreadable import UnreadableJobs
+from gemini_operator.controller.reconcile.uploader import Uploader
 from gemini_operator.controller.reconcile.write_errors import NotKept, Stale, WriteRefused
 from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.controller.remote.access import RemoteAccess
@@ -33,6 +34,7 @@ from gemini_operator.controller.remote.read_budget import Delayed
 from gemini_operator.controller.remote.reads import observe
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.store import Store
+from gemini_operator.controller.transfers import Transfers
 from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.gemini import errors
 from gemini_operator.kube.errors import Forbidden, Invalid
@@ -59,6 +61,8 @@ class Reconciler:
     names: BatchNames
     delivery: Delivery
     adopter: Adopter
+    uploader: Uploader
+    transfers: Transfers
     cleanup: Cleanup
     unreadable: UnreadableJobs
 
@@ -92,9 +96,11 @@ class Reconciler:
     async def _run(self, key: Key) -> Outcome:
         job = self.store.get(key) or self.store.unreadable(key)
         if job is None:
+            await self.transfers.stop(key)
             return Outcome.OK
         try:
             if isinstance(job, UnreadableJob):
+                await self.transfers.stop(key)
                 # It cannot submit. A slot that an open batch uses stays in use.
                 self.quota.release(key)
                 await self.unreadable.reconcile(job)
@@ -172,6 +178,8 @@ class Reconciler:
         # A job that was woken for a slot and no longer wants it gives it to the next job.
         if not isinstance(decision, decisions.Submit):
             self.quota.release(job.key)
+        if not isinstance(decision, decisions.Upload | decisions.Deliver):
+            await self.transfers.stop(job.key)
         await self._carry_out(snapshot, decision)
         if facts.retrying:
             return Outcome.RETRY
@@ -206,6 +214,8 @@ class Reconciler:
                 await self.writer.delete_object(job)
             case decisions.RemoveFinalizer(event):
                 await self.cleanup.release(snapshot, event)
+            case decisions.Upload(file_name):
+                await self._write(snapshot, await self.uploader.upload(snapshot, file_name))
             case decisions.Submit(number):
                 await self._submit(snapshot, number)
             case decisions.RecordBatchName(summary):
@@ -216,8 +226,9 @@ class Reconciler:
                 await self._write(
                     snapshot, await self.delivery.deliver(snapshot, observation, api_key)
                 )
-            case decisions.DeleteRemote(batches, then, event):
+            case decisions.DeleteRemote(batches, then, event, files):
                 await self.cleanup.delete(snapshot, batches)
+                await self.cleanup.delete_files(snapshot, files)
                 if then is None:
                     await self.cleanup.release(snapshot, event)
                 else:

@@ -17,12 +17,12 @@ from gemini_operator.base.clock import Clock
 from gemini_operator.base.logs import get_logger
 from gemini_operator.callbacks.address import CallbackAddresses, Target
 from gemini_operator.controller.job import Job
-from gemini_operator.controller.lifecycle import credentials, submission
+from gemini_operator.controller.lifecycle import credentials, submission, uploading
 from gemini_operator.controller.lifecycle.decisions import PatchStatus, RecordBatchName
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import failed, stalled
 from gemini_operator.controller.memory import Refusal
 from gemini_operator.controller.quota.quota import Admission, Quota
+from gemini_operator.controller.reconcile import refusals
 from gemini_operator.controller.reconcile.delivery import Delivery, check_size
 from gemini_operator.controller.reconcile.write_errors import Stale
 from gemini_operator.controller.reconcile.writer import Writer
@@ -32,9 +32,7 @@ from gemini_operator.gemini.remote import Submission
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import ApiServerUnavailable
 from gemini_operator.payload import requests
-from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
 from gemini_operator.payload.requests import BatchInput
-from gemini_operator.payload.results import ResultsTooLarge
 
 # Seconds between the write-ahead's answer and the first byte of the create, at most. The search
 # relies on it: a process that was suspended must not send a create that was given up (P8).
@@ -176,18 +174,8 @@ class Submitter:
     async def _input(self, snapshot: Snapshot) -> BatchInput | PatchStatus:
         try:
             return await self._load(snapshot)
-        except requests.InputMissing as error:
-            return stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
-        except requests.InvalidInput as error:
-            return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
-        except OutputRefused as error:
-            return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
-        except ResultsTooLarge as error:
-            message = f"Nothing was submitted, because the results would be too large: {error}."
-            return failed(snapshot, Reason.OUTPUT_TOO_LARGE, "", message)
-        except DeliveryRefused as error:
-            message = f"Nothing was submitted, because the results could not be written: {error}."
-            return failed(snapshot, Reason.DELIVERY_FAILED, "", message)
+        except refusals.REFUSALS as error:
+            return refusals.before_submission(snapshot, error)
 
     async def _load(self, snapshot: Snapshot) -> BatchInput:
         job = snapshot.job
@@ -195,6 +183,9 @@ class Submitter:
         # The watch delivers no content of requests, and may show an object without its attempt
         # after a change of the CRD. So the object is read once more, and must be the same.
         stored = (await self._writer.confirm(job))["spec"]
+        uploaded = job.status.input_file
+        if uploading.uploads(job) and uploaded is not None:
+            return BatchInput(file_name=uploaded.file_name)
         loaded = await requests.load(self._kube, job.key.namespace, job.spec, stored)
         check_size(job, loaded.inline or ())
         return loaded
@@ -231,6 +222,8 @@ class Submitter:
                 in_a_row = snapshot.facts.refusal.in_a_row + 1 if snapshot.facts.refusal else 1
                 seconds = self._back_off(job, api_key, error, in_a_row)
                 own = isinstance(error, errors.PermissionDenied | errors.FileMissing)
+                # An uploaded input is looked for, and uploaded again if it is gone.
+                snapshot.facts.file_doubted = isinstance(error, errors.FileMissing)
                 until = self._clock.monotonic() + seconds if own else -math.inf
                 snapshot.facts.refusal = Refusal(
                     attempt.id, error, seconds, in_a_row, api_key.key_id, until

@@ -76,6 +76,15 @@ class RemoteAccess:
         self._reads.succeeded(api_key.key_id)
         return observation
 
+    async def resolve(self, job: Job) -> ApiKey:
+        """Return the job's API key, without the call limit: for a transfer, which has its own.
+
+        Raises:
+            CredentialsProblem: there is no usable key.
+            KubeError: the API server did not answer.
+        """
+        return await self._api_keys.resolve(job.api_key)
+
     async def last_good(self, job: Job) -> ApiKey:
         """Return the job's API key, or its Secret's last good one, without the call limit."""
         return await self._api_keys.last_good(job.api_key)

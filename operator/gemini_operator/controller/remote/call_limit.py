@@ -23,10 +23,12 @@ class CallLimit:
     Args:
         share: jobs that are admitted at a time, for each key and for each namespace.
         queue: requeues jobs.
+        per_namespace: another number of jobs for each namespace.
     """
 
-    def __init__(self, share: int, queue: Wakes) -> None:
+    def __init__(self, share: int, queue: Wakes, *, per_namespace: int | None = None) -> None:
         self._share = share
+        self._per_namespace = per_namespace or share
         self._queue = queue
         self._inside: dict[Key, str] = {}
         self._by_key_id: Counter[str] = Counter()
@@ -72,9 +74,17 @@ class CallLimit:
         _count_down(self._by_namespace, key.namespace)
         self._call_next()
 
+    def forget(self, key: Key) -> None:
+        """End the job's turn, or its wait for one."""
+        self._stop_waiting(key)
+        self.leave(key)
+
     def _has_room(self, scope: Scope) -> bool:
         key_id, namespace = scope
-        return self._by_key_id[key_id] < self._share and self._by_namespace[namespace] < self._share
+        return (
+            self._by_key_id[key_id] < self._share
+            and self._by_namespace[namespace] < self._per_namespace
+        )
 
     def _admit(self, key: Key, scope: Scope) -> None:
         key_id, namespace = scope

@@ -1,0 +1,117 @@
+"""Upload: an input in object storage is copied to Google before its job asks for quota (P10).
+
+A file lives 48 hours at Google (ai.google.dev/gemini-api/docs/files). One that expires while its job
+waits is uploaded again, under another name.
+"""
+
+import math
+from datetime import timedelta
+
+from gemini_operator.api.conditions import SUBMITTED, find
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.states import State
+from gemini_operator.api.v1alpha1.status import InputFile, Status
+from gemini_operator.controller.job import Job
+from gemini_operator.controller.lifecycle.decisions import Decision, PatchStatus, Upload
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import without_stalled
+
+LEAST_LEFT = timedelta(hours=24)
+"""What a file still has to live when its batch is submitted. Nobody documents whether Google keeps
+the file of a batch that waits, and most batches end within a day."""
+
+CURED = frozenset({Reason.INPUT_MISSING, Reason.REMOTE_UNAVAILABLE, Reason.OUTPUT_REFUSED})
+"""Problems that an upload has shown to be over."""
+
+
+def decide(snapshot: Snapshot) -> Decision | None:
+    """Upload the input of a job that has no attempt, unless Google has it."""
+    if not uploads(snapshot.job) or snapshot.status.attempt is not None:
+        return None
+    file = snapshot.status.input_file
+    if file is None:
+        return _announced(snapshot, 1)
+    if file.sha256 is None:
+        return Upload(file.file_name)
+    if _expires(snapshot, file):
+        return _announced(snapshot, _number(file) + 1)
+    # Google did not find the file when it was to be used.
+    return Upload(file.file_name) if snapshot.facts.file_doubted else None
+
+
+def uploads(job: Job) -> bool:
+    """Return whether the job's input has to be uploaded."""
+    return job.spec.input is not None and job.spec.input.object is not None
+
+
+def names(job: Job) -> tuple[str, ...]:
+    """Return the names of the files that the job may have at Google."""
+    if not uploads(job) or job.status.input_file is None:
+        return ()
+    return (job.status.input_file.file_name,)
+
+
+def display_name(job: Job) -> str:
+    """Return the display name by which the job's files are recognised at Google (S7)."""
+    return f"{job.key.namespace}/{job.key.name} [{job.uid}]"
+
+
+def lost(snapshot: Snapshot) -> PatchStatus:
+    """Upload under another name, as Google no longer has the file."""
+    file = snapshot.status.input_file
+    return _announced(snapshot, 1 if file is None else _number(file) + 1)
+
+
+def waiting(snapshot: Snapshot) -> PatchStatus:
+    """Report that the upload waits for its turn."""
+    return PatchStatus(_waits(snapshot, snapshot.status), seconds=math.inf)
+
+
+def progress(snapshot: Snapshot, moved: int, seconds: float) -> PatchStatus:
+    """Report how much was uploaded, and look again in `seconds`."""
+    status = snapshot.revise(state=State.UPLOADING, input_file=_with_bytes(snapshot, moved))
+    status = snapshot.condition(status, SUBMITTED, False, Reason.UPLOADING)
+    return PatchStatus(status, seconds=seconds)
+
+
+def uploaded(snapshot: Snapshot, file: InputFile) -> PatchStatus:
+    """Report that the input is at Google."""
+    status = snapshot.revise(state=State.QUEUED, input_file=file)
+    status = snapshot.condition(status, SUBMITTED, False, Reason.UPLOADED)
+    return PatchStatus(without_stalled(status, CURED))
+
+
+def _announced(snapshot: Snapshot, number: int) -> PatchStatus:
+    """Record the name of the file before there is one, so that a deletion of the job finds it."""
+    status = snapshot.revise(input_file=InputFile(file_name=_name(snapshot.job, number)))
+    return PatchStatus(_waits(snapshot, status))
+
+
+def _waits(snapshot: Snapshot, status: Status) -> Status:
+    status = snapshot.revise(status, state=State.QUEUED)
+    said = find(status.conditions, SUBMITTED)
+    if said is not None and said.reason == Reason.WAITING_TO_UPLOAD:
+        return status
+    return snapshot.condition(status, SUBMITTED, False, Reason.WAITING_TO_UPLOAD)
+
+
+def _with_bytes(snapshot: Snapshot, moved: int) -> InputFile:
+    file = snapshot.status.input_file
+    if file is None:
+        raise AssertionError("an upload begins once its file's name is on record")
+    # Google shows the end of it only with the end of the upload.
+    return file.model_copy(update={"bytes": moved})
+
+
+def _expires(snapshot: Snapshot, file: InputFile) -> bool:
+    return file.expiration_time is not None and file.expiration_time - snapshot.now < LEAST_LEFT
+
+
+def _name(job: Job, number: int) -> str:
+    """Return a name that belongs to this job alone; a file id has at most 40 characters."""
+    return f"files/{job.uid.replace('-', '')}-{number}"
+
+
+def _number(file: InputFile) -> int:
+    _, _, number = file.file_name.rpartition("-")
+    return int(number) if number.isdecimal() else 1

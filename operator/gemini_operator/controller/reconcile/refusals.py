@@ -1,0 +1,28 @@
+"""What a job says when its input or its output is refused before anything is submitted."""
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.controller.lifecycle.decisions import PatchStatus
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import failed, stalled
+from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
+from gemini_operator.payload.requests import InputMissing, InvalidInput
+from gemini_operator.payload.results import ResultsTooLarge
+
+REFUSALS = (DeliveryRefused, InputMissing, InvalidInput, OutputRefused, ResultsTooLarge)
+
+
+def before_submission(snapshot: Snapshot, error: Exception) -> PatchStatus:
+    """Stall or fail a job for one of `REFUSALS`."""
+    match error:
+        case InputMissing():
+            return stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
+        case OutputRefused():
+            return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
+        case ResultsTooLarge():
+            message = f"Nothing was submitted, because the results would be too large: {error}."
+            return failed(snapshot, Reason.OUTPUT_TOO_LARGE, "", message)
+        case DeliveryRefused():
+            message = f"Nothing was submitted, because the results could not be written: {error}."
+            return failed(snapshot, Reason.DELIVERY_FAILED, "", message)
+        case _:
+            return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")

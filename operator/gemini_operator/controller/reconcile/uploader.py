@@ -1,0 +1,142 @@
+"""Carries out `Upload`: copies an input to Google beside the reconciles, and reports how it goes."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.v1alpha1.input import InputObject
+from gemini_operator.api.v1alpha1.status import InputFile
+from gemini_operator.base.clock import Clock
+from gemini_operator.controller.job import Job
+from gemini_operator.controller.lifecycle import uploading
+from gemini_operator.controller.lifecycle.decisions import PatchStatus
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import failed, stalled
+from gemini_operator.controller.reconcile import refusals
+from gemini_operator.controller.reconcile.delivery import Delivery
+from gemini_operator.controller.remote.access import RemoteAccess
+from gemini_operator.controller.remote.api_keys import ApiKey
+from gemini_operator.controller.remote.call_limit import Busy
+from gemini_operator.controller.transfers import REPORT_EVERY, Transfer, Transfers
+from gemini_operator.gemini import errors
+from gemini_operator.gemini.uploads import NewFile
+from gemini_operator.payload import upload
+from gemini_operator.payload.input_check import InputCheck
+from gemini_operator.payload.objects.access import ObjectAccess
+from gemini_operator.payload.objects.errors import ObjectError
+
+
+class Uploader:
+    """Copies inputs to Google.
+
+    Args:
+        objects: opens inputs.
+        access: API keys.
+        delivery: checks outputs before gigabytes are copied for nothing.
+        transfers: runs the copies.
+        clock: times the reports of their progress.
+    """
+
+    def __init__(
+        self,
+        objects: ObjectAccess,
+        access: RemoteAccess,
+        delivery: Delivery,
+        transfers: Transfers,
+        clock: Clock,
+    ) -> None:
+        self._objects = objects
+        self._access = access
+        self._delivery = delivery
+        self._transfers = transfers
+        self._clock = clock
+
+    async def upload(self, snapshot: Snapshot, file_name: str) -> PatchStatus:
+        """Start the upload, report its progress, or report its end.
+
+        Raises:
+            CredentialsProblem: there is no usable API key.
+            GeminiError, KubeError: no answer for now; uploading again is safe.
+        """
+        job, source = snapshot.job, _source(snapshot.job)
+        transfer: Transfer[InputFile] | None = await self._transfers.of(job, file_name)
+        if transfer is None:
+            api_key = await self._access.resolve(job)
+            file = snapshot.status.input_file
+            if file is not None and file.sha256 is not None:
+                return await _look_again(snapshot, file, api_key)
+            try:
+                await self._delivery.check(job)
+                transfer = self._transfers.start(
+                    job, file_name, partial(self._copy, job, source, file_name, api_key)
+                )
+            except refusals.REFUSALS as error:
+                return refusals.before_submission(snapshot, error)
+            except Busy:
+                return uploading.waiting(snapshot)
+        if transfer.done:
+            return self._ended(snapshot, transfer)
+        return self._progress(snapshot, transfer)
+
+    def _progress(self, snapshot: Snapshot, transfer: Transfer[InputFile]) -> PatchStatus:
+        left = transfer.reported + REPORT_EVERY - self._clock.monotonic()
+        if left > 0:
+            return PatchStatus(snapshot.status, seconds=left)
+        transfer.reported = self._clock.monotonic()
+        return uploading.progress(snapshot, transfer.moved, REPORT_EVERY)
+
+    def _ended(self, snapshot: Snapshot, transfer: Transfer[InputFile]) -> PatchStatus:
+        try:
+            file = self._transfers.take(transfer, snapshot.job.key)
+        except ObjectError as error:
+            return stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
+        except upload.NotOurs as error:
+            return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
+        except refusals.REFUSALS as error:
+            return refusals.before_submission(snapshot, error)
+        return uploading.uploaded(snapshot, file)
+
+    async def _copy(
+        self,
+        job: Job,
+        source: InputObject,
+        file_name: str,
+        api_key: ApiKey,
+        transfer: Transfer[InputFile],
+    ) -> InputFile:
+        def open_input() -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+            return self._objects.reading(job.key.namespace, source)
+
+        def check() -> InputCheck:
+            return InputCheck(source.uri, job.spec.type)
+
+        new = NewFile(file_name, uploading.display_name(job))
+        checked, info = await upload.upload(
+            api_key.client.files, new, open_input, check, transfer.note
+        )
+        return InputFile(
+            file_name=file_name,
+            bytes=checked.bytes,
+            records=checked.records,
+            sha256=checked.sha256,
+            expiration_time=info.expires,
+        )
+
+
+async def _look_again(snapshot: Snapshot, file: InputFile, api_key: ApiKey) -> PatchStatus:
+    """Look whether Google still has the file: a create did not find it."""
+    try:
+        info = await api_key.client.files.get(file.file_name)
+    except errors.NotFound:
+        info = None
+    snapshot.facts.file_doubted = False
+    if info is None or info.size != file.bytes or info.sha256 not in (None, file.sha256):
+        return uploading.lost(snapshot)
+    return uploading.uploaded(snapshot, file)
+
+
+def _source(job: Job) -> InputObject:
+    if job.spec.input is None or job.spec.input.object is None:
+        raise AssertionError("a job without input.object was to upload")
+    return job.spec.input.object

@@ -1,0 +1,134 @@
+"""Copies of inputs and results, beside the reconciles: a few at a time, fair between namespaces.
+
+A copy of 2 GB takes minutes. In a reconcile it would keep a worker from the other jobs (S10).
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from gemini_operator.controller.job import Job, Key
+from gemini_operator.controller.remote.call_limit import CallLimit
+from gemini_operator.controller.workqueue import Wakes
+
+AT_A_TIME = 4
+"""Transfers of all jobs together."""
+
+PER_NAMESPACE = 2
+"""Transfers of the jobs of one namespace."""
+
+REPORT_EVERY = 10.0
+"""Seconds between two writes of a job's progress."""
+
+T = TypeVar("T")
+
+@dataclass
+class Transfer(Generic[T]):
+    """One transfer of a job.
+
+    Args:
+        uid: of the job.
+        what: what is copied, such as the name of a file; another one is another transfer.
+    """
+
+    uid: str
+    what: str
+    moved: int = 0
+    """Bytes that have arrived so far."""
+    reported: float = float("-inf")
+    """Monotonic seconds of the last write of the progress."""
+    task: asyncio.Task[T] | None = field(default=None, repr=False)
+
+    def note(self, moved: int) -> None:
+        self.moved = moved
+
+    @property
+    def done(self) -> bool:
+        return self.task is not None and self.task.done()
+
+    def result(self) -> T:
+        """Return what the transfer returned, or raise what it raised."""
+        if self.task is None:
+            raise AssertionError("the transfer was not started")
+        return self.task.result()
+
+
+class Transfers:
+    """Runs transfers, at most one for each job, and wakes the job when its transfer has ended.
+
+    A job that waits for its turn is woken when it may start.
+
+    Args:
+        queue: wakes jobs.
+        at_a_time: transfers of all jobs together.
+        per_namespace: transfers of the jobs of one namespace.
+    """
+
+    def __init__(
+        self,
+        queue: Wakes,
+        *,
+        at_a_time: int = AT_A_TIME,
+        per_namespace: int = PER_NAMESPACE,
+    ) -> None:
+        self._queue = queue
+        self._limit = CallLimit(at_a_time, queue, per_namespace=per_namespace)
+        self._transfers: dict[Key, Transfer[Any]] = {}
+
+    async def of(self, job: Job, what: str) -> Transfer[Any] | None:
+        """Return the job's transfer of `what`, running or ended; one of something else is stopped."""
+        found = self._transfers.get(job.key)
+        if found is not None and (found.uid, found.what) != (job.uid, what):
+            await self.stop(job.key)
+            return None
+        return found
+
+    def start(
+        self, job: Job, what: str, work: Callable[[Transfer[T]], Coroutine[Any, Any, T]]
+    ) -> Transfer[T]:
+        """Start a transfer.
+
+        Args:
+            job: whose it is; it must have none.
+            what: what is copied.
+            work: does it, and notes how much has arrived.
+
+        Raises:
+            Busy: the limit is reached; the job is requeued in its turn.
+        """
+        self._limit.enter(job.key, "")
+        transfer: Transfer[T] = Transfer(job.uid, what)
+        self._transfers[job.key] = transfer
+        transfer.task = asyncio.create_task(self._run(job.key, transfer, work))
+        return transfer
+
+    def take(self, transfer: Transfer[T], key: Key) -> T:
+        """Forget a transfer that has ended, and return what it returned or raise what it raised."""
+        if self._transfers.get(key) is transfer:
+            del self._transfers[key]
+        return transfer.result()
+
+    async def stop(self, key: Key) -> None:
+        """Cancel the job's transfer, if it has one, and wait for its end; give up its turn."""
+        transfer = self._transfers.pop(key, None)
+        try:
+            if transfer is not None and transfer.task is not None:
+                transfer.task.cancel()
+                await asyncio.wait((transfer.task,))
+        finally:
+            self._limit.forget(key)
+
+    async def close(self) -> None:
+        """Stop all transfers."""
+        await asyncio.gather(*map(self.stop, tuple(self._transfers)))
+
+    async def _run(
+        self, key: Key, transfer: Transfer[T], work: Callable[[Transfer[T]], Coroutine[Any, Any, T]]
+    ) -> T:
+        try:
+            return await work(transfer)
+        finally:
+            if self._transfers.get(key) is transfer:
+                self._limit.leave(key)
+                self._queue.add(key)
