@@ -1,6 +1,6 @@
 """Removes environment variables that libraries would use as credentials or addresses."""
 
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 
 _PREFIXES = ("GOOGLE_", "GEMINI_", "CLOUDSDK_", "GCE_METADATA_", "AWS_", "AZURE_")
 _NAMES = frozenset({"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET"})
@@ -16,13 +16,18 @@ def scrub(environ: MutableMapping[str, str]) -> list[str]:
     Returns:
         The names that were removed, sorted; never their values.
     """
-    found = sorted(name for name in environ if _ambient(name.upper()))
+    found = ambient(environ)
     for name in found:
         del environ[name]
     return found
 
 
-def _ambient(name: str) -> bool:
+def ambient(names: Iterable[str]) -> list[str]:
+    """Return the names of variables that `scrub` removes, sorted."""
+    return sorted(name for name in names if _is_ambient(name.upper()))
+
+
+def _is_ambient(name: str) -> bool:
     if name.startswith(_OURS):
         return False
     return name in _NAMES or name.startswith(_PREFIXES)

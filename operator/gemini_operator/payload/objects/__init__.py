@@ -1,0 +1,1 @@
+"""Reads requests from, and writes results to, object storage and https servers."""

@@ -1,0 +1,154 @@
+"""The kinds of failures of object storage and https sources that the operator distinguishes.
+
+Every message is one line for the user and says what to do. It has no credential, no query of a URL
+and no text of an object or of a server's answer.
+"""
+
+import re
+import ssl
+
+import httpcore2
+from obstore.exceptions import (
+    BaseError,
+    InvalidPathError,
+    NotSupportedError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+    UnknownConfigurationKeyError,
+)
+
+from gemini_operator.base import sanitize
+
+
+class ObjectError(Exception):
+    """An object could not be read or written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(sanitize.text(message))
+
+
+class InvalidReference(ObjectError):
+    """The spec or the Secret must change."""
+
+
+class SourceMissing(ObjectError):
+    """There is no such object, or no such bucket; it may still be created."""
+
+
+class AccessDenied(ObjectError):
+    """The storage refuses the credentials, or what they may do."""
+
+
+class SourceChanged(ObjectError):
+    """The object is another one than at the first look."""
+
+
+class Truncated(ObjectError):
+    """The object has another size than announced."""
+
+
+class Unavailable(ObjectError):
+    """No usable answer; trying again may help."""
+
+
+class TooSlow(Unavailable):
+    """The source delivers less than the minimum."""
+
+
+class NotAllowed(ObjectError):
+    """An administrator has not allowed this; nothing was sent."""
+
+
+# Libraries put the server's whole answer into their errors, so only these words are looked for.
+_STATUS = re.compile(r"status code: (\d{3})|status: (\d{3})")
+# What S3 answers with 400, although only the credentials are wrong.
+_BAD_CREDENTIALS = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId")
+_BAD_SETTINGS = ("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraint")
+_KINDS: tuple[tuple[type[Exception], int], ...] = (
+    (FileNotFoundError, 404),
+    (PermissionDeniedError, 403),
+    (UnauthenticatedError, 401),
+    (PreconditionError, 412),
+)
+
+
+def of_store(error: Exception, shown: str) -> ObjectError:
+    """Return what an exception of obstore means.
+
+    Args:
+        error: what obstore raised; its text is never shown, because it has the server's answer.
+        shown: the location as people may see it.
+    """
+    if isinstance(error, ObjectError):
+        return error
+    told = str(error)
+    if isinstance(error, InvalidPathError | NotSupportedError | UnknownConfigurationKeyError):
+        return InvalidReference(f"{shown} cannot be used: write another path into the job")
+    if any(code in told for code in _BAD_CREDENTIALS):
+        return of_status(401, shown)
+    if any(code in told for code in _BAD_SETTINGS):
+        return InvalidReference(
+            f"the bucket of {shown} is in another region: set the key region of the Secret"
+        )
+    if not isinstance(error, BaseError | OSError):
+        return Unavailable(f"{shown} could not be used ({type(error).__name__}); it is tried again")
+    status = next((status for kind, status in _KINDS if isinstance(error, kind)), _status_in(told))
+    return of_status(status, shown)
+
+
+def of_connection(error: Exception, shown: str) -> ObjectError:
+    """Return what an exception of the https client means.
+
+    Args:
+        error: what httpcore2 or the network raised.
+        shown: the location as people may see it.
+    """
+    if isinstance(error, ObjectError):
+        return error
+    if isinstance(error, httpcore2.ConnectError) and isinstance(
+        error.__cause__ or error.__context__, ssl.SSLCertVerificationError
+    ):
+        return InvalidReference(
+            f"the certificate of {shown} is not valid for its host: correct the host or its certificate"
+        )
+    if isinstance(error, httpcore2.LocalProtocolError | httpcore2.UnsupportedProtocol):
+        return InvalidReference(f"{shown} cannot be requested: correct the URL")
+    if isinstance(error, httpcore2.RemoteProtocolError):
+        return Truncated(f"{shown} broke off or did not speak HTTP; it is tried again")
+    if isinstance(error, httpcore2.TimeoutException | TimeoutError):
+        return Unavailable(f"{shown} did not answer in time; it is tried again")
+    return Unavailable(f"{shown} cannot be reached; it is tried again")
+
+
+def of_status(status: int | None, shown: str) -> ObjectError:
+    """Return what an HTTP status other than 200 and 206 means."""
+    match status:
+        case 401 | 403 | 407:
+            return AccessDenied(
+                f"{shown} refuses access ({status}): correct the Secret, or what its credentials may do"
+            )
+        case 404 | 410:
+            return SourceMissing(
+                f"{shown} does not exist ({status}): create it, or correct the URI"
+            )
+        case 409 | 412 | 416:
+            return SourceChanged(
+                f"{shown} has changed since it was first read; it is read anew from its beginning"
+            )
+        case 408 | 425 | 429 | None:
+            return Unavailable(f"{shown} is not available; it is tried again")
+    if 300 <= status < 400:
+        return NotAllowed(
+            f"{shown} redirects elsewhere ({status}), which is not followed: use the final address"
+        )
+    if 400 <= status < 500:
+        return InvalidReference(
+            f"{shown} refuses the request ({status}): correct the URI or Secret"
+        )
+    return Unavailable(f"{shown} is not available ({status}); it is tried again")
+
+
+def _status_in(told: str) -> int | None:
+    found = _STATUS.search(told)
+    return int(found[1] or found[2]) if found else None

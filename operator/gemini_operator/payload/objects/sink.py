@@ -1,0 +1,149 @@
+"""Writes an object that is either there as a whole, or not at all."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterable, Awaitable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import obstore
+
+from gemini_operator.payload.objects import errors
+from gemini_operator.payload.objects.errors import (
+    ObjectError,
+    SourceChanged,
+    SourceMissing,
+    Truncated,
+    Unavailable,
+)
+from gemini_operator.payload.objects.location import BucketLocation
+from gemini_operator.payload.objects.stores import Store
+
+if TYPE_CHECKING:
+    from obstore import AsyncWritableFile
+
+PART = 8 * 2**20
+"""Bytes of a part. What has no more is uploaded in one request."""
+PARTS_AT_A_TIME = 2
+STEP_TIMEOUT = 300.0
+"""Seconds for a part, and for the end of an upload."""
+CLEANUP_TIMEOUT = 30.0
+"""Seconds to wait for a request that is under way before the upload is aborted, and for that."""
+
+CONTENT_TYPE = "application/x-ndjson"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an object holds now."""
+
+    bytes: int
+    sha256: str
+
+
+async def write(
+    location: BucketLocation, store: Store, chunks: AsyncIterable[bytes | memoryview]
+) -> Written:
+    """Write an object; an existing one is replaced at the end.
+
+    If this fails or is cancelled, the object is as it was before, and parts that were uploaded are
+    deleted. If the cancellation comes when the last request is under way, the object may be there,
+    as a whole.
+
+    Args:
+        location: of the object.
+        store: a client of its bucket.
+        chunks: its bytes.
+
+    Raises:
+        ObjectError: any kind but `Truncated`; see each.
+        Truncated: the object has another size than what was written.
+    """
+    digest, size = hashlib.sha256(), 0
+    writer = obstore.open_writer_async(
+        store,
+        location.key,
+        attributes={"Content-Type": CONTENT_TYPE},
+        buffer_size=PART,
+        max_concurrency=PARTS_AT_A_TIME,
+    )
+    try:
+        async for chunk in chunks:
+            for piece in _pieces(memoryview(chunk).cast("B")):
+                await _step(writer.write(piece), location)
+                digest.update(piece)
+                size += len(piece)
+        # Parts that are under way can fail here, where the upload can still be aborted.
+        await _step(writer.flush(), location)
+    except BaseException as error:
+        await _abort(writer, error)
+        raise
+    await _step(writer.close(), location)
+    await _verify(location, store, size)
+    return Written(size, digest.hexdigest())
+
+
+def _pieces(chunk: memoryview) -> list[memoryview]:
+    return [chunk[start : start + PART] for start in range(0, len(chunk), PART)]
+
+
+async def _step(step: Awaitable[T], location: BucketLocation) -> T:
+    """Wait for one request of the upload.
+
+    A cancellation ends it only after the request has ended: until then it is not known whether there
+    is an upload to abort.
+
+    Raises:
+        ObjectError: it failed.
+    """
+    request = asyncio.ensure_future(step)
+    try:
+        async with asyncio.timeout(STEP_TIMEOUT):
+            return await asyncio.shield(request)
+    except TimeoutError as error:
+        if not request.done():
+            await _settle(request)
+            raise Unavailable(f"writing {location} took too long; it is tried again") from None
+        raise _failure(error, location) from None
+    except asyncio.CancelledError:
+        await _settle(request)
+        raise
+    except Exception as error:  # noqa: BLE001 - what libraries raise is classified, all of it
+        raise _failure(error, location) from None
+
+
+async def _settle(request: "asyncio.Future[T]") -> None:
+    """Wait for a request that nobody waits for any more."""
+    await asyncio.wait({request}, timeout=CLEANUP_TIMEOUT)
+    if not request.done():
+        request.cancel()
+    elif not request.cancelled():
+        # Read, so that asyncio does not report it.
+        request.exception()
+
+
+async def _abort(writer: "AsyncWritableFile", error: BaseException) -> None:
+    """Delete the parts that were uploaded, if there are any."""
+    await _settle(asyncio.ensure_future(writer.__aexit__(type(error), error, None)))
+
+
+async def _verify(location: BucketLocation, store: Store, size: int) -> None:
+    try:
+        meta = await obstore.head_async(store, location.key)
+    except Exception as error:  # noqa: BLE001 - what libraries raise is classified, all of it
+        raise _failure(error, location) from None
+    if meta["size"] != size:
+        raise Truncated(
+            f"{location} has {meta['size']} bytes after {size} were written; it is written again"
+        )
+
+
+def _failure(error: Exception, location: BucketLocation) -> ObjectError:
+    failure = errors.of_store(error, str(location))
+    if isinstance(failure, SourceMissing):
+        return SourceMissing(f"{location} cannot be written: create its bucket, or correct the URI")
+    if isinstance(failure, SourceChanged):
+        return Unavailable(f"{location} cannot be written now; it is tried again")
+    return failure
