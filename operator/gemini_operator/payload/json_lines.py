@@ -1,6 +1,7 @@
 """JSON Lines for every reader: one object a line, whatever separates lines for that reader."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -42,3 +43,16 @@ def decode(line: bytes) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise NotJson("it is not a JSON object")
     return row
+
+
+def has_infinite(value: dict[str, Any] | list[Any]) -> bool:
+    """Return whether parsed JSON has a number that became infinite, as 1e999 does."""
+    found: list[Any] = [value]
+    for parent in found:
+        for inner in parent.values() if type(parent) is dict else parent:
+            kind = type(inner)
+            if kind is dict or kind is list:
+                found.append(inner)
+            elif kind is float and math.isinf(inner):
+                return True
+    return False

@@ -86,6 +86,14 @@ def as_sent(results: Iterable[BatchResult], expected: int | None = None) -> Matc
     return Matched(tuple(map(_line, all_results)), counts, in_order=False)
 
 
+def unmatched_line(result: BatchResult) -> str:
+    """One line for a result whose request is not known, in the form of the line for a known one."""
+    if result.key is None:
+        return _line(result)
+    # A key that is a number in Google's answer is text in a job.
+    return _line_of(Request(str(result.key)), result)
+
+
 def _by_key(
     requests: Sequence[Request], results: Sequence[BatchResult]
 ) -> tuple[dict[str, BatchResult], int]:

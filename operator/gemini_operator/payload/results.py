@@ -65,14 +65,21 @@ class BatchResult:
 
 def of_item(item: Mapping[str, Any]) -> BatchResult:
     """The result in an inline item or in a line of a file."""
+    result = of_writable(item)
+    try:
+        json_lines.encode(item)
+    except NotJson as error:
+        metadata = result.metadata if _is_json(result.metadata) else None
+        return BatchResult(result.key, metadata, {}, str(error))
+    return result
+
+
+def of_writable(item: Mapping[str, Any]) -> BatchResult:
+    """The result in an item that is known to be writable as JSON again."""
     metadata, key = item.get("metadata"), item.get("key")
     if key is None and isinstance(metadata, Mapping):
         key = metadata.get("key")
     content = {name: item[name] for name in item if name not in ("key", "metadata")}
-    try:
-        json_lines.encode(item)
-    except NotJson as error:
-        return BatchResult(key, metadata if _is_json(metadata) else None, {}, str(error))
     return BatchResult(key, metadata, content)
 
 
@@ -86,10 +93,11 @@ async def of_file(chunks: AsyncIterable[bytes]) -> list[BatchResult]:
     raw = bytearray()
     async for chunk in chunks:
         raw += chunk
-    return [_of_line(line) for line in bytes(raw).split(b"\n") if line.strip()]
+    return [of_line(line) for line in bytes(raw).split(b"\n") if line.strip()]
 
 
-def _of_line(line: bytes) -> BatchResult:
+def of_line(line: bytes) -> BatchResult:
+    """The result in a line, whatever it is."""
     try:
         return of_item(json_lines.decode(line))
     except NotJson as error:
