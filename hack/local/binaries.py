@@ -1,4 +1,4 @@
-"""Finds the programs of the control plane and Helm, and has those built that nobody has."""
+"""Finds the programs of the control plane, Helm and an S3 server; has those built that nobody has."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -7,9 +7,13 @@ from pathlib import Path
 
 from local import building
 from local.errors import LocalError
-from local.places import HELM, KUBERNETES, PACKAGES, GoModule
+from local.places import HELM, KUBERNETES, PACKAGES, VERSITYGW, GoModule
 
-PROGRAMS: Mapping[str, GoModule] = {**dict.fromkeys(PACKAGES, KUBERNETES), "helm": HELM}
+PROGRAMS: Mapping[str, GoModule] = {
+    **dict.fromkeys(PACKAGES, KUBERNETES),
+    "helm": HELM,
+    "versitygw": VERSITYGW,
+}
 """What the local control plane needs, and the module of each program."""
 
 
@@ -22,6 +26,7 @@ class Binaries:
     kube_controller_manager: Path
     kubectl: Path
     helm: Path
+    versitygw: Path
 
 
 def find(

@@ -73,6 +73,23 @@ HELM = GoModule(
     version_variables=("helm.sh/helm/v4/internal/version.version",),
 )
 
+VERSITYGW = GoModule(
+    name="versitygw",
+    directory=MODULE / "versitygw",
+    requires="github.com/versity/versitygw",
+    packages={"versitygw": "github.com/versity/versitygw/cmd/versitygw"},
+    version_variables=("main.Version",),
+)
+"""An S3 server that keeps its objects in a folder."""
+
+FAKE_GCS = GoModule(
+    name="fake-gcs-server",
+    directory=MODULE / "fake-gcs-server",
+    requires="github.com/fsouza/fake-gcs-server",
+    packages={"fake-gcs-server": "github.com/fsouza/fake-gcs-server"},
+)
+"""A server that speaks the protocol of Google Cloud Storage."""
+
 KSTATUS = GoModule(
     name="kstatus",
     directory=MODULE / "kstatus",

@@ -137,7 +137,9 @@ def assemble(
         unreadable=UnreadableJobs(writer, events, clock),
     )
     handler = EventHandler(store, queue, memory, reads, reader)
-    return Assembly(store, queue, usage, quota, api_keys, sweeper, events, handler, reconciler, transfers)
+    return Assembly(
+        store, queue, usage, quota, api_keys, sweeper, events, handler, reconciler, transfers
+    )
 
 
 def _both(first: Changed, second: Changed) -> Changed:

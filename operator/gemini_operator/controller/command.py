@@ -11,6 +11,7 @@ from gemini_operator.base.process import disable_core_dumps
 from gemini_operator.controller.process import Controller
 from gemini_operator.controller.settings import ControllerSettings
 from gemini_operator.kube import connection
+from gemini_operator.payload.objects.ambient import AmbientIdentity
 
 log = logs.get_logger(__name__)
 
@@ -23,15 +24,17 @@ def controller(**given: object) -> None:
     for line in variables.unknown(os.environ):
         log.warning(line)
     # Before any client exists: the SDK would use keys and hosts that it finds in the environment.
+    ambient = AmbientIdentity(os.environ)
     environment.scrub(os.environ)
     disable_core_dumps()
-    sys.exit(asyncio.run(_run(settings)))
+    sys.exit(asyncio.run(_run(settings, ambient)))
 
 
-async def _run(settings: ControllerSettings) -> int:
+async def _run(settings: ControllerSettings, ambient: AmbientIdentity) -> int:
     # A kubeconfig that cannot be used, or a port that is taken: the user can fix both.
     try:
-        process = Controller(settings, await connection.load(settings.kubeconfig))
+        cluster = await connection.load(settings.kubeconfig)
+        process = Controller(settings, cluster, ambient=ambient)
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
     try:

@@ -22,6 +22,10 @@ from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.connection import ClusterConnection
+from gemini_operator.payload.objects.access import ObjectAccess
+from gemini_operator.payload.objects.ambient import AmbientIdentity
+from gemini_operator.payload.objects.https_source import HttpsClient
+from gemini_operator.payload.objects.stores import Stores
 
 # Seconds for which running reconciles may go on after SIGTERM. Kubernetes kills a pod after 30 by
 # default (terminationGracePeriodSeconds), and the rest of the shutdown needs some of them.
@@ -40,6 +44,7 @@ class Controller:
         settings: the administrator's settings.
         connection: the API server.
         clock: the time for all parts; the system's by default.
+        ambient: the operator's own identity at clouds; none by default.
     """
 
     def __init__(
@@ -47,6 +52,8 @@ class Controller:
         settings: ControllerSettings,
         connection: ClusterConnection,
         clock: Clock | None = None,
+        *,
+        ambient: AmbientIdentity | None = None,
     ) -> None:
         self._settings = settings
         self._stop = asyncio.Event()
@@ -62,6 +69,11 @@ class Controller:
             clients=self._clients,
             clock=self._clock,
             schema=self._schema,
+            objects=ObjectAccess(
+                self._kube,
+                Stores(settings.objects, ambient or AmbientIdentity()),
+                HttpsClient(settings.objects.addresses),
+            ),
             changed=Transitions(self._leadership.valid).changed,
         )
         self._store, self._queue = self._parts.store, self._parts.queue
@@ -173,6 +185,7 @@ class Controller:
     async def close(self) -> None:
         """Close everything, after the last reconcile has ended."""
         await self._parts.sweeper.close()
+        await self._parts.transfers.close()
         # Nothing acts any more, so a standby can take over while the rest is closed.
         await self._leadership.release()
         await self._watch.stop()

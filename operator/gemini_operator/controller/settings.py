@@ -12,6 +12,7 @@ from gemini_operator.controller.job import DEFAULT_API_KEY
 from gemini_operator.controller.leadership_settings import ElectionSettings
 from gemini_operator.controller.lifecycle.snapshot import MAX_PRIORITY
 from gemini_operator.gemini.settings import GeminiSettings
+from gemini_operator.payload.objects.settings import ObjectStoreSettings
 
 
 def _secret_ref(text: str) -> tuple[str, str]:
@@ -34,6 +35,7 @@ class ControllerSettings(ProcessSettings):
     """
 
     gemini: GeminiSettings = field(default_factory=GeminiSettings)
+    objects: ObjectStoreSettings = field(default_factory=ObjectStoreSettings)
     public_url: str | None = flag(
         "--public-url",
         help="The receiver's URL as Google sees it. Without it, batches are created without a "

@@ -23,6 +23,7 @@ REPORT_EVERY = 10.0
 
 T = TypeVar("T")
 
+
 @dataclass
 class Transfer(Generic[T]):
     """One transfer of a job.
@@ -34,6 +35,8 @@ class Transfer(Generic[T]):
 
     uid: str
     what: str
+    subject: Any = field(default=None, repr=False)
+    """What its end is decided on, such as the batch whose results are copied."""
     moved: int = 0
     """Bytes that have arrived so far."""
     reported: float = float("-inf")
@@ -84,8 +87,18 @@ class Transfers:
             return None
         return found
 
+    def subject(self, job: Job, what: str | None) -> object:
+        """Return the subject of the job's transfer of `what`; `None` if it has no such transfer."""
+        found = self._transfers.get(job.key)
+        ours = found is not None and (found.uid, found.what) == (job.uid, what)
+        return found.subject if ours and found is not None else None
+
     def start(
-        self, job: Job, what: str, work: Callable[[Transfer[T]], Coroutine[Any, Any, T]]
+        self,
+        job: Job,
+        what: str,
+        work: Callable[[Transfer[T]], Coroutine[Any, Any, T]],
+        subject: object = None,
     ) -> Transfer[T]:
         """Start a transfer.
 
@@ -93,12 +106,13 @@ class Transfers:
             job: whose it is; it must have none.
             what: what is copied.
             work: does it, and notes how much has arrived.
+            subject: what its end is decided on.
 
         Raises:
             Busy: the limit is reached; the job is requeued in its turn.
         """
         self._limit.enter(job.key, "")
-        transfer: Transfer[T] = Transfer(job.uid, what)
+        transfer: Transfer[T] = Transfer(job.uid, what, subject)
         self._transfers[job.key] = transfer
         transfer.task = asyncio.create_task(self._run(job.key, transfer, work))
         return transfer

@@ -8,13 +8,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.files import FileInfo, Files
 from gemini_operator.gemini.uploads import NewFile, Upload
 from gemini_operator.payload.read_ahead import read_ahead
+from gemini_operator.payload.request_stream import Checked
 
 SETTLES: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds between looks at a file that Google still processes."""
@@ -24,15 +24,6 @@ _GOODBYE: Final = 5.0
 
 Open = Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 """Opens the input from its beginning."""
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What a check found of an input: requests, and the bytes and SHA-256 of what is uploaded."""
-
-    records: int
-    bytes: int
-    sha256: str
 
 
 class Check(Protocol):

@@ -4,14 +4,20 @@ import pytest
 
 from local import binaries
 from local.errors import LocalError
-from local.places import HELM, PACKAGES, kubernetes_cache, kubernetes_version
+from local.places import (
+    HELM,
+    PACKAGES,
+    VERSITYGW,
+    kubernetes_cache,
+    kubernetes_version,
+)
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     assets, cache = tmp_path / "assets", tmp_path / "cache"
     found = {"KUBEBUILDER_ASSETS": str(assets), "GEMINI_OPERATOR_CACHE": str(cache)}
-    for directory in (assets, kubernetes_cache(found), HELM.cache(found)):
+    for directory in (assets, kubernetes_cache(found), HELM.cache(found), VERSITYGW.cache(found)):
         directory.mkdir(parents=True)
     return found
 
@@ -30,6 +36,7 @@ def test_what_setup_envtest_installed_is_completed_from_the_cache(
     place(assets, "etcd", "kube-apiserver", "kubectl")
     place(cache, *PACKAGES)
     place(HELM.cache(environment), "helm")
+    place(VERSITYGW.cache(environment), "versitygw")
     found = binaries.present(environment)
     assert found.kube_apiserver == Path(assets) / "kube-apiserver"
     assert found.kube_controller_manager == cache / "kube-controller-manager"
@@ -43,7 +50,7 @@ def test_a_file_that_cannot_be_run_is_not_found(environment: dict[str, str]) -> 
 def test_what_is_missing_is_named_with_the_way_to_get_it(environment: dict[str, str]) -> None:
     place(environment["KUBEBUILDER_ASSETS"], "etcd", "kube-apiserver", "kubectl")
     with pytest.raises(
-        LocalError, match=r"^kube-controller-manager, helm not found: run `make binaries`"
+        LocalError, match=r"^kube-controller-manager, helm, versitygw not found: run `make binaries`"
     ):
         binaries.present(environment)
 

@@ -119,6 +119,19 @@ def late(
     return PatchStatus(status, () if said else (event,), seconds)
 
 
+def delivering(
+    snapshot: Snapshot, observation: Observation, moved: int, seconds: float
+) -> PatchStatus:
+    """Report that the results are being copied, or wait for their turn; look again in `seconds`."""
+    reason = Reason.DELIVERING
+    status = _refreshed(snapshot, observation.summary)
+    status = snapshot.revise(status, state=State.DELIVERING)
+    message = reason.explain(f"So far: {moved} bytes.")
+    return PatchStatus(
+        snapshot.condition(status, COMPLETE, False, reason, message), seconds=seconds
+    )
+
+
 def refused(
     snapshot: Snapshot, observation: Observation, problem: str, seconds: float
 ) -> PatchStatus:

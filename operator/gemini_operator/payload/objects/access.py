@@ -49,9 +49,7 @@ class ObjectAccess:
         where = location.parse(source.uri)
         scheme = "https" if isinstance(where, HttpsLocation) else where.scheme
         credentials = await self._credentials(namespace, source.credentials_secret_ref, scheme)
-        opened = open_source(
-            where, namespace, credentials, stores=self._stores, https=self._https
-        )
+        opened = open_source(where, namespace, credentials, stores=self._stores, https=self._https)
         async with opened as found, aclosing(found.chunks()) as chunks:
             yield chunks
 

@@ -1,7 +1,7 @@
 """Reads one version of an object from beginning to end, whatever happens to the connection."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -58,7 +58,7 @@ class Source:
         self._resumed_at = 0
         self._resumes = 0
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield all bytes, a MiB at a time. To be called once.
 
         Raises:
