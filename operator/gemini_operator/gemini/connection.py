@@ -3,8 +3,8 @@
 import asyncio
 import math
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import quote
 from urllib.request import getproxies, proxy_bypass
@@ -74,7 +74,6 @@ class GeminiConnection:
         params: Mapping[str, str] | None = None,
         limit: int | None = None,
         seconds: float | None = None,
-        results: bool = False,
     ) -> dict[str, object]:
         """GET one JSON object.
 
@@ -84,7 +83,6 @@ class GeminiConnection:
             params: the query.
             limit: bytes of the answer, if the caller handles a larger one.
             seconds: for the whole call; `GeminiSettings.timeout` by default.
-            results: the answer may have results (`documents.parse`).
 
         Raises:
             errors.TooLarge: the answer exceeds `limit`.
@@ -96,7 +94,7 @@ class GeminiConnection:
         answer = await self.exchange(
             lambda: self.http.send(request), exchange, call=call, seconds=seconds
         )
-        return await _document(answer, call, results)
+        return await _document(answer, call)
 
     async def post(
         self,
@@ -173,14 +171,21 @@ class GeminiConnection:
         return exchange.answer
 
     @asynccontextmanager
-    async def stream(self, path: str, *, call: str) -> AsyncIterator[httpx2.Response]:
-        """GET a body that the caller reads in pieces and limits; each piece has its own timeout.
+    async def stream(
+        self, path: str, *, call: str, params: Mapping[str, str] | None = None
+    ) -> AsyncIterator[AsyncGenerator[bytes, None]]:
+        """GET a body in pieces of at most 1 MiB; each piece has its own timeout.
+
+        Args:
+            path: a resource name whose grammar was checked.
+            call: for messages.
+            params: the query.
 
         Raises:
             errors.GeminiError: any kind except `Ambiguous`, as a read can be repeated.
         """
         exchange = Exchange(stream=True)
-        request = self._request(path, {"alt": "media"}, self._settings.timeout)
+        request = self._request(path, params, self._settings.timeout)
         try:
             with on_terms(exchange):
                 response = await self.http.send(request, stream=True)
@@ -189,7 +194,8 @@ class GeminiConnection:
         try:
             if exchange.answer is not None:
                 raise classify.of_answer(exchange.answer, call=call, secrets=self.secrets)
-            yield response
+            async with aclosing(_pieces(response, call)) as pieces:
+                yield pieces
         finally:
             await response.aclose()
 
@@ -224,12 +230,20 @@ class GeminiConnection:
         return classify.of_exception(error, call=call, creating=creating, secrets=self.secrets)
 
 
-async def _document(answer: Answer, call: str, results: bool) -> dict[str, object]:
+async def _pieces(response: httpx2.Response, call: str) -> AsyncGenerator[bytes, None]:
+    try:
+        async for piece in response.aiter_bytes(chunk_size=2**20):
+            yield piece
+    except (httpx2.HTTPError, OSError) as error:
+        raise classify.of_exception(error, call=call) from None
+
+
+async def _document(answer: Answer, call: str) -> dict[str, object]:
     """Parse an answer; a large one in a thread, since it would block the event loop."""
     try:
         if len(answer.body) > 2**20:
-            return await asyncio.to_thread(documents.parse, answer.body, results=results)
-        return documents.parse(answer.body, results=results)
+            return await asyncio.to_thread(documents.parse, answer.body)
+        return documents.parse(answer.body)
     except Undecodable as error:
         raise errors.Unavailable(f"{call}: Google's answer is {error}", status=200) from None
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import httpx2
 from google.genai.client import AsyncClient
 
 from gemini_operator.api import names
 from gemini_operator.base import sanitize
-from gemini_operator.gemini import classify, errors, uploads, wire
+from gemini_operator.gemini import errors, uploads, wire
 from gemini_operator.gemini.connection import GeminiConnection
 from gemini_operator.gemini.measure import measured
 from gemini_operator.gemini.settings import GeminiSettings
@@ -82,8 +81,10 @@ class Files:
         _check(name)
         read = 0
         with measured(call), _missing_files():
-            async with self._connection.stream(f"{name}:download", call=call) as response:
-                async for piece in _pieces(response, call):
+            media = {"alt": "media"}
+            opened = self._connection.stream(f"{name}:download", call=call, params=media)
+            async with opened as pieces:
+                async for piece in pieces:
                     read += len(piece)
                     if read > limit:
                         raise errors.TooLarge(f"{call}: the file is larger than {limit} bytes")
@@ -126,14 +127,6 @@ class Files:
                 call="files.delete",
                 seconds=self._settings.timeout,
             )
-
-
-async def _pieces(response: httpx2.Response, call: str) -> AsyncGenerator[bytes, None]:
-    try:
-        async for piece in response.aiter_bytes(chunk_size=2**20):
-            yield piece
-    except (httpx2.HTTPError, OSError) as error:
-        raise classify.of_exception(error, call=call) from None
 
 
 @contextmanager

@@ -4,7 +4,7 @@ Text in these shapes is sanitised, and every name has its grammar (`api.names`),
 stored, shown and logged. The exception is `Observation.inline_results`, which is data.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -121,13 +121,16 @@ class Observation:
     """`files/…` if the results are in a file."""
     inline_results: list[dict[str, Any]] | None = field(default=None, repr=False)
     """Raw items in input order: `{"metadata": {…}, "response": {…} | "error": {…}}`."""
+    has_stream: bool = False
+    """The inline results are too large for memory, and were left out: `RemoteJob.results`."""
     too_large: bool = False
     """The results exceed the limit and were not read. If False, no results means there are none."""
 
     @property
     def has_results(self) -> bool:
         """Whether Google shows results, few or all."""
-        return self.results_file is not None or bool(self.inline_results) or self.too_large
+        kept = self.results_file is not None or bool(self.inline_results)
+        return kept or self.has_stream or self.too_large
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,19 @@ class RemoteJob(Protocol):
             NotFound: there is no such job for this key.
             TooLarge: the inline results exceed `GeminiSettings.results_limit`.
             CredentialsRejected, Throttled, Unavailable, Rejected: Google did not answer with it.
+        """
+        ...
+
+    def results(self, name: str) -> AsyncGenerator[bytes, None]:
+        """Yield the inline results of a job, one by one, as JSON as Google sent it.
+
+        Close the iterator (`aclosing`).
+
+        Raises:
+            NotFound: there is no such job for this key.
+            TooLarge: the answer exceeds `GeminiSettings.results_limit`.
+            CredentialsRejected, Throttled, Unavailable, Rejected: the results could not be read, or
+                not to their end.
         """
         ...
 

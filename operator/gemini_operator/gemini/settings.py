@@ -44,10 +44,12 @@ class GeminiSettings:
     """From the call of `submit` to Google's answer, connecting included."""
     timeout: float = 30.0
     """For every other call, from its start to the end of its answer."""
-    results_timeout: float = 180.0
-    """For a read whose answer may have results."""
-    results_limit: int = 64 * 2**20
+    results_timeout: float = 1800.0
+    """For a read whose answer may have results; each piece of it has `timeout`."""
+    results_limit: int = 8 * 2**30
     """For a read whose answer may have results; Google sends inline results twice in one answer."""
+    results_in_memory: int = 4 * 2**20
+    """An answer with results that is larger is read without keeping them."""
     upload_timeout: float = 120.0
     """For one chunk of an upload, of at most 8 MiB."""
     list_page_size: int = 100

@@ -50,7 +50,8 @@ def test_a_file_that_cannot_be_run_is_not_found(environment: dict[str, str]) -> 
 def test_what_is_missing_is_named_with_the_way_to_get_it(environment: dict[str, str]) -> None:
     place(environment["KUBEBUILDER_ASSETS"], "etcd", "kube-apiserver", "kubectl")
     with pytest.raises(
-        LocalError, match=r"^kube-controller-manager, helm, versitygw not found: run `make binaries`"
+        LocalError,
+        match=r"^kube-controller-manager, helm, versitygw not found: run `make binaries`",
     ):
         binaries.present(environment)
 

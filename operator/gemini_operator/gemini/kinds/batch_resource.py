@@ -48,7 +48,7 @@ def summary(operation: Mapping[str, Any], name: str) -> Summary:
     )
 
 
-def observation(operation: Mapping[str, Any], name: str) -> Observation:
+def observation(operation: Mapping[str, Any], name: str, *, in_memory: bool = True) -> Observation:
     """Return a batch with its results.
 
     Google sends results twice, in `metadata.output` and in `response`. A job with an input file may
@@ -57,15 +57,18 @@ def observation(operation: Mapping[str, Any], name: str) -> Observation:
     Args:
         operation: as Google sent it.
         name: its name, which was checked.
+        in_memory: the operation has its inline results; otherwise they were left out.
     """
     outputs = [
         wire.member(wire.member(operation, "metadata"), "output"),
         wire.member(operation, "response"),
     ]
+    inline = next((found for found in map(_inline, outputs) if found is not None), None)
     return Observation(
         summary=summary(operation, name),
         results_file=next(filter(None, map(_results_file, outputs)), None),
-        inline_results=next((found for found in map(_inline, outputs) if found is not None), None),
+        inline_results=inline if in_memory else None,
+        has_stream=inline is not None and not in_memory,
     )
 
 

@@ -1,19 +1,23 @@
 """Batches of the Gemini Developer API."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 
 from google.genai import types
 from google.genai.client import AsyncClient
 
 from gemini_operator.api import names
 from gemini_operator.base.nesting import Undecodable
-from gemini_operator.gemini import documents, errors
+from gemini_operator.gemini import classify, documents, errors
 from gemini_operator.gemini.connection import GeminiConnection
 from gemini_operator.gemini.kinds import batch_request, batch_resource
 from gemini_operator.gemini.kinds.batch_listing import list_batches
 from gemini_operator.gemini.measure import measured
+from gemini_operator.gemini.kinds.results_answer import ResultsAnswer, undecodable
 from gemini_operator.gemini.remote import Listing, Observation, Submission, Summary
+from gemini_operator.gemini.result_items import ResultItems
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.transport import Exchange
 
@@ -82,17 +86,40 @@ class Batches:
             return await self._observe(name, call)
 
     async def _observe(self, name: str, call: str) -> Observation:
-        operation = await self._connection.read(
-            name,
-            call=call,
-            limit=self._settings.results_limit,
-            seconds=self._settings.results_timeout,
-            results=True,
-        )
+        answer = ResultsAnswer(call, self._settings.results_in_memory)
+        async with self._answer(name, call) as pieces:
+            async for piece in pieces:
+                await answer.feed(piece)
+        operation, in_memory = await answer.finish()
         # Another batch's state must not be taken for this one's.
         if batch_resource.name_of(operation) != name:
             raise errors.Unavailable(f"{call}: Google's answer is about another batch", status=200)
-        return batch_resource.observation(operation, name)
+        return batch_resource.observation(operation, name, in_memory=in_memory)
+
+    async def results(self, name: str) -> AsyncGenerator[bytes, None]:
+        call = "batches.get"
+        _check(name)
+        items = ResultItems()
+        with measured(call), undecodable(call):
+            async with self._answer(name, call) as pieces:
+                async for piece in pieces:
+                    for item in await asyncio.to_thread(items.feed, piece):
+                        yield item
+            items.finish()
+
+    @asynccontextmanager
+    async def _answer(self, name: str, call: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """GET a batch with its results, within the limits of size and time."""
+        limit = self._settings.results_limit
+        try:
+            async with (
+                asyncio.timeout(self._settings.results_timeout),
+                self._connection.stream(name, call=call) as pieces,
+                aclosing(_limited(pieces, limit)) as limited,
+            ):
+                yield limited
+        except TimeoutError as error:
+            raise classify.of_exception(error, call=call) from None
 
     async def cancel(self, name: str) -> None:
         await self._change(self._sdk.batches.cancel, name, "batches.cancel")
@@ -121,6 +148,15 @@ class Batches:
             src=batch_request.source(submission),
             config=types.CreateBatchJobConfig(http_options=options),
         )
+
+
+async def _limited(pieces: AsyncIterator[bytes], limit: int) -> AsyncGenerator[bytes, None]:
+    read = 0
+    async for piece in pieces:
+        read += len(piece)
+        if read > limit:
+            raise errors.TooLarge(f"Google's answer is larger than {limit} bytes", status=200)
+        yield piece
 
 
 def _check(name: str) -> None:
