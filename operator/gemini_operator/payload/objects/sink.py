@@ -1,6 +1,7 @@
 """Writes an object that is either there as a whole, or not at all."""
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import AsyncIterable, Awaitable
 from dataclasses import dataclass
@@ -114,9 +115,9 @@ async def _step(step: Awaitable[T], location: BucketLocation) -> T:
         raise _failure(error, location) from None
 
 
-async def _settle(request: "asyncio.Future[T]") -> None:
+async def _settle(request: "asyncio.Future[T]", seconds: float = CLEANUP_TIMEOUT) -> None:
     """Wait for a request that nobody waits for any more."""
-    await asyncio.wait({request}, timeout=CLEANUP_TIMEOUT)
+    await asyncio.wait({request}, timeout=seconds)
     if not request.done():
         request.cancel()
     elif not request.cancelled():
@@ -125,8 +126,18 @@ async def _settle(request: "asyncio.Future[T]") -> None:
 
 
 async def _abort(writer: "AsyncWritableFile", error: BaseException) -> None:
-    """Delete the parts that were uploaded, if there are any."""
-    await _settle(asyncio.ensure_future(writer.__aexit__(type(error), error, None)))
+    """Delete the parts that were uploaded, if there are any.
+
+    Parts that are under way are waited for: one that arrives after the abortion would stay.
+    """
+
+    async def settle_and_abort() -> None:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(CLEANUP_TIMEOUT):
+                await writer.flush()
+        await writer.__aexit__(type(error), error, None)
+
+    await _settle(asyncio.ensure_future(settle_and_abort()), 2 * CLEANUP_TIMEOUT)
 
 
 async def _verify(location: BucketLocation, store: Store, size: int) -> None:

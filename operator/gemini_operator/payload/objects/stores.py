@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from obstore.store import AzureStore, GCSStore, S3Store
 from pydantic import SecretStr
@@ -24,6 +25,11 @@ Store = S3Store | GCSStore | AzureStore
 
 # What services other than Amazon's ignore, and what Amazon's own redirects from.
 _DEFAULT_REGION = "us-east-1"
+# obstore follows redirects and uses the environment's proxies, and has no option against either. But
+# it takes a proxy, which replaces the environment's, and hosts that are reached without it. No
+# request leaves for any other host, as this proxy does not exist (RFC 6761).
+_NO_PROXY = "http://redirects-are-not-followed.invalid"
+_EVERY_HOST = ("*", "0.0.0.0/0", "::/0")
 _SCHEME_OF: Mapping[type, str] = {S3Credentials: "s3", GcsCredentials: "gs", AzureCredentials: "az"}
 
 
@@ -70,8 +76,11 @@ class Stores:
         _refuse_environment()
         options = self._options(location, namespace, credentials)
         endpoint = self._settings.endpoint(location)
+        hosts = _EVERY_HOST if credentials is None else _hosts(credentials, endpoint)
         client: dict[str, Any] = {
             "user_agent": "gemini-operator",
+            "proxy_url": _NO_PROXY,
+            "proxy_excludes": ",".join(hosts),
             "allow_http": bool(endpoint and endpoint.startswith("http://")),
             "connect_timeout": timedelta(seconds=10),
             "read_timeout": self._silence,
@@ -137,6 +146,19 @@ def _refuse_environment() -> None:
     """
     if found := environment.ambient(os.environ):
         raise RuntimeError(f"the environment was not cleared of {', '.join(found)}")
+
+
+def _hosts(credentials: BucketCredentials, endpoint: str | None) -> tuple[str, ...]:
+    """Return the only hosts that requests with a Secret's credentials may go to."""
+    own = (urlsplit(endpoint).hostname or "",) if endpoint else ()
+    match credentials:
+        case S3Credentials():
+            return own or (f"s3.{credentials.region or _DEFAULT_REGION}.amazonaws.com",)
+        case GcsCredentials():
+            # A service account gets its tokens from Google, wherever the buckets are.
+            return (*own, "googleapis.com")
+        case AzureCredentials():
+            return own or (f"{credentials.account_name}.blob.core.windows.net",)
 
 
 def _explicit(credentials: BucketCredentials) -> dict[str, str]:

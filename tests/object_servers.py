@@ -1,0 +1,153 @@
+"""Servers that objects are read from and written to."""
+
+import asyncio
+import os
+import shutil
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from local.ports import free_port
+from tests.waiting import eventually
+
+ACCESS_KEY, SECRET_KEY, BUCKET = "TESTACCESSKEY", "test-secret-key", "bucket-one"
+
+
+def gateway() -> str | None:
+    """The path of versitygw, an S3 server over a folder, if there is one."""
+    places = [os.environ.get("OBJECT_SERVERS", ""), os.environ.get("PATH", "")]
+    return shutil.which("versitygw", path=os.pathsep.join(filter(None, places)))
+
+
+class S3Server:
+    """versitygw with one bucket, on a port that it keeps through every restart."""
+
+    def __init__(self, directory: Path) -> None:
+        self.data, self._side = directory / "data", directory / "side"
+        (self.data / BUCKET).mkdir(parents=True)
+        self._side.mkdir()
+        self._log = directory / "log"
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self, secret: str = SECRET_KEY) -> None:
+        program = gateway()
+        assert program is not None, "versitygw is not installed"
+        arguments = ["--access", ACCESS_KEY, "--secret", secret, "--quiet"]
+        listen = ["--port", f"127.0.0.1:{self._port}"]
+        backend = ["posix", "--sidecar", str(self._side), str(self.data)]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [program, *arguments, *listen, *backend], stdout=log, stderr=log
+            )
+        eventually(self._answers, timeout=30, what="an answer of versitygw")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+            self._process = None
+
+    def unfinished_uploads(self) -> list[Path]:
+        """The folders of multipart uploads that were neither completed nor aborted."""
+        return list((self.data / BUCKET / ".sgwtmp" / "multipart").glob("*/*"))
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.url, timeout=1):
+                return True
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+
+
+@dataclass
+class Request:
+    method: str
+    target: str
+    headers: Mapping[str, str]
+
+
+@dataclass
+class Reply:
+    """An answer. `body` is sent as it is, whatever the headers say; then the connection is closed."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    pieces: int = 1
+    """In how many writes the body is sent."""
+    pause: float = 0
+    """Seconds after each of them."""
+
+
+Script = Callable[[Request], Reply]
+
+
+@dataclass
+class Server:
+    """A server that answers what a test says."""
+
+    port: int
+    requests: list[Request]
+
+
+@asynccontextmanager
+async def scripted(
+    script: Script, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Server]:
+    requests: list[Request] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = _parse(await reader.readuntil(b"\r\n\r\n"))
+            requests.append(request)
+            await _send(writer, script(request))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(answer, host, 0, ssl=tls)
+    async with server:
+        yield Server(server.sockets[0].getsockname()[1], requests)
+
+
+async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:
+    headers = {"connection": "close", **reply.headers}
+    lines = [f"HTTP/1.1 {reply.status} Reason", *(f"{k}: {v}" for k, v in headers.items())]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    step = -(-len(reply.body) // reply.pieces) or 1
+    for start in range(0, len(reply.body), step):
+        writer.write(reply.body[start : start + step])
+        await writer.drain()
+        await asyncio.sleep(reply.pause)
+    await writer.drain()
+
+
+def _parse(head: bytes) -> Request:
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, target, _ = first.split(" ")
+    pairs = (line.partition(":") for line in lines if line)
+    return Request(method, target, {name.lower(): value.strip() for name, _, value in pairs})
