@@ -22,6 +22,7 @@ LISTED = 10
 LINE = 'write {"key": "…", "request": {…}}, one a line'
 NO_REQUESTS = f"it has no requests, as every line is blank: {LINE}"
 
+NO_OBJECT = "is not a JSON object"
 HALF_SURROGATE = r"has half of a surrogate pair, an escape such as \ud83d alone"
 LARGE_NUMBER = "has a number that is too large, such as 1e999"
 
@@ -60,10 +61,6 @@ class InvalidLines(Exception):
 
 class Wrong(Exception):
     """One line is wrong; the message follows its number in a sentence."""
-
-
-class NotJson(Wrong):
-    """The line is not JSON; it may be a part of JSON that goes over several lines."""
 
 
 class _Twice(ValueError):
@@ -174,13 +171,13 @@ def _object(line: str) -> dict[str, Any]:
     except _Twice as twice:
         raise Wrong(f"has the member {twice} twice in one object") from None
     except json.JSONDecodeError as error:
-        raise NotJson(f"is not JSON at column {error.colno}") from None
+        raise Wrong(f"is not JSON at column {error.colno}") from None
     except ValueError:
-        raise NotJson(
+        raise Wrong(
             "is not JSON, as it has NaN, Infinity or a number of thousands of digits"
         ) from None
     if not isinstance(item, dict):
-        raise Wrong("is not a JSON object")
+        raise Wrong(NO_OBJECT)
     return item
 
 

@@ -29,7 +29,11 @@ def parse(text: str, expected: RequestType | None = None) -> list[dict[str, Any]
         InvalidLines: at least one line is wrong, or there is none.
     """
     lines = text.removeprefix("\ufeff").split("\n")
-    numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    numbered = [
+        (number, line.removesuffix("\r"))
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    ]
     if not numbered:
         raise InvalidLines(request_checks.NO_REQUESTS)
     if (other := _other_form(numbered)) is not None:

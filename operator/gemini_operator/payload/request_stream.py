@@ -13,7 +13,7 @@ import jiter
 
 from gemini_operator.payload import json_lines, request_checks
 from gemini_operator.payload.key_digests import KeyDigests
-from gemini_operator.payload.request_checks import LISTED, InvalidLines, NotJson, RequestType, Wrong
+from gemini_operator.payload.request_checks import LISTED, InvalidLines, RequestType, Wrong
 
 FILE_LIMIT = 2 * 2**30
 """Bytes of an input file at Google: ai.google.dev/gemini-api/docs/files says 2 GB."""
@@ -76,11 +76,11 @@ class RequestStream:
         self._skipping = False
         """Whether what follows, up to the next line end, belongs to a line that is too long."""
         self._held: bytearray | None = None
-        """What begins with a first line that is not JSON, until it is known what it is."""
+        """What begins with a first line that is wrong, until it is known whether it ends in a later one."""
         self._may_hold = True
         self._number = 0
         self._keys = KeyDigests()
-        self._next_look = _FIRST_LOOK
+        self._next_look = min(_FIRST_LOOK, request_limit + 1)
         self._problems: list[str] = []
         self._bytes = 0
         self._digest = hashlib.sha256()
@@ -152,7 +152,7 @@ class RequestStream:
         whole, rest = data[:end], data[end:]
         out = b""
         if whole:
-            if self._tail or not whole.isspace():
+            if self._tail or len(whole) > self._line_limit or not whole.isspace():
                 out = self._block(whole, rest)
             else:
                 self._number += whole.count(b"\n")
@@ -188,7 +188,7 @@ class RequestStream:
         kept = []
         for index, line in enumerate(lines):
             self._number += 1
-            if not line or line.isspace():
+            if not line or (line.isspace() and len(line) <= self._line_limit):
                 changed = True
                 continue
             written = line.removesuffix(b"\r") if changed else line
@@ -198,7 +198,8 @@ class RequestStream:
                 changed = True
                 continue
             except Wrong as wrong:
-                if self._may_hold and self._is_part(written, wrong):
+                self._refuse_first_array(written, self._number)
+                if self._may_hold and len(line) <= _STEP:
                     self._held = bytearray(b"\n".join([*lines[index:], rest]))
                     self._number -= 1
                     return b""
@@ -219,11 +220,12 @@ class RequestStream:
         except ValueError as error:
             item = self._explained(written, str(error))
         else:
-            if type(item) is dict and not json_lines.has_infinite(item):
-                request_checks.check_item(item, self._expected)
-                request_checks.check_depth(written)
-            else:
-                item = self._explained(written, "")
+            if type(item) is not dict:
+                raise Wrong(request_checks.NO_OBJECT)
+            request_checks.check_item(item, self._expected)
+            request_checks.check_depth(written)
+            if json_lines.has_infinite(item):
+                raise Wrong(request_checks.LARGE_NUMBER)
         self._keys.add(item["key"], self._number)
         if self._keys.count >= self._next_look:
             self._look()
@@ -268,24 +270,22 @@ class RequestStream:
             "File API and refer to them"
         )
 
-    def _is_part(self, line: bytes, wrong: Wrong) -> bool:
-        """Return whether the first line that is not blank may begin an object of several lines."""
-        self._refuse_first_array(line, self._number)
-        return isinstance(wrong, NotJson) and len(line) <= _STEP and line.lstrip()[:1] == b"{"
-
     def _refuse_first_array(self, line: bytes, number: int) -> None:
         """Refuse a JSON array, if the line is the first that is not blank."""
-        if self._may_hold and line.lstrip()[:1] == b"[":
+        if self._may_hold:
             start = line[:_STEP].decode(errors="replace")
-            raise InvalidLines(request_checks.begins_array(number, start) or "")
+            array = request_checks.begins_array(number, start)
+            if array is not None:
+                raise InvalidLines(array)
 
     def _release(self) -> bytes:
         """Check what was held, now that it is known whether it is one object over several lines."""
         held, self._held = bytes(self._held or b""), None
         self._may_hold = False
         number = self._number + 1
-        first, _, following = held[:_STEP].decode(errors="replace").partition("\n")
-        other = request_checks.begins_long_object(number, first, following.strip())
+        first, *more = held[:_STEP].decode(errors="replace").split("\n")
+        following = "\n".join(line for line in more if line.strip())
+        other = request_checks.begins_long_object(number, first, following)
         if other is not None:
             raise InvalidLines(other)
         return self._lines(held)
@@ -320,6 +320,4 @@ def _long_line(problem: str) -> Wrong:
         return Wrong(request_checks.HALF_SURROGATE)
     if "unicode code point" in problem:
         return Wrong("is not UTF-8 text")
-    if problem:
-        return Wrong("is not JSON")
-    return Wrong(f"is not a JSON object, or {request_checks.LARGE_NUMBER}")
+    return Wrong("is not JSON")

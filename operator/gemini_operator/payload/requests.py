@@ -16,6 +16,7 @@ from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import Forbidden, ObjectNotFound
 from gemini_operator.payload import request_lines
+from gemini_operator.payload.request_checks import RequestType
 
 
 class InvalidInput(Exception):
@@ -61,7 +62,7 @@ async def load(
     if spec.input.config_map_key_ref is not None:
         ref = spec.input.config_map_key_ref
         text = await _config_map_text(kube, namespace, ref.name, ref.key)
-        return BatchInput(inline=_parsed(text, ref.name, ref.key))
+        return BatchInput(inline=_parsed(text, spec.type, ref.name, ref.key))
     items = list((stored.get("input") or {}).get("inline") or ())
     for number, item in enumerate(items, start=1):
         if not item["request"]:
@@ -102,8 +103,8 @@ async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str
         raise InvalidInput(f"key {key} of ConfigMap {name} is not UTF-8 text") from None
 
 
-def _parsed(text: str, name: str, key: str) -> list[dict[str, Any]]:
+def _parsed(text: str, expected: RequestType, name: str, key: str) -> list[dict[str, Any]]:
     try:
-        return request_lines.parse(text)
+        return request_lines.parse(text, expected)
     except request_lines.InvalidLines as error:
         raise InvalidInput(f"ConfigMap {name}, key {key}: {error}") from None

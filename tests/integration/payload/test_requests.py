@@ -9,9 +9,14 @@ from gemini_operator.kube.client import KubeClient
 from gemini_operator.payload.requests import BatchInput, InputMissing, InvalidInput, load
 from tests.integration.payload.conftest import ConfigMapMaker
 
-LINES = '{"key": "a", "request": {"t": "日本"}}\n{"key": "b", "request": {"t": "2"}}\n'
+LINES = (
+    '{"key": "a", "request": {"contents": "日本"}}\n{"key": "b", "request": {"contents": "2"}}\n'
+)
 READ = BatchInput(
-    inline=[{"key": "a", "request": {"t": "日本"}}, {"key": "b", "request": {"t": "2"}}]
+    inline=[
+        {"key": "a", "request": {"contents": "日本"}},
+        {"key": "b", "request": {"contents": "2"}},
+    ]
 )
 
 
