@@ -23,7 +23,6 @@ from gemini_emulator.settings import EmulatorSettings
 from gemini_operator.api import group
 from gemini_operator.api.v1alpha1.spec import Spec
 from gemini_operator.cli import COMMANDS
-from gemini_operator.controller.lifecycle.unsupported import unsupported
 from local import binaries
 from local.places import HELM
 from tests.markdown import commands, fences, inline_code, prose, rows, slugs, text_of
@@ -206,27 +205,6 @@ def test_every_dependency_has_its_reason() -> None:
         names = [re.split(r"[<>=~! ]", requirement)[0] for requirement in wanted]
         assert [cells[0].strip("`") for cells in rows(text, heading)] == names
     assert f"## [{project['project']['version']}]" in text_of(PROJECT / "CHANGELOG.md")
-
-
-def test_readme_lists_what_is_not_supported_yet() -> None:
-    uri = {"uri": "s3://bucket/path"}
-    everything = Spec.model_validate(
-        {
-            "model": "m",
-            "input": {"object": uri},
-            "output": {"object": uri},
-            "suspend": True,
-            "shutdown": "Cancel",
-            "activeDeadlineSeconds": 1,
-            "backoffLimit": 1,
-            "ttlSecondsAfterFinished": 1,
-            "deletionPolicy": "Orphan",
-            "priority": 1,
-            "adopt": {"batchName": "batches/b"},
-        }
-    )
-    shown = re.findall(r"^- `(spec\.[\w.]+)`$", text_of(PROJECT / "README.md"), re.MULTILINE)
-    assert shown == unsupported(everything)
 
 
 # Of other tools; tests/integration/controller/test_gitops.py runs them.

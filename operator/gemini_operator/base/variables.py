@@ -9,7 +9,9 @@ from gemini_operator.base.flags import PREFIX, SERVICE_ADDRESS
 # The flags of all commands, which share one environment in `make up`. Listed here, because the
 # receiver must not import what the controller needs.
 FLAGS = (
-    *("allow-insecure-gemini", "allow-insecure-jwks", "callback-keys-dir", "callback-signing-key"),
+    *("allow-insecure-gemini", "allow-insecure-jwks", "allow-insecure-object-store"),
+    *("ambient-object-store", "callback-keys-dir", "callback-signing-key", "https-input-allow"),
+    *("https-input-deny", "object-store-endpoint"),
     *("control-token", "create-timeout", "credentials-ttl", "default-api-key-secret"),
     *("deliver-to", "gemini-base-url", "health-host", "host", "jwks-url", "jwt-audience"),
     *("jwt-issuer", "kubeconfig", "leader-elect", "lease-duration", "lease-name"),

@@ -17,8 +17,11 @@ from gemini_operator.controller.reconcile.cleanup import Cleanup
 from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.reconcile.events import EventRecorder
 from gemini_operator.controller.reconcile.naming import BatchNames
+from gemini_operator.controller.reconcile.object_delivery import ObjectDelivery
 from gemini_operator.controller.reconcile.outdated_schema import OutdatedSchema
 from gemini_operator.controller.reconcile.reconciler import Reconciler
+from gemini_operator.controller.reconcile.result_lines import ResultLines
+from gemini_operator.controller.reconcile.results import Results
 from gemini_operator.controller.reconcile.snapshots import Snapshots
 from gemini_operator.controller.reconcile.submitter import Submitter
 from gemini_operator.controller.reconcile.unreadable import UnreadableJobs
@@ -103,8 +106,9 @@ def assemble(
     batch_jobs = BatchJobs(kube)
     writer = Writer(batch_jobs, store, reader)
     claims = Claims(api_keys, store)
-    delivery = Delivery(kube, store, claims)
-    transfers = Transfers(queue)
+    transfers, results = Transfers(queue), Results(kube)
+    copies = ObjectDelivery(objects, ResultLines(results), transfers, clock)
+    delivery = Delivery(kube, store, claims, results, copies)
     cleanup = Cleanup(access, claims, writer, events)
     submitter = Submitter(
         kube,

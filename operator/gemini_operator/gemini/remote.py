@@ -197,8 +197,8 @@ class RemoteJob(Protocol):
         """
         ...
 
-    def results(self, name: str) -> AsyncGenerator[bytes, None]:
-        """Yield the inline results of a job, one by one, as JSON as Google sent it.
+    def results(self, name: str) -> AsyncGenerator[list[bytes], None]:
+        """Yield the inline results of a job, some at a time, each as JSON as Google sent it.
 
         Close the iterator (`aclosing`).
 

@@ -93,7 +93,12 @@ async def of_file(chunks: AsyncIterable[bytes]) -> list[BatchResult]:
     raw = bytearray()
     async for chunk in chunks:
         raw += chunk
-    return [of_line(line) for line in bytes(raw).split(b"\n") if line.strip()]
+    return of_text(bytes(raw))
+
+
+def of_text(text: bytes) -> list[BatchResult]:
+    """The results in a text: one a line, blank lines aside."""
+    return [of_line(line) for line in text.split(b"\n") if line.strip()]
 
 
 def of_line(line: bytes) -> BatchResult:

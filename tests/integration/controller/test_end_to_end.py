@@ -159,13 +159,6 @@ def test_results_beyond_a_config_map_fail_and_stay_at_google(shared: Operator, n
     assert shared.condition(name, "Complete") == {}
 
 
-def test_fields_of_later_versions_are_refused_in_words(shared: Operator, name: str) -> None:
-    shared.apply(inline_job(name, output={"object": {"uri": "s3://bucket/results"}}))
-    condition = shared.wait_condition(name, "Stalled", "NotSupportedYet")
-    assert "spec.output.object" in condition["message"]
-    assert shared.batches_of(name) == []
-
-
 def config_map(name: str, text: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",

@@ -57,7 +57,7 @@ def test_columns_narrow_and_wide() -> None:
         return [each["name"] for each in columns if each.get("priority", 0) == priority]
 
     assert names(0) == ["State", "Reason", "Model", "Requests", "Failed", "Age"]
-    assert names(1) == ["Batch", "Message", "Completed"]
+    assert names(1) == ["Batch", "Uploaded", "Message", "Completed"]
 
 
 def test_status_is_a_subresource_and_four_fields_select() -> None:

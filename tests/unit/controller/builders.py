@@ -12,7 +12,7 @@ from gemini_operator.controller.lifecycle import completion
 from gemini_operator.controller.lifecycle.decisions import Deliver, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Rules, Seen, Snapshot
 from gemini_operator.controller.memory import Facts, ListSnapshot
-from gemini_operator.controller.reconcile.delivery import _tally
+from gemini_operator.controller.reconcile.results import tally_of
 from gemini_operator.gemini.kinds import batch_resource
 from gemini_operator.gemini.remote import Observation, Summary
 from gemini_operator.gemini.tokens import display_name
@@ -263,7 +263,7 @@ def delivering(snapshot: Snapshot, decision: object) -> object:
         return decision
     observation = decision.observation
     found = results.of_items(observation.inline_results or ())
-    tally = _tally(matching.as_sent(found, observation.summary.requests.total), "")
+    tally = tally_of(matching.as_sent(found, observation.summary.requests.total), "")
     output = completion.at_google(observation)
     counted = None if observation.inline_results is None else tally
     return completion.delivered(snapshot, observation, output, counted)

@@ -20,6 +20,7 @@ from gemini_operator.controller.remote.reads import look
 from gemini_operator.gemini.remote import Summary
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
+from gemini_operator.payload.objects.errors import ObjectError
 
 
 class Adopter:
@@ -117,7 +118,7 @@ class Adopter:
         """Return the failure of a job whose output ConfigMap is taken; `None` if it is free."""
         try:
             await self._delivery.check(snapshot.job)
-        except OutputRefused as error:
+        except (OutputRefused, ObjectError) as error:
             return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
         except DeliveryRefused as error:
             message = f"Nothing was adopted, because the results could not be written: {error}."

@@ -1,78 +1,37 @@
 """From a batch's results to the job's output, and to what is said of them."""
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gemini_operator.api.reasons import Reason
+from gemini_operator.api.v1alpha1.output import OutputObject
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import completion
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
-from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.tally import Tally
+from gemini_operator.controller.lifecycle.snapshot import Seen, Snapshot
 from gemini_operator.controller.reconcile.claims import Claims
-from gemini_operator.controller.reconcile.write_errors import Stale
+from gemini_operator.controller.reconcile.object_delivery import ObjectDelivery
+from gemini_operator.controller.reconcile.results import Results, ResultsLate, tally_of
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Observation, Outcome
-from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.kube.client import KubeClient
-from gemini_operator.kube.errors import ObjectNotFound
-from gemini_operator.payload import config_map, embeddings, matching, requests, results
-from gemini_operator.payload.matching import Matched
-from gemini_operator.payload.results import BatchResult, ResultKind
-
-# Google's lines may hold members that are left out of ours.
-RAW_LIMIT = 2 * config_map.LIMIT
-
-LATE = (
-    errors.NotFound,
-    errors.Rejected,
-    errors.Throttled,
-    errors.Unavailable,
-)
-"""Answers to the download of a result file that may be another one later."""
-
-MANY = 50
-"""Results that are decoded and encoded beside the event loop."""
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from gemini_operator.payload import config_map, embeddings
+from gemini_operator.payload.objects.errors import ObjectError
+from gemini_operator.payload.results import ResultsTooLarge
 
 REFUSED_PAUSE = 60.0
 """Seconds until an output that the cluster refuses is tried again; each try reads the results."""
-
-INPUT_CHANGED = (
-    "The input has changed since it was submitted or is gone, so the lines are in Google's order."
-)
-NO_KEYS = (
-    "Google sent results without keys, and not one for each request, so the lines are in Google's "
-    "order."
-)
-
-
-class ResultsLate(Exception):
-    """Google does not show the results, though it reports that they exist.
-
-    Args:
-        problem: what Google shows instead.
-        ends: whether to give up after some time. A server that is down may be down for longer.
-    """
-
-    def __init__(self, problem: str, *, ends: bool = True) -> None:
-        super().__init__(problem)
-        self.ends = ends
-
 
 UNDELIVERABLE = (
     ResultsLate,
     config_map.DeliveryRefused,
     config_map.OutputRefused,
+    ObjectError,
     errors.TooLarge,
-    results.ResultsTooLarge,
+    ResultsTooLarge,
 )
 """Why results cannot be delivered, or not yet."""
 
@@ -81,15 +40,25 @@ class Delivery:
     """Brings results to outputs.
 
     Args:
-        kube: reads inputs again; checks and creates ConfigMaps.
+        kube: checks and creates ConfigMaps.
         store: tells which other job delivers to the same place.
         claims: knows who else holds a batch.
+        results: reads results that fit into memory.
+        objects: copies results to object storage.
     """
 
-    def __init__(self, kube: KubeClient, store: Store, claims: Claims) -> None:
+    def __init__(
+        self,
+        kube: KubeClient,
+        store: Store,
+        claims: Claims,
+        results: Results,
+        objects: ObjectDelivery,
+    ) -> None:
         self._kube = kube
         self._store = store
-        self._batch_jobs = BatchJobs(kube)
+        self._results = results
+        self._objects = objects
         self._outputs: dict[tuple[str, str], str] = {}
         self._claims = claims
 
@@ -100,9 +69,12 @@ class Delivery:
             DeliveryRefused: the ConfigMap belongs to something else, or to another job that was
                 first and has not ended.
             OutputRefused: the API server, a policy or a quota refuses the ConfigMap.
+            ObjectError: there are no credentials for the object store.
             KubeError: the API server did not answer.
         """
-        name = _config_map(job)
+        to, name = _object(job), _config_map(job)
+        if to is not None:
+            await self._objects.check(job, to)
         if name is None:
             return
         self._claim_output(job, name)
@@ -121,6 +93,11 @@ class Delivery:
                 )
         self._outputs[place] = job.uid
 
+    def under_way(self, snapshot: Snapshot) -> Seen | None:
+        """Return the batch whose results are being copied, or have been: it need not be read again."""
+        observation = self._objects.under_way(snapshot.job)
+        return None if observation is None else Seen(observation)
+
     async def deliver(
         self, snapshot: Snapshot, observation: Observation, api_key: ApiKey
     ) -> PatchStatus:
@@ -136,11 +113,11 @@ class Delivery:
             return await self._deliver_partly(snapshot, observation, api_key.client)
         try:
             return await self._deliver(snapshot, observation, api_key.client)
-        except (results.ResultsTooLarge, errors.TooLarge) as error:
+        except (ResultsTooLarge, errors.TooLarge) as error:
             return completion.undeliverable(
                 snapshot, observation, Reason.OUTPUT_TOO_LARGE, f"{error}."
             )
-        except config_map.OutputRefused as error:
+        except (config_map.OutputRefused, ObjectError) as error:
             return completion.refused(snapshot, observation, f"{error}.", REFUSED_PAUSE)
         except config_map.DeliveryRefused as error:
             return completion.undeliverable(
@@ -164,15 +141,17 @@ class Delivery:
     async def _deliver(
         self, snapshot: Snapshot, observation: Observation, client: GeminiClient
     ) -> PatchStatus:
-        job, name = snapshot.job, _config_map(snapshot.job)
+        job, name, to = snapshot.job, _config_map(snapshot.job), _object(snapshot.job)
+        if to is not None:
+            return await self._deliver_object(snapshot, observation, client, to)
         place = completion.at_google(observation)
         if name is None and observation.inline_results is None:
             if not observation.has_results:
                 raise ResultsLate("Its answer has no results")
             # A file that stays at Google is not read only to be counted: it may have gigabytes.
             return completion.delivered(snapshot, observation, place, None)
-        found = await _read(client, observation)
-        matched, note = await self._match(job, observation, found)
+        found = await self._results.read(client, observation)
+        matched, note = await self._results.match(job, observation, found)
         if not found and matched.total and observation.summary.outcome is Outcome.SUCCEEDED:
             # After an hour an empty list is what Google has: every request is missing then.
             waiting = completion.late(snapshot, observation, "Its list of results is empty.")
@@ -184,39 +163,17 @@ class Delivery:
             )
             # From here on the ConfigMap itself shows whose it is.
             self._outputs.pop((job.key.namespace, name), None)
-        return completion.delivered(snapshot, observation, place, _tally(matched, note))
+        return completion.delivered(snapshot, observation, place, tally_of(matched, note))
 
-    async def _match(
-        self, job: Job, observation: Observation, found: Sequence[BatchResult]
-    ) -> tuple[Matched, str]:
-        """The results in the order of the input where that is known, and what to say if it is not."""
-        expected = observation.summary.requests.total
-        if job.spec.input is None or job.spec.input.file_name is not None:
-            return await _aside(found, matching.as_sent, found, expected), ""
-        asked = await self._requests(job)
-        if asked is None:
-            return await _aside(found, matching.as_sent, found, expected), INPUT_CHANGED
-        matched = await _aside(found, matching.match, asked, found)
-        return matched, "" if matched.in_order else NO_KEYS
-
-    async def _requests(self, job: Job) -> list[matching.Request] | None:
-        """The requests that were submitted; `None` if the input is no longer the same."""
-        try:
-            body = await self._batch_jobs.get(*job.key)
-        except ObjectNotFound:
-            raise Stale from None
-        if body["metadata"]["uid"] != job.uid:
-            raise Stale
-        try:
-            loaded = await requests.load(self._kube, job.key.namespace, job.spec, body["spec"])
-        except (requests.InputMissing, requests.InvalidInput):
-            return None
-        items, attempt = loaded.inline or (), job.status.attempt
-        submitted = attempt.input_sha256 if attempt else None
-        # Inline requests cannot change; a ConfigMap can.
-        if body["spec"]["input"].get("inline") is None and submitted != requests.digest(items):
-            return None
-        return [matching.Request(item["key"], item.get("metadata")) for item in items]
+    async def _deliver_object(
+        self, snapshot: Snapshot, observation: Observation, client: GeminiClient, to: OutputObject
+    ) -> PatchStatus:
+        if not observation.has_results:
+            raise ResultsLate("Its answer has no results")
+        done = await self._objects.deliver(snapshot, observation, client, to)
+        if isinstance(done, PatchStatus):
+            return done
+        return completion.delivered(snapshot, observation, done.place, done.tally)
 
 
 def check_size(job: Job, items: Sequence[Mapping[str, Any]]) -> None:
@@ -229,7 +186,7 @@ def check_size(job: Job, items: Sequence[Mapping[str, Any]]) -> None:
         return
     least = embeddings.least_bytes(job.spec.model, items)
     if least > config_map.LIMIT:
-        raise results.ResultsTooLarge(
+        raise ResultsTooLarge(
             f"{len(items)} embeddings need more than {least} bytes, and a ConfigMap takes "
             f"{config_map.LIMIT}; create several jobs, set outputDimensionality, or leave out "
             "spec.output"
@@ -240,54 +197,10 @@ def _owner(job: Job) -> config_map.Owner:
     return config_map.Owner(job.key.name, job.uid)
 
 
+def _object(job: Job) -> OutputObject | None:
+    return job.spec.output.object if job.spec.output is not None else None
+
+
 def _config_map(job: Job) -> str | None:
     output = job.spec.output
     return output.config_map.name if output is not None and output.config_map is not None else None
-
-
-async def _read(client: GeminiClient, observation: Observation) -> list[BatchResult]:
-    if observation.inline_results is not None:
-        items = observation.inline_results
-        return await _aside(items, results.of_items, items)
-    if observation.too_large:
-        raise results.ResultsTooLarge("the results are too large to read")
-    if observation.results_file is None:
-        raise ResultsLate("Its answer has no results")
-    try:
-        async with aclosing(client.files.download(observation.results_file, RAW_LIMIT)) as chunks:
-            found = await results.of_file(chunks)
-    except LATE as error:
-        ends = not isinstance(error, errors.Throttled | errors.Unavailable)
-        raise ResultsLate(
-            f"{observation.results_file} cannot be read: {error}", ends=ends
-        ) from None
-    except errors.CredentialsRejected as error:
-        # The key has just read the batch, so a 403 is about the file.
-        if error.status != 403:
-            raise
-        raise ResultsLate(f"{observation.results_file} cannot be read: {error}") from None
-    if found and all(result.problem is not None and result.key is None for result in found):
-        raise ResultsLate(f"{observation.results_file} has no results: {found[0].problem}")
-    return found
-
-
-async def _aside(
-    found: Sequence[object], work: Callable[P, T], *args: P.args, **named: P.kwargs
-) -> T:
-    """Do `work` in a thread if there are many results: 64 MB of them would hold up other jobs."""
-    if len(found) < MANY:
-        return work(*args, **named)
-    return await asyncio.to_thread(work, *args, **named)
-
-
-def _tally(matched: Matched, note: str) -> Tally:
-    counts = matched.counts
-    return Tally(
-        total=matched.total,
-        succeeded=matched.succeeded,
-        failed=counts[ResultKind.FAILED],
-        blocked=counts[ResultKind.BLOCKED],
-        lost=counts[ResultKind.EMPTY] + counts[ResultKind.UNREADABLE] + counts[ResultKind.MISSING],
-        extra=matched.extra,
-        note=note,
-    )

@@ -171,7 +171,8 @@ class Reconciler:
             self.heavy.enter(job.key, "large input")
         if self.outdated_schema.holds_back(snapshot):
             return Outcome.SCHEMA_OUTDATED
-        remote = await observe(snapshot, self.access)
+        copied = self.delivery.under_way(snapshot)
+        remote = copied or await observe(snapshot, self.access)
         # A read may take minutes, and its answer is as of now.
         snapshot = snapshot if remote is None else self.snapshots.take(job)
         decision = policies.decide(snapshot, remote)

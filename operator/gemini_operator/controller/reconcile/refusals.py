@@ -5,10 +5,18 @@ from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import failed, stalled
 from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
+from gemini_operator.payload.objects.errors import ObjectError
 from gemini_operator.payload.requests import InputMissing, InvalidInput
 from gemini_operator.payload.results import ResultsTooLarge
 
-REFUSALS = (DeliveryRefused, InputMissing, InvalidInput, OutputRefused, ResultsTooLarge)
+REFUSALS = (
+    DeliveryRefused,
+    InputMissing,
+    InvalidInput,
+    ObjectError,
+    OutputRefused,
+    ResultsTooLarge,
+)
 
 
 def before_submission(snapshot: Snapshot, error: Exception) -> PatchStatus:
@@ -16,7 +24,7 @@ def before_submission(snapshot: Snapshot, error: Exception) -> PatchStatus:
     match error:
         case InputMissing():
             return stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
-        case OutputRefused():
+        case OutputRefused() | ObjectError():
             return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
         case ResultsTooLarge():
             message = f"Nothing was submitted, because the results would be too large: {error}."

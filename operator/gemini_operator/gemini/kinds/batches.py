@@ -96,15 +96,14 @@ class Batches:
             raise errors.Unavailable(f"{call}: Google's answer is about another batch", status=200)
         return batch_resource.observation(operation, name, in_memory=in_memory)
 
-    async def results(self, name: str) -> AsyncGenerator[bytes, None]:
+    async def results(self, name: str) -> AsyncGenerator[list[bytes], None]:
         call = "batches.get"
         _check(name)
         items = ResultItems()
         with measured(call), undecodable(call):
             async with self._answer(name, call) as pieces:
                 async for piece in pieces:
-                    for item in await asyncio.to_thread(items.feed, piece):
-                        yield item
+                    yield await asyncio.to_thread(items.feed, piece)
             items.finish()
 
     @asynccontextmanager

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from gemini_operator.api.reasons import Reason
-from gemini_operator.api.v1alpha1.status import Attempt, OutputStatus, Status
+from gemini_operator.api.v1alpha1.status import Attempt, InputFile, OutputStatus, Status
 from gemini_operator.controller.lifecycle import (
     adoption,
     completion,
@@ -13,6 +13,7 @@ from gemini_operator.controller.lifecycle import (
     policies,
     submission,
     unavailable,
+    uploading,
 )
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot, Unanswered
@@ -72,6 +73,28 @@ def after(status: dict[str, Any], google: str = "", **spec: Any) -> Status:
 # On the way to Google
 
 
+FROM_OBJECT = {"model": "gemini-2.5-flash", "input": {"object": {"uri": "s3://bucket/in.jsonl"}}}
+UPLOAD = {"fileName": f"files/{UID.replace('-', '')}-1"}
+
+
+@situation("The input is in object storage, and other inputs are being copied")
+def waiting_to_upload() -> Status:
+    return decided(a_snapshot(spec=FROM_OBJECT))
+
+
+@situation("The input is being copied to Google")
+def uploads() -> Status:
+    snapshot = a_snapshot(spec=FROM_OBJECT, status={"inputFile": UPLOAD})
+    return uploading.progress(snapshot, 2**20, 10.0).status
+
+
+@situation("The input is at Google")
+def uploaded() -> Status:
+    snapshot = a_snapshot(spec=FROM_OBJECT, status={"inputFile": UPLOAD})
+    file = InputFile(file_name=UPLOAD["fileName"], bytes=2**20, records=9, sha256="0" * 64)
+    return uploading.uploaded(snapshot, file).status
+
+
 @situation("The batch is being created")
 def creating() -> Status:
     return submission.written_ahead(a_snapshot(), RECORD)
@@ -128,12 +151,12 @@ def refused_key() -> Status:
     return decided(snapshot)
 
 
-@situation("The ConfigMap or file with the input is missing, or may not be read")
+@situation("The ConfigMap, file or object with the input is missing, or may not be read")
 def no_input() -> Status:
     return stalled(a_snapshot(), Reason.INPUT_MISSING, "").status
 
 
-@situation("The cluster refuses the ConfigMap for the results")
+@situation("The cluster or the object store refuses the results")
 def refused_output() -> Status:
     return stalled(a_snapshot(), Reason.OUTPUT_REFUSED, "").status
 
@@ -182,11 +205,6 @@ def other_key() -> Status:
 def stuck() -> Status:
     snapshot = a_snapshot(status=submitted(), now=NOW + timedelta(hours=49))
     return decided(snapshot, seen())
-
-
-@situation("The job uses a field of a later version")
-def unsupported() -> Status:
-    return decided(a_snapshot(spec={"output": {"object": {"uri": "s3://bucket"}}}))
 
 
 @situation("The job is deleted and Google does not answer")
@@ -277,6 +295,13 @@ def mismatch() -> Status:
     return completion.delivered(
         a_snapshot(status=submitted()), an_observation(), output, Tally(3, 2, lost=1)
     ).status
+
+
+@situation("The results are being copied to object storage")
+def copying() -> Status:
+    observation = an_observation("BATCH_STATE_SUCCEEDED", file="files/batch-b")
+    snapshot = a_snapshot(status=submitted())
+    return completion.delivering(snapshot, observation, 2**20, 10.0).status
 
 
 @situation("Google reports success, but shows no results yet")

@@ -352,7 +352,7 @@ def test_p24_impossible_delivery_fails_the_job_and_keeps_the_reference(reason: R
     assert "Too many bytes." in write.events[0].note
 
 
-@pytest.mark.parametrize("reason", ["NotSupportedYet", "CredentialsRejected", "KeyChanged"])
+@pytest.mark.parametrize("reason", ["AmbiguousSubmission", "CredentialsRejected", "KeyChanged"])
 @pytest.mark.parametrize("google", ["SUCCEEDED", "FAILED"])
 def test_an_ended_job_needs_nobody(reason: str, google: str) -> None:
     stalled = a_condition("Stalled", "True", reason)

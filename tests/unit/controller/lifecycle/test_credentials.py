@@ -79,7 +79,7 @@ def test_an_event_is_posted_when_the_trouble_begins_or_changes_not_while_it_last
             pytest.param(a_condition("Stalled", "True", reason), True, id=reason)
             for reason in sorted(HEALED_BY_AN_ANSWER)
         ],
-        pytest.param(a_condition("Stalled", "True", "NotSupportedYet"), False, id="unsupported"),
+        pytest.param(a_condition("Stalled", "True", "DeletionBlocked"), False, id="deletion"),
         pytest.param(a_condition("Stalled", "False", "CredentialsMissing"), True, id="waits"),
         pytest.param(a_condition("Submitted", "True", "Submitted"), False, id="not stalled"),
     ],
@@ -93,7 +93,7 @@ def test_a_good_answer_heals_what_it_disproves(condition: dict[str, Any], heals:
 
 def test_an_ended_job_is_not_stalled_whatever_the_reason() -> None:
     conditions = [
-        a_condition("Stalled", "True", "NotSupportedYet"),
+        a_condition("Stalled", "True", "AmbiguousSubmission"),
         a_condition("Complete", "True", "Succeeded"),
     ]
     status = ended(a_snapshot(status=submitted(conditions=conditions)).status)
@@ -119,10 +119,10 @@ def test_a_refused_listing_is_shown_and_does_not_stand_in_the_way_of_the_next() 
     assert credentials.decide(shown) is None
 
 
-@pytest.mark.parametrize("reason", ["AmbiguousSubmission", "NotSupportedYet"])
-def test_it_does_not_hide_what_only_a_person_can_end(reason: str) -> None:
+def test_it_does_not_hide_what_only_a_person_can_end() -> None:
     """Both would be said in turn, for ever."""
-    snapshot = a_snapshot(status=unnamed(conditions=[a_condition("Stalled", "True", reason)]))
+    said = a_condition("Stalled", "True", "AmbiguousSubmission")
+    snapshot = a_snapshot(status=unnamed(conditions=[said]))
     snapshot.facts.refused = "API key not valid"
     assert credentials.decide(snapshot) is None
 

@@ -73,13 +73,6 @@ def test_p16_the_order_of_a_life(of_job: dict[str, Any], decision: object) -> No
     assert policies.decide(a_snapshot(**of_job), None) == decision
 
 
-def test_nothing_is_promised_for_what_is_not_supported() -> None:
-    """No finalizer either: such a job can go as it came."""
-    spec = {"output": {"object": {"uri": "s3://bucket"}}}
-    decision = policies.decide(a_snapshot(spec=spec, has_finalizer=False), None)
-    assert reason_of(written(decision), "Stalled") == ("True", Reason.NOT_SUPPORTED_YET)
-
-
 @pytest.mark.parametrize(
     "status",
     [submitted(), submitted(lastEvent=an_event()), unnamed(), finished()],

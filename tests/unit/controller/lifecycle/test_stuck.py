@@ -171,12 +171,9 @@ def test_a_job_that_never_said_it_was_submitted_does_not_begin_to() -> None:
     [
         ("CredentialsMissing", Reason.REMOTE_STUCK),
         ("InputMissing", Reason.REMOTE_STUCK),
-        ("NotSupportedYet", Reason.NOT_SUPPORTED_YET),
     ],
 )
-def test_it_follows_trouble_that_a_look_has_ended_and_hides_no_other(
-    reason: str, shown: Reason
-) -> None:
+def test_it_follows_trouble_that_a_look_has_ended(reason: str, shown: Reason) -> None:
     """And the condition was True all the time."""
     stalled = a_condition("Stalled", "True", reason)
     snapshot = later(DUE, submitted(conditions=[SAID, stalled]))

@@ -334,7 +334,7 @@ def test_p10_a_refusal_speaks_of_its_own_attempt_only(snapshot: Snapshot) -> Non
 
 
 def test_a_job_that_ends_before_it_has_a_batch_is_not_stalled_any_more() -> None:
-    stalled = a_condition("Stalled", "True", "NotSupportedYet")
+    stalled = a_condition("Stalled", "True", "InputMissing")
     snapshot = a_snapshot(status={"conditions": [stalled]})
     status = failed(snapshot, Reason.INVALID_INPUT, "Line 3 is not JSON.").status
     assert reason_of(status, "Stalled") is None

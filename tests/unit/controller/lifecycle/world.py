@@ -286,6 +286,7 @@ class World:
             clients=cast(Any, SimpleNamespace(for_key=self._client)),
             clock=self.clock,
             schema=cast(Any, SimpleNamespace(missing=(), suspect=lambda: None)),
+            objects=cast(Any, None),
             rng=self.chance,
         )
         self._reserve = self._parts.quota.reserve

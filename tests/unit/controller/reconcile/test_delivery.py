@@ -26,7 +26,7 @@ class Place:
 
         kube: Any = SimpleNamespace(get=nothing, post=nothing)
         unused: Any = None
-        return Delivery(kube, self.store, unused)
+        return Delivery(kube, self.store, unused, unused, unused)
 
     def put(self, name: str, **of_job: Any) -> Any:
         self._version += 1

@@ -14,6 +14,7 @@ from gemini_operator.controller.reconcile.snapshots import Snapshots
 from gemini_operator.controller.remote.call_limit import Busy, CallLimit
 from gemini_operator.controller.remote.read_budget import Delayed
 from gemini_operator.controller.store import Store
+from gemini_operator.controller.transfers import Transfers
 from gemini_operator.controller.workqueue import KeyedQueue
 from tests.unit.controller.builders import RULES, TO_CONFIG_MAP, a_job, ago, finished, submitted
 from tests.unit.controller.clocks import ManualClock
@@ -24,8 +25,8 @@ UNUSED = (
     "events",
     "submitter",
     "names",
-    "delivery",
     "adopter",
+    "uploader",
     "cleanup",
     "unreadable",
 )
@@ -39,6 +40,7 @@ def a_reconciler(clock: ManualClock, queue: KeyedQueue, job: Job) -> Reconciler:
         release=lambda _key: None,
         leave=lambda _key: None,
         holds_back=lambda _snapshot: False,
+        under_way=lambda _snapshot: None,
     )
     return Reconciler(
         store=store,
@@ -48,6 +50,8 @@ def a_reconciler(clock: ManualClock, queue: KeyedQueue, job: Job) -> Reconciler:
         quota=anything,
         access=anything,
         heavy=CallLimit(1, queue),
+        delivery=anything,
+        transfers=Transfers(queue),
         **dict.fromkeys(UNUSED, unused),  # type: ignore[arg-type]
     )
 

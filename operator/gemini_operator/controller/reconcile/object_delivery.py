@@ -1,0 +1,126 @@
+"""Copies results to object storage as a stream, beside the reconciles."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from gemini_operator.api.v1alpha1.output import OutputObject
+from gemini_operator.api.v1alpha1.status import OutputStatus
+from gemini_operator.base.clock import Clock
+from gemini_operator.controller.job import Job
+from gemini_operator.controller.lifecycle import completion
+from gemini_operator.controller.lifecycle.decisions import PatchStatus
+from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.tally import Tally
+from gemini_operator.controller.reconcile.result_lines import Lines, ResultLines
+from gemini_operator.controller.remote.call_limit import Busy
+from gemini_operator.controller.transfers import REPORT_EVERY, Transfer, Transfers
+from gemini_operator.gemini.clients import GeminiClient
+from gemini_operator.gemini.remote import Observation
+from gemini_operator.payload.objects import sink
+from gemini_operator.payload.objects.access import ObjectAccess
+from gemini_operator.payload.read_ahead import read_ahead
+
+WAITS: Final = float("inf")
+"""Seconds; a job that waits for its turn is woken."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Results that are in their place."""
+
+    place: OutputStatus
+    tally: Tally
+
+
+class ObjectDelivery:
+    """Copies results to object storage.
+
+    Args:
+        objects: opens outputs.
+        lines: reads results.
+        transfers: runs the copies.
+        clock: times the reports of their progress.
+    """
+
+    def __init__(
+        self, objects: ObjectAccess, lines: ResultLines, transfers: Transfers, clock: Clock
+    ) -> None:
+        self._objects = objects
+        self._lines = lines
+        self._transfers = transfers
+        self._clock = clock
+
+    async def check(self, job: Job, output: OutputObject) -> None:
+        """Make sure, before anything is paid for, that there are credentials for the output.
+
+        Raises:
+            ObjectError: there are none that could be used.
+            KubeError: the API server did not answer.
+        """
+        await self._objects.writing(job.key.namespace, job.key.name, job.uid, output)
+
+    def under_way(self, job: Job) -> Observation | None:
+        """Return the batch whose results are being copied, or have been; it need not be read again."""
+        subject = self._transfers.subject(job, job.status.batch_name)
+        return subject if isinstance(subject, Observation) else None
+
+    async def deliver(
+        self, snapshot: Snapshot, observation: Observation, client: GeminiClient, to: OutputObject
+    ) -> Delivered | PatchStatus:
+        """Start the copy, report its progress, or return what was delivered.
+
+        Raises:
+            ObjectError: the output cannot be written.
+            ResultsLate: Google does not show the results.
+            ResultsTooLarge, errors.TooLarge: they exceed every limit.
+            Stale, GeminiError, KubeError: no answer for now; delivering again is safe.
+        """
+        job, batch = snapshot.job, observation.summary.name
+        transfer: Transfer[Delivered] | None = await self._transfers.of(job, batch)
+        if transfer is None:
+            work = partial(self._copy, job, observation, client, to)
+            try:
+                transfer = self._transfers.start(job, batch, work, observation)
+            except Busy:
+                return completion.delivering(snapshot, observation, 0, WAITS)
+        if transfer.done:
+            return self._transfers.take(transfer, job.key)
+        left = transfer.reported + REPORT_EVERY - self._clock.monotonic()
+        if left > 0:
+            return PatchStatus(snapshot.status, seconds=left)
+        transfer.reported = self._clock.monotonic()
+        return completion.delivering(snapshot, observation, transfer.moved, REPORT_EVERY)
+
+    async def _copy(
+        self,
+        job: Job,
+        observation: Observation,
+        client: GeminiClient,
+        to: OutputObject,
+        transfer: Transfer[Delivered],
+    ) -> Delivered:
+        where, store = await self._objects.writing(job.key.namespace, job.key.name, job.uid, to)
+        lines = Lines()
+        async with (
+            aclosing(self._lines.of(job, observation, client, lines)) as found,
+            aclosing(read_ahead(found)) as ahead,
+            aclosing(_noted(ahead, transfer)) as noted,
+        ):
+            written = await sink.write(where, store, noted)
+        place = OutputStatus(
+            uri=str(where), bytes=written.bytes, records=lines.records, sha256=written.sha256
+        )
+        return Delivered(place, lines.tally)
+
+
+async def _noted(
+    pieces: AsyncIterator[bytes], transfer: Transfer[Delivered]
+) -> AsyncGenerator[bytes, None]:
+    moved = 0
+    async for piece in pieces:
+        yield piece
+        moved += len(piece)
+        transfer.note(moved)
