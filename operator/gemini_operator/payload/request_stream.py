@@ -28,6 +28,8 @@ VALUE_LIMIT = 250_000
 """Values in a line of more than 1 MiB. Each may take a hundred bytes of memory once it is parsed."""
 
 _STEP = 2**20
+# No file within the limit has as many lines with requests. Keys are remembered with 32 bits of it.
+_LINES = 2**31
 _BOM = b"\xef\xbb\xbf"
 _FIRST_LOOK = 1000
 _STRING = re.compile(rb'"[^"]*"')
@@ -110,14 +112,15 @@ class RequestStream:
         return rest, Checked(self._keys.count, self._bytes, self._digest.hexdigest())
 
     def _sent(self, out: bytes) -> bytes:
-        if self._problems:
-            return b""
         self._bytes += len(out)
         if self._bytes > self._file_limit:
-            raise InvalidLines(
+            too_large = (
                 f"it has more than {self._file_limit} bytes, which is all that Google takes in one "
                 "file: split it into several jobs"
             )
+            raise InvalidLines(_listed([*self._problems, too_large]))
+        if self._problems:
+            return b""
         self._digest.update(out)
         return out
 
@@ -156,6 +159,8 @@ class RequestStream:
                 out = self._block(whole, rest)
             else:
                 self._number += whole.count(b"\n")
+        if self._number > _LINES:
+            raise InvalidLines(f"it has more than {_LINES} lines, and nearly all of them are blank")
         if self._held is None:
             self._keep(rest)
         return out
@@ -178,13 +183,15 @@ class RequestStream:
             whole: ends with a line end.
             rest: what follows.
         """
-        lines = whole[:-1].split(b"\n")
+        if self._tail:
+            self._tail += whole
+            whole = bytes(self._tail)
+            self._tail = bytearray()
+        lines = whole.split(b"\n")
+        # What follows the last line end.
+        lines.pop()
         # Nearly every block goes out as it came in, without being put together again.
         changed = b"\r" in whole
-        if self._tail:
-            changed = True
-            lines[0] = bytes(self._tail + lines[0])
-            self._tail = bytearray()
         kept = []
         for index, line in enumerate(lines):
             self._number += 1

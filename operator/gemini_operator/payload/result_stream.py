@@ -88,10 +88,10 @@ class ResultStream:
             data = data[end + 1 :]
         end = data.rfind(b"\n") + 1
         if end:
-            lines = data[: end - 1].split(b"\n")
-            lines[0] = bytes(self._tail + lines[0])
+            self._tail += data[:end]
+            whole = bytes(self._tail)
             self._tail = bytearray()
-            for line in lines:
+            for line in whole.split(b"\n"):
                 if line and not line.isspace():
                     self._count(line)
         self._tail += data[end:]

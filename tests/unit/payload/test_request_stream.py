@@ -230,6 +230,18 @@ def test_commas_of_a_long_text_are_no_values() -> None:
     assert read(cut(data, MIB))[0] == data
 
 
+def test_problems_come_before_the_size() -> None:
+    said = refusal(b"7\n", f"{GOOD}\n".encode(), file_limit=20)
+    assert said.startswith("line 1 is not a JSON object; it has more than 20 bytes")
+
+
+def test_blank_lines_have_an_end() -> None:
+    stream = RequestStream("GenerateContent")
+    stream._number = 2**31
+    with pytest.raises(InvalidLines, match=r"^it has more than 2147483648 lines"):
+        stream.feed(b"\n")
+
+
 # Memory
 
 
