@@ -97,9 +97,11 @@ async def test_a_body_that_breaks_off_is_continued() -> None:
     def rest(request: Request) -> bytes:
         return BODY[int(request.headers["range"][6:-1]) :]
 
-    async with scripted(script) as server:
-        async with source(f"http://127.0.0.1:{server.port}", "key") as found:
-            assert await read(found) == BODY
+    async with (
+        scripted(script) as server,
+        source(f"http://127.0.0.1:{server.port}", "key") as found,
+    ):
+        assert await read(found) == BODY
     assert [request.headers.get("if-match") for request in server.requests] == [
         None,
         '"one"',
@@ -108,10 +110,9 @@ async def test_a_body_that_breaks_off_is_continued() -> None:
 
 
 async def test_a_body_that_breaks_off_too_often() -> None:
-    async with scripted(part) as server:
-        async with source(f"http://127.0.0.1:{server.port}", "key") as found:
-            with pytest.raises(Truncated, match=f"of {len(BODY)} bytes"):
-                await read(found)
+    async with scripted(part) as server, source(f"http://127.0.0.1:{server.port}", "key") as found:
+        with pytest.raises(Truncated, match=f"of {len(BODY)} bytes"):
+            await read(found)
     assert len(server.requests) == 4
 
 
@@ -119,10 +120,12 @@ async def test_a_version_that_changes_while_it_is_read() -> None:
     def script(request: Request) -> Reply:
         return part(request, '"one"' if len(server.requests) == 1 else '"two"')
 
-    async with scripted(script) as server:
-        async with source(f"http://127.0.0.1:{server.port}", "key") as found:
-            with pytest.raises(SourceChanged):
-                await read(found)
+    async with (
+        scripted(script) as server,
+        source(f"http://127.0.0.1:{server.port}", "key") as found,
+    ):
+        with pytest.raises(SourceChanged):
+            await read(found)
 
 
 async def test_a_server_that_ignores_conditions() -> None:
@@ -132,10 +135,12 @@ async def test_a_server_that_ignores_conditions() -> None:
         unconditional = Request("GET", request.target, {"range": request.headers["range"]})
         return part(unconditional, '"two"')
 
-    async with scripted(script) as server:
-        async with source(f"http://127.0.0.1:{server.port}", "key") as found:
-            with pytest.raises(SourceChanged):
-                await read(found)
+    async with (
+        scripted(script) as server,
+        source(f"http://127.0.0.1:{server.port}", "key") as found,
+    ):
+        with pytest.raises(SourceChanged):
+            await read(found)
 
 
 async def test_without_a_tag_nothing_is_continued() -> None:
@@ -143,10 +148,12 @@ async def test_without_a_tag_nothing_is_continued() -> None:
         reply = part(request)
         return Reply(200, {k: v for k, v in reply.headers.items() if k != "etag"}, reply.body)
 
-    async with scripted(script) as server:
-        async with source(f"http://127.0.0.1:{server.port}", "key") as found:
-            with pytest.raises(Truncated):
-                await read(found)
+    async with (
+        scripted(script) as server,
+        source(f"http://127.0.0.1:{server.port}", "key") as found,
+    ):
+        with pytest.raises(Truncated):
+            await read(found)
     assert len(server.requests) == 1
 
 
@@ -154,10 +161,12 @@ async def test_credentials_that_are_revoked_half_way() -> None:
     def script(request: Request) -> Reply:
         return part(request) if len(server.requests) == 1 else Reply(403, {"content-length": "0"})
 
-    async with scripted(script) as server:
-        async with source(f"http://127.0.0.1:{server.port}", "key") as found:
-            with pytest.raises(AccessDenied):
-                await read(found)
+    async with (
+        scripted(script) as server,
+        source(f"http://127.0.0.1:{server.port}", "key") as found,
+    ):
+        with pytest.raises(AccessDenied):
+            await read(found)
 
 
 async def test_s10_a_source_that_is_too_slow() -> None:

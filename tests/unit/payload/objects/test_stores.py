@@ -142,7 +142,8 @@ def test_an_endpoint_is_used_with_tls_unless_it_is_plain() -> None:
         "https://one.example.com",
         "http://two",
     ]
-    assert [(each.client_options or {}).get("allow_http") for each in opened] == ["false", "true"]
+    shown = [str((each.client_options or {}).get("allow_http")).lower() for each in opened]
+    assert shown == ["false", "true"]
 
 
 async def test_s01_a_secret_sends_nothing_elsewhere(
