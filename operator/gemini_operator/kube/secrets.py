@@ -1,7 +1,9 @@
-"""Reads one key of one Secret when it is needed. Secrets are never listed or watched."""
+"""Reads a Secret when it is needed. Secrets are never listed or watched."""
 
 import base64
 import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pydantic import SecretStr
 
@@ -11,6 +13,32 @@ from gemini_operator.kube.errors import KubeError
 
 class KeyMissing(KubeError):
     """The Secret exists, but lacks the key, or its value is empty or not text."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A Secret whose keys are all needed."""
+
+    name: str
+    data: Mapping[str, SecretStr]
+    """Decoded from base64 and otherwise unchanged."""
+    annotations: Mapping[str, str]
+
+
+async def read(client: KubeClient, namespace: str, name: str) -> Secret:
+    """Return a whole Secret.
+
+    Raises:
+        ObjectNotFound: there is no such Secret.
+        KeyMissing: a value is not UTF-8.
+        KubeError: no answer.
+    """
+    secret = await client.get("api", "v1", "namespaces", namespace, "secrets", name)
+    data = {
+        key: _decoded(name, key, encoded or "")
+        for key, encoded in (secret.get("data") or {}).items()
+    }
+    return Secret(name, data, dict(secret["metadata"].get("annotations") or {}))
 
 
 async def read_key(client: KubeClient, namespace: str, name: str, key: str) -> SecretStr:
@@ -25,6 +53,10 @@ async def read_key(client: KubeClient, namespace: str, name: str, key: str) -> S
     encoded = (secret.get("data") or {}).get(key)
     if not encoded:
         raise KeyMissing(404, "KeyMissing", f"Secret {name} has no key {key}, or it is empty")
+    return _decoded(name, key, encoded)
+
+
+def _decoded(name: str, key: str, encoded: str) -> SecretStr:
     try:
         return SecretStr(base64.b64decode(encoded, validate=True).decode())
     except (binascii.Error, UnicodeDecodeError):

@@ -86,6 +86,9 @@ class Source:
             try:
                 piece = await self._meter.next(self._body.pieces)
             except Exception as error:  # noqa: BLE001 - what libraries raise is classified
+                # With all its bytes there is nothing to ask for any more.
+                if self._read == self.size:
+                    return None
                 failure = self._reader.failure(error)
             else:
                 if piece is not None:

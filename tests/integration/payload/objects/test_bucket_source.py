@@ -1,13 +1,18 @@
+import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 
 import obstore
 import pytest
 from pydantic import SecretStr
 
+from gemini_operator.payload.objects.addresses import AddressPolicy
+from gemini_operator.payload.objects.ambient import AmbientIdentity
 from gemini_operator.payload.objects.credentials import S3Credentials
 from gemini_operator.payload.objects.errors import (
     AccessDenied,
     InvalidReference,
+    NotAllowed,
     ObjectError,
     SourceChanged,
     SourceMissing,
@@ -15,9 +20,22 @@ from gemini_operator.payload.objects.errors import (
     Truncated,
     Unavailable,
 )
-from gemini_operator.payload.objects.source import CHUNK, Patience, Source
+from gemini_operator.payload.objects.https_source import HttpsClient
+from gemini_operator.payload.objects.location import BucketLocation
+from gemini_operator.payload.objects.settings import AmbientPrefix, Endpoint, ObjectStoreSettings
+from gemini_operator.payload.objects.sink import write
+from gemini_operator.payload.objects.source import CHUNK, Patience, Source, open_source
+from gemini_operator.payload.objects.stores import Stores
 from tests.integration.payload.objects.conftest import opened, source
-from tests.object_servers import ACCESS_KEY, Reply, Request, S3Server, scripted
+from tests.object_servers import (
+    ACCESS_KEY,
+    BUCKET,
+    SECRET_KEY,
+    Reply,
+    Request,
+    S3Server,
+    scripted,
+)
 
 BODY = bytes(range(256)) * 12 * 1024
 HEAD = {
@@ -44,6 +62,28 @@ async def test_wrong_credentials(shared_server: S3Server) -> None:
 async def test_an_object_that_does_not_exist(shared_server: S3Server, bucket: str) -> None:
     with pytest.raises(SourceMissing, match="create it"):
         async with source(shared_server.url, "missing", bucket=bucket):
+            pass
+
+
+async def test_s02_the_operators_own_identity(shared_server: S3Server) -> None:
+    environ = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    location = BucketLocation("s3", BUCKET, "team-a/own")
+    settings = ObjectStoreSettings(
+        endpoints=(Endpoint("s3", shared_server.url),),
+        ambient=(AmbientPrefix("team-a", BucketLocation("s3", BUCKET, "team-a")),),
+        allow_insecure=True,
+    )
+    stores = Stores(settings, AmbientIdentity(environ))
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"hello"
+
+    await write(location, stores.open(location, "team-a", None), body())
+    https = HttpsClient(AddressPolicy())
+    async with open_source(location, "team-a", None, stores=stores, https=https) as found:
+        assert await read(found) == b"hello"
+    with pytest.raises(NotAllowed):
+        async with open_source(location, "team-b", None, stores=stores, https=https):
             pass
 
 
@@ -181,8 +221,6 @@ async def test_s10_a_source_that_is_too_slow() -> None:
 
 
 async def test_the_time_of_the_reader_is_not_the_sources(shared_server: S3Server) -> None:
-    import asyncio
-
     await obstore.put_async(opened(shared_server.url, "slow"), "slow", BODY)
     patience = Patience(seconds=0.4)
     async with source(shared_server.url, "slow", patience=patience) as found:
