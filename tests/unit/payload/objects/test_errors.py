@@ -32,7 +32,11 @@ HIDDEN = "https://bucket.example.com/?sig=hidden <Message>hidden</Message>"
         (obstore.exceptions.GenericError(f"status code: 503 {HIDDEN}"), Unavailable),
         (obstore.exceptions.GenericError(f"status code: 301 {HIDDEN}"), NotAllowed),
         (obstore.exceptions.GenericError(f"400 <Code>ExpiredToken</Code> {HIDDEN}"), AccessDenied),
-        (obstore.exceptions.GenericError(f"PermanentRedirect {HIDDEN}"), InvalidReference),
+        (
+            obstore.exceptions.GenericError(f"<Code>PermanentRedirect</Code> {HIDDEN}"),
+            InvalidReference,
+        ),
+        (obstore.exceptions.GenericError(f'{{"error": "invalid_grant"}} {HIDDEN}'), AccessDenied),
         (obstore.exceptions.JoinError(HIDDEN), Unavailable),
         (obstore.exceptions.AlreadyExistsError(HIDDEN), Unavailable),
         (OSError(f"status code: 403 Forbidden {HIDDEN}"), AccessDenied),
