@@ -3,7 +3,10 @@
 from collections.abc import Iterable, MutableMapping
 
 _PREFIXES = ("GOOGLE_", "GEMINI_", "CLOUDSDK_", "GCE_METADATA_", "AWS_", "AZURE_")
-_NAMES = frozenset({"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET"})
+# SERVICE_ACCOUNT is the path of a key file for obstore.
+_NAMES = frozenset(
+    {"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET", "SERVICE_ACCOUNT"}
+)
 _OURS = "GEMINI_OPERATOR_"
 
 

@@ -1,4 +1,4 @@
-"""Reads Secrets when they are needed. They are never listed or watched."""
+"""Reads a Secret when it is needed. Secrets are never listed or watched."""
 
 import base64
 import binascii
@@ -17,14 +17,16 @@ class KeyMissing(KubeError):
 
 @dataclass(frozen=True)
 class Secret:
-    """A whole Secret, decoded from base64."""
+    """A Secret whose keys are all needed."""
 
+    name: str
     data: Mapping[str, SecretStr]
+    """Decoded from base64 and otherwise unchanged."""
     annotations: Mapping[str, str]
 
 
 async def read(client: KubeClient, namespace: str, name: str) -> Secret:
-    """Return a Secret.
+    """Return a whole Secret.
 
     Raises:
         ObjectNotFound: there is no such Secret.
@@ -32,8 +34,11 @@ async def read(client: KubeClient, namespace: str, name: str) -> Secret:
         KubeError: no answer.
     """
     secret = await client.get("api", "v1", "namespaces", namespace, "secrets", name)
-    data = {key: _decoded(name, key, value) for key, value in (secret.get("data") or {}).items()}
-    return Secret(data, secret["metadata"].get("annotations") or {})
+    data = {
+        key: _decoded(name, key, encoded or "")
+        for key, encoded in (secret.get("data") or {}).items()
+    }
+    return Secret(name, data, dict(secret["metadata"].get("annotations") or {}))
 
 
 async def read_key(client: KubeClient, namespace: str, name: str, key: str) -> SecretStr:

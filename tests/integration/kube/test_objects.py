@@ -56,6 +56,27 @@ async def test_a_secret_that_is_no_text_is_refused_without_showing_it(
     assert "/////w" not in str(error.value)
 
 
+async def test_a_whole_secret_is_read(client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": "storage",
+            "namespace": namespace,
+            "annotations": {"gemini-operator.io/hosts": "example.com"},
+        },
+        "stringData": {"token": "hidden", "empty": ""},
+    }
+    kubectl("create", "-f", "-", stdin=json.dumps(manifest))
+    secret = await secrets.read(client, namespace, "storage")
+    assert {key: value.get_secret_value() for key, value in secret.data.items()} == {
+        "token": "hidden",
+        "empty": "",
+    }
+    assert secret.annotations["gemini-operator.io/hosts"] == "example.com"
+    assert "hidden" not in repr(secret)
+
+
 async def test_s03_a_secret_of_another_namespace_cannot_be_named(client: KubeClient) -> None:
     with pytest.raises(BadName):
         await secrets.read_key(client, "default", "../../kube-system/secrets/x", "api-key")

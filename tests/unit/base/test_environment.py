@@ -1,6 +1,6 @@
 import os
 
-from gemini_operator.base.environment import scrub
+from gemini_operator.base.environment import ambient, scrub
 
 
 def test_s04_the_variables_of_the_sdk_are_removed() -> None:
@@ -30,15 +30,20 @@ def test_s04_our_own_configuration_stays() -> None:
 
 def test_s02_the_variables_of_object_stores_are_removed() -> None:
     environ = dict.fromkeys(
-        ["AWS_ACCESS_KEY_ID", "AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_ENDPOINT", "AWSX", "HOME"],
+        [
+            *("AWS_ACCESS_KEY_ID", "AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_ENDPOINT"),
+            *("SERVICE_ACCOUNT", "AWSX", "HOME"),
+        ],
         "v",
     )
-    assert scrub(environ) == [
-        "AWS_ACCESS_KEY_ID",
-        "AZURE_FEDERATED_TOKEN_FILE",
-        "IDENTITY_ENDPOINT",
+    found = [
+        *("AWS_ACCESS_KEY_ID", "AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_ENDPOINT"),
+        "SERVICE_ACCOUNT",
     ]
+    assert ambient(environ) == found
+    assert scrub(environ) == found
     assert set(environ) == {"AWSX", "HOME"}
+    assert ambient(environ) == []
 
 
 def test_s04_the_process_environment_itself_can_be_scrubbed() -> None:

@@ -20,6 +20,7 @@ _OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "gs": {
         "GOOGLE_APPLICATION_CREDENTIALS": "application_credentials",
+        "SERVICE_ACCOUNT": "service_account",
         "GOOGLE_SERVICE_ACCOUNT": "service_account",
     },
     "az": {

@@ -62,9 +62,11 @@ class NotAllowed(ObjectError):
 
 # Libraries put the server's whole answer into their errors, so only these words are looked for.
 _STATUS = re.compile(r"status code: (\d{3})|status: (\d{3})")
-# What S3 answers with 400, although only the credentials are wrong.
-_BAD_CREDENTIALS = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId")
-_BAD_SETTINGS = ("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraint")
+_CODE = re.compile(r"<Code>(\w{1,64})</Code>")
+# What is answered with 400, although only the credentials are wrong: by S3, and by Google's tokens.
+_BAD_CREDENTIALS = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"}
+_BAD_GRANT = re.compile(r"\binvalid_grant\b")
+_BAD_REGION = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraint"}
 _KINDS: tuple[tuple[type[Exception], int], ...] = (
     (FileNotFoundError, 404),
     (PermissionDeniedError, 403),
@@ -85,9 +87,10 @@ def of_store(error: Exception, shown: str) -> ObjectError:
     told = str(error)
     if isinstance(error, InvalidPathError | NotSupportedError | UnknownConfigurationKeyError):
         return InvalidReference(f"{shown} cannot be used: write another path into the job")
-    if any(code in told for code in _BAD_CREDENTIALS):
+    codes = set(_CODE.findall(told))
+    if codes & _BAD_CREDENTIALS or _BAD_GRANT.search(told):
         return of_status(401, shown)
-    if any(code in told for code in _BAD_SETTINGS):
+    if codes & _BAD_REGION:
         return InvalidReference(
             f"the bucket of {shown} is in another region: set the key region of the Secret"
         )

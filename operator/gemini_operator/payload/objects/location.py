@@ -4,10 +4,14 @@ from dataclasses import dataclass, field
 
 from gemini_operator.api import names
 from gemini_operator.api.uri import URI_LIMIT
+from gemini_operator.base import sanitize
 from gemini_operator.payload.objects.errors import InvalidReference
 
 KEY_LIMIT = 1024
 """Bytes of an object's key, in every kind of storage."""
+
+SHOWN_LIMIT = 256
+"""Characters of a location in a message, which must have room for what to do."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,13 @@ class BucketLocation:
     bucket: str
     key: str
 
-    def __str__(self) -> str:
+    @property
+    def uri(self) -> str:
+        """The location as a URI."""
         return f"{self.scheme}://{self.bucket}/{self.key}".removesuffix("/")
+
+    def __str__(self) -> str:
+        return sanitize.text(self.uri, SHOWN_LIMIT)
 
     def covers(self, other: "BucketLocation") -> bool:
         """Return whether `other` is this location or below it, compared by whole segments."""
@@ -40,7 +49,7 @@ class HttpsLocation:
     """Path and query, as in the URI. The query may be a credential."""
 
     def __str__(self) -> str:
-        return f"https://{self.host}{self.target.partition('?')[0]}"
+        return sanitize.text(f"https://{self.host}{self.target.partition('?')[0]}", SHOWN_LIMIT)
 
 
 Location = BucketLocation | HttpsLocation
@@ -101,7 +110,7 @@ def display(uri: str) -> str:
         return "the URI"
     before = rest.partition("?")[0].partition("#")[0]
     # The last @ counts: a password may have one, and so may a path, of which more is left out then.
-    return f"{scheme}://{before.rpartition('@')[2]}"
+    return sanitize.text(f"{scheme}://{before.rpartition('@')[2]}", SHOWN_LIMIT)
 
 
 def _https(uri: str) -> HttpsLocation:

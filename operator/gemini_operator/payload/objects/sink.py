@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 PART = 8 * 2**20
 """Bytes of a part. What has no more is uploaded in one request."""
-PARTS_AT_A_TIME = 2
+PARTS_AT_A_TIME = 1
+"""With one, a write waits for the part before it, and so does `_abort`."""
 STEP_TIMEOUT = 300.0
 """Seconds for a part, and for the end of an upload."""
 CLEANUP_TIMEOUT = 30.0
@@ -73,13 +74,11 @@ async def write(
     try:
         async for chunk in chunks:
             for piece in _pieces(memoryview(chunk).cast("B")):
-                await _step(writer.write(piece), location)
-                digest.update(piece)
                 size += len(piece)
-        # Parts that are under way can fail here, where the upload can still be aborted.
-        await _step(writer.flush(), location)
+                digest.update(piece)
+                await _step(writer.write(piece), location)
     except BaseException as error:
-        await _abort(writer, error)
+        await _abort(writer, error, size)
         raise
     await _step(writer.close(), location)
     await _verify(location, store, size)
@@ -125,19 +124,25 @@ async def _settle(request: "asyncio.Future[T]", seconds: float = CLEANUP_TIMEOUT
         request.exception()
 
 
-async def _abort(writer: "AsyncWritableFile", error: BaseException) -> None:
+async def _abort(writer: "AsyncWritableFile", error: BaseException, size: int) -> None:
     """Delete the parts that were uploaded, if there are any.
 
-    Parts that are under way are waited for: one that arrives after the abortion would stay.
+    Args:
+        writer: of the upload.
+        error: the reason.
+        size: bytes that were given to the writer.
     """
 
-    async def settle_and_abort() -> None:
+    async def wait_and_abort() -> None:
+        # The abortion drops a request that is under way, and its part would be stored after it. A
+        # write waits for that request. It must not start another one by filling the next part.
         with contextlib.suppress(Exception):
             async with asyncio.timeout(CLEANUP_TIMEOUT):
-                await writer.flush()
+                for _ in range(0 if size < PART else 1 + (size % PART == PART - 1)):
+                    await writer.write(b" ")
         await writer.__aexit__(type(error), error, None)
 
-    await _settle(asyncio.ensure_future(settle_and_abort()), 2 * CLEANUP_TIMEOUT)
+    await _settle(asyncio.ensure_future(wait_and_abort()), 2 * CLEANUP_TIMEOUT)
 
 
 async def _verify(location: BucketLocation, store: Store, size: int) -> None:

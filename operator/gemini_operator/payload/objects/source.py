@@ -86,6 +86,9 @@ class Source:
             try:
                 piece = await self._meter.next(self._body.pieces)
             except Exception as error:  # noqa: BLE001 - what libraries raise is classified
+                # With all its bytes there is nothing to ask for any more.
+                if self._read == self.size:
+                    return None
                 failure = self._reader.failure(error)
             else:
                 if piece is not None:
@@ -129,7 +132,7 @@ class Source:
 
     async def _reopen(self) -> None:
         await self._body.close()
-        self._body = await self._reader.open(self._read, self.etag)
+        self._body = await _open(self._reader, self._read, self.etag, self._shown, self._patience)
         same_size = self._body.size is None or self.size in (None, self._body.size)
         if self._body.etag != self.etag or not same_size:
             raise _changed(self._shown)
@@ -168,7 +171,8 @@ async def open_source(
     """
     shown = str(location)
     reader = _reader(location, namespace, credentials, stores, https)
-    body = await _first_look(reader, etag if _names_a_version(etag) else None, shown, patience)
+    condition = etag if _names_a_version(etag) else None
+    body = await _open(reader, 0, condition, shown, patience)
     source = Source(reader, body, shown, patience)
     try:
         if etag is not None and source.etag != etag:
@@ -194,10 +198,12 @@ def _reader(
     return https.reader(location, credentials)
 
 
-async def _first_look(reader: Reader, etag: str | None, shown: str, patience: Patience) -> Body:
+async def _open(
+    reader: Reader, offset: int, etag: str | None, shown: str, patience: Patience
+) -> Body:
     try:
         async with asyncio.timeout(2 * patience.seconds):
-            return await reader.open(0, etag)
+            return await reader.open(offset, etag)
     except TimeoutError:
         raise Unavailable(f"{shown} did not answer in time; it is tried again") from None
 

@@ -1,5 +1,5 @@
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -20,8 +20,6 @@ from tests.object_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
 
 QUICK = Patience(seconds=5, pause=0.01)
 GOOD = S3Credentials(SecretStr(ACCESS_KEY), SecretStr(SECRET_KEY))
-
-Opener = Callable[..., AbstractAsyncContextManager[Source]]
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +59,7 @@ def source(
     url: str,
     key: str,
     credentials: S3Credentials = GOOD,
+    *,
     bucket: str = BUCKET,
     etag: str | None = None,
     patience: Patience = QUICK,

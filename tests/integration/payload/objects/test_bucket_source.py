@@ -1,13 +1,18 @@
+import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 
 import obstore
 import pytest
 from pydantic import SecretStr
 
+from gemini_operator.payload.objects.addresses import AddressPolicy
+from gemini_operator.payload.objects.ambient import AmbientIdentity
 from gemini_operator.payload.objects.credentials import S3Credentials
 from gemini_operator.payload.objects.errors import (
     AccessDenied,
     InvalidReference,
+    NotAllowed,
     ObjectError,
     SourceChanged,
     SourceMissing,
@@ -15,9 +20,22 @@ from gemini_operator.payload.objects.errors import (
     Truncated,
     Unavailable,
 )
-from gemini_operator.payload.objects.source import CHUNK, Patience, Source
+from gemini_operator.payload.objects.https_source import HttpsClient
+from gemini_operator.payload.objects.location import BucketLocation
+from gemini_operator.payload.objects.settings import AmbientPrefix, Endpoint, ObjectStoreSettings
+from gemini_operator.payload.objects.sink import write
+from gemini_operator.payload.objects.source import CHUNK, Patience, Source, open_source
+from gemini_operator.payload.objects.stores import Stores
 from tests.integration.payload.objects.conftest import opened, source
-from tests.object_servers import ACCESS_KEY, Reply, Request, S3Server, scripted
+from tests.object_servers import (
+    ACCESS_KEY,
+    BUCKET,
+    SECRET_KEY,
+    Reply,
+    Request,
+    S3Server,
+    scripted,
+)
 
 BODY = bytes(range(256)) * 12 * 1024
 HEAD = {
@@ -44,6 +62,28 @@ async def test_wrong_credentials(shared_server: S3Server) -> None:
 async def test_an_object_that_does_not_exist(shared_server: S3Server, bucket: str) -> None:
     with pytest.raises(SourceMissing, match="create it"):
         async with source(shared_server.url, "missing", bucket=bucket):
+            pass
+
+
+async def test_s02_the_operators_own_identity(shared_server: S3Server) -> None:
+    environ = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    location = BucketLocation("s3", BUCKET, "team-a/own")
+    settings = ObjectStoreSettings(
+        endpoints=(Endpoint("s3", shared_server.url),),
+        ambient=(AmbientPrefix("team-a", BucketLocation("s3", BUCKET, "team-a")),),
+        allow_insecure=True,
+    )
+    stores = Stores(settings, AmbientIdentity(environ))
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"hello"
+
+    await write(location, stores.open(location, "team-a", None), body())
+    https = HttpsClient(AddressPolicy())
+    async with open_source(location, "team-a", None, stores=stores, https=https) as found:
+        assert await read(found) == b"hello"
+    with pytest.raises(NotAllowed):
+        async with open_source(location, "team-b", None, stores=stores, https=https):
             pass
 
 
@@ -97,9 +137,11 @@ async def test_a_body_that_breaks_off_is_continued() -> None:
     def rest(request: Request) -> bytes:
         return BODY[int(request.headers["range"][6:-1]) :]
 
-    async with scripted(script) as server:
-        async with source(f"http://127.0.0.1:{server.port}", "key") as found:
-            assert await read(found) == BODY
+    async with (
+        scripted(script) as server,
+        source(f"http://127.0.0.1:{server.port}", "key") as found,
+    ):
+        assert await read(found) == BODY
     assert [request.headers.get("if-match") for request in server.requests] == [
         None,
         '"one"',
@@ -108,10 +150,9 @@ async def test_a_body_that_breaks_off_is_continued() -> None:
 
 
 async def test_a_body_that_breaks_off_too_often() -> None:
-    async with scripted(part) as server:
-        async with source(f"http://127.0.0.1:{server.port}", "key") as found:
-            with pytest.raises(Truncated, match=f"of {len(BODY)} bytes"):
-                await read(found)
+    async with scripted(part) as server, source(f"http://127.0.0.1:{server.port}", "key") as found:
+        with pytest.raises(Truncated, match=f"of {len(BODY)} bytes"):
+            await read(found)
     assert len(server.requests) == 4
 
 
@@ -119,10 +160,12 @@ async def test_a_version_that_changes_while_it_is_read() -> None:
     def script(request: Request) -> Reply:
         return part(request, '"one"' if len(server.requests) == 1 else '"two"')
 
-    async with scripted(script) as server:
-        async with source(f"http://127.0.0.1:{server.port}", "key") as found:
-            with pytest.raises(SourceChanged):
-                await read(found)
+    async with (
+        scripted(script) as server,
+        source(f"http://127.0.0.1:{server.port}", "key") as found,
+    ):
+        with pytest.raises(SourceChanged):
+            await read(found)
 
 
 async def test_a_server_that_ignores_conditions() -> None:
@@ -132,10 +175,12 @@ async def test_a_server_that_ignores_conditions() -> None:
         unconditional = Request("GET", request.target, {"range": request.headers["range"]})
         return part(unconditional, '"two"')
 
-    async with scripted(script) as server:
-        async with source(f"http://127.0.0.1:{server.port}", "key") as found:
-            with pytest.raises(SourceChanged):
-                await read(found)
+    async with (
+        scripted(script) as server,
+        source(f"http://127.0.0.1:{server.port}", "key") as found,
+    ):
+        with pytest.raises(SourceChanged):
+            await read(found)
 
 
 async def test_without_a_tag_nothing_is_continued() -> None:
@@ -143,10 +188,12 @@ async def test_without_a_tag_nothing_is_continued() -> None:
         reply = part(request)
         return Reply(200, {k: v for k, v in reply.headers.items() if k != "etag"}, reply.body)
 
-    async with scripted(script) as server:
-        async with source(f"http://127.0.0.1:{server.port}", "key") as found:
-            with pytest.raises(Truncated):
-                await read(found)
+    async with (
+        scripted(script) as server,
+        source(f"http://127.0.0.1:{server.port}", "key") as found,
+    ):
+        with pytest.raises(Truncated):
+            await read(found)
     assert len(server.requests) == 1
 
 
@@ -154,10 +201,12 @@ async def test_credentials_that_are_revoked_half_way() -> None:
     def script(request: Request) -> Reply:
         return part(request) if len(server.requests) == 1 else Reply(403, {"content-length": "0"})
 
-    async with scripted(script) as server:
-        async with source(f"http://127.0.0.1:{server.port}", "key") as found:
-            with pytest.raises(AccessDenied):
-                await read(found)
+    async with (
+        scripted(script) as server,
+        source(f"http://127.0.0.1:{server.port}", "key") as found,
+    ):
+        with pytest.raises(AccessDenied):
+            await read(found)
 
 
 async def test_s10_a_source_that_is_too_slow() -> None:
@@ -172,8 +221,6 @@ async def test_s10_a_source_that_is_too_slow() -> None:
 
 
 async def test_the_time_of_the_reader_is_not_the_sources(shared_server: S3Server) -> None:
-    import asyncio
-
     await obstore.put_async(opened(shared_server.url, "slow"), "slow", BODY)
     patience = Patience(seconds=0.4)
     async with source(shared_server.url, "slow", patience=patience) as found:

@@ -132,10 +132,9 @@ async def read(found: Source) -> bytes:
 
 
 async def test_an_object_is_read(start: Start) -> None:
-    async with start(whole) as world:
-        async with world.open() as found:
-            assert (found.size, found.etag) == (len(BODY), '"one"')
-            assert await read(found) == BODY
+    async with start(whole) as world, world.open() as found:
+        assert (found.size, found.etag) == (len(BODY), '"one"')
+        assert await read(found) == BODY
     (request,) = world.requests
     assert (request.method, request.target) == ("GET", "/a/b.jsonl?sig=hidden")
     assert request.headers["accept-encoding"] == "identity"
@@ -144,16 +143,17 @@ async def test_an_object_is_read(start: Start) -> None:
 
 async def test_a_chunked_body_has_no_size(start: Start) -> None:
     body = b"5\r\nhello\r\n0\r\n\r\n"
-    async with start(lambda _: Reply(200, {"transfer-encoding": "chunked"}, body)) as world:
-        async with world.open() as found:
-            assert found.size is None
-            assert await read(found) == b"hello"
+    async with (
+        start(lambda _: Reply(200, {"transfer-encoding": "chunked"}, body)) as world,
+        world.open() as found,
+    ):
+        assert found.size is None
+        assert await read(found) == b"hello"
 
 
 async def test_an_empty_object(start: Start) -> None:
-    async with start(lambda _: Reply(200, {"content-length": "0"})) as world:
-        async with world.open() as found:
-            assert await read(found) == b""
+    async with start(lambda _: Reply(200, {"content-length": "0"})) as world, world.open() as found:
+        assert await read(found) == b""
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,8 @@ async def test_an_empty_object(start: Start) -> None:
 async def test_credentials_are_sent_to_their_host(
     start: Start, credentials: HttpsCredentials, header: str
 ) -> None:
-    async with start(whole) as world:
-        async with world.open(credentials=credentials) as found:
-            await read(found)
+    async with start(whole) as world, world.open(credentials=credentials) as found:
+        await read(found)
     assert world.requests[0].headers["authorization"] == header
 
 
@@ -245,18 +244,16 @@ def half(request: Request) -> Reply:
 
 
 async def test_a_body_that_breaks_off_is_continued(start: Start) -> None:
-    async with start(half) as world:
-        async with world.open() as found:
-            assert await read(found) == BODY
+    async with start(half) as world, world.open() as found:
+        assert await read(found) == BODY
     assert [request.headers.get("if-match") for request in world.requests] == [None, '"one"']
 
 
 async def test_s09_a_name_that_is_resolved_anew_is_checked_anew(start: Start) -> None:
     names = Names(["127.0.0.1"], ["10.0.0.1"])
-    async with start(half) as world:
-        async with world.open(names=names) as found:
-            with pytest.raises(NotAllowed):
-                await read(found)
+    async with start(half) as world, world.open(names=names) as found:
+        with pytest.raises(NotAllowed):
+            await read(found)
     assert (world.connected, len(names.asked)) == (["127.0.0.1"], 2)
 
 
@@ -270,9 +267,8 @@ async def test_s09_the_peer_is_the_address_that_was_checked(start: Start) -> Non
 
 
 async def test_another_address_is_tried(start: Start) -> None:
-    async with start(whole) as world:
-        async with world.open(names=Names(["127.0.0.9", "127.0.0.1"])) as found:
-            assert await read(found) == BODY
+    async with start(whole) as world, world.open(names=Names(["127.0.0.9", "127.0.0.1"])) as found:
+        assert await read(found) == BODY
     assert world.connected == ["127.0.0.9", "127.0.0.1"]
 
 
@@ -297,9 +293,8 @@ async def test_s21_proxies_of_the_environment_are_not_used(
 ) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    async with start(whole) as world:
-        async with world.open() as found:
-            assert await read(found) == BODY
+    async with start(whole) as world, world.open() as found:
+        assert await read(found) == BODY
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -349,19 +344,17 @@ async def test_a_compressed_answer(start: Start) -> None:
     "headers", [{"content-length": "9"}, {"content-length": "9", "etag": 'W/"a"'}]
 )
 async def test_a_body_that_is_shorter_than_announced(start: Start, headers: dict[str, str]) -> None:
-    async with start(lambda _: Reply(200, headers, b"hello")) as world:
-        async with world.open() as found:
-            with pytest.raises(Truncated, match="5 of 9 bytes"):
-                await read(found)
+    async with start(lambda _: Reply(200, headers, b"hello")) as world, world.open() as found:
+        with pytest.raises(Truncated, match="5 of 9 bytes"):
+            await read(found)
     assert len(world.requests) == 1
 
 
 async def test_a_chunked_body_that_breaks_off(start: Start) -> None:
     head = {"transfer-encoding": "chunked"}
-    async with start(lambda _: Reply(200, head, b"5\r\nhello\r\n")) as world:
-        async with world.open() as found:
-            with pytest.raises(Truncated, match="after 5"):
-                await read(found)
+    async with start(lambda _: Reply(200, head, b"5\r\nhello\r\n")) as world, world.open() as found:
+        with pytest.raises(Truncated, match="after 5"):
+            await read(found)
 
 
 async def test_a_part_that_was_not_asked_for(start: Start) -> None:
@@ -371,17 +364,15 @@ async def test_a_part_that_was_not_asked_for(start: Start) -> None:
             return reply
         return Reply(206, {**reply.headers, "content-range": f"bytes 1-2/{len(BODY)}"}, reply.body)
 
-    async with start(script) as world:
-        async with world.open() as found:
-            with pytest.raises(SourceChanged):
-                await read(found)
+    async with start(script) as world, world.open() as found:
+        with pytest.raises(SourceChanged):
+            await read(found)
 
 
 async def test_a_server_that_cannot_continue(start: Start) -> None:
-    async with start(lambda _: Reply(200, HEAD, BODY[:1000])) as world:
-        async with world.open() as found:
-            with pytest.raises(Truncated):
-                await read(found)
+    async with start(lambda _: Reply(200, HEAD, BODY[:1000])) as world, world.open() as found:
+        with pytest.raises(Truncated):
+            await read(found)
 
 
 async def test_a_server_that_does_not_speak_http(start: Start) -> None:

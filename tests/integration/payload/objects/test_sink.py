@@ -68,7 +68,7 @@ async def test_an_object_is_replaced_at_the_end(shared_server: S3Server) -> None
     assert (await obstore.head_async(store, "replaced"))["size"] == 4
 
 
-@pytest.mark.parametrize("size", [1, 20 * MIB])
+@pytest.mark.parametrize("size", [1, PART - 1, PART, 2 * PART - 1, 2 * PART, 20 * MIB])
 async def test_a_failure_half_way_leaves_nothing(own_server: S3Server, size: int) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         yield bytes(size)

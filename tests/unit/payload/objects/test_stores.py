@@ -1,6 +1,8 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from urllib.parse import urlsplit
 
 import obstore
 import pytest
@@ -69,6 +71,27 @@ def test_every_kind_of_storage_can_be_opened(scheme: str, data: Mapping[str, Sec
     location = BucketLocation(scheme, "bucket", "object")
     store = stores().open(location, "team-a", credentials(data, scheme))
     assert "bucket" in repr(store)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "data", "host"),
+    [
+        ("s3", secrets.S3, "s3.us-east-1.amazonaws.com"),
+        ("s3", {**secrets.S3, "region": SecretStr("eu-west-1")}, "s3.eu-west-1.amazonaws.com"),
+        ("gs", secrets.gcs(), "storage.googleapis.com"),
+        ("az", secrets.AZURE, "myaccount.blob.core.windows.net"),
+    ],
+)
+def test_s01_credentials_go_to_the_providers_host(
+    scheme: str, data: Mapping[str, SecretStr], host: str
+) -> None:
+    found = credentials(data, scheme)
+    store = stores().open(BucketLocation(scheme, "bucket", "object"), "team-a", found)
+    # A signed URL shows where requests go, without one.
+    assert urlsplit(obstore.sign(store, "GET", "object", timedelta(minutes=1))).hostname == host
+    allowed = str((store.client_options or {})["proxy_excludes"]).split(",")
+    assert any(host == each or host.endswith(f".{each}") for each in allowed)
+    assert len(allowed) == 1
 
 
 @pytest.mark.parametrize(
@@ -142,7 +165,8 @@ def test_an_endpoint_is_used_with_tls_unless_it_is_plain() -> None:
         "https://one.example.com",
         "http://two",
     ]
-    assert [(each.client_options or {}).get("allow_http") for each in opened] == ["false", "true"]
+    shown = [str((each.client_options or {}).get("allow_http")).lower() for each in opened]
+    assert shown == ["false", "true"]
 
 
 async def test_s01_a_secret_sends_nothing_elsewhere(

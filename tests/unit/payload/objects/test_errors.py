@@ -1,0 +1,89 @@
+import httpcore2
+import obstore.exceptions
+import pytest
+
+from gemini_operator.payload.objects import errors
+from gemini_operator.payload.objects.errors import (
+    AccessDenied,
+    InvalidReference,
+    NotAllowed,
+    ObjectError,
+    SourceChanged,
+    SourceMissing,
+    Truncated,
+    Unavailable,
+)
+
+HIDDEN = "https://bucket.example.com/?sig=hidden <Message>hidden</Message>"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (FileNotFoundError(HIDDEN), SourceMissing),
+        (obstore.exceptions.PermissionDeniedError(HIDDEN), AccessDenied),
+        (obstore.exceptions.UnauthenticatedError(HIDDEN), AccessDenied),
+        (obstore.exceptions.PreconditionError(HIDDEN), SourceChanged),
+        (obstore.exceptions.NotSupportedError(HIDDEN), InvalidReference),
+        (obstore.exceptions.InvalidPathError(HIDDEN), InvalidReference),
+        (obstore.exceptions.UnknownConfigurationKeyError(HIDDEN), InvalidReference),
+        (obstore.exceptions.GenericError(HIDDEN), Unavailable),
+        (obstore.exceptions.GenericError(f"status code: 403 {HIDDEN}"), AccessDenied),
+        (obstore.exceptions.GenericError(f"status code: 503 {HIDDEN}"), Unavailable),
+        (obstore.exceptions.GenericError(f"status code: 301 {HIDDEN}"), NotAllowed),
+        (obstore.exceptions.GenericError(f"400 <Code>ExpiredToken</Code> {HIDDEN}"), AccessDenied),
+        (
+            obstore.exceptions.GenericError(f"<Code>PermanentRedirect</Code> {HIDDEN}"),
+            InvalidReference,
+        ),
+        (obstore.exceptions.GenericError(f'{{"error": "invalid_grant"}} {HIDDEN}'), AccessDenied),
+        (obstore.exceptions.JoinError(HIDDEN), Unavailable),
+        (obstore.exceptions.AlreadyExistsError(HIDDEN), Unavailable),
+        (OSError(f"status code: 403 Forbidden {HIDDEN}"), AccessDenied),
+        (OSError(HIDDEN), Unavailable),
+        (ValueError(HIDDEN), Unavailable),
+    ],
+)
+def test_what_exceptions_of_obstore_mean(error: Exception, kind: type[ObjectError]) -> None:
+    found = errors.of_store(error, "s3://bucket/key")
+    assert type(found) is kind
+    assert "hidden" not in str(found)
+    # Something follows the colon or semicolon: what to do, or what happens.
+    assert ":" in str(found).replace("s3:", "") or ";" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (httpcore2.ConnectError(HIDDEN), Unavailable),
+        (httpcore2.ConnectTimeout(HIDDEN), Unavailable),
+        (httpcore2.PoolTimeout(HIDDEN), Unavailable),
+        (httpcore2.ReadError(HIDDEN), Unavailable),
+        (httpcore2.ReadTimeout(HIDDEN), Unavailable),
+        (httpcore2.WriteError(HIDDEN), Unavailable),
+        (httpcore2.WriteTimeout(HIDDEN), Unavailable),
+        (httpcore2.RemoteProtocolError(HIDDEN), Truncated),
+        (httpcore2.LocalProtocolError(HIDDEN), InvalidReference),
+        (httpcore2.UnsupportedProtocol(HIDDEN), InvalidReference),
+        (TimeoutError(HIDDEN), Unavailable),
+        (OSError(HIDDEN), Unavailable),
+    ],
+)
+def test_what_exceptions_of_the_https_client_mean(
+    error: Exception, kind: type[ObjectError]
+) -> None:
+    found = errors.of_connection(error, "https://host/a")
+    assert type(found) is kind
+    assert "hidden" not in str(found)
+
+
+def test_a_failure_of_ours_stays_what_it_is() -> None:
+    own = NotAllowed("no")
+    assert errors.of_store(own, "x") is own
+    assert errors.of_connection(own, "x") is own
+
+
+def test_a_message_is_one_short_line() -> None:
+    message = str(Unavailable("a\nb\x1b[31m" + "c" * 5000))
+    assert "\n" not in message
+    assert len(message) <= 1024
