@@ -109,29 +109,32 @@ Script = Callable[[Request], Reply]
 class Server:
     """A server that answers what a test says."""
 
-    port: int
-    requests: list[Request]
+    port: int = 0
+    requests: list[Request] = field(default_factory=list)
+    broken: int = 0
+    """Connections that ended before the answer did."""
 
 
 @asynccontextmanager
 async def scripted(
     script: Script, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Server]:
-    requests: list[Request] = []
+    served = Server()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = _parse(await reader.readuntil(b"\r\n\r\n"))
-            requests.append(request)
+            served.requests.append(request)
             await _send(writer, script(request))
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+            served.broken += 1
         finally:
             writer.close()
 
     server = await asyncio.start_server(answer, host, 0, ssl=tls)
     async with server:
-        yield Server(server.sockets[0].getsockname()[1], requests)
+        served.port = server.sockets[0].getsockname()[1]
+        yield served
 
 
 async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:

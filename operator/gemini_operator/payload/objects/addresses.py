@@ -76,7 +76,7 @@ class AddressPolicy:
 
         Args:
             address: what a name was resolved to, or the literal in the URL.
-            host: for the message. The address itself is not told: it is the inside of a network.
+            host: for the message. The address itself is not shown: it would describe the inside of a network.
 
         Raises:
             NotAllowed: the address must not be connected to.

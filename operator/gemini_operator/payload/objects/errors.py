@@ -84,11 +84,11 @@ def of_store(error: Exception, shown: str) -> ObjectError:
     """
     if isinstance(error, ObjectError):
         return error
-    told = str(error)
+    text = str(error)
     if isinstance(error, InvalidPathError | NotSupportedError | UnknownConfigurationKeyError):
         return InvalidReference(f"{shown} cannot be used: write another path into the job")
-    codes = set(_CODE.findall(told))
-    if codes & _BAD_CREDENTIALS or _BAD_GRANT.search(told):
+    codes = set(_CODE.findall(text))
+    if codes & _BAD_CREDENTIALS or _BAD_GRANT.search(text):
         return of_status(401, shown)
     if codes & _BAD_REGION:
         return InvalidReference(
@@ -96,7 +96,7 @@ def of_store(error: Exception, shown: str) -> ObjectError:
         )
     if not isinstance(error, BaseError | OSError):
         return Unavailable(f"{shown} could not be used ({type(error).__name__}); it is tried again")
-    status = next((status for kind, status in _KINDS if isinstance(error, kind)), _status_in(told))
+    status = next((status for kind, status in _KINDS if isinstance(error, kind)), _status_in(text))
     return of_status(status, shown)
 
 
@@ -137,7 +137,7 @@ def of_status(status: int | None, shown: str) -> ObjectError:
             )
         case 409 | 412 | 416:
             return SourceChanged(
-                f"{shown} has changed since it was first read; it is read anew from its beginning"
+                f"{shown} has changed since it was first read; it is read again from the beginning"
             )
         case 408 | 425 | 429 | None:
             return Unavailable(f"{shown} is not available; it is tried again")
@@ -152,6 +152,6 @@ def of_status(status: int | None, shown: str) -> ObjectError:
     return Unavailable(f"{shown} is not available ({status}); it is tried again")
 
 
-def _status_in(told: str) -> int | None:
-    found = _STATUS.search(told)
+def _status_in(text: str) -> int | None:
+    found = _STATUS.search(text)
     return int(found[1] or found[2]) if found else None

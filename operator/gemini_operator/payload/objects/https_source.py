@@ -160,13 +160,13 @@ class HttpsReader:
         found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
         if found is None or int(found[1]) != offset:
             raise errors.SourceChanged(
-                f"{self._location} was answered with another part than was asked for; it is read anew"
+                f"{self._location} was answered with another part than was asked for; it is read again from the beginning"
             )
         return None if found[3] == "*" else int(found[3])
 
 
 class _CheckedBackend(httpcore2.AsyncNetworkBackend):
-    """Connects to addresses that were checked, for every connection anew.
+    """Connects to addresses that were checked, again for every connection.
 
     The name is resolved here and once only, so it cannot have another address a moment later.
     """

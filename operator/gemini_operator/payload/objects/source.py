@@ -246,4 +246,6 @@ def _names_a_version(etag: str | None) -> bool:
 
 
 def _changed(shown: str) -> SourceChanged:
-    return SourceChanged(f"{shown} has changed since it was first read; it is read anew")
+    return SourceChanged(
+        f"{shown} has changed since it was first read; it is read again from the beginning"
+    )

@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -30,6 +31,7 @@ from gemini_operator.payload.objects.source import Patience, Source, open_source
 from gemini_operator.payload.objects.stores import Stores
 from node.credentials import Authority
 from tests.object_servers import Reply, Request, Script, Server, scripted
+from tests.waiting import eventually_async
 
 HOST = "files.example.com"
 BODY = bytes(range(256)) * 12 * 1024
@@ -387,3 +389,11 @@ async def test_a_host_without_an_address(start: Start) -> None:
         with pytest.raises(Unavailable):
             async with world.open(names=Names([])):
                 pass
+
+
+async def test_a_reader_that_is_cancelled_ends_the_connection(start: Start) -> None:
+    async with start(lambda _: Reply(200, HEAD, BODY, pieces=100, pause=0.05)) as world:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3), world.open() as found:
+                await read(found)
+        await eventually_async(lambda: world.server.broken == 1)
