@@ -1,8 +1,6 @@
 """Servers that objects are read from and written to."""
 
 import asyncio
-import os
-import shutil
 import ssl
 import subprocess
 import urllib.error
@@ -14,16 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from local import binaries
 from local.ports import free_port
 from tests.waiting import eventually
 
 ACCESS_KEY, SECRET_KEY, BUCKET = "TESTACCESSKEY", "test-secret-key", "bucket-one"
-
-
-def gateway() -> str | None:
-    """The path of versitygw, an S3 server over a folder, if there is one."""
-    places = [os.environ.get("OBJECT_SERVERS", ""), os.environ.get("PATH", "")]
-    return shutil.which("versitygw", path=os.pathsep.join(filter(None, places)))
 
 
 class S3Server:
@@ -51,8 +44,7 @@ class S3Server:
         self.stop()
 
     def start(self, secret: str = SECRET_KEY) -> None:
-        program = gateway()
-        assert program is not None, "versitygw is not installed"
+        program = binaries.present().versitygw
         arguments = ["--access", ACCESS_KEY, "--secret", secret, "--quiet"]
         listen = ["--port", f"127.0.0.1:{self._port}"]
         backend = ["posix", "--sidecar", str(self._side), str(self.data)]

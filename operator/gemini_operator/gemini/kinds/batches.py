@@ -14,8 +14,8 @@ from gemini_operator.gemini import classify, documents, errors
 from gemini_operator.gemini.connection import GeminiConnection
 from gemini_operator.gemini.kinds import batch_request, batch_resource
 from gemini_operator.gemini.kinds.batch_listing import list_batches
-from gemini_operator.gemini.measure import measured
 from gemini_operator.gemini.kinds.results_answer import ResultsAnswer, undecodable
+from gemini_operator.gemini.measure import measured
 from gemini_operator.gemini.remote import Listing, Observation, Submission, Summary
 from gemini_operator.gemini.result_items import ResultItems
 from gemini_operator.gemini.settings import GeminiSettings

@@ -1,0 +1,212 @@
+"""Inputs from an S3 server and results to it, through the real processes."""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from secrets import token_hex
+from typing import Any
+
+import pytest
+
+from local.control_plane import ControlPlane
+from tests.emulator_process import FAST, EmulatorProcess
+from tests.integration.controller.conftest import _operator
+from tests.object_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
+from tests.operator_process import Operator, generate, job
+from tests.waiting import eventually
+
+SECRET = "storage"
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with S3Server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def storing(
+    s3: S3Server, control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operator]:
+    directory, namespace = tmp_path_factory.mktemp("storing"), f"storing-{token_hex(4)}"
+    control_plane.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    with (
+        EmulatorProcess(directory / "emulator", "--schedule", FAST) as emulator,
+        _operator(control_plane, namespace, directory, emulator) as processes,
+    ):
+        processes.start(
+            *("--object-store-endpoint", f"s3={s3.url}", "--allow-insecure-object-store")
+        )
+        put_secret(processes)
+        yield processes
+
+
+def put_secret(operator: Operator, **data: str) -> None:
+    keys = {"access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY, **data}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}}
+    operator.apply({**secret, "stringData": keys})
+
+
+def at(path: str) -> dict[str, Any]:
+    return {
+        "object": {
+            "uri": f"s3://{BUCKET}/{path}",
+            "credentialsSecretRef": {"name": SECRET},
+        }
+    }
+
+
+def put(s3: S3Server, path: str, content: bytes) -> None:
+    target = s3.data / BUCKET / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+
+
+def lines(count: int) -> bytes:
+    return b"".join(
+        json.dumps({"key": f"k{n}", "request": generate(f"Line {n}.")}).encode() + b"\n"
+        for n in range(count)
+    )
+
+
+def delivered(s3: S3Server, status: Mapping[str, Any]) -> bytes:
+    return (s3.data / status["output"]["uri"].removeprefix("s3://")).read_bytes()
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_an_object_goes_in_and_its_results_come_out(
+    packed: bool, storing: Operator, s3: S3Server, name: str
+) -> None:
+    text = lines(3000)
+    path = f"in/{name}.jsonl{'.gz' if packed else ''}"
+    put(s3, path, gzip.compress(text) if packed else text)
+    storing.apply(job(name, at(path), output=at("out")))
+    status = storing.wait_complete(name)
+    file = status["inputFile"]
+    assert (file["bytes"], file["records"]) == (len(text), 3000)
+    assert file["sha256"] == hashlib.sha256(text).hexdigest()
+    uid = storing.get(name)["metadata"]["uid"]
+    assert file["fileName"] == f"files/{uid.replace('-', '')}-1"
+    assert status["requests"] == {"total": 3000, "succeeded": 3000, "failed": 0, "pending": 0}
+    output = status["output"]
+    assert output["uri"] == f"s3://{BUCKET}/out/{storing.namespace}/{name}/{uid}.jsonl"
+    found = delivered(s3, status)
+    assert output["sha256"] == hashlib.sha256(found).hexdigest()
+    assert (output["bytes"], output["records"]) == (len(found), 3000)
+    assert [json.loads(line)["key"] for line in found.splitlines()] == [
+        f"k{n}" for n in range(3000)
+    ]
+    [batch] = storing.batches_of(name)
+    assert batch["state"] == "BATCH_STATE_SUCCEEDED"
+    # The uploaded input goes with its job, the results do not.
+    storing.kubectl("delete", "gbj", name)
+    assert file["fileName"] not in [f["name"] for f in storing.emulator.state()["files"]]
+    assert delivered(s3, status) == found
+
+
+def test_an_input_with_mistakes_is_never_submitted(
+    storing: Operator, s3: S3Server, name: str
+) -> None:
+    put(s3, f"{name}.jsonl", lines(500) + b"{}\nnonsense\n" + lines(1))
+    storing.apply(job(name, at(f"{name}.jsonl")))
+    condition = storing.wait_condition(name, "Failed", "InvalidInput")
+    message = condition["message"]
+    assert f"s3://{BUCKET}/{name}.jsonl: " in message
+    assert "line 501 " in message
+    assert "line 502 " in message
+    assert "lines 1 and 503 have the same key" in message
+    assert "nonsense" not in message
+    assert storing.batches_of(name) == []
+    assert not any(name in f.get("displayName", "") for f in storing.emulator.state()["files"])
+
+
+def test_an_object_that_comes_later_is_read_then(
+    storing: Operator, s3: S3Server, name: str
+) -> None:
+    storing.apply(job(name, at(f"{name}.jsonl")))
+    condition = storing.wait_problem(name, "InputMissing")
+    assert f"s3://{BUCKET}/{name}.jsonl" in condition["message"]
+    assert condition["status"] == "False"
+    put(s3, f"{name}.jsonl", lines(3))
+    status = storing.wait_complete(name)
+    assert status["requests"]["succeeded"] == 3
+    # Without an output the results stay at Google.
+    assert status["output"]["fileName"].startswith("files/batch-")
+
+
+def test_a_secret_is_put_right_while_the_job_waits(
+    storing: Operator, s3: S3Server, name: str
+) -> None:
+    put(s3, f"{name}.jsonl", lines(3))
+    source = {
+        "object": {
+            "uri": f"s3://{BUCKET}/{name}.jsonl",
+            "credentialsSecretRef": {"name": f"{name}-storage"},
+        }
+    }
+    storing.apply(job(name, source))
+    assert f"no Secret {name}-storage" in storing.wait_problem(name, "InputMissing")["message"]
+    keys = {"access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{name}-storage"}}
+    storing.apply({**secret, "stringData": {**keys, "endpoint": "http://127.0.0.1:1"}})
+
+    def told() -> bool:
+        return "endpoint" in storing.condition(name, "Stalled").get("message", "")
+
+    eventually(told, timeout=40, what="the key that is not allowed")
+    storing.kubectl(
+        "patch",
+        "secret",
+        f"{name}-storage",
+        "--type=json",
+        "-p",
+        '[{"op": "remove", "path": "/data/endpoint"}]',
+    )
+    storing.wait_complete(name, timeout=60)
+
+
+def test_results_of_inline_requests_come_in_their_order(
+    storing: Operator, s3: S3Server, name: str
+) -> None:
+    requests = [{"key": f"r{n}", "request": generate(f"Say {n}.")} for n in (3, 1, 2)]
+    storing.apply(job(name, {"inline": requests}, output=at("out")))
+    status = storing.wait_complete(name)
+    found = delivered(s3, status)
+    assert [json.loads(line)["key"] for line in found.splitlines()] == ["r3", "r1", "r2"]
+    assert status["output"]["sha256"] == hashlib.sha256(found).hexdigest()
+    assert "inputFile" not in status
+
+
+def test_a_bucket_that_is_not_there_keeps_the_results_waiting(
+    storing: Operator, s3: S3Server, name: str
+) -> None:
+    output = at("out")
+    output["object"]["uri"] = f"s3://{name}/out"
+    storing.apply(job(name, {"inline": [{"key": "a", "request": generate("Hi.")}]}, output=output))
+    condition = storing.wait_problem(name, "OutputRefused")
+    assert f"s3://{name}/out" in condition["message"]
+    assert storing.status(name)["state"] == "Delivering"
+    (s3.data / name).mkdir()
+    storing.annotate(name, requested_at="now")
+    storing.wait_complete(name, timeout=90)
+    [batch] = storing.batches_of(name)
+
+
+def test_a_deleted_job_stops_its_upload(storing: Operator, s3: S3Server, name: str) -> None:
+    put(s3, f"{name}.jsonl", lines(300))
+    storing.emulator.control(
+        "POST", "faults", {"route": "files.uploadChunk", "count": 1, "action": "hold"}
+    )
+    storing.apply(job(name, at(f"{name}.jsonl")))
+    eventually(lambda: storing.emulator.state()["held"], timeout=30, what="the chunk that is held")
+    storing.kubectl("delete", "gbj", name, "--timeout=30s")
+    storing.emulator.release()
+    assert storing.batches_of(name) == []
+    eventually(
+        lambda: (
+            not any(name in f.get("displayName", "") for f in storing.emulator.state()["files"])
+        ),
+        timeout=10,
+        what="no file of the job",
+    )
