@@ -44,6 +44,7 @@ HOSTS = {
     "github.com",
     "keepachangelog.com",
     "semver.org",
+    "storage.example.com",
 }
 # Words of the same shape that are no hosts: API groups, and a place for one.
 NO_HOSTS = {

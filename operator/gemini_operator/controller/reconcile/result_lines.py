@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gemini_operator.controller.job import Job
@@ -41,7 +41,7 @@ class Lines:
     """What the lines were, once all of them were read."""
 
     records: int = 0
-    tally: Tally = Tally(0, 0)
+    tally: Tally = field(default_factory=lambda: Tally(0, 0))
 
 
 class ResultLines:
