@@ -231,8 +231,8 @@ def test_commas_of_a_long_text_are_no_values() -> None:
 
 
 def test_problems_come_before_the_size() -> None:
-    said = refusal(b"7\n", f"{GOOD}\n".encode(), file_limit=20)
-    assert said.startswith("line 1 is not a JSON object; it has more than 20 bytes")
+    said = refusal(f"{GOOD}\n7\n{OTHER}\n".encode(), file_limit=50)
+    assert said.startswith("line 2 is not a JSON object; it has more than 50 bytes")
 
 
 def test_blank_lines_have_an_end() -> None:
