@@ -127,10 +127,10 @@ class ResultItems:
         while not self._in_list:
             begin = _end(_SPACE, data, at)
             token = _TOKEN.match(data, begin)
-            if token is None or (token.end() == len(data) and _SCALAR.match(token[0])):
-                if token is None and begin < len(data) and data[begin] not in _QUOTE:
+            if token is None:
+                if begin < len(data) and data[begin] not in _QUOTE:
                     raise Undecodable("not JSON")
-                # The next piece may continue it.
+                # A string that the next piece continues, or nothing.
                 self._check_skeleton(len(data) - at)
                 return at if begin < len(data) or not self._closed else begin
             self._skeleton += data[at : token.end()]

@@ -230,9 +230,26 @@ def test_commas_of_a_long_text_are_no_values() -> None:
     assert read(cut(data, MIB))[0] == data
 
 
+def test_requests_are_counted_between_looks_for_duplicates() -> None:
+    lines = [GOOD.replace('"a"', f'"{number}"') + "\n" for number in range(1501)]
+    data = "".join(lines).encode()
+    assert read([data], request_limit=1501)[1].records == 1501
+    assert refusal(data, request_limit=1500).startswith("it has more than 1500 requests")
+
+
+@pytest.mark.parametrize(("length", "whole"), [(MIB - 8, True), (MIB - 7, False)])
+def test_one_object_over_several_lines_is_looked_for_in_a_mebibyte(
+    length: int, whole: bool
+) -> None:
+    data = b'{\n"a": ' + b" " * (length - 1) + b"1}\n"
+    said = refusal(data + b" " * MIB)
+    assert said.startswith("line 1, column 1 begins one JSON object") == whole
+    assert refusal(*cut(data, 1000), b" " * MIB) == said
+
+
 def test_problems_come_before_the_size() -> None:
-    said = refusal(b"7\n", f"{GOOD}\n".encode(), file_limit=20)
-    assert said.startswith("line 1 is not a JSON object; it has more than 20 bytes")
+    said = refusal(f"{GOOD}\n7\n{OTHER}\n".encode(), file_limit=50)
+    assert said.startswith("line 2 is not a JSON object; it has more than 50 bytes")
 
 
 def test_blank_lines_have_an_end() -> None:
