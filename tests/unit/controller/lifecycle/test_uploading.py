@@ -1,0 +1,166 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gemini_operator.api.reasons import Reason
+from gemini_operator.api.v1alpha1.status import InputFile
+from gemini_operator.controller.lifecycle import deletion, policies, uploading
+from gemini_operator.controller.lifecycle.decisions import (
+    AddFinalizer,
+    DeleteRemote,
+    PatchStatus,
+    Submit,
+    Upload,
+)
+from gemini_operator.controller.memory import Facts
+from tests.unit.controller.builders import (
+    NOW,
+    UID,
+    a_condition,
+    a_job,
+    a_snapshot,
+    finished,
+    reason_of,
+    submitted,
+    time,
+    written,
+)
+
+SPEC = {"input": {"object": {"uri": "s3://bucket/in.jsonl"}}}
+NAME = f"files/{UID.replace('-', '')}"
+FIRST, SECOND = f"{NAME}-1", f"{NAME}-2"
+SHA = "0" * 64
+
+
+def a_file(hours: float | None = 48.0, name: str = FIRST, **members: Any) -> dict[str, Any]:
+    """A file that was uploaded, and lives for so many hours more."""
+    lives = {} if hours is None else {"expirationTime": time(NOW + timedelta(hours=hours))}
+    return {"fileName": name, "bytes": 9, "records": 1, "sha256": SHA, **lives, **members}
+
+
+def with_file(file: dict[str, Any] | None, facts: Facts | None = None, **of_job: Any) -> Any:
+    status = {} if file is None else {"inputFile": file}
+    return a_snapshot(spec=SPEC, status=status, facts=facts or Facts(UID), **of_job)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"input": {"fileName": "files/a"}},
+        {"input": {"configMapKeyRef": {"name": "a", "key": "b"}}},
+    ],
+    ids=["inline", "file", "ConfigMap"],
+)
+def test_only_objects_are_uploaded(spec: dict[str, Any]) -> None:
+    snapshot = a_snapshot(spec=spec, status={})
+    assert uploading.decide(snapshot) is None
+    assert uploading.names(snapshot.job) == ()
+
+
+def test_p10_the_name_is_on_record_before_there_is_a_file() -> None:
+    status = written(uploading.decide(with_file(None)))
+    assert status.input_file == InputFile(file_name=FIRST)
+    assert status.state == "Queued"
+    assert reason_of(status, "Submitted") == ("False", Reason.WAITING_TO_UPLOAD)
+    # A file id has at most 40 characters.
+    assert len(FIRST.removeprefix("files/")) <= 40
+    assert uploading.decide(with_file({"fileName": FIRST})) == Upload(FIRST)
+    assert uploading.decide(with_file({"fileName": FIRST, "bytes": 5})) == Upload(FIRST)
+
+
+def test_p10_the_upload_comes_after_the_finalizer_and_before_the_submission() -> None:
+    assert policies.decide(with_file(None, has_finalizer=False), None) == AddFinalizer()
+    assert policies.decide(with_file({"fileName": FIRST}), None) == Upload(FIRST)
+    assert policies.decide(with_file(a_file()), None) == Submit(1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "state"),
+    [({"suspend": True}, "Suspended"), ({"shutdown": "Cancel"}, "Cancelled")],
+)
+def test_nothing_is_uploaded_for_a_job_that_is_not_to_run(spec: dict[str, Any], state: str) -> None:
+    snapshot = a_snapshot(spec={**SPEC, **spec}, status={"inputFile": {"fileName": FIRST}})
+    assert written(policies.decide(snapshot, None)).state == state
+
+
+@pytest.mark.parametrize("hours", [None, 48, 24.1])
+def test_a_file_that_lives_long_enough_is_used(hours: float | None) -> None:
+    assert uploading.decide(with_file(a_file(hours))) is None
+
+
+@pytest.mark.parametrize("hours", [23.9, 0, -1])
+def test_a_file_that_expires_is_uploaded_again_under_another_name(hours: float) -> None:
+    status = written(uploading.decide(with_file(a_file(hours))))
+    assert status.input_file == InputFile(file_name=SECOND)
+    again = written(uploading.decide(with_file(a_file(hours, SECOND))))
+    assert again.input_file == InputFile(file_name=f"{NAME}-3")
+
+
+def test_a_file_that_its_batch_has_is_left_alone() -> None:
+    """What is submitted may not need it any more; nobody documents it."""
+    snapshot = a_snapshot(spec=SPEC, status=submitted(inputFile=a_file(-1)))
+    assert uploading.decide(snapshot) is None
+
+
+def test_a_file_that_google_did_not_find_is_looked_for() -> None:
+    facts = Facts(UID, file_doubted=True)
+    snapshot = with_file(a_file(), facts)
+    assert uploading.decide(snapshot) == Upload(FIRST)
+    assert written(uploading.lost(snapshot)).input_file == InputFile(file_name=SECOND)
+
+
+def test_a_name_from_elsewhere_is_counted_from_the_start() -> None:
+    """Others may be able to write the status."""
+    for name in ("files/abc", "files/abc-x"):
+        assert written(uploading.decide(with_file(a_file(1, name)))).input_file == InputFile(
+            file_name=SECOND
+        )
+    assert written(uploading.lost(with_file(None))).input_file == InputFile(file_name=FIRST)
+
+
+def test_progress_shows_what_google_has() -> None:
+    write = uploading.progress(with_file({"fileName": FIRST}), 2**20, 10.0)
+    assert write.status.state == "Uploading"
+    assert write.status.input_file == InputFile(file_name=FIRST, bytes=2**20)
+    assert reason_of(write.status, "Submitted") == ("False", Reason.UPLOADING)
+    assert write.seconds == 10.0
+    with pytest.raises(AssertionError):
+        uploading.progress(with_file(None), 1, 10.0)
+
+
+def test_a_job_that_waits_for_its_turn_says_so_once() -> None:
+    first = uploading.waiting(with_file({"fileName": FIRST}))
+    assert first.seconds == float("inf")
+    assert reason_of(first.status, "Submitted") == ("False", Reason.WAITING_TO_UPLOAD)
+    again = uploading.waiting(a_snapshot(spec=SPEC, status=first.status.dump()))
+    assert again.status == first.status
+
+
+@pytest.mark.parametrize("reason", sorted(uploading.CURED))
+def test_an_upload_ends_the_trouble_before_it(reason: str) -> None:
+    stalled = a_condition("Stalled", "False", reason)
+    snapshot = a_snapshot(
+        spec=SPEC, status={"inputFile": {"fileName": FIRST}, "conditions": [stalled]}
+    )
+    file = InputFile.model_validate(a_file())
+    write = uploading.uploaded(snapshot, file)
+    assert isinstance(write, PatchStatus)
+    assert write.status.input_file == file
+    assert (write.status.state, write.seconds) == ("Queued", None)
+    assert reason_of(write.status, "Submitted") == ("False", Reason.UPLOADED)
+    assert reason_of(write.status, "Stalled") is None
+
+
+@pytest.mark.parametrize("status", [{}, submitted(), finished()], ids=["waits", "runs", "over"])
+def test_a_deletion_takes_the_file_too(status: dict[str, Any]) -> None:
+    snapshot = a_snapshot(spec=SPEC, status={**status, "inputFile": a_file()}, deleting=True)
+    decision = deletion.decide(snapshot)
+    assert isinstance(decision, DeleteRemote)
+    assert decision.files == (FIRST,)
+
+
+def test_s07_the_display_name_tells_whose_a_file_is() -> None:
+    job = a_job(spec=SPEC)
+    assert uploading.display_name(job) == f"{job.key.namespace}/{job.key.name} [{UID}]"

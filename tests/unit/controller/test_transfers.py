@@ -1,0 +1,161 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from gemini_operator.controller.job import Job, Key
+from gemini_operator.controller.remote.call_limit import Busy
+from gemini_operator.controller.transfers import Transfer, Transfers
+from tests.unit.controller.builders import a_job
+
+
+class Queue:
+    """Remembers who was woken."""
+
+    def __init__(self) -> None:
+        self.woken: list[str] = []
+
+    def add(self, key: Key) -> None:
+        self.woken.append(key.name)
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        raise AssertionError((key, seconds))
+
+
+class Work:
+    """A transfer that ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.cancelled = False
+
+    async def __call__(self, transfer: Transfer[str]) -> str:
+        transfer.note(5)
+        try:
+            return await self.end
+        except asyncio.CancelledError:
+            # The goodbye takes a while.
+            await asyncio.sleep(0)
+            self.cancelled = True
+            raise
+
+
+def job(name: str, namespace: str = "team-a", uid: str = "") -> Job:
+    return a_job(name=name, namespace=namespace, uid=uid or f"uid-{name}")
+
+
+@pytest.fixture
+def queue() -> Queue:
+    return Queue()
+
+
+@pytest.fixture
+def transfers(queue: Queue) -> Transfers:
+    return Transfers(queue, at_a_time=3, per_namespace=2)
+
+
+async def turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_a_transfer_runs_beside_and_wakes_its_job(transfers: Transfers, queue: Queue) -> None:
+    work, one = Work(), job("one")
+    transfer = transfers.start(one, "files/a", work, subject="a batch")
+    await turns()
+    assert await transfers.of(one, "files/a") is transfer
+    assert (transfer.done, transfer.moved) == (False, 5)
+    assert transfers.subject(one, "files/a") == "a batch"
+    assert transfers.subject(one, "files/b") is None
+    assert transfers.subject(job("two"), "files/a") is None
+    work.end.set_result("done")
+    await turns()
+    assert queue.woken == ["one"]
+    assert transfers.take(transfer, one.key) == "done"
+    assert await transfers.of(one, "files/a") is None
+
+
+async def test_what_a_transfer_raises_is_raised_to_its_job(
+    transfers: Transfers, queue: Queue
+) -> None:
+    work, one = Work(), job("one")
+    transfer = transfers.start(one, "files/a", work)
+    work.end.set_exception(ValueError("no"))
+    await turns()
+    assert queue.woken == ["one"]
+    with pytest.raises(ValueError, match="no"):
+        transfers.take(transfer, one.key)
+    assert await transfers.of(one, "files/a") is None
+
+
+@pytest.mark.parametrize(
+    ("uid", "what"), [("uid-one", "files/b"), ("another", "files/a")], ids=["file", "object"]
+)
+async def test_a_transfer_of_something_else_is_stopped(
+    uid: str, what: str, transfers: Transfers, queue: Queue
+) -> None:
+    work = Work()
+    transfers.start(job("one"), "files/a", work)
+    await turns()
+    assert await transfers.of(job("one", uid=uid), what) is None
+    assert work.cancelled
+    # Nobody waits for the end of what was stopped.
+    assert queue.woken == []
+
+
+async def test_s10_a_namespace_has_its_share_and_others_go_on(
+    transfers: Transfers, queue: Queue
+) -> None:
+    works = {name: Work() for name in ("one", "two", "three", "other", "last")}
+    for name in ("one", "two"):
+        transfers.start(job(name), "f", works[name])
+    with pytest.raises(Busy):
+        transfers.start(job("three"), "f", works["three"])
+    transfers.start(job("other", "team-b"), "f", works["other"])
+    with pytest.raises(Busy):
+        transfers.start(job("last", "team-c"), "f", works["last"])
+    await turns()
+    works["one"].end.set_result("")
+    await turns()
+    # Its own namespace has waited longer.
+    assert queue.woken == ["three", "one"]
+    transfers.start(job("three"), "f", works["three"])
+    with pytest.raises(Busy):
+        transfers.start(job("last", "team-c"), "f", works["last"])
+    await transfers.close()
+
+
+async def test_a_job_that_stops_waiting_lets_others_go(transfers: Transfers, queue: Queue) -> None:
+    works = [Work() for _ in range(5)]
+    for number in (0, 1):
+        transfers.start(job(f"job-{number}"), "f", works[number])
+    for number in (2, 3):
+        with pytest.raises(Busy):
+            transfers.start(job(f"job-{number}"), "f", works[number])
+    await transfers.stop(job("job-2").key)
+    await transfers.stop(job("job-0").key)
+    assert queue.woken == ["job-3"]
+    # Admitted, and gone before it started.
+    await transfers.stop(job("job-3").key)
+    transfers.start(job("job-4"), "f", works[4])
+    await transfers.close()
+
+
+async def test_a_stop_waits_for_the_goodbye(transfers: Transfers) -> None:
+    works = [Work(), Work()]
+    for number, work in enumerate(works):
+        transfers.start(job(f"job-{number}"), "f", work)
+    await turns()
+    await transfers.stop(job("job-0").key)
+    assert [work.cancelled for work in works] == [True, False]
+    await transfers.close()
+    assert [work.cancelled for work in works] == [True, True]
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_stop_of_nothing_is_fine(transfers: Transfers) -> None:
+    await transfers.stop(job("one").key)
+    unstarted: Transfer[Any] = Transfer("uid", "f")
+    assert not unstarted.done
+    with pytest.raises(AssertionError):
+        unstarted.result()
