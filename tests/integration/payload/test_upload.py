@@ -5,7 +5,6 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,7 +104,7 @@ async def copied(
 
 @pytest.mark.parametrize("uri", ["s3://bucket/in.jsonl", "s3://bucket/in.jsonl.gz"])
 async def test_an_input_becomes_a_file(
-    uri: str, client: GeminiClient, emulator: EmulatorProcess, tmp_path: Path
+    uri: str, client: GeminiClient, emulator: EmulatorProcess
 ) -> None:
     text = lines(300)
     source = Input(gzip.compress(text) if uri.endswith("gz") else text)

@@ -1,0 +1,294 @@
+"""`python -m benchmarks.payload`: inputs and results of gigabytes pass through the controller.
+
+Object store, emulator, API server and controller are real processes on this machine, so only the
+ratios compare between machines. An upload is compared with `curl`, which sends the same file to the
+same emulator, and a delivery with `curl` that reads the results from it.
+"""
+
+import json
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import psutil
+
+from benchmarks.surroundings import Row, json_option, quantiles, save, show, surroundings
+from tests.emulator_process import API_KEY, EmulatorProcess
+from tests.object_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
+from tests.operator_process import Operator, generate, inline_job, job
+from tests.waiting import eventually
+
+NAMESPACE = "payload"
+SECRET = "storage"
+LINE = 2000
+"""Bytes of a line, about."""
+MIB = 2**20
+PATIENCE = 1800.0
+PROBES = 0.02
+"""Seconds between two looks at the event loop of the controller."""
+
+
+@dataclass
+class Load:
+    """What the controller needed during a transfer."""
+
+    rss: list[float] = field(default_factory=list)
+    answers: list[float] = field(default_factory=list)
+    """Seconds until /healthz answered: how long its event loop was busy, at least."""
+
+
+@contextmanager
+def watched(operator: Operator) -> Iterator[Load]:
+    """Look at memory and event loop of the controller, many times a second."""
+    load, over = Load(), threading.Event()
+    process = psutil.Process(operator.controller.pid)
+    url = f"{operator.controller.url}/healthz"
+
+    def look() -> None:
+        while not over.wait(PROBES):
+            begun = time.monotonic()
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                answer.read()
+            load.answers.append(time.monotonic() - begun)
+            load.rss.append(process.memory_info().rss / MIB)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield load
+    finally:
+        over.set()
+        thread.join()
+
+
+@dataclass
+class Scene:
+    """All processes, and the sizes."""
+
+    s3: S3Server
+    emulator: EmulatorProcess
+    operator: Operator
+    directory: Path
+    megabytes: int
+
+    @property
+    def size(self) -> int:
+        return self.megabytes * MIB
+
+    def stored(self, name: str) -> Path:
+        return self.s3.data / BUCKET / name
+
+    def at(self, path: str) -> dict[str, Any]:
+        ref = {"name": SECRET}
+        return {"object": {"uri": f"s3://{BUCKET}/{path}", "credentialsSecretRef": ref}}
+
+
+def write_lines(path: Path, size: int, content: Callable[[int, str], dict[str, Any]]) -> int:
+    """Write JSON Lines of `size` bytes, about; returns how many."""
+    filling, written, count = "word " * (LINE // 5), 0, 0
+    with path.open("wb") as file:
+        while written < size:
+            written += file.write(json.dumps(content(count, filling)).encode() + b"\n")
+            count += 1
+    return count
+
+
+def request(number: int, text: str) -> dict[str, Any]:
+    return {"key": f"request-{number}", "request": generate(text)}
+
+
+def response(number: int, text: str) -> dict[str, Any]:
+    parts = [{"text": text}]
+    return {
+        "key": f"request-{number}",
+        "response": {"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]},
+    }
+
+
+def figures(scene: Scene, seconds: float, curl: float, load: Load, idle: float) -> Row:
+    return {
+        "MiB/s": scene.megabytes / seconds,
+        "of curl": curl / seconds,
+        "RSS + MiB": max(load.rss) - idle,
+        **{f"loop {name} ms": 1000 * value for name, value in quantiles(load.answers).items()},
+    }
+
+
+def idle_rss(operator: Operator) -> float:
+    return float(psutil.Process(operator.controller.pid).memory_info().rss / MIB)
+
+
+def upload(scene: Scene) -> Row:
+    """From the object store into the File API, checked on the way."""
+    source = scene.stored("in.jsonl")
+    count = write_lines(source, scene.size, request)
+    curl = curl_upload(scene, source)
+    idle = idle_rss(scene.operator)
+    with watched(scene.operator) as load:
+        begun = time.monotonic()
+        scene.operator.apply(job("big-input", scene.at("in.jsonl")))
+        eventually(
+            lambda: scene.operator.status("big-input").get("inputFile", {}).get("sha256"),
+            timeout=PATIENCE,
+            interval=0.05,
+            what="the upload",
+        )
+        seconds = time.monotonic() - begun
+    assert scene.operator.status("big-input")["inputFile"]["records"] == count
+    scene.operator.kubectl("delete", "gbj", "big-input")
+    source.unlink()
+    return figures(scene, seconds, curl, load, idle)
+
+
+def curl_upload(scene: Scene, source: Path) -> float:
+    """Seconds that curl takes for the same file, after the request that starts the upload."""
+    start = urllib.request.Request(
+        f"{scene.emulator.url}/upload/v1beta/files",
+        data=b'{"file": {}}',
+        headers={
+            "x-goog-api-key": API_KEY,
+            "Content-Type": "application/json",
+            "X-Goog-Upload-Protocol": "resumable",
+            "X-Goog-Upload-Command": "start",
+        },
+    )
+    with urllib.request.urlopen(start) as answer:
+        target = answer.headers["x-goog-upload-url"]
+    begun = time.monotonic()
+    subprocess.run(
+        [
+            *("curl", "--silent", "--show-error", "--fail", "--output", str(Path("/dev/null"))),
+            *("--header", "X-Goog-Upload-Command: upload, finalize"),
+            *("--header", "X-Goog-Upload-Offset: 0", "--header", "Expect:"),
+            *("--request", "POST", "--upload-file", str(source), target),
+        ],
+        check=True,
+    )
+    seconds = time.monotonic() - begun
+    scene.emulator.reset()
+    return seconds
+
+
+def delivery(scene: Scene) -> Row:
+    """From Google's results file into the object store, counted on the way."""
+    operator = scene.operator
+    small = scene.stored("small.jsonl")
+    write_lines(small, 10, request)
+    operator.apply(job("big-results", scene.at("small.jsonl"), output=scene.at("out")))
+    operator.wait_condition("big-results", "Submitted")
+    operator.controller.stop()
+    batch = operator.status("big-results")["batchName"]
+    scene.emulator.job(batch, "succeed")
+    [results] = scene.directory.glob(f"emulator/**/{batch.rpartition('/')[2]}/results.jsonl")
+    count = write_lines(results, scene.size, response)
+    curl = curl_download(scene, batch)
+    start_controller(scene)
+    eventually(operator.controller.ready, timeout=60, what="the controller")
+    idle = idle_rss(operator)
+    with watched(operator) as load:
+        begun = time.monotonic()
+        eventually(
+            lambda: operator.status("big-results").get("output"),
+            timeout=PATIENCE,
+            interval=0.05,
+            what="the delivery",
+        )
+        seconds = time.monotonic() - begun
+    output = operator.status("big-results")["output"]
+    assert (output["records"], output["bytes"]) == (count, results.stat().st_size)
+    return figures(scene, seconds, curl, load, idle)
+
+
+def curl_download(scene: Scene, batch: str) -> float:
+    file = f"files/batch-{batch.rpartition('/')[2]}"
+    begun = time.monotonic()
+    subprocess.run(
+        [
+            *("curl", "--silent", "--show-error", "--fail", "--output", str(Path("/dev/null"))),
+            *("--header", f"x-goog-api-key: {API_KEY}"),
+            f"{scene.emulator.url}/v1beta/{file}:download?alt=media",
+        ],
+        check=True,
+    )
+    return time.monotonic() - begun
+
+
+def beside(scene: Scene, jobs: int) -> Row:
+    """Small jobs from their creation to their batch, while an upload is under way, and without."""
+    source = scene.stored("beside.jsonl")
+    write_lines(source, scene.size, request)
+    alone = [submitted(scene.operator, f"alone-{number}") for number in range(jobs)]
+    scene.operator.apply(job("beside", scene.at("beside.jsonl")))
+    eventually(
+        lambda: scene.operator.status("beside").get("state") == "Uploading",
+        timeout=60,
+        interval=0.01,
+        what="the upload to begin",
+    )
+    during = []
+    while len(during) < jobs and scene.operator.status("beside").get("state") == "Uploading":
+        during.append(submitted(scene.operator, f"beside-{len(during)}"))
+    scene.operator.kubectl("delete", "gbj", "beside")
+    source.unlink()
+    return {
+        "jobs": len(during),
+        "median ms": 1000 * quantiles(during)["median"],
+        "alone ms": 1000 * quantiles(alone)["median"],
+    }
+
+
+def submitted(operator: Operator, name: str) -> float:
+    """Seconds until a small job has its batch."""
+    path, begun = operator.path(), time.monotonic()
+    operator.control_plane.api.request("POST", path, inline_job(name))
+    eventually(
+        lambda: operator.status(name).get("batchName"), timeout=60, interval=0.005, what=name
+    )
+    return time.monotonic() - begun
+
+
+def start_controller(scene: Scene) -> None:
+    endpoint = f"s3={scene.s3.url}"
+    scene.operator.start_controller(
+        *("--object-store-endpoint", endpoint, "--allow-insecure-object-store")
+    )
+
+
+@click.command()
+@click.option("--megabytes", default=2047, show_default=True, help="Size of input and results.")
+@json_option
+def main(megabytes: int, file: Path | None) -> None:
+    """Measure what a large input and large results cost."""
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        S3Server(Path(directory) / "s3") as s3,
+        surroundings(Path(directory), NAMESPACE) as around,
+    ):
+        scene = Scene(s3, around.emulator, around.operator, Path(directory), megabytes)
+        keys = {"access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY}
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}}
+        around.operator.apply({**secret, "stringData": keys})
+        around.operator.put_key(API_KEY)
+        around.operator.start_receiver()
+        start_controller(scene)
+        measured: dict[str, Row] = {}
+        for what, measure in (
+            ("upload", upload),
+            ("delivery", delivery),
+            ("jobs beside an upload", lambda scene: beside(scene, 20)),
+        ):
+            measured[f"{what}, {megabytes} MiB"] = row = measure(scene)
+            show(f"{what}, {megabytes} MiB", row)
+        save(measured, file)
+
+
+if __name__ == "__main__":
+    main()
