@@ -3,9 +3,11 @@
 import json
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.forwarder import Forwarder
 from tests.integration.controller.conftest import SLOW
 from tests.operator_process import Operator, inline_job
 from tests.waiting import eventually
@@ -34,6 +36,28 @@ def test_an_api_server_that_is_away_for_a_while_costs_neither_a_batch_nor_a_rest
     assert operator.controller.running()
     assert operator.receiver.running()
     assert (operator.controller.pid, operator.receiver.pid) == (controller, receiver)
+
+
+def test_an_object_that_was_replaced_during_a_reconcile_gets_its_own(operator: Operator) -> None:
+    """The events of the old object come late, while its reconcile waits for an answer."""
+    with Forwarder.to(operator.control_plane.server) as road:
+        path = operator.controller.args.index("--kubeconfig") + 1
+        kubeconfig = road.kubeconfig(Path(operator.controller.args[path]))
+        operator.controller.args[path] = str(kubeconfig)
+        operator.start()
+        for number in range(10):
+            name = f"job-{number}"
+            operator.apply(inline_job(name, suspend=True))
+            operator.wait_condition(name, "Suspended")
+            road.block(answers_only=True)
+            # One answer to an event each time: the reconcile that it causes then waits for its own.
+            operator.set(name, suspend=False)
+            operator.kubectl("delete", "gbj", name)
+            operator.apply(inline_job(name))
+            road.unblock()
+        for number in range(10):
+            operator.wait_condition(f"job-{number}", "Submitted")
+        operator.controller.stop()
 
 
 def expired(operator: Operator, version: str) -> bool:

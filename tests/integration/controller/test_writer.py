@@ -76,6 +76,32 @@ async def test_p14_a_job_that_has_another_batch_by_now_is_decided_anew(
     assert stored()["status"]["batchName"] == "batches/1"
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["read first", "watched first"])
+async def test_an_object_of_the_same_name_is_left_to_the_watch(
+    known: bool, control_plane: ControlPlane, namespace: str, stored: Callable[[], Any]
+) -> None:
+    """The watch wakes its first reconcile; a store that has it already would keep it asleep."""
+    old = job(stored)
+    path = f"/apis/gemini-operator.io/v1alpha1/namespaces/{namespace}/geminibatchjobs"
+    control_plane.api.request("DELETE", f"{path}/job")
+    control_plane.api.request("POST", path, inline_job("job"))
+    acknowledged: list[int] = []
+    store = Store(answered=lambda _, version: acknowledged.append(version))
+    store.put(old)
+    if known:
+        store.put(job(stored))
+    client = KubeClient(await connection.load(str(control_plane.kubeconfig)))
+    with pytest.raises(Stale):
+        await Writer(BatchJobs(client), store, JobReader()).refresh(old)
+    await client.close()
+    assert acknowledged == []
+    if known:
+        assert store.get(old.key) == job(stored)
+    else:
+        assert store.get(old.key) is None
+        assert store.put(job(stored))
+
+
 def snapshot(job: Job) -> Snapshot:
     clock = ManualClock()
     return Snapshot(job, Facts(job.uid), clock.now(), clock.monotonic(), RULES)

@@ -70,8 +70,12 @@ class Writer:
         except errors.ObjectNotFound:
             self._store.remove(job.key, job.uid)
             raise Stale from None
-        if self._keep(body).uid != job.uid:
+        if body["metadata"]["uid"] != job.uid:
+            # The new object is left to the watch, which wakes its first reconcile: for a store that
+            # has it already the event would be no news.
+            self._store.remove(job.key, job.uid)
             raise Stale
+        self._keep(body)
         return body
 
     async def confirm(self, job: Job) -> Mapping[str, Any]:
