@@ -101,7 +101,7 @@ class GeminiConnection:
         url: str,
         *,
         headers: Mapping[str, str],
-        content: bytes,
+        content: bytes | AsyncIterator[bytes],
         call: str,
         seconds: float,
         with_key: bool = False,
@@ -111,7 +111,7 @@ class GeminiConnection:
         Args:
             url: any; a request to another address than Google's is not sent.
             headers: of the request.
-            content: its body.
+            content: its body; a stream needs a content-length among the headers.
             call: for messages, such as `files.upload`.
             seconds: for the whole call.
             with_key: send the API key.

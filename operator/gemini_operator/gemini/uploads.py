@@ -8,7 +8,7 @@ last chunk that finalizes (https://github.com/googleapis/go-genai, files.go).
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +30,9 @@ TRIES: Final = 5
 
 # Seconds before a chunk is sent again: the first time, and at most.
 _FIRST, _MOST = 1.0, 15.0
+
+# Bytes that are written to a connection at a time.
+_WRITE: Final = 2**18
 
 _ACTIVE, _FINAL = "active", "final"
 
@@ -75,7 +78,7 @@ class Upload:
         self._target = target
         self._sleep = sleep
         self._backoff = Backoff(_FIRST, _MOST)
-        self._buffer = bytearray()
+        self._held = Chunk()
         self._sent = 0
 
     @property
@@ -89,12 +92,14 @@ class Upload:
         Raises:
             GeminiError: Google did not take it after several tries.
         """
-        self._buffer += piece
+        rest = memoryview(piece)
         # The last chunk finalizes, so a full one is kept until there is more.
-        while len(self._buffer) > CHUNK:
-            chunk = bytes(memoryview(self._buffer)[:CHUNK])
-            del self._buffer[:CHUNK]
+        while self._held.size + len(rest) > CHUNK:
+            room = CHUNK - self._held.size
+            self._held.add(rest[:room])
+            chunk, self._held, rest = self._held, Chunk(), rest[room:]
             await self._send(chunk, last=False)
+        self._held.add(rest)
 
     async def finish(self) -> dict[str, Any] | None:
         """Send the rest and make the file visible.
@@ -106,23 +111,23 @@ class Upload:
         Raises:
             GeminiError: Google did not take it after several tries.
         """
-        rest, self._buffer = bytes(self._buffer), bytearray()
+        rest, self._held = self._held, Chunk()
         return await self._send(rest, last=True)
 
     async def cancel(self) -> None:
         """Drop what was uploaded, if Google can be reached; it drops it by itself later."""
         try:
-            await self._post("cancel", b"")
+            await self._post("cancel", Chunk())
         except errors.GeminiError:
             # Without `finish` there is no file, so nothing is left that anybody could see.
             return
 
-    async def _send(self, chunk: bytes, *, last: bool) -> dict[str, Any] | None:
+    async def _send(self, chunk: "Chunk", *, last: bool) -> dict[str, Any] | None:
         begin, command = self._sent, "upload, finalize" if last else "upload"
         for failures in range(1, TRIES + 1):
             try:
-                answer = await self._post(command, chunk[self._sent - begin :])
-                self._sent = begin + len(chunk)
+                answer = await self._post(command, chunk, skip=self._sent - begin)
+                self._sent = begin + chunk.size
                 if last:
                     return _file(answer)
                 _check_active(answer)
@@ -131,7 +136,7 @@ class Upload:
                 if failures == TRIES:
                     raise
                 await self._sleep(self._backoff.seconds(failures, error.retry_after))
-            if await self._look(begin, begin + len(chunk), last=last):
+            if await self._look(begin, begin + chunk.size, last=last):
                 return None
         raise AssertionError("unreachable")
 
@@ -143,7 +148,7 @@ class Upload:
             GeminiError: it knows nothing of the upload.
         """
         try:
-            answer = await self._post("query", b"")
+            answer = await self._post("query", Chunk())
         except _PASSING:
             # The next try at the chunk shows.
             return False
@@ -162,7 +167,7 @@ class Upload:
         self._sent = received
         return False
 
-    async def _post(self, command: str, content: bytes) -> Answer:
+    async def _post(self, command: str, chunk: "Chunk", *, skip: int = 0) -> Answer:
         call = "files.upload"
         with measured(call):
             return await self._connection.post(
@@ -171,11 +176,32 @@ class Upload:
                     "x-goog-upload-command": command,
                     "x-goog-upload-offset": str(self._sent),
                     "content-type": "application/octet-stream",
+                    "content-length": str(chunk.size - skip),
                 },
-                content=content,
+                content=chunk.after(skip),
                 call=call,
                 seconds=self._settings.upload_timeout,
             )
+
+
+class Chunk:
+    """Pieces that are sent together, as they came: a copy would double the memory of an upload."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._pieces: list[memoryview] = []
+
+    def add(self, piece: memoryview) -> None:
+        if piece:
+            self._pieces.append(piece)
+            self.size += len(piece)
+
+    async def after(self, skip: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes but the first `skip`, a little at a time: none waits in a socket's buffer."""
+        for piece in self._pieces:
+            start, skip = min(skip, len(piece)), max(0, skip - len(piece))
+            for at in range(start, len(piece), _WRITE):
+                yield bytes(piece[at : at + _WRITE])
 
 
 async def start(

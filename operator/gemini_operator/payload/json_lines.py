@@ -1,10 +1,13 @@
 """JSON Lines for every reader: one object a line, whatever separates lines for that reader."""
 
 import json
+import marshal
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
+
+_INFINITE = re.compile(rb"g\x00{6}\xf0[\x7f\xff]")
 
 # JSON allows these in a string, and readers that split as Unicode does (Python's `splitlines`,
 # JavaScript before 2019) take them for the end of a line. Half a surrogate pair is no UTF-8.
@@ -47,6 +50,10 @@ def decode(line: bytes) -> dict[str, Any]:
 
 def has_infinite(value: dict[str, Any] | list[Any]) -> bool:
     """Return whether parsed JSON has a number that became infinite, as 1e999 does."""
+    # A walk through the values of every line would take as long as all other checks together. In
+    # what `marshal` writes, an infinite number is these bytes; text may have them too, by chance.
+    if _INFINITE.search(marshal.dumps(value)) is None:
+        return False
     found: list[Any] = [value]
     for parent in found:
         for inner in parent.values() if type(parent) is dict else parent:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
-DEPTH: Final = 4
+DEPTH: Final = 2
 """Pieces that are read ahead, at most."""
 
 
