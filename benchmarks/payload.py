@@ -233,7 +233,7 @@ def beside(scene: Scene, jobs: int) -> Row:
         interval=0.01,
         what="the upload to begin",
     )
-    during = []
+    during: list[float] = []
     while len(during) < jobs and scene.operator.status("beside").get("state") == "Uploading":
         during.append(submitted(scene.operator, f"beside-{len(during)}"))
     scene.operator.kubectl("delete", "gbj", "beside")

@@ -93,7 +93,7 @@ def test_the_columns_tell_how_a_job_stands(kubectl: Kubectl, namespace: str) -> 
 def test_the_wide_columns_tell_why(kubectl: Kubectl, namespace: str) -> None:
     rows = table(kubectl("get", "gbj", "-o", "wide", "-n", namespace))
 
-    assert list(rows["running"])[6:] == ["AGE", "BATCH", "MESSAGE", "COMPLETED"]
+    assert list(rows["running"])[6:] == ["AGE", "BATCH", "UPLOADED", "MESSAGE", "COMPLETED"]
     assert rows["running"]["BATCH"] == "batches/abc"
     assert rows["failed"]["REASON"] == "RemoteFailed"
     assert rows["failed"]["MESSAGE"] == "Google ended it."
