@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Final, Protocol
 
+from gemini_operator.base.work_thread import in_work_thread
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.files import FileInfo, Files
 from gemini_operator.gemini.uploads import NewFile, Upload
@@ -88,8 +89,8 @@ async def _look(files: Files, name: str) -> FileInfo | None:
 async def _read(open_input: Open, check: Check) -> Checked:
     async with open_input() as pieces, aclosing(read_ahead(pieces)) as ahead:
         async for piece in ahead:
-            await asyncio.to_thread(_fed, check, piece)
-    _, checked = await asyncio.to_thread(check.finish)
+            await in_work_thread(_fed, check, piece)
+    _, checked = await in_work_thread(check.finish)
     return checked
 
 
@@ -106,7 +107,7 @@ async def _upload(
             async for piece in good:
                 await transfer.write(piece)
                 sent(transfer.sent)
-            rest, checked = await asyncio.to_thread(check.finish)
+            rest, checked = await in_work_thread(check.finish)
             await transfer.write(rest)
             info = await files.finish_upload(transfer, new.name)
         except BaseException:
@@ -124,7 +125,7 @@ async def _upload(
 async def _checked(pieces: AsyncIterator[bytes], check: Check) -> AsyncIterator[bytes]:
     async for piece in pieces:
         # In a thread: to parse a megabyte takes milliseconds.
-        for good in await asyncio.to_thread(_fed, check, piece):
+        for good in await in_work_thread(_fed, check, piece):
             yield good
 
 

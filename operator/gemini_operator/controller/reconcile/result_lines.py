@@ -1,11 +1,11 @@
 """The results of a batch as JSON Lines, however large they are, counted on the way."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
+from gemini_operator.base.work_thread import in_work_thread
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.tally import Tally
 from gemini_operator.controller.reconcile.results import (
@@ -93,7 +93,7 @@ class ResultLines:
             async with aclosing(client.files.download(name, FILE_LIMIT)) as chunks:
                 start = await _start(chunks) if knows_requests(job) else None
                 if start is not None and start.whole:
-                    found = await asyncio.to_thread(results.of_text, start.text)
+                    found = await in_work_thread(results.of_text, start.text)
                     check_readable(name, found)
                     matched, note = await self._small.match(job, observation, found)
                     pieces = _whole(matched, note, lines)
@@ -152,7 +152,7 @@ async def _items(
 
 async def _encoded(items: AsyncIterator[list[bytes]]) -> AsyncGenerator[bytes, None]:
     async for some in items:
-        yield await asyncio.to_thread(_encode, some)
+        yield await in_work_thread(_encode, some)
 
 
 def _encode(items: list[bytes]) -> bytes:
@@ -165,8 +165,8 @@ async def _counted(
     """Yield the pieces unchanged, but for a line end that is missing; raise if they are no results."""
     stream = ResultStream()
     async for piece in pieces:
-        yield await asyncio.to_thread(stream.feed, piece)
-    rest, counts = await asyncio.to_thread(stream.finish)
+        yield await in_work_thread(stream.feed, piece)
+    rest, counts = await in_work_thread(stream.finish)
     expected = observation.summary.requests.total
     # Raised before the last piece: until then the object does not exist.
     if not counts.records and expected:

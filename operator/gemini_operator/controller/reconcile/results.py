@@ -1,10 +1,10 @@
 """Reads a batch's results, and puts them into the order of their requests where that is known."""
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import ParamSpec, TypeVar
 
+from gemini_operator.base.work_thread import in_work_thread
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.tally import Tally
 from gemini_operator.controller.reconcile.write_errors import Stale
@@ -170,7 +170,7 @@ async def aside(
     """Do `work` in a thread if there are many results: megabytes of them would hold up other jobs."""
     if len(found) < MANY:
         return work(*args, **named)
-    return await asyncio.to_thread(work, *args, **named)
+    return await in_work_thread(work, *args, **named)
 
 
 def tally_of(matched: Matched, note: str) -> Tally:

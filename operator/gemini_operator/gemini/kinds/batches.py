@@ -10,6 +10,7 @@ from google.genai.client import AsyncClient
 
 from gemini_operator.api import names
 from gemini_operator.base.nesting import Undecodable
+from gemini_operator.base.work_thread import in_work_thread
 from gemini_operator.gemini import classify, documents, errors
 from gemini_operator.gemini.connection import GeminiConnection
 from gemini_operator.gemini.kinds import batch_request, batch_resource
@@ -103,7 +104,7 @@ class Batches:
         with measured(call), undecodable(call):
             async with self._answer(name, call) as pieces:
                 async for piece in pieces:
-                    yield await asyncio.to_thread(items.feed, piece)
+                    yield await in_work_thread(items.feed, piece)
             items.finish()
 
     @asynccontextmanager

@@ -1,11 +1,11 @@
 """Reads an answer that may have results: a small one as it is, a large one without its results."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from gemini_operator.base.nesting import Undecodable
+from gemini_operator.base.work_thread import in_work_thread
 from gemini_operator.gemini import documents, errors
 from gemini_operator.gemini.result_items import ResultItems
 
@@ -53,12 +53,12 @@ class ResultsAnswer:
                 return documents.parse(self._items.finish()), False
             body = bytes(self._body)
             if len(body) > _ASIDE:
-                return await asyncio.to_thread(documents.parse, body, results=True), True
+                return await in_work_thread(documents.parse, body, results=True), True
             return documents.parse(body, results=True), True
 
     async def _skip(self, items: ResultItems, piece: bytes) -> None:
         with undecodable(self._call):
-            await asyncio.to_thread(items.feed, piece)
+            await in_work_thread(items.feed, piece)
 
 
 @contextmanager
