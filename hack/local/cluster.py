@@ -21,8 +21,8 @@ OPERATOR_NAMESPACE = "gemini-operator"
 TOKEN_SECONDS = 365 * 24 * 3600
 
 SECRETS = "/api/v1/namespaces/default/secrets"
-VALUES = {"apiKeySecrets": {"allowedNames": ["gemini-api-key", object_store.NAME]}}
-"""Of the chart: the controller reads the Secrets that are made here."""
+VALUES = {"controller": {"objectStore": {"allowedSecretNames": [object_store.NAME]}}}
+"""Of the chart: the controller may read the S3 server's access key."""
 
 
 def prepare(plane: ControlPlane, services: Services, store: ObjectStore) -> None:

@@ -2,10 +2,19 @@
 
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 from tests import pages
+from tests.object_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
+
+RESULT = b'{"key": "a", "response": {"candidates": [{"content": {"parts": [{"text": "x"}]}}]}}\n'
+OUTPUT = {"bytes": len(RESULT), "records": 1, "sha256": hashlib.sha256(RESULT).hexdigest()}
 
 
 def test_the_page_works_as_written(tmp_path: Path) -> None:
@@ -27,3 +36,38 @@ def test_the_page_works_as_written(tmp_path: Path) -> None:
     assert shown in printed.splitlines()
     keys = [json.loads(line)["key"] for line in results.splitlines()]
     assert keys == [json.loads(line)["key"] for line in tickets.splitlines()]
+
+
+@pytest.mark.parametrize("member", [None, "bytes", "records", "sha256"])
+def test_results_that_are_not_those_of_the_status_are_noticed(
+    tmp_path: Path, member: str | None
+) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_bytes(RESULT)
+    uri = f"s3://{BUCKET}/results.jsonl"
+    output = OUTPUT | ({member: "another"} if member else {}) | {"uri": uri}
+    with S3Server(tmp_path / "s3") as server:
+        environ = {
+            **os.environ,
+            "AWS_ENDPOINT_URL": server.url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_REGION": "us-east-1",
+        }
+        program = [sys.executable, "examples/object-storage/bucket.py"]
+        subprocess.run([*program, "put", file, uri], env=environ, check=True, timeout=30)
+        done = subprocess.run(
+            [*program, "show"],
+            input=json.dumps({"status": {"output": output}}),
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+    assert done.returncode == (1 if member else 0), done.stderr
+    assert "a\tx\n" in done.stdout
+    if member:
+        assert f"{member} is {OUTPUT[member]}, but status.output says another" in done.stderr
+    else:
+        assert "as in status" in done.stdout
