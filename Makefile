@@ -33,7 +33,7 @@ $(READY): $(UV) requirements/dev.txt pyproject.toml
 env: $(READY) ## the Python environment in .venv
 
 .PHONY: binaries
-binaries: $(READY) ## find or build etcd, kube-apiserver, kube-controller-manager, kubectl and Helm
+binaries: $(READY) ## find or build etcd, kube-apiserver, kube-controller-manager, kubectl, Helm and versitygw
 	@PYTHONPATH=hack $(BIN)/python -m local binaries
 
 .PHONY: demo
@@ -41,7 +41,7 @@ demo: $(READY) ## run one example job from kubectl apply to its results, then st
 	@PYTHONPATH=hack $(BIN)/python -m local demo
 
 .PHONY: up
-up: $(READY) ## start a control plane, the emulator, the controller and the receiver, and leave them running (SCHEDULE=pending=1m,running=5m)
+up: $(READY) ## start a control plane, the emulator, an S3 server, the controller and the receiver, and leave them running (SCHEDULE=pending=1m,running=5m)
 	@PYTHONPATH=hack $(BIN)/python -m local up $(if $(SCHEDULE),--schedule='$(SCHEDULE)')
 
 .PHONY: down

@@ -1,32 +1,44 @@
 """Servers that objects are read from and written to."""
 
 import asyncio
+import hmac
+import json
+import os
 import ssl
 import subprocess
 import urllib.error
 import urllib.request
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import cache
+from http.client import HTTPResponse
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from local import binaries
+from local.places import FAKE_GCS
 from local.ports import free_port
+from tests import javascript
 from tests.waiting import eventually
 
 ACCESS_KEY, SECRET_KEY, BUCKET = "TESTACCESSKEY", "test-secret-key", "bucket-one"
+ACCOUNT, ACCOUNT_KEY, CONTAINER = "accountone", b64encode(b"test-account-key").decode(), "container"
+AZURITE = Path(__file__).parent / "integration" / "payload" / "objects" / "azurite"
 
 
-class S3Server:
-    """versitygw with one bucket, on a port that it keeps through every restart."""
+class _Program:
+    """A server that is a program, on a port that it keeps through every restart."""
 
-    def __init__(self, directory: Path) -> None:
-        self.data, self._side = directory / "data", directory / "side"
-        (self.data / BUCKET).mkdir(parents=True)
-        self._side.mkdir()
-        self._log = directory / "log"
+    def __init__(self, log: Path) -> None:
+        self._log = log
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -43,16 +55,8 @@ class S3Server:
     ) -> None:
         self.stop()
 
-    def start(self, secret: str = SECRET_KEY) -> None:
-        program = binaries.present().versitygw
-        arguments = ["--access", ACCESS_KEY, "--secret", secret, "--quiet"]
-        listen = ["--port", f"127.0.0.1:{self._port}"]
-        backend = ["posix", "--sidecar", str(self._side), str(self.data)]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [program, *arguments, *listen, *backend], stdout=log, stderr=log
-            )
-        eventually(self._answers, timeout=30, what="an answer of versitygw")
+    def start(self) -> None:
+        raise NotImplementedError
 
     def stop(self) -> None:
         if self._process is not None:
@@ -60,18 +64,153 @@ class S3Server:
             self._process.wait(20)
             self._process = None
 
-    def unfinished_uploads(self) -> list[Path]:
-        """The folders of multipart uploads that were neither completed nor aborted."""
-        return list((self.data / BUCKET / ".sgwtmp" / "multipart").glob("*/*"))
+    def _run(self, *command: str | Path, **variables: str) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, env={**os.environ, **variables}
+            )
+        eventually(self._answers, timeout=30, what=f"an answer of {command[0]}")
 
     def _answers(self) -> bool:
         try:
             with urllib.request.urlopen(self.url, timeout=1):
                 return True
-        except urllib.error.HTTPError:
+        except urllib.error.HTTPError as error:
+            error.close()
             return True
         except OSError:
             return False
+
+
+class S3Server(_Program):
+    """versitygw with one bucket."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory / "log")
+        self.data, self._side = directory / "data", directory / "side"
+        (self.data / BUCKET).mkdir(parents=True)
+        self._side.mkdir()
+
+    def start(self, secret: str = SECRET_KEY) -> None:
+        self._run(
+            binaries.present().versitygw,
+            *("--access", ACCESS_KEY, "--secret", secret, "--quiet"),
+            *("--port", f"127.0.0.1:{self._port}"),
+            *("posix", "--sidecar", self._side, self.data),
+        )
+
+    def unfinished_uploads(self) -> list[Path]:
+        """The folders of multipart uploads that were neither completed nor aborted."""
+        return list((self.data / BUCKET / ".sgwtmp" / "multipart").glob("*/*"))
+
+
+class AzureServer(_Program):
+    """Azurite with one container. Skips the test where Node.js is missing or too old."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory / "log")
+        self._data = directory / "data"
+        self._packages = javascript.installed(AZURITE)
+        self.url += f"/{ACCOUNT}"
+
+    def start(self) -> None:
+        self._run(
+            *("node", self._packages / "azurite" / "dist" / "src" / "blob" / "main.js"),
+            *("--blobHost", "127.0.0.1", "--blobPort", str(self._port)),
+            *("--location", self._data, "--disableTelemetry", "--silent"),
+            AZURITE_ACCOUNTS=f"{ACCOUNT}:{ACCOUNT_KEY}",
+        )
+        with self.request("PUT", f"/{CONTAINER}", {"restype": "container"}):
+            pass
+
+    def uncommitted(self, path: str) -> int:
+        """How many blocks of a blob were uploaded and are no part of it; none without any blob."""
+        query = {"comp": "blocklist", "blocklisttype": "uncommitted"}
+        try:
+            with self.request("GET", f"/{CONTAINER}/{path}", query) as answer:
+                return int(answer.read().count(b"<Block>"))
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == 404:
+                return 0
+            raise
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a blob in one request."""
+        headers = {"x-ms-blob-type": "BlockBlob", "content-type": "application/x-ndjson"}
+        with self.request("PUT", f"/{CONTAINER}/{quote(path)}", {}, content, headers):
+            pass
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: bytes | None = None,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> HTTPResponse:
+        """Send a request signed with the account's key, which obstore has no function for."""
+        headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-08-06", **more}
+        named = (f"{name}:{headers[name]}" for name in sorted(headers) if name.startswith("x-ms-"))
+        lines = [
+            *(method, "", "", str(len(body)) if body else "", "", more.get("content-type", "")),
+            *([""] * 6),
+            *named,
+            f"/{ACCOUNT}/{ACCOUNT}{path}",
+            *(f"{name}:{query[name]}" for name in sorted(query)),
+        ]
+        signed = hmac.digest(b64decode(ACCOUNT_KEY), "\n".join(lines).encode(), "sha256")
+        headers["authorization"] = f"SharedKey {ACCOUNT}:{b64encode(signed).decode()}"
+        url = f"{self.url}{path}?{urlencode(query)}"
+        asked = urllib.request.Request(url, body, headers, method=method)
+        answer: HTTPResponse = urllib.request.urlopen(asked, timeout=20)
+        return answer
+
+
+class GcsServer(_Program):
+    """fake-gcs-server with one bucket. Objects in it are put there by `put` only.
+
+    It has no XML API to write with, which obstore uses: see `tests/xml_api.py` for that.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory / "log")
+        self._program = binaries.build_missing(
+            {"fake-gcs-server": FAKE_GCS}, print, dict(os.environ)
+        )["fake-gcs-server"]
+
+    def start(self) -> None:
+        host = ("-host", "127.0.0.1", "-port", str(self._port))
+        public = ("-public-host", "127.0.0.1")
+        self._run(self._program, "-scheme", "http", "-backend", "memory", *host, *public)
+        body = json.dumps({"name": BUCKET}).encode()
+        self._post("/storage/v1/b?project=test", body, "application/json")
+
+    def put(self, key: str, content: bytes) -> str:
+        """Write an object by the JSON API; returns its generation."""
+        query = urlencode({"uploadType": "media", "name": key})
+        path = f"/upload/storage/v1/b/{BUCKET}/o?{query}"
+        return str(self._post(path, content, "application/x-ndjson")["generation"])
+
+    def _post(self, path: str, body: bytes, content_type: str) -> dict[str, Any]:
+        headers = {"content-type": content_type}
+        request = urllib.request.Request(f"{self.url}{path}", body, headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+
+@cache
+def service_account(email: str) -> str:
+    """The JSON key of a service account with a new private key."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return json.dumps(
+        {"client_email": email, "private_key": key.decode(), "private_key_id": "test"}
+    )
 
 
 @dataclass

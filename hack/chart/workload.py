@@ -125,6 +125,53 @@ class Workload(Values):
     """Old ReplicaSets that are kept for a rollback."""
 
 
+class AmbientLocation(Values):
+    """A location for which the operator's own identity is used."""
+
+    namespace: Namespace
+    """Namespace of the jobs."""
+
+    uri: Annotated[str, Field(pattern=r"^(s3|gs|az)://[^\s,=]+$")]
+    """The location, such as s3://bucket/team-a."""
+
+
+class ObjectStore(Values):
+    """Inputs and outputs in object storage; see docs/object-storage.md."""
+
+    endpoints: Annotated[
+        dict[
+            Annotated[str, Field(pattern=r"^(s3|gs|az)(://[a-z0-9][-._a-z0-9]*)?$")],
+            Annotated[str, Field(pattern=r"^https?://[^\s,@?#]+$")],
+        ],
+        Field(json_schema_extra={"additionalProperties": False}),
+    ] = {}
+    """Addresses of storage services instead of the providers', by s3, gs or az, or by one bucket,
+    such as s3://bucket. Their ports are added to the controller's NetworkPolicy."""
+
+    allow_insecure: bool = False
+    """Allow addresses in endpoints with plain http, which exposes objects on the network."""
+
+    allowed_secret_names: list[Annotated[Name, Field(min_length=1)]] = []
+    """Names of the Secrets with credentials for storage and https inputs that the controller may
+    read, in every namespace that it watches."""
+
+    ambient: list[AmbientLocation] = []
+    """Locations for which jobs may use the operator's own identity at the cloud."""
+
+
+Cidr = Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$")]
+
+
+class HttpsInput(Values):
+    """Inputs behind https URLs."""
+
+    allow: list[Cidr] = []
+    """Private networks whose hosts may be read from, such as those of a company's own servers."""
+
+    deny: list[Cidr] = []
+    """Networks that are refused although they are public, such as that of the cluster's Services."""
+
+
 class Controller(Workload):
     """The controller, which submits jobs, reads their batches and delivers their results."""
 
@@ -154,6 +201,12 @@ class Controller(Workload):
 
     create_timeout_seconds: Annotated[float, Field(gt=0)] = 25
     """Seconds to wait for Google's answer to a create; at most half of submitGraceSeconds."""
+
+    object_store: ObjectStore = ObjectStore()
+    """Inputs and outputs in object storage."""
+
+    https_input: HttpsInput = HttpsInput()
+    """Inputs behind https URLs. Public addresses and port 443 only, unless allowed."""
 
 
 class StaticWebhook(Values):
@@ -186,6 +239,22 @@ class Receiver(Workload):
     """Requests and limits of the container."""
 
 
+class EmulatedObjectStore(Values):
+    """An S3 server (versitygw) with one bucket, `demo`, whose objects go with its pod."""
+
+    enabled: bool = False
+    """Deploy the S3 server, and use it for s3 URIs. Needs emulator.enabled."""
+
+    image: Annotated[str, Field(min_length=1)] = "versity/versitygw:v1.8.0"
+    """Image of the S3 server."""
+
+    secret_name: Annotated[Name, Field(min_length=1)] = "object-store"  # noqa: S105 -- a name
+    """Secret that the chart makes in the release's namespace, with an access key for jobs there."""
+
+    resources: KubernetesObject = resources("50m", "64Mi", "512Mi")
+    """Requests and limits of the container."""
+
+
 class Emulator(Workload):
     """A stand-in for the Gemini API: no key, no bill, no traffic to Google."""
 
@@ -197,3 +266,6 @@ class Emulator(Workload):
 
     schedule: Annotated[str, Field(pattern=r"^\S+$")] = "pending=1s,running=2s"
     """How long a batch stays in each state."""
+
+    object_store: EmulatedObjectStore = EmulatedObjectStore()
+    """An S3 server to try object storage with."""

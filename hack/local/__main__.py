@@ -21,12 +21,12 @@ state_option = click.option(
 
 @click.group()
 def cli() -> None:
-    """A local Kubernetes control plane with the Gemini emulator and this operator."""
+    """A local Kubernetes control plane with the Gemini emulator, an S3 server and this operator."""
 
 
 @cli.command()
 def binaries() -> None:
-    """Find or build etcd, kube-apiserver, kube-controller-manager, kubectl and Helm."""
+    """Find or build etcd, kube-apiserver, kube-controller-manager, kubectl, Helm and versitygw."""
     found = programs.ensure(click.echo)
     for name, path in vars(found).items():
         click.echo(f"{name.replace('_', '-'):<24} {path}")

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import yaml
 
-from local import chart, waiting
+from local import chart, object_store, waiting
 from local.access import Account
+from local.api import MERGE_PATCH
 from local.control_plane import ControlPlane
 from local.credentials import write_private
 from local.errors import LocalError
+from local.object_store import ObjectStore
 from local.services import SIGNING_KEY, Services
 
 PROJECT = Path(__file__).parents[2]
@@ -18,10 +20,12 @@ CRDS = PROJECT / "crds"
 OPERATOR_NAMESPACE = "gemini-operator"
 TOKEN_SECONDS = 365 * 24 * 3600
 
-API_KEY_SECRET = "/api/v1/namespaces/default/secrets"  # noqa: S105 -- a path
+SECRETS = "/api/v1/namespaces/default/secrets"
+VALUES = {"controller": {"objectStore": {"allowedSecretNames": [object_store.NAME]}}}
+"""Of the chart: the controller may read the S3 server's access key."""
 
 
-def prepare(plane: ControlPlane, services: Services) -> None:
+def prepare(plane: ControlPlane, services: Services, store: ObjectStore) -> None:
     """Bring it all up to date; what is there already and needs no change stays."""
     apply_crds(plane)
     _apply_rights(plane)
@@ -31,12 +35,13 @@ def prepare(plane: ControlPlane, services: Services) -> None:
         account.write_kubeconfig(plane.api, path, seconds=TOKEN_SECONDS)
     _create_callback_key(services)
     _create_api_key(plane)
+    _put_storage_key(plane, store)
 
 
 def _apply_rights(plane: ControlPlane) -> None:
     """As an installation of the chart grants them."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATOR_NAMESPACE}}
-    objects = [namespace, *chart.rights(plane.binaries.helm, {}, namespace=OPERATOR_NAMESPACE)]
+    objects = [namespace, *chart.rights(plane.binaries.helm, VALUES, namespace=OPERATOR_NAMESPACE)]
     plane.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
 
 
@@ -70,8 +75,18 @@ def _create_callback_key(services: Services) -> None:
 
 def _create_api_key(plane: ControlPlane) -> None:
     """One that the emulator takes and Google never would."""
-    if plane.api.answers(f"{API_KEY_SECRET}/gemini-api-key"):
+    if plane.api.answers(f"{SECRETS}/gemini-api-key"):
         return
     key = {"api-key": f"emulator-local-{secrets.token_hex(16)}"}
     body = {"metadata": {"name": "gemini-api-key"}, "stringData": key}
-    plane.api.request("POST", API_KEY_SECRET, body)
+    plane.api.request("POST", SECRETS, body)
+
+
+def _put_storage_key(plane: ControlPlane, store: ObjectStore) -> None:
+    """Let jobs of the default namespace use the S3 server."""
+    path = f"{SECRETS}/{object_store.NAME}"
+    body = {"metadata": {"name": object_store.NAME}, "stringData": store.key()}
+    if plane.api.answers(path):
+        plane.api.request("PATCH", path, body, MERGE_PATCH)
+    else:
+        plane.api.request("POST", SECRETS, body)

@@ -72,13 +72,15 @@ class Services:
             *self._common("receiver-metrics"),
         ]
 
-    def controller(self) -> list[str]:
+    def controller(self, object_store_url: str) -> list[str]:
         return [
             str(PROGRAM),
             "controller",
             f"--kubeconfig={self.kubeconfig('controller')}",
             f"--gemini-base-url={self.gemini_url}",
             "--allow-insecure-gemini",
+            f"--object-store-endpoint=s3={object_store_url}",
+            "--allow-insecure-object-store",
             f"--public-url={self.receiver_url}",
             f"--callback-keys-dir={self.callback_keys}",
             f"--callback-signing-key={SIGNING_KEY}",

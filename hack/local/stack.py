@@ -1,4 +1,4 @@
-"""A control plane with the emulator, the receiver and the controller, in one state directory."""
+"""A control plane with the operator, and the emulator and S3 server it uses, in one directory."""
 
 import fcntl
 import shlex
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import psutil
 
-from local import cluster
+from local import cluster, object_store
 from local.binaries import Binaries
 from local.control_plane import ControlPlane
+from local.credentials import write_private
 from local.errors import LocalError
+from local.object_store import ObjectStore
 from local.processes import Process
 from local.services import SCHEDULE, Services, answers
 from local.waiting import until
@@ -24,6 +26,7 @@ PROCESSES = (
     "controller",
     "receiver",
     "emulator",
+    object_store.NAME,
     "kube-controller-manager",
     "kube-apiserver",
     "etcd",
@@ -36,7 +39,7 @@ class Stack:
     """`tethered`: all processes die with this one; otherwise they are left running.
 
     `schedule` is that of the emulator's batches; an emulator that runs already keeps its own.
-    `environment` is that of the emulator, the receiver and the controller; None: this process's.
+    `environment` is that of all but the control plane; None: this process's.
     """
 
     def __init__(
@@ -52,6 +55,8 @@ class Stack:
         self.directory = directory.absolute()
         self.plane = ControlPlane(directory, binaries, tethered=tethered, report=report)
         self.services = Services(self.directory, self.plane.ports, schedule or SCHEDULE)
+        self.store = ObjectStore(self.directory, self.plane.ports)
+        self.object_store = Process(object_store.NAME, self.directory, tethered=tethered)
         self.emulator = Process("emulator", self.directory, tethered=tethered)
         self.receiver = Process("receiver", self.directory, tethered=tethered)
         self.controller = Process("controller", self.directory, tethered=tethered)
@@ -66,33 +71,46 @@ class Stack:
         """
         with locked(self.directory):
             self.plane.start()
-            self._report("applying the CRD, two service accounts and the API key's Secret")
-            cluster.prepare(self.plane, self.services)
+            self.store.prepare()
+            self._report("applying the CRD, two service accounts and two Secrets")
+            cluster.prepare(self.plane, self.services, self.store)
             self._start_services()
             self._write_environment()
 
     def down(self) -> None:
         """End everything in an order in which nobody misses anybody."""
-        services = self.controller, self.receiver, self.emulator
+        services = self.controller, self.receiver, self.emulator, self.object_store
         _stop((*services, *reversed(self.plane.processes)), self.directory, self._report)
 
     def _start_services(self) -> None:
         urls = self.services
         if self._new_schedule and self.emulator.running():
             self._report("the emulator is running and keeps its schedule: run `make down` first")
+        self._start(
+            self.object_store,
+            lambda: self.store.command(self.plane.binaries.versitygw),
+            lambda: f"{self.store.url}{object_store.HEALTH}",
+            self.store.environment(self._environment),
+        )
         self._start(self.emulator, urls.emulator, lambda: f"{urls.gemini_url}/emulator/state")
         self._start(self.receiver, urls.receiver, lambda: f"{urls.receiver_metrics_url}/readyz")
         self._start(
-            self.controller, urls.controller, lambda: f"{urls.controller_metrics_url}/readyz"
+            self.controller,
+            lambda: urls.controller(self.store.url),
+            lambda: f"{urls.controller_metrics_url}/readyz",
         )
 
     def _start(
-        self, process: Process, command: Callable[[], Sequence[str]], ready: Callable[[], str]
+        self,
+        process: Process,
+        command: Callable[[], Sequence[str]],
+        ready: Callable[[], str],
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Command and address are asked for late: to start is to claim ports."""
         if not process.running():
             self._report(f"starting {process.name}")
-            process.start(command(), self._environment)
+            process.start(command(), environment or self._environment)
         url = ready()
         process.wait_ready(lambda: answers(url), timeout=START_TIMEOUT)
 
@@ -103,11 +121,12 @@ class Stack:
             "RECEIVER_URL": self.services.receiver_url,
             "RECEIVER_METRICS_URL": self.services.receiver_metrics_url,
             "CONTROLLER_METRICS_URL": self.services.controller_metrics_url,
+            **self.store.variables(),
         }
         lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
         programs = shlex.quote(str(self.plane.binaries.kubectl.parent))
         lines.append(f'export PATH={programs}:"$PATH"')
-        (self.directory / "env").write_text("\n".join(lines) + "\n")
+        write_private(self.directory / "env", "\n".join(lines) + "\n")
 
 
 def down(directory: Path, report: Report) -> None:

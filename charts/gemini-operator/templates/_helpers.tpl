@@ -105,6 +105,24 @@ default
 http://{{ include "gemini-operator.fullname" . }}-emulator.{{ .Release.Namespace }}.svc:8085
 {{- end -}}
 
+{{/* The addresses of storage services by scheme or bucket, as YAML. */}}
+{{- define "gemini-operator.objectStoreEndpoints" -}}
+{{- $own := dict -}}
+{{- if .Values.emulator.objectStore.enabled -}}
+{{- $own = dict "s3" (printf "http://%s-object-store.%s.svc:7070" (include "gemini-operator.fullname" .) .Release.Namespace) -}}
+{{- end -}}
+{{- toYaml (merge $own .Values.controller.objectStore.endpoints) -}}
+{{- end -}}
+
+{{/* Names of the Secrets with credentials for storage, as JSON. */}}
+{{- define "gemini-operator.storageSecrets" -}}
+{{- $names := .Values.controller.objectStore.allowedSecretNames -}}
+{{- if .Values.emulator.objectStore.enabled -}}
+{{- $names = append $names .Values.emulator.objectStore.secretName -}}
+{{- end -}}
+{{- uniq $names | toJson -}}
+{{- end -}}
+
 {{/* The receiver's URL as Google, or the emulator, sees it; empty if nobody can reach it. */}}
 {{- define "gemini-operator.publicUrl" -}}
 {{- if .Values.emulator.enabled -}}

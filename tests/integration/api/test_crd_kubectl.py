@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from gemini_operator.api import group
 from gemini_operator.api.crd import custom_resource_definition
+from gemini_operator.payload.objects.credentials import from_secret
 from local.kubectl import Kubectl, KubectlError
 from tests.integration.api.jobs import Jobs, minimal
 
@@ -171,6 +173,51 @@ def test_the_examples_in_the_documentation_are_accepted(kubectl: Kubectl, namesp
             kubectl("create", "--dry-run=server", "-n", namespace, "-f", "-", stdin=json.dumps(job))
         except KubectlError as error:
             pytest.fail(f"{source}: {error}")
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "examples").rglob("*.yaml")),
+    ids=lambda path: f"{path.parent.name}-{path.stem}",
+)
+def test_every_example_can_be_applied(path: Path, kubectl: Kubectl, namespace: str) -> None:
+    """Its Secrets and ConfigMaps too, and no field is unknown."""
+    given = [each for each in yaml.safe_load_all(path.read_text()) if each]
+    command = ("apply", "--dry-run=server", "--validate=strict", "-n", namespace, "-o", "name")
+    applied = kubectl(*command, "-f", str(path)).splitlines()
+    assert [name.rpartition("/")[2] for name in applied] == [
+        each["metadata"]["name"] for each in given
+    ]
+
+
+def test_each_source_and_each_sink_has_an_example() -> None:
+    folder = ROOT / "examples"
+    kinds = {"s3", "gs", "az"}
+    assert {path.stem for path in (folder / "sources").iterdir()} == {
+        *("inline", "config-map", "file", "https"),
+        *kinds,
+    }
+    assert {path.stem for path in (folder / "sinks").iterdir()} == {"config-map", *kinds}
+
+
+@pytest.mark.parametrize("kind", ["sources", "sinks"])
+def test_the_secrets_of_the_examples_have_the_keys_that_are_taken(kind: str) -> None:
+    account = {
+        "client_email": "reader@project.iam.gserviceaccount.com",
+        "private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        "private_key_id": "abc",
+    }
+    values = {"service_account.json": json.dumps(account), "account_name": "storage"}
+    for path in sorted((ROOT / "examples" / kind).iterdir()):
+        for secret in yaml.safe_load_all(path.read_text()):
+            if secret["kind"] != "Secret":
+                continue
+            data = {
+                key: SecretStr(values.get(key, value.replace("REPLACE", "c2VjcmV0")))
+                for key, value in secret["stringData"].items()
+            }
+            metadata = secret["metadata"]
+            from_secret(metadata["name"], data, path.stem, metadata.get("annotations"))
 
 
 def documented_jobs() -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -48,7 +48,13 @@ def _here(objects: list[dict[str, Any]], namespace: str) -> list[dict[str, Any]]
 
 
 @pytest.mark.parametrize(
-    "values", [{}, nested("emulator.enabled", True)], ids=["plain", "emulator"]
+    "values",
+    [
+        {},
+        nested("emulator.enabled", True),
+        nested("emulator", {"enabled": True, "objectStore": {"enabled": True}}),
+    ],
+    ids=["plain", "emulator", "emulator with storage"],
 )
 def test_pods_are_admitted_where_pod_security_restricted_is_enforced(
     namespace: str, apply: Apply, values: dict[str, Any]

@@ -10,6 +10,8 @@ from tests.integration.chart.rendering import at, merged, nested, one, render
 
 EMULATOR = nested("emulator.enabled", True)
 STATIC = {"namespace": "team-a", "name": "reviews", "secretName": "webhook"}
+STORE = "controller.objectStore"
+S3_SERVER = nested("emulator", {"enabled": True, "objectStore": {"enabled": True}})
 INGRESS = {"ingress": {"enabled": True, "host": "jobs.example.com"}}
 
 
@@ -67,6 +69,16 @@ INGRESS = {"ingress": {"enabled": True, "host": "jobs.example.com"}}
         (merged([INGRESS, nested("publicUrl", "https://x.example.com/p")]), "publicUrl has a path"),
         (merged([INGRESS, nested("receiver.replicas", 0)]), "nobody would take the callbacks"),
         (nested("receiver.dnsPolicy", "None"), "needs receiver.dnsConfig"),
+        (nested(f"{STORE}.endpoints", {"s3": "http://s3.example.com"}), "s3 is plain http"),
+        (nested("emulator.objectStore.enabled", True), "needs emulator.enabled"),
+        (
+            merged([S3_SERVER, nested(f"{STORE}.endpoints", {"s3": "https://s3.example.com"})]),
+            "exclude each other",
+        ),
+        (
+            merged([S3_SERVER, nested("emulator.objectStore.secretName", "gemini-api-key")]),
+            "is the Secret of the API key",
+        ),
     ],
 )
 def test_a_sentence_says_what_cannot_be(values: dict[str, Any], says: str) -> None:
@@ -99,6 +111,11 @@ def test_a_sentence_says_what_cannot_be(values: dict[str, Any], says: str) -> No
         nested("callbackKeys.ids", ["../x"]),
         nested("namespaces", ["Team A"]),
         nested("emulator.replicas", 2),
+        nested(f"{STORE}.endpoints", {"s4": "https://s3.example.com"}),
+        nested(f"{STORE}.endpoints", {"s3": "ftp://s3.example.com"}),
+        nested(f"{STORE}.endpoints", {"s3": "https://user@s3.example.com"}),
+        nested(f"{STORE}.ambient", [{"namespace": "a", "uri": "https://x.example.com"}]),
+        nested("controller.httpsInput.allow", ["10.0.0.1"]),
         nested("log.level", "trace"),
     ],
 )

@@ -1,5 +1,6 @@
 """Every value of the chart does what its description says."""
 
+from base64 import b64decode
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -7,6 +8,10 @@ from typing import Any
 import pytest
 
 from chart.generated import leaves
+from gemini_operator.base import flags
+from gemini_operator.controller.command import controller
+from gemini_operator.controller.settings import ControllerSettings
+from gemini_operator.payload.objects.credentials import S3Credentials, from_secret
 from tests.integration.chart.rendering import JSON, at, merged, nested, one, render
 
 ABSENT = "(absent)"
@@ -126,6 +131,8 @@ def workload(process: str, scenario: str) -> dict[str, Case]:
     }
 
 
+STORAGE = "emulator, storage"
+S3_SERVER = "http://gemini-operator-object-store.gemini-operator.svc:7070"
 TLS = {"hosts": ["jobs.example.com"], "secretName": "tls"}
 PARENT = {"name": "public", "namespace": "gateways"}
 PEER = {"podSelector": {"matchLabels": {"app": "ingress"}}}
@@ -230,6 +237,25 @@ CASES: dict[str, Case] = {
     "controller.sweepIntervalSeconds": flag(120, "--sweep-interval=120"),
     "controller.submitGraceSeconds": flag(90.5, "--submit-grace=90.5"),
     "controller.createTimeoutSeconds": flag(30, "--create-timeout=30"),
+    "controller.objectStore.endpoints": flag(
+        {"s3": "https://storage.example.com:9000", "gs://bucket": "http://gcs.example.com"},
+        "--object-store-endpoint=gs://bucket=http://gcs.example.com",
+    ),
+    "controller.objectStore.allowInsecure": flag(True, "--allow-insecure-object-store"),
+    "controller.objectStore.allowedSecretNames": Case(
+        ["storage"],
+        "ClusterRole",
+        "-controller",
+        "rules/3/resourceNames",
+        ["storage"],
+        "names of Secrets",
+    ),
+    "controller.objectStore.ambient": flag(
+        [{"namespace": "team-a", "uri": "s3://bucket/team-a"}],
+        "--ambient-object-store=team-a=s3://bucket/team-a",
+    ),
+    "controller.httpsInput.allow": flag(["10.20.0.0/16"], "--https-input-allow=10.20.0.0/16"),
+    "controller.httpsInput.deny": flag(["203.0.113.0/24"], "--https-input-deny=203.0.113.0/24"),
     "leaderElection.leaseDurationSeconds": flag(30, "--lease-duration=30"),
     "leaderElection.renewDeadlineSeconds": flag(20, "--lease-renew-deadline=20"),
     "leaderElection.retryPeriodSeconds": flag(1.5, "--lease-retry-period=1.5"),
@@ -334,6 +360,29 @@ CASES: dict[str, Case] = {
     "emulator.schedule": flag(
         "pending=1m,running=5m", "--schedule=pending=1m,running=5m", "emulator", "emulator"
     ),
+    "emulator.objectStore.enabled": flag(
+        True, f"--object-store-endpoint=s3={S3_SERVER}", scenario=STORAGE
+    ),
+    "emulator.objectStore.image": Case(
+        "s3-server:1", "Deployment", "-object-store", f"{CONTAINER}/image", None, STORAGE
+    ),
+    "emulator.objectStore.secretName": Case(
+        "my-storage",
+        "Role",
+        "-controller",
+        "rules/3/resourceNames",
+        ["my-storage"],
+        STORAGE,
+        nested("emulator.enabled", True),
+    ),
+    "emulator.objectStore.resources": Case(
+        {"limits": {"cpu": "3"}},
+        "Deployment",
+        "-object-store",
+        f"{CONTAINER}/resources/limits/cpu",
+        "3",
+        STORAGE,
+    ),
     "extraObjects": Case(
         [
             {
@@ -378,10 +427,68 @@ def test_each_value_is_found_where_it_belongs(path: str) -> None:
     wanted = case.value if case.found is None else case.found
     if wanted == ABSENT:
         assert shown is None
-    elif isinstance(shown, list) or (isinstance(shown, dict) and isinstance(wanted, str)):
+    elif (isinstance(shown, list) and not isinstance(wanted, list)) or (
+        isinstance(shown, dict) and isinstance(wanted, str)
+    ):
         assert wanted in shown
     else:
         assert shown == wanted
+
+
+def test_the_controller_reaches_the_ports_of_its_storage() -> None:
+    def ports(values: JSON, process: str) -> list[int]:
+        policy = one(render(values), "NetworkPolicy", f"-{process}")
+        return [each["port"] for each in at(policy, "spec/egress/1/ports")]
+
+    endpoints = {
+        "s3": "https://storage.example.com:9000",
+        "gs": "https://gcs.example.com/path",
+        "az": "http://[2001:db8::1]",
+        "s3://one": "http://[2001:db8::1]:9001/path",
+    }
+    values = nested("controller.objectStore", {"endpoints": endpoints, "allowInsecure": True})
+    assert ports({}, "controller") == ports(values, "receiver") == [443, 6443]
+    assert sorted(ports(values, "controller")) == [80, 443, 6443, 9000, 9001]
+
+
+@pytest.mark.parametrize("scenario", ["all", STORAGE])
+def test_the_controller_takes_its_flags_for_storage(scenario: str) -> None:
+    args = at(one(render(values_of(scenario)), "Deployment", "-controller"), f"{CONTAINER}/args")
+    names = ("--object-store-", "--allow-insecure-object-", "--ambient-object-", "--https-input-")
+    chosen = [arg for arg in args if arg.startswith(names)]
+    with controller.make_context("controller", chosen) as context:
+        settings = flags.build(ControllerSettings, context.params).objects
+    if scenario == STORAGE:
+        assert dict(settings.endpoints) == {"s3": S3_SERVER}
+        return
+    assert dict(settings.endpoints) == CASES["controller.objectStore.endpoints"].value
+    [ambient] = settings.ambient
+    assert (ambient.namespace, ambient.location.uri) == ("team-a", "s3://bucket/team-a")
+    assert [str(each) for each in settings.https_allow] == ["10.20.0.0/16"]
+    assert [str(each) for each in settings.https_deny] == ["203.0.113.0/24"]
+
+
+def test_the_s3_server_is_reached_by_the_controller_only() -> None:
+    objects = render(nested("emulator", {"enabled": True, "objectStore": {"enabled": True}}))
+    server = one(objects, "NetworkPolicy", "-object-store")["spec"]
+    assert server["egress"] == []
+    [rule] = server["ingress"]
+    component = "podSelector/matchLabels/app.kubernetes.io~component"
+    assert [at(peer, component) for peer in rule["from"]] == ["controller"]
+    reached = {
+        process: [
+            at(peer, component)
+            for each in one(objects, "NetworkPolicy", f"-{process}")["spec"]["egress"]
+            for peer in each.get("to", [])
+        ]
+        for process in ("controller", "receiver", "emulator")
+    }
+    assert "object-store" in reached["controller"]
+    assert "object-store" not in reached["receiver"] + reached["emulator"]
+    # The Secret has the keys that a job's credentials may have, and no other.
+    secret = one(objects, "Secret", "object-store")
+    data = {key: b64decode(value) for key, value in secret["data"].items()}
+    assert isinstance(from_secret("object-store", data, "s3"), S3Credentials)
 
 
 def test_no_value_is_forgotten() -> None:

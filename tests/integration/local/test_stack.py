@@ -1,10 +1,12 @@
 """`make up`, `make down` and `make demo`, as a person runs them."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,10 @@ from tests.waiting import eventually
 
 PROJECT = Path(__file__).parents[3]
 SCHEDULE = "pending=1m,running=5m"
-NAMES = {"etcd", "kube-apiserver", "kube-controller-manager", "emulator", "controller", "receiver"}
+NAMES = {
+    *("etcd", "kube-apiserver", "kube-controller-manager"),
+    *("object-store", "emulator", "controller", "receiver"),
+}
 
 
 def command(*arguments: str) -> list[str]:
@@ -94,14 +99,12 @@ def test_up_starts_what_is_not_running_and_down_leaves_nothing(state: Path) -> N
     assert before.keys() == NAMES
     addresses = (state / "env").read_text()
 
-    for name in ("controller", "kube-apiserver"):
+    killed = {"controller", "kube-apiserver", "object-store"}
+    for name in killed:
         os.kill(before[name], signal.SIGKILL)
     run(*up)
     after = pids(state)
-    assert {name for name in NAMES if after[name] != before[name]} == {
-        "controller",
-        "kube-apiserver",
-    }
+    assert {name for name in NAMES if after[name] != before[name]} == killed
     assert (state / "env").read_text() == addresses
 
     said = run(*up)
@@ -121,6 +124,24 @@ def test_the_env_file_leads_kubectl_and_curl_to_what_runs(running: Path) -> None
     assert '"jobs"' in shell(running, "curl --fail --silent $GEMINI_BASE_URL/emulator/state")
     keys = list((running / "callback-keys").iterdir())
     assert [len(key.read_text().strip()) for key in keys] == [64]
+
+
+def test_the_env_file_has_the_access_key_of_the_s3_server(running: Path) -> None:
+    key = json.loads((running / "object-store-key.json").read_text())
+    secret = json.loads(shell(running, "kubectl get secret object-store -o json"))["data"]
+    assert {name: b64decode(value).decode() for name, value in secret.items()} == key
+    script = (
+        "from obstore.store import S3Store\n"
+        'store = S3Store("demo", client_options={"allow_http": True})\n'
+        'store.put("greeting", b"hello")\n'
+        'print(bytes(store.get("greeting").bytes()).decode())'
+    )
+    assert shell(running, f"{sys.executable} -c '{script}'") == "hello\n"
+    assert (running / "object-store" / "demo" / "greeting").read_bytes() == b"hello"
+    for private in ("env", "object-store-key.json"):
+        assert (running / private).stat().st_mode & 0o777 == 0o600
+    for pid in pids(running).values():
+        assert key["secret_access_key"] not in " ".join(psutil.Process(pid).cmdline())
 
 
 def test_the_emulator_has_the_schedule_that_up_was_given_and_keeps_it(running: Path) -> None:

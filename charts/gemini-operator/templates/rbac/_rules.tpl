@@ -15,6 +15,16 @@
   resourceNames:
     {{- toYaml .Values.apiKeySecrets.allowedNames | nindent 4 }}
   {{- end }}
+{{- with include "gemini-operator.storageSecrets" . | fromJsonArray }}
+{{- if not $.Values.apiKeySecrets.anyName }}
+# To read credentials for object storage and https inputs: by name, never by list.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
+  resourceNames:
+    {{- toYaml . | nindent 4 }}
+{{- end }}
+{{- end }}
 # To read requests, and to create results.
 - apiGroups: [""]
   resources: [configmaps]
