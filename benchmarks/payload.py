@@ -2,7 +2,8 @@
 
 Object store, emulator, API server and controller are real processes on this machine, so only the
 ratios compare between machines. An upload is compared with `curl`, which sends the same file to the
-same emulator, and a delivery with `curl` that reads the results from it.
+same emulator. A delivery is compared with `curl` and obstore, one after the other: the first reads
+the same results, the second writes them.
 """
 
 import json
@@ -18,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import obstore
 import psutil
+from obstore.store import S3Store
 
 from benchmarks.surroundings import Row, json_option, quantiles, save, show, surroundings
 from tests.emulator_process import API_KEY, EmulatorProcess
@@ -113,10 +116,10 @@ def response(number: int, text: str) -> dict[str, Any]:
     }
 
 
-def figures(scene: Scene, seconds: float, curl: float, load: Load, idle: float) -> Row:
+def figures(scene: Scene, seconds: float, bare: float, load: Load, idle: float) -> Row:
     return {
         "MiB/s": scene.megabytes / seconds,
-        "of curl": curl / seconds,
+        "of a bare copy": bare / seconds,
         "RSS + MiB": max(load.rss) - idle,
         **{f"loop {name} ms": 1000 * value for name, value in quantiles(load.answers).items()},
     }
@@ -189,7 +192,7 @@ def delivery(scene: Scene) -> Row:
     scene.emulator.job(batch, "succeed")
     [results] = scene.directory.glob(f"emulator/**/{batch.rpartition('/')[2]}/results.jsonl")
     count = write_lines(results, scene.size, response)
-    curl = curl_download(scene, batch)
+    bare = curl_download(scene, batch) + bare_write(scene, results)
     start_controller(scene)
     eventually(operator.controller.ready, timeout=60, what="the controller")
     idle = idle_rss(operator)
@@ -204,7 +207,24 @@ def delivery(scene: Scene) -> Row:
         seconds = time.monotonic() - begun
     output = operator.status("big-results")["output"]
     assert (output["records"], output["bytes"]) == (count, results.stat().st_size)
-    return figures(scene, seconds, curl, load, idle)
+    return figures(scene, seconds, bare, load, idle)
+
+
+def bare_write(scene: Scene, results: Path) -> float:
+    """Seconds that obstore takes to write the results."""
+    store = S3Store(
+        BUCKET,
+        endpoint=scene.s3.url,
+        access_key_id=ACCESS_KEY,
+        secret_access_key=SECRET_KEY,
+        region="us-east-1",
+        client_options={"allow_http": True},
+    )
+    begun = time.monotonic()
+    obstore.put(store, "bare.jsonl", results, max_concurrency=1)
+    seconds = time.monotonic() - begun
+    scene.stored("bare.jsonl").unlink()
+    return seconds
 
 
 def curl_download(scene: Scene, batch: str) -> float:

@@ -23,6 +23,9 @@ from gemini_operator.payload.objects import sink
 from gemini_operator.payload.objects.access import ObjectAccess
 from gemini_operator.payload.read_ahead import read_ahead
 
+AHEAD: Final = 8
+"""Pieces of 1 MiB that are read while a part of 8 MiB is written."""
+
 WAITS: Final = float("inf")
 """Seconds; a job that waits for its turn is woken."""
 
@@ -106,7 +109,7 @@ class ObjectDelivery:
         lines = Lines()
         async with (
             aclosing(self._lines.of(job, observation, client, lines)) as found,
-            aclosing(read_ahead(found)) as ahead,
+            aclosing(read_ahead(found, AHEAD)) as ahead,
             aclosing(_noted(ahead, transfer)) as noted,
         ):
             written = await sink.write(where, store, noted)
