@@ -1,6 +1,7 @@
 """Servers that objects are read from and written to."""
 
 import asyncio
+import resource
 import ssl
 import subprocess
 import urllib.error
@@ -60,9 +61,22 @@ class S3Server:
             self._process.wait(20)
             self._process = None
 
-    def unfinished_uploads(self) -> list[Path]:
+    def kill(self) -> None:
+        """End it at once: every transfer breaks off."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(20)
+            self._process = None
+
+    def limit_files(self, size: int) -> None:
+        """Refuse to write files beyond so many bytes, as a full disk does; -1 ends that."""
+        assert self._process is not None
+        _, most = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size, most))
+
+    def unfinished_uploads(self, bucket: str = BUCKET) -> list[Path]:
         """The folders of multipart uploads that were neither completed nor aborted."""
-        return list((self.data / BUCKET / ".sgwtmp" / "multipart").glob("*/*"))
+        return list((self.data / bucket / ".sgwtmp" / "multipart").glob("*/*"))
 
     def _answers(self) -> bool:
         try:

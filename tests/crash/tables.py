@@ -10,6 +10,8 @@ from tests.crash.environment import Environment
 from tests.crash.killing import KillEnvironment
 from tests.crash.pausing import PauseEnvironment
 from tests.crash.scenarios import OF_A_CONTROLLER, OF_A_LEADER, OF_A_RECEIVER, Scenario
+from tests.crash.storage import StorageEnvironment
+from tests.crash.storage_scenarios import OF_A_TRANSFER
 
 
 @dataclass(frozen=True)
@@ -55,4 +57,6 @@ LEADER = Table(
     "leader stopped, and continued", OF_A_LEADER, PauseEnvironment, without=("batches.list",)
 )
 
-TABLES = (CONTROLLER, CALLED_AGAIN, NEVER_CALLED_AGAIN, LEADER)
+TRANSFERS = Table("controller killed during transfers", OF_A_TRANSFER, StorageEnvironment)
+
+TABLES = (CONTROLLER, CALLED_AGAIN, NEVER_CALLED_AGAIN, LEADER, TRANSFERS)

@@ -71,7 +71,8 @@ def lines(count: int) -> bytes:
 
 
 def delivered(s3: S3Server, status: Mapping[str, Any]) -> bytes:
-    return (s3.data / status["output"]["uri"].removeprefix("s3://")).read_bytes()
+    path = str(status["output"]["uri"]).removeprefix("s3://")
+    return (s3.data / path).read_bytes()
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
