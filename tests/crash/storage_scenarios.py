@@ -13,7 +13,7 @@ from tests.crash.steps import (
     submitted_or_killed,
     suspended,
 )
-from tests.crash.storage import StorageEnvironment
+from tests.crash.storage import s3_of
 from tests.object_servers import S3Server
 from tests.operator_process import job as manifest_of
 from tests.stored_jobs import (
@@ -70,8 +70,7 @@ def cleaned_up(job: JobUnderTest) -> None:
 
 
 def _s3(job: JobUnderTest) -> S3Server:
-    assert isinstance(job.environment, StorageEnvironment)
-    return job.environment.s3
+    return s3_of(job.environment)
 
 
 OF_A_TRANSFER = (
@@ -81,5 +80,14 @@ OF_A_TRANSFER = (
         "suspended while it is copied in",
         (applied(), submitted_or_killed, patched(suspend=True), suspended),
         after=(cleaned_up,),
+    ),
+)
+
+# An object stays until the old leader has woken up. What it does then must change no results.
+OF_A_LEADER_WITH_A_TRANSFER = (
+    Scenario(
+        "copied in and out",
+        (applied(), uploaded, ends("succeed"), delivered),
+        after=(delivered, cleaned_up),
     ),
 )

@@ -1,6 +1,10 @@
-"""kill -9 at every call of an upload and of a delivery: one file, one batch, one object, all whole."""
+"""kill -9, or a pause, at every call of an upload and of a delivery.
+
+There is one file, one batch and one object, all of them whole.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +13,7 @@ from tests.crash.conftest import Played
 from tests.crash.runs import Run
 from tests.crash.scenarios import Scenario
 from tests.crash.storage_scenarios import OF_A_TRANSFER
-from tests.crash.tables import TRANSFERS
+from tests.crash.tables import TRANSFERS, TRANSFERS_OF_A_LEADER
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -28,5 +32,15 @@ def test_p10_a_controller_that_is_killed_anywhere_copies_everything_once(
     run: Run, scenario: Scenario, played: Played
 ) -> None:
     results = played(run, scenario)
+    assert results, "a scenario has steps"
+    assert [result for result in results if not result.good] == []
+
+
+def test_p06_an_old_leader_that_wakes_up_in_a_transfer_changes_nothing_and_ends(
+    control_plane: ControlPlane, tmp_path: Path, played: Played
+) -> None:
+    table = TRANSFERS_OF_A_LEADER
+    with Run(control_plane, tmp_path, table, runners=2, report=print) as run:
+        results = played(run, table.scenarios[0])
     assert results, "a scenario has steps"
     assert [result for result in results if not result.good] == []
