@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import shutil
 import ssl
 import subprocess
 import urllib.error
@@ -67,6 +68,13 @@ class S3Server:
             self._process.kill()
             self._process.wait(20)
             self._process = None
+
+    def replace(self, path: str, by: str) -> None:
+        """Put one object, with its ETag, into the place of another one, while the server is away."""
+        assert self._process is None
+        (self.data / BUCKET / by).replace(self.data / BUCKET / path)
+        shutil.rmtree(self._side / BUCKET / path)
+        (self._side / BUCKET / by).replace(self._side / BUCKET / path)
 
     def limit_files(self, size: int) -> None:
         """Refuse to write files beyond so many bytes, as a full disk does; -1 ends that."""
