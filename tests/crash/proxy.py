@@ -148,6 +148,8 @@ class Proxy:
         async with self._ask(request, body) as answer:
             content = await answer.read()
         await self._journal.reach(nth_call, Moment.SENT)
+        # It has arrived. A process that is stopped may not take a large answer.
+        self._journal.leave(nth_call)
         headers = _kept(answer.headers.items())
         if request.method == "HEAD":
             headers.append(("Content-Length", answer.headers.get("Content-Length", "0")))

@@ -391,7 +391,7 @@ def test_an_output_that_comes_back_is_written_without_anybody_asking(
         storing.s3.kill()
     storing.operator.wait_problem(name, "OutputRefused", timeout=60)
     storing.s3.start()
-    storing.operator.wait_complete(name, timeout=90)
+    storing.operator.wait_condition(name, "Complete", timeout=90)
     storing.check_delivered(name)
 
 
