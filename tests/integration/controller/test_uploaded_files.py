@@ -142,6 +142,29 @@ def test_a_file_that_a_create_does_not_find_is_looked_for_before_it_is_uploaded_
     check_input(waiting.operator, name, INPUT)
 
 
+@pytest.mark.exhaustive
+def test_a_job_says_what_it_waits_for_while_creates_do_not_find_its_file(
+    waiting: Waiting, name: str
+) -> None:
+    body = {"error": {"code": 404, "message": "File abc not found.", "status": "NOT_FOUND"}}
+    waiting.google.fault("batches.create", "status", status=404, body=body, count=None)
+    creates = waiting.google.requests("batches.create")
+    waiting.apply(name)
+    waiting.operator.wait_problem(name, "InputMissing")
+
+    def again() -> bool:
+        reasons.append(waiting.operator.condition(name, "Stalled").get("reason"))
+        return waiting.google.requests("batches.create") >= creates + 3
+
+    reasons: list[Any] = []
+    eventually(again, timeout=60, interval=0.1, what="further creates")
+    # Only while a create is under way it says something else.
+    assert reasons.count("InputMissing") > len(reasons) * 0.8, f"reasons {reasons}"
+    assert waiting.file(name).endswith("-1")
+    waiting.google.clear_faults()
+    waiting.complete(name)
+
+
 def begun(waiting: Waiting, name: str, **spec: Any) -> None:
     """The upload of a new job has begun, and stands still."""
     waiting.google.fault("files.uploadChunk", "hold")
