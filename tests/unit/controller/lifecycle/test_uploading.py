@@ -92,3 +92,8 @@ def test_a_job_that_waits_for_its_turn_says_so_once() -> None:
 def test_progress_needs_a_name() -> None:
     with pytest.raises(AssertionError):
         uploading.progress(a_snapshot(spec=FROM_OBJECT), 1, 1.0)
+
+
+def test_s7_a_file_shows_whose_it_is() -> None:
+    job = a_job(spec=FROM_OBJECT)
+    assert uploading.display_name(job) == f"{job.key.namespace}/{job.key.name} [{UID}]"
