@@ -1,5 +1,6 @@
 """The emulator as a process of its own, for every test that needs Google's side."""
 
+import base64
 import json
 import signal
 import subprocess
@@ -131,6 +132,14 @@ class EmulatorProcess:
     def fault(self, route: str, action: str, **more: Any) -> None:
         """Add a fault; `more`: when, count, status, body, headers, delaySeconds."""
         self.control("POST", "faults", {"route": route, "action": action, **more})
+
+    def sha256_of(self, file: str) -> str:
+        """The hash that Google shows of a file, in hexadecimal."""
+        request = urllib.request.Request(
+            f"{self.url}/v1beta/{file}", headers={"x-goog-api-key": API_KEY}
+        )
+        with urllib.request.urlopen(request, timeout=_DEADLINE) as answer:
+            return base64.b64decode(json.load(answer)["sha256Hash"]).decode()
 
     def clear_faults(self) -> None:
         self.control("DELETE", "faults")

@@ -4,6 +4,8 @@ import asyncio
 import hmac
 import json
 import os
+import resource
+import shutil
 import ssl
 import subprocess
 import urllib.error
@@ -71,6 +73,13 @@ class _Program:
             )
         eventually(self._answers, timeout=30, what=f"an answer of {command[0]}")
 
+    def kill(self) -> None:
+        """End it at once: every transfer breaks off."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(20)
+            self._process = None
+
     def _answers(self) -> bool:
         try:
             with urllib.request.urlopen(self.url, timeout=1):
@@ -99,9 +108,22 @@ class S3Server(_Program):
             *("posix", "--sidecar", self._side, self.data),
         )
 
-    def unfinished_uploads(self) -> list[Path]:
+    def replace(self, path: str, by: str) -> None:
+        """Put one object, with its ETag, into the place of another one, while the server is away."""
+        assert self._process is None
+        (self.data / BUCKET / by).replace(self.data / BUCKET / path)
+        shutil.rmtree(self._side / BUCKET / path)
+        (self._side / BUCKET / by).replace(self._side / BUCKET / path)
+
+    def limit_files(self, size: int) -> None:
+        """Refuse to write files beyond so many bytes, as a full disk does; -1 ends that."""
+        assert self._process is not None
+        _, most = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size, most))
+
+    def unfinished_uploads(self, bucket: str = BUCKET) -> list[Path]:
         """The folders of multipart uploads that were neither completed nor aborted."""
-        return list((self.data / BUCKET / ".sgwtmp" / "multipart").glob("*/*"))
+        return list((self.data / bucket / ".sgwtmp" / "multipart").glob("*/*"))
 
 
 class AzureServer(_Program):

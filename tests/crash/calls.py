@@ -25,6 +25,14 @@ _GOOGLE = [
     ("DELETE", r"/files/[^/:]+", "files.delete"),
     ("GET", r"/jwks\.json", "jwks"),
 ]
+_S3 = {
+    ("HEAD", False): "s3 look",
+    ("GET", False): "s3 read",
+    ("POST", False): "s3 start",
+    ("PUT", True): "s3 part",
+    ("POST", True): "s3 complete",
+    ("DELETE", False): "s3 abort",
+}
 _OURS = re.compile(
     r"/apis/gemini-operator\.io/[^/]+/namespaces/[^/]+/geminibatchjobs/(?P<name>[^/]+)"
 )
@@ -46,6 +54,11 @@ def to_google(method: str, path: str, body: bytes) -> Call | None:
         if re.fullmatch(allowed, method) and re.search(pattern + "$", path):
             return Call(name, _display_name(body) if name.startswith("batches.create") else None)
     return Call(f"{method} {path}")
+
+
+def to_s3(method: str, path: str, body: bytes) -> Call:
+    """What a request to the S3 server is."""
+    return Call(_S3.get((method, bool(body)), f"{method} {path}"))
 
 
 def to_kubernetes(method: str, path: str, body: bytes) -> Call | None:

@@ -56,14 +56,14 @@ class JobUnderTest:
 
     def apply(self, **spec: Any) -> None:
         """`kubectl apply` of a job with three requests, whose results go to a ConfigMap."""
-        self._apply(inline_job(self.name, TEXTS, output=self._output, **spec))
+        self.apply_manifest(inline_job(self.name, TEXTS, output=self._output, **spec))
 
     def apply_adopting(self, batch: str) -> None:
         """`kubectl apply` of a job that takes over a batch."""
         manifest = job(self.name, {}, output=self._output, deletionPolicy="Delete")
         del manifest["spec"]["input"]
         manifest["spec"]["adopt"] = {"batchName": batch}
-        self._apply(manifest)
+        self.apply_manifest(manifest)
 
     def patch(self, **spec: Any) -> None:
         """`kubectl patch` of the spec."""
@@ -113,5 +113,6 @@ class JobUnderTest:
     def _output(self) -> dict[str, Any]:
         return {"configMap": {"name": self.name}}
 
-    def _apply(self, manifest: dict[str, Any]) -> None:
+    def apply_manifest(self, manifest: dict[str, Any]) -> None:
+        """`kubectl apply` of a whole job."""
         self.environment.plane.api.request("POST", self.environment.operator.path(), manifest)

@@ -73,8 +73,11 @@ class KillEnvironment(Environment):
         job.wait("the kill", lambda: self._revived)
 
     def start_controller(self) -> None:
+        self._start_controller()
+
+    def _start_controller(self, *more: str) -> None:
         gemini = (self._routes.to_google if self._victim == "controller" else self.google).url
-        self.operator.start_controller(*self._arguments, "--gemini-base-url", gemini)
+        self.operator.start_controller(*self._arguments, "--gemini-base-url", gemini, *more)
 
     def start_receiver(self) -> None:
         keys = self._routes.to_google.url if self._victim == "receiver" else self.google.url
@@ -87,10 +90,14 @@ class KillEnvironment(Environment):
         routes = Routes(self.plane, self.google.url, self.background)
         self._routes = stack.enter_context(routes)
         self.operator = self._operator(**{self._victim: self._routes})
+        self._add_routes(stack)
         stack.callback(self.operator.receiver.kill)
         stack.callback(self.operator.controller.kill)
         self.start_receiver()
         self.start_controller()
+
+    def _add_routes(self, stack: ExitStack) -> None:
+        """Open further routes before the processes start."""
 
     def _kill(self) -> asyncio.Event | None:
         self.victim.send(signal.SIGKILL)

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import signal
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.crash.environment import TIMES, Environment, Void
 from tests.crash.job import JobUnderTest
 from tests.crash.journal import Moment, NthCall
 from tests.crash.killing import LATE
+from tests.crash.proxy import Proxy
 from tests.crash.routes import Routes
 from tests.operator_process import Process
 from tests.waiting import eventually
@@ -50,6 +52,10 @@ class Candidate:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def add(self, route: Proxy) -> str:
+        """Open a further route, and return its URL."""
+        return self._stack.enter_context(route).url
 
     def close(self) -> None:
         self._stack.close()
@@ -133,8 +139,14 @@ class PauseEnvironment(Environment):
             *("--kubeconfig", str(candidate.routes.kubeconfig(direct))),
             *("--gemini-base-url", candidate.routes.to_google.url),
             *("--public-url", self.operator.receiver.url, *TIMES, *LEASE, *SWEEP),
+            *self._more_arguments(candidate),
         )
         return candidate
+
+    def _more_arguments(self, candidate: Candidate) -> Sequence[str]:
+        """For further routes of a candidate."""
+        del candidate
+        return ()
 
     def _stop(self) -> asyncio.Event:
         self._resumed = asyncio.Event()

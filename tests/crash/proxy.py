@@ -5,10 +5,11 @@ bodies as they are, and streams answers, so that watches work.
 """
 
 import asyncio
+import io
 import ssl
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 from aiohttp import web
@@ -19,6 +20,8 @@ from tests.crash.calls import Call
 from tests.crash.journal import Journal, Moment, NthCall, Struck
 
 HOST = "127.0.0.1"
+_LARGEST = 32 * 2**20
+"""Bytes of a request."""
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 # What aiohttp would add to a request by itself.
 _ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -89,12 +92,22 @@ class Proxy:
             timeout=aiohttp.ClientTimeout(total=None),
         )
         # A watch ends with its client.
-        server = web.Server(self._serve, handler_cancellation=True)
+        server = web.Server(self._serve, request_factory=self._request, handler_cancellation=True)
         self._runner = web.ServerRunner(server, shutdown_timeout=0.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, HOST, self._port)
         await site.start()
         self._port = site.port
+
+    @staticmethod
+    def _request(
+        message: Any, payload: Any, protocol: Any, writer: Any, task: Any
+    ) -> web.BaseRequest:
+        """As aiohttp does it, but with larger bodies."""
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(
+            message, payload, protocol, writer, task, loop, client_max_size=_LARGEST
+        )
 
     async def _stop(self) -> None:
         session, runner = self._session, self._runner
@@ -135,9 +148,12 @@ class Proxy:
         async with self._ask(request, body) as answer:
             content = await answer.read()
         await self._journal.reach(nth_call, Moment.SENT)
-        return web.Response(
-            status=answer.status, headers=_kept(answer.headers.items()), body=content
-        )
+        # It has arrived. A process that is stopped may not take a large answer.
+        self._journal.leave(nth_call)
+        headers = _kept(answer.headers.items())
+        if request.method == "HEAD":
+            headers.append(("Content-Length", answer.headers.get("Content-Length", "0")))
+        return web.Response(status=answer.status, headers=headers, body=content)
 
     async def _pass_on(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
         async with self._ask(request, body) as answer:
@@ -158,7 +174,8 @@ class Proxy:
             request.method,
             self._upstream.join(URL(request.raw_path, encoded=True)),
             headers=_kept(request.headers.items()),
-            data=body or None,
+            # aiohttp warns of a large body that is given as bytes.
+            data=io.BytesIO(body) if body else None,
             allow_redirects=False,
         )
 

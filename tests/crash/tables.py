@@ -10,6 +10,8 @@ from tests.crash.environment import Environment
 from tests.crash.killing import KillEnvironment
 from tests.crash.pausing import PauseEnvironment
 from tests.crash.scenarios import OF_A_CONTROLLER, OF_A_LEADER, OF_A_RECEIVER, Scenario
+from tests.crash.storage import KillDuringTransfer, PauseDuringTransfer
+from tests.crash.storage_scenarios import OF_A_LEADER_WITH_A_TRANSFER, OF_A_TRANSFER
 
 
 @dataclass(frozen=True)
@@ -55,4 +57,13 @@ LEADER = Table(
     "leader stopped, and continued", OF_A_LEADER, PauseEnvironment, without=("batches.list",)
 )
 
-TABLES = (CONTROLLER, CALLED_AGAIN, NEVER_CALLED_AGAIN, LEADER)
+TRANSFERS = Table("controller killed during transfers", OF_A_TRANSFER, KillDuringTransfer)
+
+TRANSFERS_OF_A_LEADER = Table(
+    "leader stopped during transfers, and continued",
+    OF_A_LEADER_WITH_A_TRANSFER,
+    PauseDuringTransfer,
+    without=("batches.list",),
+)
+
+TABLES = (CONTROLLER, CALLED_AGAIN, NEVER_CALLED_AGAIN, LEADER, TRANSFERS, TRANSFERS_OF_A_LEADER)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gemini_operator.kube import patches
-from tests.crash.calls import Call, to_google, to_kubernetes
+from tests.crash.calls import Call, to_google, to_kubernetes, to_s3
 
 JOB = "/apis/gemini-operator.io/v1alpha1/namespaces/team/geminibatchjobs/job"
 UID, ATTEMPT = "0b5c2a54-0000-4000-8000-000000000000", "0123456789abcdef"
@@ -108,3 +108,19 @@ def test_a_create_tells_whose_it_is() -> None:
     body = {"batch": {"displayName": f"team/job [0b5c2a54-{ATTEMPT}]"}}
     path = "/v1beta/models/gemini-2.5-flash:batchGenerateContent"
     assert to_google("POST", path, json.dumps(body).encode()) == Call("batches.create", "job")
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "name"),
+    [
+        ("GET", b"", "s3 read"),
+        ("HEAD", b"", "s3 look"),
+        ("POST", b"", "s3 start"),
+        ("PUT", b"part", "s3 part"),
+        ("POST", b"<CompleteMultipartUpload/>", "s3 complete"),
+        ("DELETE", b"", "s3 abort"),
+        ("PUT", b"", "PUT /bucket/key"),
+    ],
+)
+def test_requests_to_an_s3_server(method: str, body: bytes, name: str) -> None:
+    assert to_s3(method, "/bucket/key", body) == Call(name)

@@ -20,6 +20,9 @@ LEAST_LEFT = timedelta(hours=24)
 """What a file still has to live when its batch is submitted. Nobody documents whether Google keeps
 the file of a batch that waits, and most batches end within a day."""
 
+EARLIER = 2
+"""Files before the newest one that Google may still have: one follows another after 24 of 48 hours."""
+
 CURED = frozenset({Reason.INPUT_MISSING, Reason.REMOTE_UNAVAILABLE, Reason.OUTPUT_REFUSED})
 """Problems that an upload has shown to be over."""
 
@@ -48,7 +51,9 @@ def names(job: Job) -> tuple[str, ...]:
     """Return the names of the files that the job may have at Google."""
     if not uploads(job) or job.status.input_file is None:
         return ()
-    return (job.status.input_file.file_name,)
+    newest = _number(job.status.input_file)
+    earlier = range(max(1, newest - EARLIER), newest)
+    return (job.status.input_file.file_name, *(_name(job, number) for number in earlier))
 
 
 def display_name(job: Job) -> str:

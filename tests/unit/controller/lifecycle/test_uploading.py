@@ -153,6 +153,21 @@ def test_an_upload_ends_the_trouble_before_it(reason: str) -> None:
     assert reason_of(write.status, "Stalled") is None
 
 
+@pytest.mark.parametrize(
+    ("newest", "others"),
+    [
+        (FIRST, ()),
+        (SECOND, (FIRST,)),
+        (f"{NAME}-9", (f"{NAME}-7", f"{NAME}-8")),
+        (f"{NAME}-9999999999", (f"{NAME}-9999999997", f"{NAME}-9999999998")),
+        ("files/something-else", ()),
+    ],
+)
+def test_p10_a_deletion_looks_for_earlier_files_too(newest: str, others: tuple[str, ...]) -> None:
+    job = a_job(spec=SPEC, status={"inputFile": {"fileName": newest}})
+    assert uploading.names(job) == (newest, *others)
+
+
 @pytest.mark.parametrize("status", [{}, submitted(), finished()], ids=["waits", "runs", "over"])
 def test_a_deletion_takes_the_file_too(status: dict[str, Any]) -> None:
     snapshot = a_snapshot(spec=SPEC, status={**status, "inputFile": a_file()}, deleting=True)
