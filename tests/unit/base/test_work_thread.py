@@ -19,14 +19,15 @@ async def test_what_work_raises_is_raised() -> None:
 
 
 async def test_work_goes_on_when_nobody_waits_for_it() -> None:
-    go, done = threading.Event(), threading.Event()
+    begun, go, done = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:
+        begun.set()
         go.wait(10)
         done.set()
 
     waiter = asyncio.create_task(in_work_thread(work))
-    await asyncio.sleep(0)
+    assert await asyncio.to_thread(begun.wait, 10)
     waiter.cancel()
     await asyncio.wait((waiter,))
     assert waiter.cancelled()
