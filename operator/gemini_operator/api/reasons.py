@@ -137,7 +137,7 @@ class Reason(Word):
     )
     OUTPUT_REFUSED = (
         "OutputRefused",
-        "The output does not accept the results.",
+        "The results cannot be written to the output.",
         "Fix what the message names, such as a policy, a quota, a role or the credentials of the object store; the job then continues.",
         ConditionType.STALLED,
     )

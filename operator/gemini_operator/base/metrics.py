@@ -101,6 +101,19 @@ GEMINI_REQUEST_SECONDS = Histogram(
     registry=CONTROLLER,
 )
 
+TRANSFERS = Gauge(
+    "gemini_operator_transfers",
+    "Inputs that are being copied to Google, and results to object storage.",
+    ["direction"],
+    registry=CONTROLLER,
+)
+TRANSFERRED_BYTES = Counter(
+    "gemini_operator_transferred_bytes_total",
+    "Bytes of inputs copied to Google, and of results copied to object storage.",
+    ["direction"],
+    registry=CONTROLLER,
+)
+
 # Receiver
 
 RECEIVER_REQUESTS = Counter(

@@ -6,8 +6,10 @@ A copy of 2 GB takes minutes. In a reconcile it would keep a worker from the oth
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from gemini_operator.base import metrics
 from gemini_operator.controller.job import Job, Key
 from gemini_operator.controller.remote.call_limit import CallLimit
 from gemini_operator.controller.workqueue import Wakes
@@ -24,15 +26,24 @@ REPORT_EVERY = 10.0
 T = TypeVar("T")
 
 
+class Direction(StrEnum):
+    """What is copied; a label of the metrics."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+
+
 @dataclass
 class Transfer(Generic[T]):
     """One transfer of a job.
 
     Args:
+        direction: whether it is an input or results.
         uid: of the job.
         what: what is copied, such as the name of a file; another one is another transfer.
     """
 
+    direction: Direction
     uid: str
     what: str
     subject: Any = field(default=None, repr=False)
@@ -44,6 +55,8 @@ class Transfer(Generic[T]):
     task: asyncio.Task[T] | None = field(default=None, repr=False)
 
     def note(self, moved: int) -> None:
+        """Note how many bytes have arrived by now."""
+        metrics.TRANSFERRED_BYTES.labels(self.direction).inc(max(0, moved - self.moved))
         self.moved = moved
 
     @property
@@ -95,6 +108,7 @@ class Transfers:
 
     def start(
         self,
+        direction: Direction,
         job: Job,
         what: str,
         work: Callable[[Transfer[T]], Coroutine[Any, Any, T]],
@@ -103,6 +117,7 @@ class Transfers:
         """Start a transfer.
 
         Args:
+            direction: whether it is an input or results.
             job: whose it is; it must have none.
             what: what is copied.
             work: does it, and notes how much has arrived.
@@ -112,7 +127,7 @@ class Transfers:
             Busy: the limit is reached; the job is requeued in its turn.
         """
         self._limit.enter(job.key, "")
-        transfer: Transfer[T] = Transfer(job.uid, what, subject)
+        transfer: Transfer[T] = Transfer(direction, job.uid, what, subject)
         self._transfers[job.key] = transfer
         transfer.task = asyncio.create_task(self._run(job.key, transfer, work))
         return transfer
@@ -141,7 +156,8 @@ class Transfers:
         self, key: Key, transfer: Transfer[T], work: Callable[[Transfer[T]], Coroutine[Any, Any, T]]
     ) -> T:
         try:
-            return await work(transfer)
+            with metrics.TRANSFERS.labels(transfer.direction).track_inprogress():
+                return await work(transfer)
         finally:
             if self._transfers.get(key) is transfer:
                 self._limit.leave(key)

@@ -6,7 +6,13 @@ from contextlib import contextmanager
 from gemini_operator.payload.gunzip import Gunzip, NotGzip
 from gemini_operator.payload.objects import location
 from gemini_operator.payload.request_checks import InvalidLines, RequestType
-from gemini_operator.payload.request_stream import Checked, RequestStream
+from gemini_operator.payload.request_stream import (
+    BOM,
+    FILE_LIMIT,
+    Checked,
+    RequestStream,
+    too_large,
+)
 from gemini_operator.payload.requests import InvalidInput
 
 
@@ -22,6 +28,19 @@ class InputCheck:
         self._shown = location.display(uri)
         self._gunzip = Gunzip() if self._shown.endswith(".gz") else None
         self._requests = RequestStream(expected)
+
+    def begin(self, size: int | None) -> None:
+        """Refuse an input that is too large before any of it is copied.
+
+        Args:
+            size: of the input in bytes, if it is known. Packed, it says nothing of its content.
+
+        Raises:
+            InvalidInput: it is too large.
+        """
+        # Three more bytes may be a byte order mark.
+        if self._gunzip is None and size is not None and size > FILE_LIMIT + len(BOM):
+            raise InvalidInput(f"{self._shown}: {too_large(FILE_LIMIT)}")
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """Check a piece, and yield what is uploaded of it, a MiB at a time.

@@ -103,7 +103,17 @@ def check_item(item: Mapping[str, Any], expected: RequestType | None = None) -> 
         raise Wrong('has no "request" object')
     if metadata is not None:
         _check_metadata(metadata, key)
-    if expected is not None and NEEDED[expected] not in request:
+    if expected is not None:
+        check_type(request, expected)
+
+
+def check_type(request: Mapping[str, Any], expected: RequestType) -> None:
+    """Check that a request is of the job's type.
+
+    Raises:
+        Wrong: it is of the other type, or of none.
+    """
+    if NEEDED[expected] not in request:
         raise _other_type(request, expected)
 
 

@@ -30,7 +30,7 @@ VALUE_LIMIT = 250_000
 _STEP = 2**20
 # No file within the limit has as many lines with requests. Keys are remembered with 32 bits of it.
 _LINES = 2**31
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _FIRST_LOOK = 1000
 _STRING = re.compile(rb'"[^"]*"')
 
@@ -43,6 +43,14 @@ class Checked:
     bytes: int
     sha256: str
     """In hexadecimal."""
+
+
+def too_large(limit: int) -> str:
+    """Return what is said of an input of more than `limit` bytes."""
+    return (
+        f"it has more than {limit} bytes, which is all that Google takes in one file: split it into "
+        "several jobs"
+    )
 
 
 class RequestStream:
@@ -114,11 +122,7 @@ class RequestStream:
     def _sent(self, out: bytes) -> bytes:
         self._bytes += len(out)
         if self._bytes > self._file_limit:
-            too_large = (
-                f"it has more than {self._file_limit} bytes, which is all that Google takes in one "
-                "file: split it into several jobs"
-            )
-            raise InvalidLines(_listed([*self._problems, too_large]))
+            raise InvalidLines(_listed([*self._problems, too_large(self._file_limit)]))
         if self._problems:
             return b""
         self._digest.update(out)
@@ -127,11 +131,11 @@ class RequestStream:
     def _step(self, data: bytes) -> bytes:
         if self._start is not None:
             data = self._start + data
-            if len(data) < len(_BOM) and _BOM.startswith(data):
+            if len(data) < len(BOM) and BOM.startswith(data):
                 self._start = data
                 return b""
             self._start = None
-            data = data.removeprefix(_BOM)
+            data = data.removeprefix(BOM)
         if self._held is None:
             return self._lines(data)
         self._held += data

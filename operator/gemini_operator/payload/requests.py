@@ -15,7 +15,7 @@ from gemini_operator.api.v1alpha1.spec import Spec
 from gemini_operator.kube import config_maps
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.kube.errors import Forbidden, ObjectNotFound
-from gemini_operator.payload import request_lines
+from gemini_operator.payload import request_checks, request_lines
 from gemini_operator.payload.request_checks import RequestType
 
 
@@ -69,6 +69,10 @@ async def load(
             raise InvalidInput(
                 f"request {number} of input.inline is empty: write the request into it"
             )
+        try:
+            request_checks.check_type(item["request"], spec.type)
+        except request_checks.Wrong as wrong:
+            raise InvalidInput(f"request {number} of input.inline {wrong}") from None
         if (item.get("metadata") or {}).get("key", item["key"]) != item["key"]:
             raise InvalidInput(
                 f"request {number} of input.inline has another key in metadata than beside it: "

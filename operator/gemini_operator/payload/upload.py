@@ -6,7 +6,7 @@ everything was read and found good.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Final, Protocol
 
@@ -23,12 +23,26 @@ SETTLES: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 # Seconds for the goodbye of an upload that is given up.
 _GOODBYE: Final = 5.0
 
-Open = Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+
+class Source(Protocol):
+    """An input that was opened; its chunks are read once."""
+
+    size: int | None
+    """Bytes; `None` if that is not known."""
+
+    def chunks(self) -> AsyncGenerator[bytes, None]: ...
+
+
+Open = Callable[[], AbstractAsyncContextManager[Source]]
 """Opens the input from its beginning."""
 
 
 class Check(Protocol):
     """Checks an input in pieces, and returns of each what is uploaded."""
+
+    def begin(self, size: int | None) -> None:
+        """Check the size of the input, if it is known."""
+        ...
 
     def feed(self, piece: bytes) -> Iterable[bytes]:
         """Check a piece."""
@@ -87,7 +101,11 @@ async def _look(files: Files, name: str) -> FileInfo | None:
 
 
 async def _read(open_input: Open, check: Check) -> Checked:
-    async with open_input() as pieces, aclosing(read_ahead(pieces)) as ahead:
+    async with (
+        open_input() as source,
+        aclosing(source.chunks()) as pieces,
+        aclosing(read_ahead(pieces)) as ahead,
+    ):
         async for piece in ahead:
             await in_work_thread(_fed, check, piece)
     _, checked = await in_work_thread(check.finish)
@@ -98,10 +116,12 @@ async def _upload(
     files: Files, new: NewFile, open_input: Open, check: Check, sent: Callable[[int], None]
 ) -> tuple[Checked, FileInfo]:
     async with (
-        open_input() as pieces,
+        open_input() as source,
+        aclosing(source.chunks()) as pieces,
         aclosing(read_ahead(pieces)) as raw,
         aclosing(read_ahead(_checked(raw, check))) as good,
     ):
+        check.begin(source.size)
         transfer = await files.start_upload(new)
         try:
             async for piece in good:

@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -69,22 +69,26 @@ def lines(count: int, text: str = "Say") -> bytes:
 class Input:
     """A source that is read in pieces of a thousand bytes; `breaks` after so many of them."""
 
-    def __init__(self, content: bytes, breaks: int | None = None) -> None:
+    def __init__(
+        self, content: bytes, breaks: int | None = None, *, size: int | None = None
+    ) -> None:
         self.content, self.breaks = content, breaks
-        self.opened = self.closed = 0
+        self.size = size
+        self.opened = self.closed = self.read = 0
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def open(self) -> AsyncIterator["Input"]:
         self.opened += 1
         try:
-            yield self._pieces()
+            yield self
         finally:
             self.closed += 1
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         for number, start in enumerate(range(0, len(self.content), 1000)):
             if number == self.breaks:
                 raise OSError("the source is gone")
+            self.read += 1
             yield self.content[start : start + 1000]
 
 
@@ -175,6 +179,18 @@ async def test_an_input_that_is_wrong_leaves_nothing(
         await copied(client, Input(content), uri)
     assert str(raised.value).startswith(said)
     assert emulator.state()["files"] == []
+
+
+async def test_an_input_of_more_than_2_gib_is_not_even_begun(
+    client: GeminiClient, emulator: EmulatorProcess
+) -> None:
+    with pytest.raises(InvalidInput, match=r"^s3://bucket/in.jsonl: it has more than 2147483648 "):
+        await copied(client, Input(lines(400), size=2**31 + 4))
+    assert emulator.requests("files.upload") == 0
+    # Packed, or with a byte order mark, it may be small enough.
+    await copied(client, Input(lines(400), size=2**31 + 3))
+    await client.files.delete(FILE.name)
+    await copied(client, Input(gzip.compress(lines(3)), size=2**40), "s3://bucket/in.gz")
 
 
 @pytest.mark.parametrize("breaks", [0, 1, 12])

@@ -5,7 +5,7 @@ import pytest
 
 from gemini_operator.controller.job import Job, Key
 from gemini_operator.controller.remote.call_limit import Busy
-from gemini_operator.controller.transfers import Transfer, Transfers
+from gemini_operator.controller.transfers import Direction, Transfer, Transfers
 from tests.unit.controller.builders import a_job
 
 
@@ -61,7 +61,7 @@ async def turns() -> None:
 
 async def test_a_transfer_runs_beside_and_wakes_its_job(transfers: Transfers, queue: Queue) -> None:
     work, one = Work(), job("one")
-    transfer = transfers.start(one, "files/a", work, subject="a batch")
+    transfer = transfers.start(Direction.INPUT, one, "files/a", work, subject="a batch")
     await turns()
     assert await transfers.of(one, "files/a") is transfer
     assert (transfer.done, transfer.moved) == (False, 5)
@@ -79,7 +79,7 @@ async def test_what_a_transfer_raises_is_raised_to_its_job(
     transfers: Transfers, queue: Queue
 ) -> None:
     work, one = Work(), job("one")
-    transfer = transfers.start(one, "files/a", work)
+    transfer = transfers.start(Direction.INPUT, one, "files/a", work)
     work.end.set_exception(ValueError("no"))
     await turns()
     assert queue.woken == ["one"]
@@ -95,7 +95,7 @@ async def test_a_transfer_of_something_else_is_stopped(
     uid: str, what: str, transfers: Transfers, queue: Queue
 ) -> None:
     work = Work()
-    transfers.start(job("one"), "files/a", work)
+    transfers.start(Direction.INPUT, job("one"), "files/a", work)
     await turns()
     assert await transfers.of(job("one", uid=uid), what) is None
     assert work.cancelled
@@ -108,43 +108,43 @@ async def test_s10_a_namespace_has_its_share_and_others_go_on(
 ) -> None:
     works = {name: Work() for name in ("one", "two", "three", "other", "last")}
     for name in ("one", "two"):
-        transfers.start(job(name), "f", works[name])
+        transfers.start(Direction.INPUT, job(name), "f", works[name])
     with pytest.raises(Busy):
-        transfers.start(job("three"), "f", works["three"])
-    transfers.start(job("other", "team-b"), "f", works["other"])
+        transfers.start(Direction.INPUT, job("three"), "f", works["three"])
+    transfers.start(Direction.INPUT, job("other", "team-b"), "f", works["other"])
     with pytest.raises(Busy):
-        transfers.start(job("last", "team-c"), "f", works["last"])
+        transfers.start(Direction.INPUT, job("last", "team-c"), "f", works["last"])
     await turns()
     works["one"].end.set_result("")
     await turns()
     # Its own namespace has waited longer.
     assert queue.woken == ["three", "one"]
-    transfers.start(job("three"), "f", works["three"])
+    transfers.start(Direction.INPUT, job("three"), "f", works["three"])
     with pytest.raises(Busy):
-        transfers.start(job("last", "team-c"), "f", works["last"])
+        transfers.start(Direction.INPUT, job("last", "team-c"), "f", works["last"])
     await transfers.close()
 
 
 async def test_a_job_that_stops_waiting_lets_others_go(transfers: Transfers, queue: Queue) -> None:
     works = [Work() for _ in range(5)]
     for number in (0, 1):
-        transfers.start(job(f"job-{number}"), "f", works[number])
+        transfers.start(Direction.INPUT, job(f"job-{number}"), "f", works[number])
     for number in (2, 3):
         with pytest.raises(Busy):
-            transfers.start(job(f"job-{number}"), "f", works[number])
+            transfers.start(Direction.INPUT, job(f"job-{number}"), "f", works[number])
     await transfers.stop(job("job-2").key)
     await transfers.stop(job("job-0").key)
     assert queue.woken == ["job-3"]
     # Admitted, and gone before it started.
     await transfers.stop(job("job-3").key)
-    transfers.start(job("job-4"), "f", works[4])
+    transfers.start(Direction.INPUT, job("job-4"), "f", works[4])
     await transfers.close()
 
 
 async def test_a_stop_waits_for_the_goodbye(transfers: Transfers) -> None:
     works = [Work(), Work()]
     for number, work in enumerate(works):
-        transfers.start(job(f"job-{number}"), "f", work)
+        transfers.start(Direction.INPUT, job(f"job-{number}"), "f", work)
     await turns()
     await transfers.stop(job("job-0").key)
     assert [work.cancelled for work in works] == [True, False]
@@ -155,7 +155,7 @@ async def test_a_stop_waits_for_the_goodbye(transfers: Transfers) -> None:
 
 async def test_a_stop_of_nothing_is_fine(transfers: Transfers) -> None:
     await transfers.stop(job("one").key)
-    unstarted: Transfer[Any] = Transfer("uid", "f")
+    unstarted: Transfer[Any] = Transfer(Direction.INPUT, "uid", "f")
     assert not unstarted.done
     with pytest.raises(AssertionError):
         unstarted.result()

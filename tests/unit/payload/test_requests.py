@@ -10,20 +10,24 @@ async def test_a_file_at_google_needs_nothing_to_be_read() -> None:
 
 
 async def test_inline_requests_are_taken_from_the_stored_object_not_from_the_projection() -> None:
-    stored = {"input": {"inline": [{"key": k, "request": {"k": k}} for k in "ab"]}}
+    stored = {"input": {"inline": [{"key": k, "request": {"contents": [k]}} for k in "ab"]}}
     found = await load(None, "team-a", a_job(spec=stored).spec, stored)  # type: ignore[arg-type]
     assert found == BatchInput(inline=stored["input"]["inline"])
 
 
 async def test_an_inline_request_must_not_be_empty() -> None:
-    stored = {"input": {"inline": [{"key": "z", "request": {"x": 1}}, {"key": "y", "request": {}}]}}
+    stored = {
+        "input": {
+            "inline": [{"key": "z", "request": {"contents": []}}, {"key": "y", "request": {}}]
+        }
+    }
     with pytest.raises(InvalidInput, match=r"request 2 of input\.inline is empty"):
         await load(None, "default", a_job(spec=stored).spec, stored)  # type: ignore[arg-type]
 
 
 async def test_inline_metadata_must_not_name_another_key() -> None:
-    item = {"key": "a", "request": {"x": 1}, "metadata": {"key": "b"}}
-    stored = {"input": {"inline": [{"key": "z", "request": {"x": 1}}, item]}}
+    item = {"key": "a", "request": {"contents": []}, "metadata": {"key": "b"}}
+    stored = {"input": {"inline": [{"key": "z", "request": {"contents": []}}, item]}}
     with pytest.raises(
         InvalidInput, match=r"request 2 of input\.inline has another key in metadata"
     ):
@@ -34,3 +38,13 @@ async def test_a_job_without_input_cannot_be_submitted() -> None:
     spec = a_job(spec={"input": None}).spec
     with pytest.raises(InvalidInput, match="no input"):
         await load(None, "team-a", spec, {})  # type: ignore[arg-type]
+
+
+async def test_inline_requests_are_of_the_type_of_the_job() -> None:
+    requests = [{"key": "a", "request": {"content": {}}}, {"key": "b", "request": {"contents": []}}]
+    stored = {"type": "EmbedContent", "input": {"inline": requests}}
+    with pytest.raises(
+        InvalidInput,
+        match=r'^request 2 of input\.inline has a request of the type GenerateContent, as it has "contents"',
+    ):
+        await load(None, "team-a", a_job(spec=stored).spec, stored)  # type: ignore[arg-type]

@@ -133,9 +133,12 @@ def delivering(
 
 
 def refused(
-    snapshot: Snapshot, observation: Observation, problem: str, seconds: float
+    snapshot: Snapshot, observation: Observation, problem: str, seconds: float | None = None
 ) -> PatchStatus:
-    """Stall the job until the cluster accepts its output; its results are at Google."""
+    """Stall the job until its output can be written; its results are at Google.
+
+    `seconds`: until the next try; `None` for soon, and later and later.
+    """
     status = _refreshed(snapshot, observation.summary)
     # That the results were late is over.
     status = snapshot.revise(

@@ -17,7 +17,7 @@ from gemini_operator.controller.reconcile.write_errors import Stale
 from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import ApiKey, CredentialsProblem
-from gemini_operator.controller.remote.reads import look, look_anyhow
+from gemini_operator.controller.remote.reads import look_anyhow, look_at_results
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Summary
@@ -153,12 +153,14 @@ class Cleanup:
     async def _delete(self, api_key: ApiKey, job: Job, name: str) -> bool:
         """Cancel and delete a batch; return whether it was found and is the job's."""
         client = api_key.client
-        summary = await look(client, name)
-        if summary is None or not await self._may_touch(job, summary, api_key):
+        found = await look_at_results(client, name)
+        if found is None or not await self._may_touch(job, found.summary, api_key):
             return False
         # Google does not say that deleting a running batch stops it, so it is cancelled first.
-        if not summary.terminal:
+        if not found.summary.terminal:
             await _cancel(client, name)
+        if found.results_file is not None and _delivered(job):
+            await _delete_results(client, found.results_file)
         try:
             await client.batches.delete(name)
             log.info("a batch was deleted at Google", **job.key._asdict(), batch=name)
@@ -175,6 +177,25 @@ class Cleanup:
             batch=summary.name,
         )
         return False
+
+
+def _delivered(job: Job) -> bool:
+    output = job.status.output
+    return output is not None and (output.config_map is not None or output.uri is not None)
+
+
+async def _delete_results(client: GeminiClient, name: str) -> None:
+    """Delete a results file that was delivered, as far as Google lets it.
+
+    Google refuses names of more than 40 characters, which those of results have
+    (https://github.com/googleapis/python-genai/issues/1759), and deletes the files itself later.
+    """
+    try:
+        await client.files.delete(name)
+    except errors.NotSent:
+        raise
+    except errors.GeminiError as error:
+        log.debug("a results file is left to Google", file=name, error=str(error))
 
 
 async def _delete_file(client: GeminiClient, job: Job, name: str) -> None:

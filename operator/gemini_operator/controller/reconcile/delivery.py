@@ -117,8 +117,10 @@ class Delivery:
             return completion.undeliverable(
                 snapshot, observation, Reason.OUTPUT_TOO_LARGE, f"{error}."
             )
-        except (config_map.OutputRefused, ObjectError) as error:
+        except config_map.OutputRefused as error:
             return completion.refused(snapshot, observation, f"{error}.", REFUSED_PAUSE)
+        except ObjectError as error:
+            return completion.refused(snapshot, observation, f"{error}.")
         except config_map.DeliveryRefused as error:
             return completion.undeliverable(
                 snapshot, observation, Reason.DELIVERY_FAILED, f"{error}."

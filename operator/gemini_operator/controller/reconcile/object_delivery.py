@@ -16,7 +16,7 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.tally import Tally
 from gemini_operator.controller.reconcile.result_lines import Lines, ResultLines
 from gemini_operator.controller.remote.call_limit import Busy
-from gemini_operator.controller.transfers import REPORT_EVERY, Transfer, Transfers
+from gemini_operator.controller.transfers import REPORT_EVERY, Direction, Transfer, Transfers
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Observation
 from gemini_operator.payload.objects import sink
@@ -86,7 +86,7 @@ class ObjectDelivery:
         if transfer is None:
             work = partial(self._copy, job, observation, client, to)
             try:
-                transfer = self._transfers.start(job, batch, work, observation)
+                transfer = self._transfers.start(Direction.OUTPUT, job, batch, work, observation)
             except Busy:
                 return completion.delivering(snapshot, observation, 0, WAITS)
         if transfer.done:

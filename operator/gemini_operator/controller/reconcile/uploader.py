@@ -1,6 +1,5 @@
 """Carries out `Upload`: copies an input to Google beside the reconciles, and reports how it goes."""
 
-from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
@@ -18,13 +17,14 @@ from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.controller.remote.call_limit import Busy
-from gemini_operator.controller.transfers import REPORT_EVERY, Transfer, Transfers
+from gemini_operator.controller.transfers import REPORT_EVERY, Direction, Transfer, Transfers
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.uploads import NewFile
 from gemini_operator.payload import upload
 from gemini_operator.payload.input_check import InputCheck
 from gemini_operator.payload.objects.access import ObjectAccess
 from gemini_operator.payload.objects.errors import ObjectError
+from gemini_operator.payload.objects.source import Source
 
 
 class Uploader:
@@ -68,9 +68,8 @@ class Uploader:
                 return await _look_again(snapshot, file, api_key)
             try:
                 await self._delivery.check(job)
-                transfer = self._transfers.start(
-                    job, file_name, partial(self._copy, job, source, file_name, api_key)
-                )
+                work = partial(self._copy, job, source, file_name, api_key)
+                transfer = self._transfers.start(Direction.INPUT, job, file_name, work)
             except refusals.REFUSALS as error:
                 return refusals.before_submission(snapshot, error)
             except Busy:
@@ -105,7 +104,7 @@ class Uploader:
         api_key: ApiKey,
         transfer: Transfer[InputFile],
     ) -> InputFile:
-        def open_input() -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        def open_input() -> AbstractAsyncContextManager[Source]:
             return self._objects.reading(job.key.namespace, source)
 
         def check() -> InputCheck:

@@ -16,7 +16,7 @@ from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
-from gemini_operator.gemini.remote import Listing, Summary
+from gemini_operator.gemini.remote import Listing, Observation, Summary
 
 log = get_logger(__name__)
 
@@ -59,13 +59,23 @@ async def look(client: GeminiClient, name: str) -> Summary | None:
     Raises:
         gemini_operator.gemini.errors.GeminiError: no answer for now; reading again is safe.
     """
+    observation = await look_at_results(client, name)
+    return None if observation is None else observation.summary
+
+
+async def look_at_results(client: GeminiClient, name: str) -> Observation | None:
+    """As `look`, but with what the batch says of its results.
+
+    Raises:
+        gemini_operator.gemini.errors.GeminiError: no answer for now; reading again is safe.
+    """
     try:
-        return (await client.batches.observe(name)).summary
+        return await client.batches.observe(name)
     except errors.NotFound:
         return None
     except errors.TooLarge:
         # A read includes inline results, a list does not.
-        return await _listed(client, name)
+        return Observation(await _listed(client, name), too_large=True)
 
 
 async def look_anyhow(client: GeminiClient, name: str, known: Summary | None) -> Summary | None:

@@ -1,7 +1,7 @@
 """Opens what a job refers to in object storage, with the credentials of its Secret."""
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from gemini_operator.api.references import CredentialsSecretRef
 from gemini_operator.api.v1alpha1.input import InputObject
@@ -18,7 +18,7 @@ from gemini_operator.payload.objects.credentials import (
 from gemini_operator.payload.objects.errors import InvalidReference, SourceMissing
 from gemini_operator.payload.objects.https_source import HttpsClient
 from gemini_operator.payload.objects.location import BucketLocation, HttpsLocation
-from gemini_operator.payload.objects.source import open_source
+from gemini_operator.payload.objects.source import Source, open_source
 from gemini_operator.payload.objects.stores import Store, Stores
 
 
@@ -37,9 +37,7 @@ class ObjectAccess:
         self._https = https
 
     @asynccontextmanager
-    async def reading(
-        self, namespace: str, source: InputObject
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def reading(self, namespace: str, source: InputObject) -> AsyncIterator[Source]:
         """Open an input of a job in `namespace`.
 
         Raises:
@@ -50,8 +48,8 @@ class ObjectAccess:
         scheme = "https" if isinstance(where, HttpsLocation) else where.scheme
         credentials = await self._credentials(namespace, source.credentials_secret_ref, scheme)
         opened = open_source(where, namespace, credentials, stores=self._stores, https=self._https)
-        async with opened as found, aclosing(found.chunks()) as chunks:
-            yield chunks
+        async with opened as found:
+            yield found
 
     async def writing(
         self, namespace: str, name: str, uid: str, output: OutputObject

@@ -155,8 +155,8 @@ def _hosts(credentials: BucketCredentials, endpoint: str | None) -> tuple[str, .
         case S3Credentials():
             return own or (f"s3.{credentials.region or _DEFAULT_REGION}.amazonaws.com",)
         case GcsCredentials():
-            # A service account gets its tokens from Google, wherever the buckets are.
-            return (*own, "googleapis.com")
+            # No host for tokens: a service account's key signs them here.
+            return own or ("storage.googleapis.com",)
         case AzureCredentials():
             return own or (f"{credentials.account_name}.blob.core.windows.net",)
 
