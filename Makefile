@@ -121,12 +121,18 @@ crds: $(READY) ## generate crds/ and the chart's CRDs from the models
 	@PYTHONPATH=hack $(BIN)/python -m chart
 
 .PHONY: bench
-bench: binaries ## measure the quota, calls to Google, deliveries, how fast ends of batches become ends of jobs, and the start
+bench: binaries ## measure the quota, calls to Google, deliveries, ends of batches, the start, large inputs and results
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.quota
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.client
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.receiver
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.ends
 	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.start
+	@$(MAKE) bench-payload MEGABYTES=2047
+
+.PHONY: bench-payload
+bench-payload: MEGABYTES ?= 200
+bench-payload: binaries ## measure what a large input and large results cost (MEGABYTES)
+	@PYTHONPATH=hack:. $(BIN)/python -m benchmarks.payload --megabytes $(MEGABYTES)
 
 .PHONY: chart
 chart: $(READY) ## generate the chart's values, their schema and their documentation from hack/chart

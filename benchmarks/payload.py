@@ -7,6 +7,7 @@ the same results, the second writes them.
 """
 
 import json
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -287,6 +288,8 @@ def start_controller(scene: Scene) -> None:
 @json_option
 def main(megabytes: int, file: Path | None) -> None:
     """Measure what a large input and large results cost."""
+    if shutil.which("curl") is None:
+        raise click.UsageError("curl is not installed")
     with (
         tempfile.TemporaryDirectory() as directory,
         S3Server(Path(directory) / "s3") as s3,
