@@ -20,7 +20,8 @@ class InputCheck:
 
     def __init__(self, uri: str, expected: RequestType) -> None:
         self._shown = location.display(uri)
-        self._gunzip = Gunzip() if self._shown.endswith(".gz") else None
+        packed = uri.partition("?")[0].endswith(".gz")
+        self._gunzip = Gunzip() if packed else None
         self._requests = RequestStream(expected)
 
     def feed(self, piece: bytes) -> Iterator[bytes]:

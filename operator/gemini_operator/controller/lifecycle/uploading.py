@@ -20,6 +20,9 @@ LEAST_LEFT = timedelta(hours=24)
 """What a file still has to live when its batch is submitted. Nobody documents whether Google keeps
 the file of a batch that waits, and most batches end within a day."""
 
+# A file's id has room for so many: 40 characters, of which the uid takes 32 and the dash one.
+_NUMBERS = 10**7
+
 CURED = frozenset({Reason.INPUT_MISSING, Reason.REMOTE_UNAVAILABLE, Reason.OUTPUT_REFUSED})
 """Problems that an upload has shown to be over."""
 
@@ -29,7 +32,8 @@ def decide(snapshot: Snapshot) -> Decision | None:
     if not uploads(snapshot.job) or snapshot.status.attempt is not None:
         return None
     file = snapshot.status.input_file
-    if file is None:
+    # Others may be able to write the status, and could name somebody else's file (S7).
+    if file is None or not _is_ours(snapshot.job, file):
         return _announced(snapshot, 1)
     if file.sha256 is None:
         return Upload(file.file_name)
@@ -112,6 +116,11 @@ def _name(job: Job, number: int) -> str:
     return f"files/{job.uid.replace('-', '')}-{number}"
 
 
+def _is_ours(job: Job, file: InputFile) -> bool:
+    number = _number(file)
+    return 0 < number < _NUMBERS and file.file_name == _name(job, number)
+
+
 def _number(file: InputFile) -> int:
     _, _, number = file.file_name.rpartition("-")
-    return int(number) if number.isdecimal() else 1
+    return int(number) if number.isdecimal() else 0

@@ -81,6 +81,8 @@ class ObjectDelivery:
         job, batch = snapshot.job, observation.summary.name
         transfer: Transfer[Delivered] | None = await self._transfers.of(job, batch)
         if transfer is None:
+            if rest := self._transfers.rest(job.key):
+                return PatchStatus(snapshot.status, seconds=rest)
             work = partial(self._copy, job, observation, client, to)
             try:
                 transfer = self._transfers.start(job, batch, work, observation)
@@ -111,7 +113,7 @@ class ObjectDelivery:
         ):
             written = await sink.write(where, store, noted)
         place = OutputStatus(
-            uri=str(where), bytes=written.bytes, records=lines.records, sha256=written.sha256
+            uri=where.uri, bytes=written.bytes, records=lines.records, sha256=written.sha256
         )
         return Delivered(place, lines.tally)
 

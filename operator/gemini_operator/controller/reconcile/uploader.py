@@ -62,6 +62,8 @@ class Uploader:
         job, source = snapshot.job, _source(snapshot.job)
         transfer: Transfer[InputFile] | None = await self._transfers.of(job, file_name)
         if transfer is None:
+            if rest := self._transfers.rest(job.key):
+                return PatchStatus(snapshot.status, seconds=rest)
             api_key = await self._access.resolve(job)
             file = snapshot.status.input_file
             if file is not None and file.sha256 is not None:
