@@ -6,6 +6,7 @@ A copy of 2 GB takes minutes. In a reconcile it would keep a worker from the oth
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from gemini_operator.controller.job import Job, Key
@@ -20,6 +21,13 @@ PER_NAMESPACE = 2
 
 REPORT_EVERY = 10.0
 """Seconds between two writes of a job's progress."""
+
+LONGEST_INPUT = timedelta(hours=2)
+"""For one copy of an input. The largest takes 300 KB a second then; a slower one would keep its place
+from other jobs for days (S10)."""
+
+LONGEST_RESULTS = timedelta(hours=6)
+"""For one copy of results, of which there may be 16 GB."""
 
 RESTS = 3.0
 """Seconds between a transfer that failed and the job's next one, whatever wakes the job (S10)."""

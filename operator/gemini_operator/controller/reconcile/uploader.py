@@ -1,7 +1,9 @@
 """Carries out `Upload`: copies an input to Google beside the reconciles, and reports how it goes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from functools import partial
 
 from gemini_operator.api.reasons import Reason
@@ -18,13 +20,19 @@ from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.controller.remote.call_limit import Busy
-from gemini_operator.controller.transfers import REPORT_EVERY, Transfer, Transfers
+from gemini_operator.controller.transfers import (
+    LONGEST_INPUT,
+    REPORT_EVERY,
+    Transfer,
+    Transfers,
+)
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.uploads import NewFile
 from gemini_operator.payload import upload
 from gemini_operator.payload.input_check import InputCheck
+from gemini_operator.payload.objects import location
 from gemini_operator.payload.objects.access import ObjectAccess
-from gemini_operator.payload.objects.errors import ObjectError
+from gemini_operator.payload.objects.errors import ObjectError, TooSlow
 
 
 class Uploader:
@@ -36,6 +44,7 @@ class Uploader:
         delivery: checks outputs before gigabytes are copied for nothing.
         transfers: runs the copies.
         clock: times the reports of their progress.
+        longest: time for one copy.
     """
 
     def __init__(
@@ -45,7 +54,9 @@ class Uploader:
         delivery: Delivery,
         transfers: Transfers,
         clock: Clock,
+        longest: timedelta = LONGEST_INPUT,
     ) -> None:
+        self._longest = longest
         self._objects = objects
         self._access = access
         self._delivery = delivery
@@ -114,9 +125,18 @@ class Uploader:
             return InputCheck(source.uri, job.spec.type)
 
         new = NewFile(file_name, uploading.display_name(job))
-        checked, info = await upload.upload(
-            api_key.client.files, new, open_input, check, transfer.note
-        )
+        try:
+            async with asyncio.timeout(self._longest.total_seconds()) as limit:
+                checked, info = await upload.upload(
+                    api_key.client.files, new, open_input, check, transfer.note
+                )
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise TooSlow(
+                f"{location.display(source.uri)} could not be copied within {self._longest}; use a "
+                "faster source, or split it into several jobs"
+            ) from None
         return InputFile(
             file_name=file_name,
             bytes=checked.bytes,
