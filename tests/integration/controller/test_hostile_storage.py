@@ -203,6 +203,18 @@ def test_s10_a_source_that_always_breaks_off_elsewhere_is_not_read_in_a_loop(
     del began
 
 
+def test_a_job_whose_input_is_missing_says_so_once(storing: Operator, name: str) -> None:
+    storing.apply(job(name, at(f"{name}.jsonl")))
+    storing.wait_problem(name, "InputMissing")
+    status, before = storing.status(name), version(storing, name)
+    assert status["state"] == "Queued"
+    assert "bytes" not in status["inputFile"]
+    assert storing.condition(name, "Submitted")["reason"] == "InputMissing"
+    # It is looked for several times.
+    time.sleep(4)
+    assert version(storing, name) == before
+
+
 def test_s23_no_credential_of_a_storage_is_shown(
     storing: Operator, strange: StrangeServer, name: str
 ) -> None:

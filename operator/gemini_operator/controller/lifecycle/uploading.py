@@ -14,7 +14,7 @@ from gemini_operator.api.v1alpha1.status import InputFile, Status
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.decisions import Decision, PatchStatus, Upload
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import without_stalled
+from gemini_operator.controller.lifecycle.status import stalled, without_stalled
 
 LEAST_LEFT = timedelta(hours=24)
 """What a file still has to live when its batch is submitted. Nobody documents whether Google keeps
@@ -78,6 +78,14 @@ def progress(snapshot: Snapshot, moved: int, seconds: float) -> PatchStatus:
     return PatchStatus(status, seconds=seconds)
 
 
+def unread(snapshot: Snapshot, problem: str) -> PatchStatus:
+    """Stall the job until its input can be read; nothing is being copied meanwhile."""
+    reason = Reason.INPUT_MISSING
+    status = snapshot.revise(state=State.QUEUED, input_file=_with_bytes(snapshot, None))
+    status = snapshot.condition(status, SUBMITTED, False, reason, reason.explain(problem))
+    return stalled(snapshot.with_status(status), reason, problem)
+
+
 def uploaded(snapshot: Snapshot, file: InputFile) -> PatchStatus:
     """Report that the input is at Google."""
     status = snapshot.revise(state=State.QUEUED, input_file=file)
@@ -99,7 +107,7 @@ def _waits(snapshot: Snapshot, status: Status) -> Status:
     return snapshot.condition(status, SUBMITTED, False, Reason.WAITING_TO_UPLOAD)
 
 
-def _with_bytes(snapshot: Snapshot, moved: int) -> InputFile:
+def _with_bytes(snapshot: Snapshot, moved: int | None) -> InputFile:
     file = snapshot.status.input_file
     if file is None:
         raise AssertionError("an upload begins once its file's name is on record")

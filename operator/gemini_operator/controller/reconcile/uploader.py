@@ -14,7 +14,7 @@ from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import uploading
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import failed, stalled
+from gemini_operator.controller.lifecycle.status import failed, is_stalled_for
 from gemini_operator.controller.reconcile import refusals
 from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.remote.access import RemoteAccess
@@ -96,6 +96,9 @@ class Uploader:
         left = transfer.reported + REPORT_EVERY - self._clock.monotonic()
         if left > 0:
             return PatchStatus(snapshot.status, seconds=left)
+        if not transfer.moved and is_stalled_for(snapshot, Reason.INPUT_MISSING):
+            # Each try of an input that is not there would be two writes.
+            return PatchStatus(snapshot.status, seconds=REPORT_EVERY)
         transfer.reported = self._clock.monotonic()
         return uploading.progress(snapshot, transfer.moved, REPORT_EVERY)
 
@@ -103,7 +106,7 @@ class Uploader:
         try:
             file = self._transfers.take(transfer, snapshot.job.key)
         except ObjectError as error:
-            return stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
+            return uploading.unread(snapshot, f"{error}.")
         except upload.NotOurs as error:
             return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
         except refusals.REFUSALS as error:
