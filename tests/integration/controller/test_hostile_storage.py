@@ -215,6 +215,28 @@ def test_a_job_whose_input_is_missing_says_so_once(storing: Operator, name: str)
     assert version(storing, name) == before
 
 
+def test_the_upload_of_a_job_that_vanished_leaves_no_file(
+    storing: Operator, s3: S3Server, name: str
+) -> None:
+    """Somebody removed its finalizer, so no deletion is seen but the end."""
+    put(s3, f"{name}.jsonl", lines(3))
+    storing.emulator.fault("files.uploadChunk", "hold", count=1)
+    storing.apply(job(name, at(f"{name}.jsonl")))
+    storing.emulator.wait_for_held("files.uploadChunk")
+    gone = '[{"op": "remove", "path": "/metadata/finalizers"}]'
+    storing.kubectl("patch", "gbj", name, "--type=json", "-p", gone)
+    storing.kubectl("delete", "gbj", name, "--wait=false")
+    gone_at = time.monotonic()
+    while storing.exists(name):
+        storing.kubectl("patch", "gbj", name, "--type=merge", "-p", '{"metadata":{"finalizers":[]}}')
+        assert time.monotonic() < gone_at + 20
+    time.sleep(1)
+    storing.emulator.release()
+    time.sleep(1)
+    files = storing.emulator.state()["files"]
+    assert not any(name in each.get("displayName", "") for each in files)
+
+
 def test_s23_no_credential_of_a_storage_is_shown(
     storing: Operator, strange: StrangeServer, name: str
 ) -> None:
