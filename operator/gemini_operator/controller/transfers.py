@@ -6,6 +6,7 @@ A copy of 2 GB takes minutes. In a reconcile it would keep a worker from the oth
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +23,16 @@ PER_NAMESPACE = 2
 
 REPORT_EVERY = 10.0
 """Seconds between two writes of a job's progress."""
+
+LONGEST_INPUT = timedelta(hours=2)
+"""For one copy of an input. The largest takes 300 KB a second then; a slower one would keep its place
+from other jobs for days (S10)."""
+
+LONGEST_RESULTS = timedelta(hours=6)
+"""For one copy of results, of which there may be 16 GB."""
+
+RESTS = 3.0
+"""Seconds between a transfer that failed and the job's next one, whatever wakes the job (S10)."""
 
 T = TypeVar("T")
 
@@ -79,6 +90,7 @@ class Transfers:
         queue: wakes jobs.
         at_a_time: transfers of all jobs together.
         per_namespace: transfers of the jobs of one namespace.
+        rests: seconds between a transfer that failed and the job's next one.
     """
 
     def __init__(
@@ -87,10 +99,14 @@ class Transfers:
         *,
         at_a_time: int = AT_A_TIME,
         per_namespace: int = PER_NAMESPACE,
+        rests: float = RESTS,
     ) -> None:
         self._queue = queue
+        self._rests = rests
         self._limit = CallLimit(at_a_time, queue, per_namespace=per_namespace)
         self._transfers: dict[Key, Transfer[Any]] = {}
+        # Of the last transfers that failed: the loop's time until which their jobs rest.
+        self._resting: dict[Key, float] = {}
 
     async def of(self, job: Job, what: str) -> Transfer[Any] | None:
         """Return the job's transfer of `what`, running or ended; one of something else is stopped."""
@@ -136,7 +152,18 @@ class Transfers:
         """Forget a transfer that has ended, and return what it returned or raise what it raised."""
         if self._transfers.get(key) is transfer:
             del self._transfers[key]
-        return transfer.result()
+        try:
+            return transfer.result()
+        except Exception:
+            now = asyncio.get_running_loop().time()
+            self._resting = {each: until for each, until in self._resting.items() if until > now}
+            self._resting[key] = now + self._rests
+            raise
+
+    def rest(self, key: Key) -> float:
+        """Return the seconds until the job may start a transfer; 0 for now."""
+        now = asyncio.get_running_loop().time()
+        return max(0.0, self._resting.get(key, now) - now)
 
     async def stop(self, key: Key) -> None:
         """Cancel the job's transfer, if it has one, and wait for its end; give up its turn."""
@@ -147,6 +174,11 @@ class Transfers:
                 await asyncio.wait((transfer.task,))
         finally:
             self._limit.forget(key)
+
+    def give_up_turn(self, key: Key) -> None:
+        """Give the job's turn to the next job, unless its transfer has begun."""
+        if key not in self._transfers:
+            self._limit.leave(key)
 
     async def close(self) -> None:
         """Stop all transfers."""

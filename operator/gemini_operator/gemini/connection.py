@@ -3,7 +3,8 @@
 import asyncio
 import math
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import quote
@@ -22,6 +23,8 @@ from gemini_operator.gemini.transport import Exchange, GuardedTransport, on_term
 API_VERSION = "v1beta"
 """The API version whose batches and webhooks Google documents."""
 
+_PIECE = 2**20
+_GZIP = 16 + zlib.MAX_WBITS
 _LIMITS = httpx2.Limits(max_connections=32, max_keepalive_connections=4, keepalive_expiry=30.0)
 
 
@@ -231,11 +234,39 @@ class GeminiConnection:
 
 
 async def _pieces(response: httpx2.Response, call: str) -> AsyncGenerator[bytes, None]:
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    inflate = _Inflate() if encoding == "gzip" else None
     try:
-        async for piece in response.aiter_bytes(chunk_size=2**20):
-            yield piece
+        if encoding == "deflate":
+            raise httpx2.DecodingError("an encoding that was not asked for")
+        async for piece in response.aiter_raw(chunk_size=_PIECE):
+            for part in (piece,) if inflate is None else inflate.feed(piece):
+                yield part
+        if inflate is not None:
+            inflate.finish()
     except (httpx2.HTTPError, OSError) as error:
         raise classify.of_exception(error, call=call) from None
+
+
+class _Inflate:
+    """Decompresses an answer. httpx2 would take one that is cut off for a whole one."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(_GZIP)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data and not self._member.eof:
+            try:
+                part = self._member.decompress(data, _PIECE)
+            except zlib.error:
+                raise httpx2.DecodingError("not gzip") from None
+            if part:
+                yield part
+            data = self._member.unconsumed_tail
+
+    def finish(self) -> None:
+        if not self._member.eof:
+            raise httpx2.DecodingError("gzip that is cut off")
 
 
 async def _document(answer: Answer, call: str) -> dict[str, object]:

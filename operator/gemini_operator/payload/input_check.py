@@ -15,6 +15,10 @@ from gemini_operator.payload.request_stream import (
 )
 from gemini_operator.payload.requests import InvalidInput
 
+READ_LIMIT = 2 * FILE_LIMIT
+"""Bytes that are read of an input, packed and unpacked. Blank lines and empty gzip members add nothing
+to the text that is sent, so its own limit does not end them (S10)."""
+
 
 class InputCheck:
     """The check of one input, in pieces; a name that ends in `.gz` is unpacked first.
@@ -22,12 +26,16 @@ class InputCheck:
     Args:
         uri: of the input.
         expected: the type that every request must have.
+        read_limit: bytes that are read.
     """
 
-    def __init__(self, uri: str, expected: RequestType) -> None:
+    def __init__(self, uri: str, expected: RequestType, *, read_limit: int = READ_LIMIT) -> None:
         self._shown = location.display(uri)
-        self._gunzip = Gunzip() if self._shown.endswith(".gz") else None
+        packed = uri.partition("?")[0].endswith(".gz")
+        self._gunzip = Gunzip() if packed else None
         self._requests = RequestStream(expected)
+        self._limit = read_limit
+        self._read = self._unpacked = 0
 
     def begin(self, size: int | None) -> None:
         """Refuse an input that is too large before any of it is copied.
@@ -49,8 +57,12 @@ class InputCheck:
             InvalidInput: the input can never be submitted as it is.
         """
         with self._problems():
+            self._read += len(piece)
             for text in (piece,) if self._gunzip is None else self._gunzip.feed(piece):
+                self._unpacked += len(text)
                 yield self._requests.feed(text)
+                self._check_size()
+            self._check_size()
 
     def finish(self) -> tuple[bytes, Checked]:
         """Check the end; return what is left to upload, and the totals.
@@ -62,6 +74,13 @@ class InputCheck:
             if self._gunzip is not None:
                 self._gunzip.finish()
             return self._requests.finish()
+
+    def _check_size(self) -> None:
+        if max(self._read, self._unpacked) > self._limit:
+            raise InvalidLines(
+                f"it has more than {self._limit} bytes, most of which are no requests: leave out "
+                "what is blank"
+            )
 
     @contextmanager
     def _problems(self) -> Iterator[None]:

@@ -1,5 +1,7 @@
 import base64
+import gzip
 import hashlib
+import zlib
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
@@ -150,6 +152,25 @@ async def test_s22_a_download_over_its_limit_is_too_large(
 async def test_a_download_that_breaks_off_is_unavailable(peer: Peer, client_for: ClientFor) -> None:
     peer.then(breaks_off(CONTENT, len(CONTENT) + 1))
     with pytest.raises(errors.Unavailable, match="broke"):
+        await read(client_for(peer.url), 2 * len(CONTENT))
+
+
+@pytest.mark.parametrize("left", [0, 5, 1000, -1], ids=["nothing", "head", "start", "all but one"])
+async def test_a_compressed_download_that_is_cut_off_is_not_taken_for_whole(
+    left: int, peer: Peer, client_for: ClientFor
+) -> None:
+    """The length of the answer is right: something between Google and here cut it off."""
+    packed = gzip.compress(CONTENT)
+    headers = {"content-encoding": "gzip"}
+    peer.then(sends(packed[:left], headers=headers), sends(packed, headers=headers))
+    with pytest.raises(errors.Unavailable, match="DecodingError"):
+        await read(client_for(peer.url), 2 * len(CONTENT))
+    assert await read(client_for(peer.url), 2 * len(CONTENT)) == CONTENT
+
+
+async def test_a_download_in_another_encoding_is_refused(peer: Peer, client_for: ClientFor) -> None:
+    peer.then(sends(zlib.compress(CONTENT), headers={"content-encoding": "deflate"}))
+    with pytest.raises(errors.Unavailable, match="DecodingError"):
         await read(client_for(peer.url), 2 * len(CONTENT))
 
 

@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -159,3 +160,44 @@ async def test_a_stop_of_nothing_is_fine(transfers: Transfers) -> None:
     assert not unstarted.done
     with pytest.raises(AssertionError):
         unstarted.result()
+
+
+async def test_s10_a_turn_that_is_not_used_is_the_next_jobs(
+    transfers: Transfers, queue: Queue
+) -> None:
+    works = [Work() for _ in range(4)]
+    for number in (0, 1):
+        transfers.start(Direction.INPUT, job(f"job-{number}"), "f", works[number])
+    for number in (2, 3):
+        with pytest.raises(Busy):
+            transfers.start(Direction.INPUT, job(f"job-{number}"), "f", works[number])
+    await transfers.stop(job("job-0").key)
+    assert queue.woken == ["job-2"]
+    transfers.give_up_turn(job("job-1").key)
+    assert queue.woken == ["job-2"]
+    transfers.give_up_turn(job("job-2").key)
+    assert queue.woken == ["job-2", "job-3"]
+    # A job that waits goes on waiting.
+    with pytest.raises(Busy):
+        transfers.start(Direction.INPUT, job("job-2"), "f", works[2])
+    transfers.give_up_turn(job("job-2").key)
+    transfers.give_up_turn(job("job-3").key)
+    assert queue.woken == ["job-2", "job-3", "job-2"]
+    await transfers.close()
+
+
+async def test_s10_a_job_rests_after_a_transfer_that_failed(queue: Queue) -> None:
+    transfers = Transfers(queue, rests=0.05)
+    for name, fails in (("one", True), ("two", False)):
+        work, each = Work(), job(name)
+        transfer = transfers.start(Direction.INPUT, each, "f", work)
+        if fails:
+            work.end.set_exception(ValueError("no"))
+        else:
+            work.end.set_result("")
+        await turns()
+        with pytest.raises(ValueError, match="no") if fails else nullcontext():
+            transfers.take(transfer, each.key)
+        assert (transfers.rest(each.key) > 0) is fails
+    await asyncio.sleep(0.06)
+    assert transfers.rest(job("one").key) == 0

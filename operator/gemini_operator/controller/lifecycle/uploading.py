@@ -14,7 +14,7 @@ from gemini_operator.api.v1alpha1.status import InputFile, Status
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.decisions import Decision, PatchStatus, Upload
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import without_stalled
+from gemini_operator.controller.lifecycle.status import stalled, without_stalled
 
 LEAST_LEFT = timedelta(hours=24)
 """What a file still has to live when its batch is submitted. Nobody documents whether Google keeps
@@ -22,6 +22,9 @@ the file of a batch that waits, and most batches end within a day."""
 
 EARLIER = 2
 """Files before the newest one that Google may still have: one follows another after 24 of 48 hours."""
+
+# A file's id has room for so many: 40 characters, of which the uid takes 32 and the dash one.
+_NUMBERS = 10**7
 
 CURED = frozenset({Reason.INPUT_MISSING, Reason.REMOTE_UNAVAILABLE, Reason.OUTPUT_REFUSED})
 """Problems that an upload has shown to be over."""
@@ -32,7 +35,8 @@ def decide(snapshot: Snapshot) -> Decision | None:
     if not uploads(snapshot.job) or snapshot.status.attempt is not None:
         return None
     file = snapshot.status.input_file
-    if file is None:
+    # Others may be able to write the status, and could name somebody else's file (S7).
+    if file is None or not _is_ours(snapshot.job, file):
         return _announced(snapshot, 1)
     if file.sha256 is None:
         return Upload(file.file_name)
@@ -79,6 +83,14 @@ def progress(snapshot: Snapshot, moved: int, seconds: float) -> PatchStatus:
     return PatchStatus(status, seconds=seconds)
 
 
+def unread(snapshot: Snapshot, problem: str) -> PatchStatus:
+    """Stall the job until its input can be read; nothing is being copied meanwhile."""
+    reason = Reason.INPUT_MISSING
+    status = snapshot.revise(state=State.QUEUED, input_file=_with_bytes(snapshot, None))
+    status = snapshot.condition(status, SUBMITTED, False, reason, reason.explain(problem))
+    return stalled(snapshot.with_status(status), reason, problem)
+
+
 def uploaded(snapshot: Snapshot, file: InputFile) -> PatchStatus:
     """Report that the input is at Google."""
     status = snapshot.revise(state=State.QUEUED, input_file=file)
@@ -100,7 +112,7 @@ def _waits(snapshot: Snapshot, status: Status) -> Status:
     return snapshot.condition(status, SUBMITTED, False, Reason.WAITING_TO_UPLOAD)
 
 
-def _with_bytes(snapshot: Snapshot, moved: int) -> InputFile:
+def _with_bytes(snapshot: Snapshot, moved: int | None) -> InputFile:
     file = snapshot.status.input_file
     if file is None:
         raise AssertionError("an upload begins once its file's name is on record")
@@ -117,6 +129,11 @@ def _name(job: Job, number: int) -> str:
     return f"files/{job.uid.replace('-', '')}-{number}"
 
 
+def _is_ours(job: Job, file: InputFile) -> bool:
+    number = _number(file)
+    return 0 < number < _NUMBERS and file.file_name == _name(job, number)
+
+
 def _number(file: InputFile) -> int:
     _, _, number = file.file_name.rpartition("-")
-    return int(number) if number.isdecimal() else 1
+    return int(number) if number.isdecimal() else 0

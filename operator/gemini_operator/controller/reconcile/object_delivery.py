@@ -1,8 +1,10 @@
 """Copies results to object storage as a stream, beside the reconciles."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -16,11 +18,18 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.tally import Tally
 from gemini_operator.controller.reconcile.result_lines import Lines, ResultLines
 from gemini_operator.controller.remote.call_limit import Busy
-from gemini_operator.controller.transfers import REPORT_EVERY, Direction, Transfer, Transfers
+from gemini_operator.controller.transfers import (
+    LONGEST_RESULTS,
+    REPORT_EVERY,
+    Direction,
+    Transfer,
+    Transfers,
+)
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Observation
 from gemini_operator.payload.objects import sink
 from gemini_operator.payload.objects.access import ObjectAccess
+from gemini_operator.payload.objects.errors import Unavailable
 from gemini_operator.payload.read_ahead import read_ahead
 
 AHEAD: Final = 8
@@ -46,11 +55,18 @@ class ObjectDelivery:
         lines: reads results.
         transfers: runs the copies.
         clock: times the reports of their progress.
+        longest: time for one copy.
     """
 
     def __init__(
-        self, objects: ObjectAccess, lines: ResultLines, transfers: Transfers, clock: Clock
+        self,
+        objects: ObjectAccess,
+        lines: ResultLines,
+        transfers: Transfers,
+        clock: Clock,
+        longest: timedelta = LONGEST_RESULTS,
     ) -> None:
+        self._longest = longest
         self._objects = objects
         self._lines = lines
         self._transfers = transfers
@@ -84,6 +100,8 @@ class ObjectDelivery:
         job, batch = snapshot.job, observation.summary.name
         transfer: Transfer[Delivered] | None = await self._transfers.of(job, batch)
         if transfer is None:
+            if rest := self._transfers.rest(job.key):
+                return PatchStatus(snapshot.status, seconds=rest)
             work = partial(self._copy, job, observation, client, to)
             try:
                 transfer = self._transfers.start(Direction.OUTPUT, job, batch, work, observation)
@@ -107,14 +125,22 @@ class ObjectDelivery:
     ) -> Delivered:
         where, store = await self._objects.writing(job.key.namespace, job.key.name, job.uid, to)
         lines = Lines()
-        async with (
-            aclosing(self._lines.of(job, observation, client, lines)) as found,
-            aclosing(read_ahead(found, AHEAD)) as ahead,
-            aclosing(_noted(ahead, transfer)) as noted,
-        ):
-            written = await sink.write(where, store, noted)
+        try:
+            async with (
+                asyncio.timeout(self._longest.total_seconds()) as limit,
+                aclosing(self._lines.of(job, observation, client, lines)) as found,
+                aclosing(read_ahead(found, AHEAD)) as ahead,
+                aclosing(_noted(ahead, transfer)) as noted,
+            ):
+                written = await sink.write(where, store, noted)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise Unavailable(
+                f"{where} could not be written within {self._longest}; it is tried again"
+            ) from None
         place = OutputStatus(
-            uri=str(where), bytes=written.bytes, records=lines.records, sha256=written.sha256
+            uri=where.uri, bytes=written.bytes, records=lines.records, sha256=written.sha256
         )
         return Delivered(place, lines.tally)
 

@@ -42,6 +42,9 @@ from gemini_operator.kube.errors import Forbidden, Invalid
 # A list wakes the jobs it was made for. This timer, in seconds, is for a wake-up that is lost.
 SEARCH_OVERDUE = 120.0
 
+TRIES_AGAIN = frozenset({Outcome.BUSY, Outcome.DELAYED, Outcome.STALE})
+"""Ends of a reconcile after which the job comes back within seconds, and has done nothing wrong."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reconciler:
@@ -72,12 +75,17 @@ class Reconciler:
         Raises:
             KubeError, GeminiError: a server did not answer; the next reconcile starts afresh.
         """
+        outcome: Outcome | None = None
         try:
-            return await self._run(key)
+            outcome = await self._run(key)
+            return outcome
         finally:
             # However the reconcile ends, the next job may call Google.
             self.access.leave(key)
             self.heavy.leave(key)
+            # A job that cannot use its turn, for example without an API key, must not keep it (S10).
+            if outcome not in TRIES_AGAIN:
+                self.transfers.give_up_turn(key)
 
     async def stall(self, key: Key, reason: Reason, detail: str) -> None:
         """Write `Stalled` to the job, unless it is gone or has ended.

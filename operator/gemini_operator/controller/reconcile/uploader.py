@@ -1,6 +1,8 @@
 """Carries out `Upload`: copies an input to Google beside the reconciles, and reports how it goes."""
 
+import asyncio
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from functools import partial
 
 from gemini_operator.api.reasons import Reason
@@ -11,19 +13,26 @@ from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import uploading
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import failed, stalled
+from gemini_operator.controller.lifecycle.status import failed, is_stalled_for
 from gemini_operator.controller.reconcile import refusals
 from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.controller.remote.call_limit import Busy
-from gemini_operator.controller.transfers import REPORT_EVERY, Direction, Transfer, Transfers
+from gemini_operator.controller.transfers import (
+    LONGEST_INPUT,
+    REPORT_EVERY,
+    Direction,
+    Transfer,
+    Transfers,
+)
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.uploads import NewFile
 from gemini_operator.payload import upload
 from gemini_operator.payload.input_check import InputCheck
+from gemini_operator.payload.objects import location
 from gemini_operator.payload.objects.access import ObjectAccess
-from gemini_operator.payload.objects.errors import ObjectError
+from gemini_operator.payload.objects.errors import ObjectError, TooSlow
 from gemini_operator.payload.objects.source import Source
 
 
@@ -36,6 +45,7 @@ class Uploader:
         delivery: checks outputs before gigabytes are copied for nothing.
         transfers: runs the copies.
         clock: times the reports of their progress.
+        longest: time for one copy.
     """
 
     def __init__(
@@ -45,7 +55,10 @@ class Uploader:
         delivery: Delivery,
         transfers: Transfers,
         clock: Clock,
+        *,
+        longest: timedelta = LONGEST_INPUT,
     ) -> None:
+        self._longest = longest
         self._objects = objects
         self._access = access
         self._delivery = delivery
@@ -62,6 +75,8 @@ class Uploader:
         job, source = snapshot.job, _source(snapshot.job)
         transfer: Transfer[InputFile] | None = await self._transfers.of(job, file_name)
         if transfer is None:
+            if rest := self._transfers.rest(job.key):
+                return PatchStatus(snapshot.status, seconds=rest)
             api_key = await self._access.resolve(job)
             file = snapshot.status.input_file
             if file is not None and file.sha256 is not None:
@@ -82,6 +97,9 @@ class Uploader:
         left = transfer.reported + REPORT_EVERY - self._clock.monotonic()
         if left > 0:
             return PatchStatus(snapshot.status, seconds=left)
+        if not transfer.moved and is_stalled_for(snapshot, Reason.INPUT_MISSING):
+            # Each try of an input that is not there would be two writes.
+            return PatchStatus(snapshot.status, seconds=REPORT_EVERY)
         transfer.reported = self._clock.monotonic()
         return uploading.progress(snapshot, transfer.moved, REPORT_EVERY)
 
@@ -89,7 +107,7 @@ class Uploader:
         try:
             file = self._transfers.take(transfer, snapshot.job.key)
         except ObjectError as error:
-            return stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
+            return uploading.unread(snapshot, f"{error}.")
         except upload.NotOurs as error:
             return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
         except refusals.REFUSALS as error:
@@ -111,9 +129,18 @@ class Uploader:
             return InputCheck(source.uri, job.spec.type)
 
         new = NewFile(file_name, uploading.display_name(job))
-        checked, info = await upload.upload(
-            api_key.client.files, new, open_input, check, transfer.note
-        )
+        try:
+            async with asyncio.timeout(self._longest.total_seconds()) as limit:
+                checked, info = await upload.upload(
+                    api_key.client.files, new, open_input, check, transfer.note
+                )
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise TooSlow(
+                f"{location.display(source.uri)} could not be copied within {self._longest}; use a "
+                "faster source, or split it into several jobs"
+            ) from None
         return InputFile(
             file_name=file_name,
             bytes=checked.bytes,

@@ -80,3 +80,5 @@ class EventHandler:
         self._memory.forget(key)
         self._reads.forget(key)
         self._queue.drop(key)
+        # Its transfer, if it has one, is stopped by a reconcile that finds no object.
+        self._queue.add(key)

@@ -83,6 +83,7 @@ class ObjectAccess:
             raise InvalidReference(f"{error.message}: correct it") from None
         except (Forbidden, BadName) as error:
             raise SourceMissing(
-                f"the operator may not read Secret {ref.name}: {error.message}"
+                f"the operator may not read Secret {ref.name}: add its name to the chart's "
+                f"controller.objectStore.allowedSecretNames ({error.message})"
             ) from None
         return from_secret(ref.name, secret.data, scheme, secret.annotations)

@@ -12,6 +12,8 @@ import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import httpcore2
@@ -31,6 +33,10 @@ ADDRESSES_TRIED = 4
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _LENGTH = re.compile(r"\d{1,18}")
+
+# Tenants choose the names, and their servers may not answer for a minute. In the event loop's own
+# threads such lookups would keep Google and the API server from being found (S10).
+_LOOKUPS = ThreadPoolExecutor(4, thread_name_prefix="lookup")
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 """Returns the addresses of a host."""
@@ -233,7 +239,8 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
 
 async def _resolve(host: str) -> list[str]:
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, PORT, type=socket.SOCK_STREAM)
+    look = partial(socket.getaddrinfo, host, PORT, type=socket.SOCK_STREAM)
+    found = await loop.run_in_executor(_LOOKUPS, look)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 

@@ -111,12 +111,18 @@ def test_a_file_that_google_did_not_find_is_looked_for() -> None:
     assert written(uploading.lost(snapshot)).input_file == InputFile(file_name=SECOND)
 
 
+@pytest.mark.parametrize("hours", [1, 47], ids=["expires", "lives"])
+@pytest.mark.parametrize(
+    "name", ["files/abc", "files/abc-2", f"{NAME}-0", f"{NAME}-02", f"{NAME}-x", f"{NAME}-{10**80}"]
+)
+def test_s07_a_file_that_is_not_the_jobs_is_not_used(name: str, hours: float) -> None:
+    """Others may be able to write the status."""
+    status = written(uploading.decide(with_file(a_file(hours, name))))
+    assert status.input_file == InputFile(file_name=FIRST)
+
+
 def test_a_name_from_elsewhere_is_counted_from_the_start() -> None:
     """Others may be able to write the status."""
-    for name in ("files/abc", "files/abc-x"):
-        assert written(uploading.decide(with_file(a_file(1, name)))).input_file == InputFile(
-            file_name=SECOND
-        )
     assert written(uploading.lost(with_file(None))).input_file == InputFile(file_name=FIRST)
 
 

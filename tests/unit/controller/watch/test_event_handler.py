@@ -141,6 +141,7 @@ async def test_p05_an_object_that_is_gone_leaves_store_memory_quota_and_queue(
 
     assert parts.store.get(KEY) is None
     assert parts.memory.of(job) is not facts
+    assert await parts.wanted(), "once, to stop its transfer"
     parts.clock.advance(1000.0)
     assert not await parts.wanted()
     other = a_job(namespace=OTHER.namespace, name=OTHER.name)
