@@ -54,6 +54,7 @@ class Uploader:
         delivery: Delivery,
         transfers: Transfers,
         clock: Clock,
+        *,
         longest: timedelta = LONGEST_INPUT,
     ) -> None:
         self._longest = longest
