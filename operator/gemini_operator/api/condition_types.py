@@ -15,7 +15,8 @@ class ConditionType(Word):
         "Submitted",
         (
             "True: Google has the batch. False: not yet, or no longer; the reason says why. A job "
-            "that failed, or whose create was refused, has the reason of `Failed` or `Stalled` here."
+            "that failed, whose input cannot be read or whose create was refused, has the reason of "
+            "`Failed` or `Stalled` here."
         ),
     )
     COMPLETE = (
