@@ -218,15 +218,21 @@ def test_the_upload_of_a_job_that_vanished_leaves_no_file(
     storing.emulator.fault("files.uploadChunk", "hold", count=1)
     storing.apply(job(name, at(f"{name}.jsonl")))
     storing.emulator.wait_for_held("files.uploadChunk")
+    chunks = storing.emulator.requests("files.uploadChunk")
     gone = '[{"op": "remove", "path": "/metadata/finalizers"}]'
     storing.kubectl("patch", "gbj", name, "--type=json", "-p", gone)
     storing.kubectl("delete", "gbj", name, "--wait=false")
     eventually(lambda: not storing.exists(name), timeout=20)
-    time.sleep(1)
+    # The upload is cancelled at Google, too.
+    eventually(lambda: storing.emulator.requests("files.uploadChunk") > chunks, timeout=20)
     storing.emulator.release()
-    time.sleep(1)
-    files = storing.emulator.state()["files"]
-    assert not any(name in each.get("displayName", "") for each in files)
+
+    def no_file() -> bool:
+        files = storing.emulator.state()["files"]
+        return not any(name in each.get("displayName", "") for each in files)
+
+    # An upload that began again before the deletion was seen is deleted with the job.
+    eventually(lambda: not storing.emulator.state()["held"] and no_file(), timeout=20)
 
 
 def test_s23_no_credential_of_a_storage_is_shown(
