@@ -185,3 +185,18 @@ def test_a_deletion_takes_the_file_too(status: dict[str, Any]) -> None:
 def test_s07_the_display_name_tells_whose_a_file_is() -> None:
     job = a_job(spec=SPEC)
     assert uploading.display_name(job) == f"{job.key.namespace}/{job.key.name} [{UID}]"
+
+
+def test_an_input_that_cannot_be_read_is_not_being_copied() -> None:
+    snapshot = a_snapshot(
+        spec=SPEC, status={"state": "Uploading", "inputFile": {"fileName": FIRST, "bytes": 5}}
+    )
+    write = uploading.unread(snapshot, "There is no such object.")
+    assert write.status.state == "Queued"
+    assert reason_of(write.status, "Submitted") == ("False", Reason.INPUT_MISSING)
+    assert reason_of(write.status, "Stalled") == ("True", Reason.INPUT_MISSING)
+    assert [event.reason for event in write.events] == [Reason.INPUT_MISSING]
+    again = uploading.unread(
+        a_snapshot(spec=SPEC, status=write.status.dump()), "There is no such object."
+    )
+    assert (again.status, again.events) == (write.status, ())
