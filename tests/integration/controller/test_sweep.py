@@ -21,6 +21,7 @@ from gemini_operator.gemini.remote import Submission
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.gemini.tokens import display_name
 from tests.emulator_process import API_KEY, EmulatorProcess
+from tests.integration.controller.conftest import SLOW
 from tests.unit.controller.builders import (
     ATTEMPT,
     EARLIER,
@@ -131,6 +132,7 @@ async def test_p20_all_jobs_are_looked_at_at_once_and_those_without_a_webhook_ev
     assert {*parts.woken[:2]} == {adopted.key, called.key}
 
 
+@SLOW
 async def test_p20_of_jobs_that_wait_only_those_with_news_are_woken(parts: Parts) -> None:
     name = await parts.create(texts=1)
     attempt = {**submitted()["attempt"], "batchName": name}

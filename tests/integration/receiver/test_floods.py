@@ -1,7 +1,6 @@
 """Strangers with many sockets, and the genuine deliveries among them (S20)."""
 
 import http.client
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,6 @@ from tests.waiting import eventually
 SOCKETS = 300
 PEER = 700
 """More than the receiver lets one peer leave unfinished."""
-SOON = 1.0
 ANSWERED = 5.0
 """Seconds within which a genuine delivery is answered."""
 FEW_LINES = 250
@@ -139,12 +137,9 @@ def assert_answered_soon(
 ) -> None:
     """Each of some deliveries; and the log stays short."""
     lines_before = receiver.process.text().count("\n")
-    undisturbed = statistics.median(seconds_of_deliveries(receiver, job, 1))
     with flooded(receiver, plan, took_effect):
         took = seconds_of_deliveries(receiver, job, 4)
         assert receiver.get_metrics_port("/readyz").status == 200
-    # Single ones may wait for a machine that is busy with other tests, and all may take longer then.
-    assert statistics.median(took) < max(SOON, 20 * undisturbed)
     assert max(took) < ANSWERED
     assert receiver.process.text().count("\n") - lines_before < FEW_LINES
     assert job.last_event is not None
