@@ -3,8 +3,7 @@
 import asyncio
 import math
 import ssl
-import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx2
 from pydantic import SecretStr
 
+from gemini_operator.base.gunzip import Gunzip, NotGzip
 from gemini_operator.base.nesting import Undecodable
 from gemini_operator.gemini import classify, documents, errors
 from gemini_operator.gemini.classify import Answer
@@ -24,7 +24,6 @@ API_VERSION = "v1beta"
 """The API version whose batches and webhooks Google documents."""
 
 _PIECE = 2**20
-_GZIP = 16 + zlib.MAX_WBITS
 _LIMITS = httpx2.Limits(max_connections=32, max_keepalive_connections=4, keepalive_expiry=30.0)
 
 
@@ -76,7 +75,6 @@ class GeminiConnection:
         call: str,
         params: Mapping[str, str] | None = None,
         limit: int | None = None,
-        seconds: float | None = None,
     ) -> dict[str, object]:
         """GET one JSON object.
 
@@ -85,19 +83,21 @@ class GeminiConnection:
             call: for messages, such as `batches.get`.
             params: the query.
             limit: bytes of the answer, if the caller handles a larger one.
-            seconds: for the whole call; `GeminiSettings.timeout` by default.
 
         Raises:
             errors.TooLarge: the answer exceeds `limit`.
             errors.GeminiError: any kind except `Ambiguous`, as a read can be repeated.
         """
-        seconds = self._settings.timeout if seconds is None else seconds
+        seconds = self._settings.timeout
         exchange = Exchange(limit=limit)
         request = self._request(path, params, seconds)
         answer = await self.exchange(
             lambda: self.http.send(request), exchange, call=call, seconds=seconds
         )
-        return await _document(answer, call)
+        try:
+            return documents.parse(answer.body)
+        except Undecodable as error:
+            raise errors.Unavailable(f"{call}: Google's answer is {error}", status=200) from None
 
     async def post(
         self,
@@ -235,48 +235,21 @@ class GeminiConnection:
 
 async def _pieces(response: httpx2.Response, call: str) -> AsyncGenerator[bytes, None]:
     encoding = response.headers.get("content-encoding", "").strip().lower()
-    inflate = _Inflate() if encoding == "gzip" else None
+    # httpx2 would take an answer that is cut off for a whole one.
+    gunzip = Gunzip() if encoding == "gzip" else None
     try:
         if encoding == "deflate":
             raise httpx2.DecodingError("an encoding that was not asked for")
         async for piece in response.aiter_raw(chunk_size=_PIECE):
-            for part in (piece,) if inflate is None else inflate.feed(piece):
+            for part in (piece,) if gunzip is None else gunzip.feed(piece):
                 yield part
-        if inflate is not None:
-            inflate.finish()
+        if gunzip is not None:
+            gunzip.finish()
+    except NotGzip as error:
+        broken = httpx2.DecodingError(str(error))
+        raise classify.of_exception(broken, call=call) from None
     except (httpx2.HTTPError, OSError) as error:
         raise classify.of_exception(error, call=call) from None
-
-
-class _Inflate:
-    """Decompresses an answer. httpx2 would take one that is cut off for a whole one."""
-
-    def __init__(self) -> None:
-        self._member = zlib.decompressobj(_GZIP)
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        while data and not self._member.eof:
-            try:
-                part = self._member.decompress(data, _PIECE)
-            except zlib.error:
-                raise httpx2.DecodingError("not gzip") from None
-            if part:
-                yield part
-            data = self._member.unconsumed_tail
-
-    def finish(self) -> None:
-        if not self._member.eof:
-            raise httpx2.DecodingError("gzip that is cut off")
-
-
-async def _document(answer: Answer, call: str) -> dict[str, object]:
-    """Parse an answer; a large one in a thread, since it would block the event loop."""
-    try:
-        if len(answer.body) > 2**20:
-            return await asyncio.to_thread(documents.parse, answer.body)
-        return documents.parse(answer.body)
-    except Undecodable as error:
-        raise errors.Unavailable(f"{call}: Google's answer is {error}", status=200) from None
 
 
 def _root(settings: GeminiSettings) -> str:

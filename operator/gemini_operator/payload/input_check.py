@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gemini_operator.payload.gunzip import Gunzip, NotGzip
+from gemini_operator.base.gunzip import Gunzip, NotGzip
 from gemini_operator.payload.objects import location
 from gemini_operator.payload.request_checks import InvalidLines, RequestType
 from gemini_operator.payload.request_stream import (

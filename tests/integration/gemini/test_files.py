@@ -168,6 +168,14 @@ async def test_a_compressed_download_that_is_cut_off_is_not_taken_for_whole(
     assert await read(client_for(peer.url), 2 * len(CONTENT)) == CONTENT
 
 
+async def test_a_compressed_download_may_have_several_members(
+    peer: Peer, client_for: ClientFor
+) -> None:
+    packed = b"".join(gzip.compress(half) for half in (CONTENT[:9000], CONTENT[9000:]))
+    peer.then(sends(packed, headers={"content-encoding": "gzip"}))
+    assert await read(client_for(peer.url), 2 * len(CONTENT)) == CONTENT
+
+
 async def test_a_download_in_another_encoding_is_refused(peer: Peer, client_for: ClientFor) -> None:
     peer.then(sends(zlib.compress(CONTENT), headers={"content-encoding": "deflate"}))
     with pytest.raises(errors.Unavailable, match="DecodingError"):

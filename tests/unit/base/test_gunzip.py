@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_operator.payload.gunzip import STEP, Gunzip, NotGzip
+from gemini_operator.base.gunzip import STEP, Gunzip, NotGzip
 
 MIB = 2**20
 TEXT = b'{"key": "a"}\n' * 50
