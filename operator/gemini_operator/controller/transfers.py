@@ -4,7 +4,8 @@ A copy of 2 GB takes minutes. In a reconcile it would keep a worker from the oth
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -37,6 +38,18 @@ RESTS = 3.0
 T = TypeVar("T")
 
 
+@asynccontextmanager
+async def within(longest: timedelta, too_long: Exception) -> AsyncIterator[None]:
+    """Raise `too_long` if the block is not over in time."""
+    try:
+        async with asyncio.timeout(longest.total_seconds()) as limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise too_long from None
+
+
 class Direction(StrEnum):
     """What is copied; a label of the metrics."""
 
@@ -64,6 +77,10 @@ class Transfer(Generic[T]):
     reported: float = float("-inf")
     """Monotonic seconds of the last write of the progress."""
     task: asyncio.Task[T] | None = field(default=None, repr=False)
+
+    def report_in(self, monotonic: float) -> float:
+        """Return the seconds until the progress is to be written again; 0 or less for now."""
+        return self.reported + REPORT_EVERY - monotonic
 
     def note(self, moved: int) -> None:
         """Note how many bytes have arrived by now."""

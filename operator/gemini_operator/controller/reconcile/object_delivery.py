@@ -1,6 +1,6 @@
 """Copies results to object storage as a stream, beside the reconciles."""
 
-import asyncio
+import math
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from gemini_operator.controller.transfers import (
     Direction,
     Transfer,
     Transfers,
+    within,
 )
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Observation
@@ -34,9 +35,6 @@ from gemini_operator.payload.read_ahead import read_ahead
 
 AHEAD: Final = 8
 """Pieces of 1 MiB that are read while a part of 8 MiB is written."""
-
-WAITS: Final = float("inf")
-"""Seconds; a job that waits for its turn is woken."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +104,10 @@ class ObjectDelivery:
             try:
                 transfer = self._transfers.start(Direction.OUTPUT, job, batch, work, observation)
             except Busy:
-                return completion.delivering(snapshot, observation, 0, WAITS)
+                return completion.delivering(snapshot, observation, 0, math.inf)
         if transfer.done:
             return self._transfers.take(transfer, job.key)
-        left = transfer.reported + REPORT_EVERY - self._clock.monotonic()
+        left = transfer.report_in(self._clock.monotonic())
         if left > 0:
             return PatchStatus(snapshot.status, seconds=left)
         transfer.reported = self._clock.monotonic()
@@ -125,20 +123,16 @@ class ObjectDelivery:
     ) -> Delivered:
         where, store = await self._objects.writing(job.key.namespace, job.key.name, job.uid, to)
         lines = Lines()
-        try:
-            async with (
-                asyncio.timeout(self._longest.total_seconds()) as limit,
-                aclosing(self._lines.of(job, observation, client, lines)) as found,
-                aclosing(read_ahead(found, AHEAD)) as ahead,
-                aclosing(_noted(ahead, transfer)) as noted,
-            ):
-                written = await sink.write(where, store, noted)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise Unavailable(
-                f"{where} could not be written within {self._longest}; it is tried again"
-            ) from None
+        too_slow = Unavailable(
+            f"{where} could not be written within {self._longest}; it is tried again"
+        )
+        async with (
+            within(self._longest, too_slow),
+            aclosing(self._lines.of(job, observation, client, lines)) as found,
+            aclosing(read_ahead(found, AHEAD)) as ahead,
+            aclosing(_noted(ahead, transfer)) as noted,
+        ):
+            written = await sink.write(where, store, noted)
         place = OutputStatus(
             uri=where.uri, bytes=written.bytes, records=lines.records, sha256=written.sha256
         )

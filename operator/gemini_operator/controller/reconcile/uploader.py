@@ -1,6 +1,5 @@
 """Carries out `Upload`: copies an input to Google beside the reconciles, and reports how it goes."""
 
-import asyncio
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from functools import partial
@@ -25,6 +24,7 @@ from gemini_operator.controller.transfers import (
     Direction,
     Transfer,
     Transfers,
+    within,
 )
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.uploads import NewFile
@@ -94,7 +94,7 @@ class Uploader:
         return self._progress(snapshot, transfer)
 
     def _progress(self, snapshot: Snapshot, transfer: Transfer[InputFile]) -> PatchStatus:
-        left = transfer.reported + REPORT_EVERY - self._clock.monotonic()
+        left = transfer.report_in(self._clock.monotonic())
         if left > 0:
             return PatchStatus(snapshot.status, seconds=left)
         if not transfer.moved and is_stalled_for(snapshot, Reason.INPUT_MISSING):
@@ -129,18 +129,14 @@ class Uploader:
             return InputCheck(source.uri, job.spec.type)
 
         new = NewFile(file_name, uploading.display_name(job))
-        try:
-            async with asyncio.timeout(self._longest.total_seconds()) as limit:
-                checked, info = await upload.upload(
-                    api_key.client.files, new, open_input, check, transfer.note
-                )
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise TooSlow(
-                f"{location.display(source.uri)} could not be copied within {self._longest}; use a "
-                "faster source, or split it into several jobs"
-            ) from None
+        too_slow = TooSlow(
+            f"{location.display(source.uri)} could not be copied within {self._longest}; use a "
+            "faster source, or split it into several jobs"
+        )
+        async with within(self._longest, too_slow):
+            checked, info = await upload.upload(
+                api_key.client.files, new, open_input, check, transfer.note
+            )
         return InputFile(
             file_name=file_name,
             bytes=checked.bytes,
