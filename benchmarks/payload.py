@@ -28,10 +28,10 @@ from benchmarks.surroundings import Row, json_option, quantiles, save, show, sur
 from tests.emulator_process import API_KEY, EmulatorProcess
 from tests.object_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
 from tests.operator_process import Operator, generate, inline_job, job
+from tests.stored_jobs import object_at, put_secret, storage_flags
 from tests.waiting import eventually
 
 NAMESPACE = "payload"
-SECRET = "storage"
 LINE = 2000
 """Bytes of a line, about."""
 MIB = 2**20
@@ -90,10 +90,6 @@ class Scene:
     def stored(self, name: str) -> Path:
         return self.s3.data / BUCKET / name
 
-    def at(self, path: str) -> dict[str, Any]:
-        ref = {"name": SECRET}
-        return {"object": {"uri": f"s3://{BUCKET}/{path}", "credentialsSecretRef": ref}}
-
 
 def write_lines(path: Path, size: int, content: Callable[[int, str], dict[str, Any]]) -> int:
     """Write JSON Lines of `size` bytes, about; returns how many."""
@@ -138,7 +134,7 @@ def upload(scene: Scene) -> Row:
     idle = idle_rss(scene.operator)
     with watched(scene.operator) as load:
         begun = time.monotonic()
-        scene.operator.apply(job("big-input", scene.at("in.jsonl")))
+        scene.operator.apply(job("big-input", object_at("in.jsonl")))
         eventually(
             lambda: scene.operator.status("big-input").get("inputFile", {}).get("sha256"),
             timeout=PATIENCE,
@@ -186,7 +182,7 @@ def delivery(scene: Scene) -> Row:
     operator = scene.operator
     small = scene.stored("small.jsonl")
     write_lines(small, 10, request)
-    operator.apply(job("big-results", scene.at("small.jsonl"), output=scene.at("out")))
+    operator.apply(job("big-results", object_at("small.jsonl"), output=object_at("out")))
     operator.wait_condition("big-results", "Submitted")
     operator.controller.stop()
     batch = operator.status("big-results")["batchName"]
@@ -247,7 +243,7 @@ def beside(scene: Scene, jobs: int) -> Row:
     source = scene.stored("beside.jsonl")
     write_lines(source, scene.size, request)
     alone = [submitted(scene.operator, f"alone-{number}") for number in range(jobs)]
-    scene.operator.apply(job("beside", scene.at("beside.jsonl")))
+    scene.operator.apply(job("beside", object_at("beside.jsonl")))
     eventually(
         lambda: scene.operator.status("beside").get("state") == "Uploading",
         timeout=60,
@@ -277,10 +273,7 @@ def submitted(operator: Operator, name: str) -> float:
 
 
 def start_controller(scene: Scene) -> None:
-    endpoint = f"s3={scene.s3.url}"
-    scene.operator.start_controller(
-        *("--object-store-endpoint", endpoint, "--allow-insecure-object-store")
-    )
+    scene.operator.start_controller(*storage_flags(scene.s3))
 
 
 @click.command()
@@ -296,9 +289,7 @@ def main(megabytes: int, file: Path | None) -> None:
         surroundings(Path(directory), NAMESPACE) as around,
     ):
         scene = Scene(s3, around.emulator, around.operator, Path(directory), megabytes)
-        keys = {"access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY}
-        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}}
-        around.operator.apply({**secret, "stringData": keys})
+        put_secret(around.operator)
         around.operator.put_key(API_KEY)
         around.operator.start_receiver()
         start_controller(scene)

@@ -15,6 +15,13 @@ SECRET = "storage"
 MIB = 2**20
 
 
+def storage_flags(s3: S3Server, **buckets: str) -> tuple[str, ...]:
+    """Flags of a controller that uses the S3 server, or another address for single buckets."""
+    addresses = {"s3": s3.url} | {f"s3://{name}": url for name, url in buckets.items()}
+    endpoints = (f"--object-store-endpoint={name}={url}" for name, url in addresses.items())
+    return *endpoints, "--allow-insecure-object-store"
+
+
 def put_secret(operator: Operator, name: str = SECRET, **data: str) -> None:
     """Create or replace the Secret with the credentials of the S3 server."""
     keys = {"access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY, **data}

@@ -10,6 +10,7 @@ import pytest
 
 from local.control_plane import ControlPlane
 from tests.emulator_process import API_KEY, FAST, EmulatorProcess
+from tests.object_servers import S3Server
 from tests.operator_process import Operator, kubeconfigs
 
 NEVER = "pending=1h,running=1h"
@@ -88,9 +89,31 @@ def shared(
     schedule = getattr(request.module, "SCHEDULE", FAST)
     arguments = getattr(request.module, "CONTROLLER_ARGS", ())
     directory = tmp_path_factory.mktemp("shared")
-    namespace = f"shared-{token_hex(4)}"
-    api = control_plane.api
-    api.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    with running_operator(control_plane, directory, *arguments, schedule=schedule) as processes:
+        yield processes
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with S3Server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@contextmanager
+def running_operator(
+    control_plane: ControlPlane, directory: Path, *arguments: str, schedule: str = FAST
+) -> Iterator[Operator]:
+    """A started operator in a namespace of its own, with its emulator.
+
+    Args:
+        control_plane: the API server.
+        directory: for logs and state; the namespace is named after it.
+        arguments: of the controller.
+        schedule: of the emulator.
+    """
+    namespace = f"{directory.name}-{token_hex(4)}"
+    path = "/api/v1/namespaces"
+    control_plane.api.request("POST", path, {"metadata": {"name": namespace}})
     with (
         EmulatorProcess(directory / "emulator", "--schedule", schedule) as emulator,
         _operator(control_plane, namespace, directory, emulator) as processes,

@@ -11,17 +11,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from secrets import token_hex
 from typing import Any, Self
 
 import pytest
 
 from local.control_plane import ControlPlane
-from tests.emulator_process import API_KEY, FAST, EmulatorProcess
-from tests.integration.controller.conftest import _operator, queued, upload
-from tests.integration.controller.test_object_storage import at, delivered, lines, put, put_secret
+from tests.emulator_process import API_KEY
+from tests.integration.controller.conftest import queued, running_operator, upload
+from tests.integration.controller.test_object_storage import delivered, lines, put
 from tests.object_servers import ACCESS_KEY, SECRET_KEY, S3Server
 from tests.operator_process import Operator, generate, job
+from tests.stored_jobs import object_at, put_secret, storage_flags
 from tests.waiting import eventually
 
 STRANGE = "strange-bucket"
@@ -76,12 +76,6 @@ def head(to: BaseHTTPRequestHandler, size: int, status: int = 200, etag: str = '
 
 
 @pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with S3Server(tmp_path_factory.mktemp("s3")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def strange() -> Iterator[StrangeServer]:
     with StrangeServer() as server:
         yield server
@@ -94,24 +88,15 @@ def storing(
     control_plane: ControlPlane,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Operator]:
-    directory, namespace = tmp_path_factory.mktemp("storing"), f"hostile-{token_hex(4)}"
-    control_plane.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    with (
-        EmulatorProcess(directory / "emulator", "--schedule", FAST) as emulator,
-        _operator(control_plane, namespace, directory, emulator) as processes,
-    ):
-        processes.start(
-            *("--object-store-endpoint", f"s3={s3.url}", "--allow-insecure-object-store"),
-            *("--object-store-endpoint", f"s3://{STRANGE}={strange.url}"),
-        )
+    directory = tmp_path_factory.mktemp("hostile")
+    flags = storage_flags(s3, **{STRANGE: strange.url})
+    with running_operator(control_plane, directory, *flags) as processes:
         put_secret(processes)
         yield processes
 
 
 def strange_input(path: str) -> dict[str, Any]:
-    source = at(path)
-    source["object"]["uri"] = f"s3://{STRANGE}/{path}"
-    return source
+    return object_at(path, bucket=STRANGE)
 
 
 def version(operator: Operator, name: str) -> str:
@@ -124,11 +109,11 @@ def test_s10_jobs_that_cannot_start_their_transfer_keep_nobody_waiting(
     put(s3, f"{name}.jsonl", lines(3))
     storing.put_key(API_KEY, name=f"{name}-key")
     storing.emulator.fault("files.uploadChunk", "hold", count=2)
-    storing.apply(*(job(f"{name}-{n}", at(f"{name}.jsonl")) for n in "ab"))
+    storing.apply(*(job(f"{name}-{n}", object_at(f"{name}.jsonl")) for n in "ab"))
     storing.emulator.wait(lambda state: len(state["held"]) == 2)
     ref = {"name": f"{name}-key", "key": "api-key"}
     waiting = [f"{name}-{n}" for n in "cd"]
-    storing.apply(*(job(each, at(f"{name}.jsonl"), apiKeySecretRef=ref) for each in waiting))
+    storing.apply(*(job(each, object_at(f"{name}.jsonl"), apiKeySecretRef=ref) for each in waiting))
     for each in waiting:
         eventually(partial(queued, storing, each, "WaitingToUpload"), timeout=20)
     storing.kubectl("delete", "secret", f"{name}-key")
@@ -138,7 +123,7 @@ def test_s10_jobs_that_cannot_start_their_transfer_keep_nobody_waiting(
         storing.wait_complete(f"{name}-{each}")
     for each in waiting:
         storing.wait_problem(each, "CredentialsMissing")
-    storing.apply(job(f"{name}-e", at(f"{name}.jsonl")))
+    storing.apply(job(f"{name}-e", object_at(f"{name}.jsonl")))
     storing.wait_complete(f"{name}-e")
     # They go on once their key is back.
     storing.put_key(API_KEY, name=f"{name}-key")
@@ -151,7 +136,7 @@ def test_s07_a_forged_input_file_is_neither_submitted_nor_deleted(
 ) -> None:
     put(s3, f"{name}.jsonl", lines(3))
     theirs = upload(storing.emulator, lines(7))
-    storing.apply(job(name, at(f"{name}.jsonl"), suspend=True))
+    storing.apply(job(name, object_at(f"{name}.jsonl"), suspend=True))
     storing.wait_condition(name, "Suspended")
     forged = {"fileName": theirs, "bytes": 5, "records": 7, "sha256": "0" * 64}
     storing.patch_status(name, [{"op": "add", "path": "/status/inputFile", "value": forged}])
@@ -170,7 +155,9 @@ def test_long_paths_are_unpacked_and_shown_whole(
     folders = "/".join([name, *("a" * 100 for _ in range(4))])
     text = lines(3)
     put(s3, f"{folders}/input.jsonl.gz", gzip.compress(text))
-    storing.apply(job(name, at(f"{folders}/input.jsonl.gz"), output=at(f"{folders}/out")))
+    storing.apply(
+        job(name, object_at(f"{folders}/input.jsonl.gz"), output=object_at(f"{folders}/out"))
+    )
     status = storing.wait_complete(name)
     assert status["inputFile"]["sha256"] == hashlib.sha256(text).hexdigest()
     found = delivered(s3, status)
@@ -199,7 +186,7 @@ def test_s10_a_source_that_always_breaks_off_elsewhere_is_not_read_in_a_loop(
 
 
 def test_a_job_whose_input_is_missing_says_so_once(storing: Operator, name: str) -> None:
-    storing.apply(job(name, at(f"{name}.jsonl")))
+    storing.apply(job(name, object_at(f"{name}.jsonl")))
     storing.wait_problem(name, "InputMissing")
     status, before = storing.status(name), version(storing, name)
     assert status["state"] == "Queued"
@@ -216,7 +203,7 @@ def test_the_upload_of_a_job_that_vanished_leaves_no_file(
     """Somebody removed its finalizer, so no deletion is seen but the end."""
     put(s3, f"{name}.jsonl", lines(3))
     storing.emulator.fault("files.uploadChunk", "hold", count=1)
-    storing.apply(job(name, at(f"{name}.jsonl")))
+    storing.apply(job(name, object_at(f"{name}.jsonl")))
     storing.emulator.wait_for_held("files.uploadChunk")
     chunks = storing.emulator.requests("files.uploadChunk")
     gone = '[{"op": "remove", "path": "/metadata/finalizers"}]'
@@ -279,7 +266,7 @@ def test_s22_results_that_are_none_do_not_stop_other_jobs(
     storing.emulator.fault(
         "files.download", "status", status=200, count=1, body="\ufffd\x00<html>" * 1000
     )
-    storing.apply(job(name, at(f"{name}.jsonl"), output=at("out")))
+    storing.apply(job(name, object_at(f"{name}.jsonl"), output=object_at("out")))
     eventually(
         lambda: storing.condition(name, "Complete").get("reason") == "WaitingForResults",
         timeout=30,

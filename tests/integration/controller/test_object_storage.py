@@ -4,57 +4,26 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from secrets import token_hex
 from typing import Any
 
 import pytest
 
 from local.control_plane import ControlPlane
-from tests.emulator_process import FAST, EmulatorProcess
-from tests.integration.controller.conftest import _operator
+from tests.integration.controller.conftest import running_operator
 from tests.object_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
 from tests.operator_process import Operator, generate, job
+from tests.stored_jobs import object_at, put_secret, storage_flags
 from tests.waiting import eventually
-
-SECRET = "storage"
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with S3Server(tmp_path_factory.mktemp("s3")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
 def storing(
     s3: S3Server, control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Operator]:
-    directory, namespace = tmp_path_factory.mktemp("storing"), f"storing-{token_hex(4)}"
-    control_plane.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    with (
-        EmulatorProcess(directory / "emulator", "--schedule", FAST) as emulator,
-        _operator(control_plane, namespace, directory, emulator) as processes,
-    ):
-        processes.start(
-            *("--object-store-endpoint", f"s3={s3.url}", "--allow-insecure-object-store")
-        )
+    directory = tmp_path_factory.mktemp("storing")
+    with running_operator(control_plane, directory, *storage_flags(s3)) as processes:
         put_secret(processes)
         yield processes
-
-
-def put_secret(operator: Operator, **data: str) -> None:
-    keys = {"access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY, **data}
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}}
-    operator.apply({**secret, "stringData": keys})
-
-
-def at(path: str) -> dict[str, Any]:
-    return {
-        "object": {
-            "uri": f"s3://{BUCKET}/{path}",
-            "credentialsSecretRef": {"name": SECRET},
-        }
-    }
 
 
 def put(s3: S3Server, path: str, content: bytes) -> None:
@@ -82,7 +51,7 @@ def test_an_object_goes_in_and_its_results_come_out(
     text = lines(3000)
     path = f"in/{name}.jsonl{'.gz' if packed else ''}"
     put(s3, path, gzip.compress(text) if packed else text)
-    storing.apply(job(name, at(path), output=at("out")))
+    storing.apply(job(name, object_at(path), output=object_at("out")))
     status = storing.wait_complete(name)
     file = status["inputFile"]
     assert (file["bytes"], file["records"]) == (len(text), 3000)
@@ -110,7 +79,7 @@ def test_an_input_with_mistakes_is_never_submitted(
     storing: Operator, s3: S3Server, name: str
 ) -> None:
     put(s3, f"{name}.jsonl", lines(500) + b"{}\nnonsense\n" + lines(1))
-    storing.apply(job(name, at(f"{name}.jsonl")))
+    storing.apply(job(name, object_at(f"{name}.jsonl")))
     condition = storing.wait_condition(name, "Failed", "InvalidInput")
     message = condition["message"]
     assert f"s3://{BUCKET}/{name}.jsonl: " in message
@@ -125,7 +94,7 @@ def test_an_input_with_mistakes_is_never_submitted(
 def test_an_object_that_comes_later_is_read_then(
     storing: Operator, s3: S3Server, name: str
 ) -> None:
-    storing.apply(job(name, at(f"{name}.jsonl")))
+    storing.apply(job(name, object_at(f"{name}.jsonl")))
     condition = storing.wait_problem(name, "InputMissing")
     assert f"s3://{BUCKET}/{name}.jsonl" in condition["message"]
     assert condition["status"] == "False"
@@ -171,7 +140,7 @@ def test_results_of_inline_requests_come_in_their_order(
     storing: Operator, s3: S3Server, name: str
 ) -> None:
     requests = [{"key": f"r{n}", "request": generate(f"Say {n}.")} for n in (3, 1, 2)]
-    storing.apply(job(name, {"inline": requests}, output=at("out")))
+    storing.apply(job(name, {"inline": requests}, output=object_at("out")))
     status = storing.wait_complete(name)
     found = delivered(s3, status)
     assert [json.loads(line)["key"] for line in found.splitlines()] == ["r3", "r1", "r2"]
@@ -182,7 +151,7 @@ def test_results_of_inline_requests_come_in_their_order(
 def test_a_bucket_that_is_not_there_keeps_the_results_waiting(
     storing: Operator, s3: S3Server, name: str
 ) -> None:
-    output = at("out")
+    output = object_at("out")
     output["object"]["uri"] = f"s3://{name}/out"
     storing.apply(job(name, {"inline": [{"key": "a", "request": generate("Hi.")}]}, output=output))
     condition = storing.wait_problem(name, "OutputRefused")
@@ -199,7 +168,7 @@ def test_a_deleted_job_stops_its_upload(storing: Operator, s3: S3Server, name: s
     storing.emulator.control(
         "POST", "faults", {"route": "files.uploadChunk", "count": 1, "action": "hold"}
     )
-    storing.apply(job(name, at(f"{name}.jsonl")))
+    storing.apply(job(name, object_at(f"{name}.jsonl")))
     eventually(lambda: storing.emulator.state()["held"], timeout=30, what="the chunk that is held")
     storing.kubectl("delete", "gbj", name, "--timeout=30s")
     storing.emulator.release()

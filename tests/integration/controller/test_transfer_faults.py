@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -14,8 +13,8 @@ from tests.crash.background import Background
 from tests.crash.calls import to_s3
 from tests.crash.journal import Journal, Moment, NthCall, Trap
 from tests.crash.proxy import Proxy
-from tests.emulator_process import FAST, EmulatorProcess
-from tests.integration.controller.conftest import _operator
+from tests.emulator_process import EmulatorProcess
+from tests.integration.controller.conftest import running_operator
 from tests.object_servers import BUCKET, S3Server
 from tests.operator_process import Operator, job
 from tests.stored_jobs import (
@@ -27,6 +26,7 @@ from tests.stored_jobs import (
     put_object,
     put_secret,
     requests,
+    storage_flags,
 )
 
 pytestmark = pytest.mark.timeout(240)
@@ -128,22 +128,16 @@ class Storing:
 def storing(
     control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Storing]:
-    directory, namespace = tmp_path_factory.mktemp("faults"), f"faults-{token_hex(4)}"
-    control_plane.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-    journal = Journal()
+    directory, journal = tmp_path_factory.mktemp("faults"), Journal()
     with (
         S3Server(directory / "s3") as s3,
         Background() as background,
         Proxy(s3.url, to_s3, journal, background) as proxy,
-        EmulatorProcess(directory / "emulator", "--schedule", FAST) as emulator,
-        _operator(control_plane, namespace, directory, emulator) as operator,
+        running_operator(
+            control_plane, directory, *storage_flags(s3, **{RESULTS: proxy.url})
+        ) as operator,
     ):
         (s3.data / RESULTS).mkdir()
-        operator.start(
-            *("--object-store-endpoint", f"s3={s3.url}"),
-            *("--object-store-endpoint", f"s3://{RESULTS}={proxy.url}"),
-            "--allow-insecure-object-store",
-        )
         yield Storing(operator, s3, background, journal)
 
 

@@ -3,17 +3,24 @@
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from secrets import token_hex
 from typing import Any
 
 import pytest
 
 from local.control_plane import ControlPlane
-from tests.emulator_process import API_KEY, EmulatorProcess
-from tests.integration.controller.conftest import NEVER, _operator, queued
+from tests.emulator_process import API_KEY
+from tests.integration.controller.conftest import NEVER, queued, running_operator
 from tests.object_servers import S3Server
 from tests.operator_process import Operator, inline_job, job
-from tests.stored_jobs import check_input, files_of, object_at, put_object, put_secret, requests
+from tests.stored_jobs import (
+    check_input,
+    files_of,
+    object_at,
+    put_object,
+    put_secret,
+    requests,
+    storage_flags,
+)
 from tests.waiting import eventually
 
 INPUT = requests(3, sent=100, answered=1)
@@ -72,17 +79,13 @@ class Waiting:
 def waiting(
     control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Waiting]:
-    directory, namespace = tmp_path_factory.mktemp("files"), f"files-{token_hex(4)}"
-    control_plane.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    directory = tmp_path_factory.mktemp("files")
     with (
         S3Server(directory / "s3") as s3,
-        EmulatorProcess(directory / "emulator", "--schedule", NEVER) as emulator,
-        _operator(control_plane, namespace, directory, emulator) as operator,
+        running_operator(
+            control_plane, directory, *storage_flags(s3), *LIMITED, schedule=NEVER
+        ) as operator,
     ):
-        operator.start(
-            *("--object-store-endpoint", f"s3={s3.url}"),
-            *("--allow-insecure-object-store", *LIMITED),
-        )
         put_secret(operator)
         yield Waiting(operator, s3)
 
