@@ -1,6 +1,5 @@
 """The Gemini API's routes for files, including resumable uploads."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import web
@@ -155,7 +154,7 @@ class UploadRoutes:
         )
 
     async def _finalize(self, request: web.Request, upload: Upload) -> web.Response:
-        file = await asyncio.to_thread(self._uploads.finalize, upload)
+        file = await self._uploads.finalize(upload)
         return web.json_response(
             {"file": file.resource(base_url(request))},
             headers={"X-Goog-Upload-Status": "final"},

@@ -1,5 +1,6 @@
 """Uploaded files and unfinished uploads: each has a folder with its record and its content."""
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -214,22 +215,29 @@ class Uploads:
         if upload.id in self._uploads:
             self._save(upload)
 
-    def finalize(self, upload: Upload) -> File:
-        """Turn a complete upload into a file. Call it in a thread: it hashes the whole content."""
+    async def finalize(self, upload: Upload) -> File:
+        """Turn a complete upload into a file.
+
+        Raises:
+            ApiError: 400, bytes are missing; 404, it was cancelled meanwhile; 409, the file exists.
+        """
+        self.find(upload.id)
         if upload.expected is not None and upload.received != upload.expected:
             raise invalid_argument(
                 f"{upload.expected} bytes were announced, but {upload.received} were received."
             )
-        self._check_free(upload)
         with self._content(upload).open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
+            digest = await asyncio.to_thread(hashlib.file_digest, content, "sha256")
+        # What was cancelled must not become a file later.
+        self.find(upload.id)
+        self._check_free(upload)
         file = File(
             id=upload.file_id,
             project=upload.project,
             display_name=upload.display_name,
             mime_type=upload.mime_type,
             size=upload.received,
-            sha256=digest,
+            sha256=digest.hexdigest(),
             created=self._clock(),
         )
         self._files.add(file, self._content(upload))

@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterator
@@ -121,7 +122,7 @@ async def test_chunks_become_a_file(uploads: Uploads, files: FileStore) -> None:
     upload = uploads.start(session())
     await uploads.receive(upload, 0, chunks(b"on", b"e "))
     await uploads.receive(upload, 4, chunks(b"two!"))
-    file = uploads.finalize(upload)
+    file = await uploads.finalize(upload)
     assert file == files.get("demo", "a")
     assert file.size == 8
     assert file.sha256 == hashlib.sha256(b"one two!").hexdigest()
@@ -143,7 +144,7 @@ async def test_a_broken_chunk_counts_for_nothing(
     upload = again.find(upload.id)
     assert upload.received == 4
     await again.receive(upload, 4, chunks(b"two!"))
-    assert again.finalize(upload).sha256 == hashlib.sha256(b"one two!").hexdigest()
+    assert (await again.finalize(upload)).sha256 == hashlib.sha256(b"one two!").hexdigest()
 
 
 @pytest.mark.parametrize("offset", [0, 3, 5])
@@ -159,16 +160,17 @@ async def test_fewer_bytes_than_announced_are_no_file(uploads: Uploads) -> None:
     upload = uploads.start(session(expected=9))
     await uploads.receive(upload, 0, chunks(b"one two!"))
     with pytest.raises(ApiError, match="9 bytes were announced, but 8"):
-        uploads.finalize(upload)
+        await uploads.finalize(upload)
 
 
 async def test_of_two_uploads_of_one_name_the_first_to_end_wins(uploads: Uploads) -> None:
     first, second = uploads.start(session(0)), uploads.start(session(0))
-    uploads.finalize(first)
-    for refused in (lambda: uploads.finalize(second), lambda: uploads.start(session(0))):
-        with pytest.raises(ApiError) as caught:
-            refused()
-        assert caught.value.code == 409
+    await uploads.finalize(first)
+    with pytest.raises(ApiError) as late:
+        await uploads.finalize(second)
+    with pytest.raises(ApiError) as later:
+        uploads.start(session(0))
+    assert (late.value.code, later.value.code) == (409, 409)
 
 
 def test_more_than_2_gb_are_refused_when_announced(uploads: Uploads) -> None:
@@ -190,3 +192,20 @@ def test_a_cancelled_upload_leaves_nothing(uploads: Uploads, tmp_path: Path) -> 
     upload = uploads.start(session())
     uploads.cancel(upload)
     assert list((tmp_path / "uploads").iterdir()) == []
+
+
+async def test_a_cancelled_upload_becomes_no_file_later(
+    uploads: Uploads, files: FileStore, tmp_path: Path
+) -> None:
+    upload = uploads.start(session())
+    await uploads.receive(upload, 0, chunks(b"one two!"))
+    finalizing = asyncio.create_task(uploads.finalize(upload))
+    # It is hashed in a thread by now.
+    await asyncio.sleep(0)
+    uploads.cancel(upload)
+    with pytest.raises(ApiError, match="not found"):
+        await finalizing
+    assert list(files) == []
+    assert list((tmp_path / "uploads").iterdir()) == []
+    with pytest.raises(ApiError, match="not found"):
+        await uploads.finalize(upload)
