@@ -175,6 +175,7 @@ def _kind(status: int, said: Mapping[str, Any]) -> type[errors.GeminiError]:
     kinds = {
         400: errors.Rejected,
         404: errors.NotFound,
+        409: errors.NameTaken,
         413: errors.Rejected,
         429: errors.Throttled,
     }

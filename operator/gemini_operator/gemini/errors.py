@@ -48,6 +48,10 @@ class Unavailable(GeminiError):
     """No usable answer to a call that can be repeated."""
 
 
+class NameTaken(Unavailable):
+    """409: the name is in use, or Google has not forgotten it yet."""
+
+
 class Ambiguous(GeminiError):
     """A create has an unknown outcome; only a search can settle it."""
 

@@ -342,6 +342,30 @@ def test_a_policy_against_the_output_stalls_the_job_before_it_is_paid(
     assert shared.condition(name, "Stalled") == {}
 
 
+def test_s8_a_quota_for_config_maps_stalls_the_job_before_it_is_paid(
+    shared: Operator, name: str
+) -> None:
+    """`ResourceQuota` is the budget of a namespace: the operator's ConfigMaps count like others."""
+    quotas = f"/api/v1/namespaces/{shared.namespace}/resourcequotas"
+    full = {"count/configmaps": "1"}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}}
+    shared.control_plane.api.request("POST", quotas, {**quota, "spec": {"hard": full}})
+    try:
+        # The API server of the tests has no controller that counts what is there.
+        counted = {**quota, "status": {"hard": full, "used": full}}
+        eventually(
+            lambda: shared.control_plane.api.request("PUT", f"{quotas}/{name}/status", counted)
+        )
+        shared.apply(inline_job(name, TEXTS, output={"configMap": {"name": name}}))
+        said = shared.wait_problem(name, "OutputRefused", timeout=30)
+        assert "exceeded quota" in said["message"]
+        assert "count/configmaps=1" in said["message"]
+        assert shared.batches_of(name) == []
+    finally:
+        shared.control_plane.api.request("DELETE", f"{quotas}/{name}")
+    shared.wait_condition(name, "Submitted", timeout=60)
+
+
 def test_undelivered_results_outlive_their_job_and_are_delivered_without_a_second_bill(
     shared: Operator, name: str
 ) -> None:

@@ -209,6 +209,28 @@ def test_a_start_that_fails_is_tried_again(storing: Storing, name: str, kind: st
     storing.check(name, INPUT)
 
 
+TAKEN: Fault = {"action": "status", "status": 409}
+
+
+def test_a_name_that_google_still_keeps_is_passed_over(storing: Storing, name: str) -> None:
+    storing.google.fault("files.upload", **TAKEN)
+    storing.apply(name, INPUT)
+    storing.operator.wait_complete(name)
+    storing.check(name, INPUT)
+    assert storing.operator.status(name)["inputFile"]["fileName"].endswith("-2")
+
+
+def test_when_every_name_is_taken_the_job_says_so(storing: Storing, name: str) -> None:
+    storing.google.fault("files.upload", **TAKEN, count=None)
+    storing.apply(name, INPUT)
+    said = storing.operator.wait_problem(name, "RemoteUnavailable", timeout=90)
+    assert "files.upload: Google answered 409" in said["message"]
+    assert storing.operator.status(name)["inputFile"]["fileName"].endswith("-4")
+    storing.google.clear_faults()
+    storing.operator.wait_complete(name, timeout=90)
+    storing.check(name, INPUT)
+
+
 def test_a_finalized_file_that_is_not_shown_at_once_is_used(storing: Storing, name: str) -> None:
     """The finalization's answer is lost, and so is that of the look after it."""
     starts = storing.google.requests("files.upload")

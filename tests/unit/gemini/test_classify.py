@@ -187,7 +187,7 @@ def test_p10_only_the_statuses_of_the_table_say_that_nothing_was_created(
         (answer(429), "Throttled"),
         (answer(302), "Unavailable"),
         (answer(204), "Unavailable"),
-        (answer(409), "Unavailable"),
+        (answer(409), "NameTaken"),
         (answer(500), "Unavailable"),
         (answer(503), "Unavailable"),
     ],

@@ -12,6 +12,7 @@ RESULTS = {
     errors.NotFound: "not_found",
     errors.Throttled: "throttled",
     errors.Unavailable: "unavailable",
+    errors.NameTaken: "name_taken",
     errors.Ambiguous: "ambiguous",
     errors.NotSent: "not_sent",
     errors.TooLarge: "too_large",

@@ -23,6 +23,9 @@ the file of a batch that waits, and most batches end within a day."""
 EARLIER = 2
 """Files before the newest one that Google may still have: one follows another after 24 of 48 hours."""
 
+NAMES = 4
+"""Names that are tried while Google answers that they are taken."""
+
 # A file's id has room for so many: 40 characters, of which the uid takes 32 and the dash one.
 _NUMBERS = 10**7
 
@@ -69,6 +72,15 @@ def lost(snapshot: Snapshot) -> PatchStatus:
     """Upload under another name, as Google no longer has the file."""
     file = snapshot.status.input_file
     return _announced(snapshot, 1 if file is None else _number(file) + 1)
+
+
+def name_taken(snapshot: Snapshot) -> PatchStatus | None:
+    """Upload under another name, as Google finds no file of this one and yet refuses it.
+
+    Return `None` if several names were refused: then another one would not help.
+    """
+    file = snapshot.status.input_file
+    return lost(snapshot) if file is None or _number(file) < NAMES else None
 
 
 def waiting(snapshot: Snapshot) -> PatchStatus:

@@ -77,10 +77,10 @@ class Uploader:
         if transfer is None:
             if rest := self._transfers.rest(job.key):
                 return PatchStatus(snapshot.status, seconds=rest)
-            api_key = await self._access.resolve(job)
             file = snapshot.status.input_file
             if file is not None and file.sha256 is not None:
-                return await _look_again(snapshot, file, api_key)
+                return await _look_again(snapshot, file, await self._access.enter(job))
+            api_key = await self._access.resolve(job)
             try:
                 await self._delivery.check(job)
                 work = partial(self._copy, job, source, file_name, api_key)
@@ -112,6 +112,11 @@ class Uploader:
             return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
         except refusals.REFUSALS as error:
             return refusals.before_submission(snapshot, error)
+        except errors.NameTaken:
+            patch = uploading.name_taken(snapshot)
+            if patch is None:
+                raise
+            return patch
         return uploading.uploaded(snapshot, file)
 
     async def _copy(
