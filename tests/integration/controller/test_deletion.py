@@ -97,7 +97,7 @@ def test_force_delete_lets_the_object_go_at_once_and_names_what_is_left(
     shared: Operator, name: str
 ) -> None:
     batch = shared.submitted(name)
-    shared.emulator.fault("batches.get", "status", status=503, count=1000)
+    shared.emulator.fault("batches.*", "status", status=503, count=1000)
     shared.kubectl("delete", "gbj", name, "--wait=false")
     blocked = shared.wait_condition(name, "Stalled", "DeletionBlocked")
     assert "force-delete" in blocked["message"]

@@ -1,6 +1,7 @@
 """Gemini answers 503 for a while: every job goes on where it was."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -99,6 +100,36 @@ def test_a_shutdown_cancels_the_batch_though_it_cannot_be_read(
     assert shared.status(name)["state"] == "Cancelling", said
     shared.emulator.clear_faults()
     shared.wait_condition(name, "Failed", "Cancelled", timeout=60)
+
+
+def suspend(shared: Operator, name: str) -> None:
+    shared.set(name, suspend=True)
+
+
+def let_the_deadline_pass(shared: Operator, name: str) -> None:
+    shared.set(name, activeDeadlineSeconds=1)
+
+
+def delete(shared: Operator, name: str) -> None:
+    shared.kubectl("delete", "gbj", name, "--wait=false")
+
+
+@pytest.mark.parametrize("act", [suspend, let_the_deadline_pass, delete])
+def test_what_needs_no_read_does_not_wait_for_one(
+    shared: Operator, name: str, act: Callable[[Operator, str], None]
+) -> None:
+    batch = shared.submitted(name)
+    shared.emulator.fault("batches.get", "status", status=503, count=None)
+    act(shared, name)
+    eventually(lambda: cancelled(shared, batch), timeout=30, what="the batch to be cancelled")
+    assert shared.emulator.state()["faults"] != []
+    shared.emulator.clear_faults()
+
+
+def cancelled(shared: Operator, batch: str) -> bool:
+    """Whether the batch is cancelled or deleted at Google."""
+    states = {job["name"]: job["state"] for job in shared.emulator.state()["jobs"]}
+    return states.get(batch) in (None, "BATCH_STATE_CANCELLED")
 
 
 @pytest.mark.parametrize("fault", ODD.values(), ids=ODD)

@@ -17,7 +17,7 @@ from gemini_operator.controller.reconcile.write_errors import Stale
 from gemini_operator.controller.reconcile.writer import Writer
 from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import ApiKey, CredentialsProblem
-from gemini_operator.controller.remote.reads import look_anyhow, look_at_results
+from gemini_operator.controller.remote.reads import look_anyhow
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Summary
@@ -52,10 +52,10 @@ class Cleanup:
         """
         shown = snapshot.facts.list_snapshot
         known = shown.current if shown is not None else None
-        summary = await look_anyhow(api_key.client, batch, known)
-        if summary is None or summary.terminal:
+        found = await look_anyhow(api_key.client, batch, known)
+        if found is None or found.summary.terminal:
             return
-        if await self._may_touch(snapshot.job, summary, api_key):
+        if await self._may_touch(snapshot.job, found.summary, api_key):
             await _cancel(api_key.client, batch)
             log.info(
                 "Google was asked to cancel a batch", **snapshot.job.key._asdict(), batch=batch
@@ -153,7 +153,7 @@ class Cleanup:
     async def _delete(self, api_key: ApiKey, job: Job, name: str) -> bool:
         """Cancel and delete a batch; return whether it was found and is the job's."""
         client = api_key.client
-        found = await look_at_results(client, name)
+        found = await look_anyhow(client, name)
         if found is None or not await self._may_touch(job, found.summary, api_key):
             return False
         # Google does not say that deleting a running batch stops it, so it is cancelled first.

@@ -78,8 +78,10 @@ async def look_at_results(client: GeminiClient, name: str) -> Observation | None
         return Observation(await _listed(client, name), too_large=True)
 
 
-async def look_anyhow(client: GeminiClient, name: str, known: Summary | None) -> Summary | None:
-    """As `look`, but what a list shows will do if the batch cannot be read.
+async def look_anyhow(
+    client: GeminiClient, name: str, known: Summary | None = None
+) -> Observation | None:
+    """As `look_at_results`, but what a list shows will do if the batch cannot be read.
 
     Whose a batch is never changes, so an old list is as good as a new one for that.
 
@@ -92,9 +94,9 @@ async def look_anyhow(client: GeminiClient, name: str, known: Summary | None) ->
         gemini_operator.gemini.errors.GeminiError: no answer for now; reading again is safe.
     """
     try:
-        return await look(client, name)
+        return await look_at_results(client, name)
     except errors.Unavailable:
-        return known or await _listed(client, name)
+        return Observation(known or await _listed(client, name))
 
 
 async def _listed(client: GeminiClient, name: str) -> Summary:
