@@ -35,6 +35,8 @@ NAMESPACE = "payload"
 LINE = 2000
 """Bytes of a line, about."""
 MIB = 2**20
+INLINE = 200
+"""Requests whose results are in Google's answer, at most a MiB each."""
 PATIENCE = 1800.0
 PROBES = 0.02
 """Seconds between two looks at the event loop of the controller."""
@@ -113,9 +115,9 @@ def response(number: int, text: str) -> dict[str, Any]:
     }
 
 
-def figures(scene: Scene, seconds: float, bare: float, load: Load, idle: float) -> Row:
+def figures(megabytes: int, seconds: float, bare: float, load: Load, idle: float) -> Row:
     return {
-        "MiB/s": scene.megabytes / seconds,
+        "MiB/s": megabytes / seconds,
         "of a bare copy": bare / seconds,
         "RSS + MiB": max(load.rss) - idle,
         **{f"loop {name} ms": 1000 * value for name, value in quantiles(load.answers).items()},
@@ -145,7 +147,7 @@ def upload(scene: Scene) -> Row:
     assert scene.operator.status("big-input")["inputFile"]["records"] == count
     scene.operator.kubectl("delete", "gbj", "big-input")
     source.unlink()
-    return figures(scene, seconds, curl, load, idle)
+    return figures(scene.megabytes, seconds, curl, load, idle)
 
 
 def curl_upload(scene: Scene, source: Path) -> float:
@@ -179,32 +181,77 @@ def curl_upload(scene: Scene, source: Path) -> float:
 
 def delivery(scene: Scene) -> Row:
     """From Google's results file into the object store, counted on the way."""
-    operator = scene.operator
     small = scene.stored("small.jsonl")
     write_lines(small, 10, request)
-    operator.apply(job("big-results", object_at("small.jsonl"), output=object_at("out")))
-    operator.wait_condition("big-results", "Submitted")
-    operator.controller.stop()
-    batch = operator.status("big-results")["batchName"]
+    results = ended(scene, job("big-results", object_at("small.jsonl"), output=object_at("out")))
+    count = write_lines(results, scene.size, response)
+    bare = curl_download(scene, batch_of(scene, "big-results")) + bare_write(scene, results)
+    row, output = delivered(scene, "big-results", bare, scene.megabytes)
+    assert (output["records"], output["bytes"]) == (count, results.stat().st_size)
+    return row
+
+
+def inline_delivery(scene: Scene) -> Row:
+    """From Google's answer into the object store. The answer holds the results twice."""
+    size = inline_size(scene.megabytes)
+    texts = {f"request-{number}": "Say it at length." for number in range(INLINE)}
+    results = ended(scene, inline_job("inline", texts, output=object_at("inline-out")))
+    filling = "word " * (size * MIB // INLINE // 5)
+    lines = (json.dumps(inline_response(key, filling)) for key in texts)
+    results.write_text("".join(f"{line}\n" for line in lines))
+    bare = curl(scene, batch_of(scene, "inline")) + bare_write(scene, results)
+    row, output = delivered(scene, "inline", bare, size)
+    assert output["records"] == INLINE
+    return row
+
+
+def inline_size(megabytes: int) -> int:
+    return min(megabytes, INLINE)
+
+
+def inline_response(key: str, text: str) -> dict[str, Any]:
+    return {"metadata": {"key": key}, "response": response(0, text)["response"]}
+
+
+def ended(scene: Scene, ending: dict[str, Any]) -> Path:
+    """Let a job's batch succeed while no controller runs; return the file with its results."""
+    name = ending["metadata"]["name"]
+    scene.operator.apply(ending)
+    scene.operator.wait_condition(name, "Submitted")
+    scene.operator.controller.stop()
+    batch = batch_of(scene, name)
     scene.emulator.job(batch, "succeed")
     [results] = scene.directory.glob(f"emulator/**/{batch.rpartition('/')[2]}/results.jsonl")
-    count = write_lines(results, scene.size, response)
-    bare = curl_download(scene, batch) + bare_write(scene, results)
+    return results
+
+
+def batch_of(scene: Scene, name: str) -> str:
+    return str(scene.operator.status(name)["batchName"])
+
+
+def delivered(scene: Scene, name: str, bare: float, megabytes: int) -> tuple[Row, dict[str, Any]]:
+    """Start a controller, and wait until it has delivered; return the figures and the output.
+
+    Args:
+        scene: the processes.
+        name: of the job.
+        bare: seconds of the same copies without the controller.
+        megabytes: size of the results.
+    """
+    operator = scene.operator
     start_controller(scene)
     eventually(operator.controller.ready, timeout=60, what="the controller")
     idle = idle_rss(operator)
     with watched(operator) as load:
         begun = time.monotonic()
-        eventually(
-            lambda: operator.status("big-results").get("output"),
+        output = eventually(
+            lambda: operator.status(name).get("output"),
             timeout=PATIENCE,
             interval=0.05,
             what="the delivery",
         )
         seconds = time.monotonic() - begun
-    output = operator.status("big-results")["output"]
-    assert (output["records"], output["bytes"]) == (count, results.stat().st_size)
-    return figures(scene, seconds, bare, load, idle)
+    return figures(megabytes, seconds, bare, load, idle), output
 
 
 def bare_write(scene: Scene, results: Path) -> float:
@@ -225,13 +272,17 @@ def bare_write(scene: Scene, results: Path) -> float:
 
 
 def curl_download(scene: Scene, batch: str) -> float:
-    file = f"files/batch-{batch.rpartition('/')[2]}"
+    return curl(scene, f"files/batch-{batch.rpartition('/')[2]}:download?alt=media")
+
+
+def curl(scene: Scene, path: str) -> float:
+    """Seconds that curl takes to read from Google."""
     begun = time.monotonic()
     subprocess.run(
         [
             *("curl", "--silent", "--show-error", "--fail", "--output", str(Path("/dev/null"))),
             *("--header", f"x-goog-api-key: {API_KEY}"),
-            f"{scene.emulator.url}/v1beta/{file}:download?alt=media",
+            f"{scene.emulator.url}/v1beta/{path}",
         ],
         check=True,
     )
@@ -294,13 +345,14 @@ def main(megabytes: int, file: Path | None) -> None:
         around.operator.start_receiver()
         start_controller(scene)
         measured: dict[str, Row] = {}
-        for what, measure in (
-            ("upload", upload),
-            ("delivery", delivery),
-            ("jobs beside an upload", lambda scene: beside(scene, 20)),
+        for what, size, measure in (
+            ("upload", megabytes, upload),
+            ("delivery", megabytes, delivery),
+            ("inline delivery", inline_size(megabytes), inline_delivery),
+            ("jobs beside an upload", megabytes, lambda scene: beside(scene, 20)),
         ):
-            measured[f"{what}, {megabytes} MiB"] = row = measure(scene)
-            show(f"{what}, {megabytes} MiB", row)
+            measured[f"{what}, {size} MiB"] = row = measure(scene)
+            show(f"{what}, {size} MiB", row)
         save(measured, file)
 
 
