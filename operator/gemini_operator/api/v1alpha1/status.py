@@ -118,6 +118,11 @@ class OutputStatus(Model):
     """sha256 is the SHA-256 of the delivered results, in hexadecimal; absent for results at
     Google."""
 
+    @property
+    def delivered(self) -> bool:
+        """Whether the results are where the user wanted them, and not only at Google."""
+        return self.config_map is not None or self.uri is not None
+
 
 class LastEvent(Model):
     """The last signed event, as the receiver wrote it down."""

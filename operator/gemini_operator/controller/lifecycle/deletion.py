@@ -72,7 +72,7 @@ def _undelivered(snapshot: Snapshot) -> bool:
         # The results are late, or the cluster refuses the output.
         return outcome_of(snapshot.status.gemini_state or "") is Outcome.SUCCEEDED
     output = snapshot.status.output
-    return output is not None and output.config_map is None and output.uri is None
+    return output is not None and not output.delivered
 
 
 def _place(snapshot: Snapshot) -> str:

@@ -159,7 +159,8 @@ class Cleanup:
         # Google does not say that deleting a running batch stops it, so it is cancelled first.
         if not found.summary.terminal:
             await _cancel(client, name)
-        if found.results_file is not None and _delivered(job):
+        output = job.status.output
+        if found.results_file is not None and output is not None and output.delivered:
             await _delete_results(client, found.results_file)
         try:
             await client.batches.delete(name)
@@ -177,11 +178,6 @@ class Cleanup:
             batch=summary.name,
         )
         return False
-
-
-def _delivered(job: Job) -> bool:
-    output = job.status.output
-    return output is not None and (output.config_map is not None or output.uri is not None)
 
 
 async def _delete_results(client: GeminiClient, name: str) -> None:
