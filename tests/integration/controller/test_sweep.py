@@ -255,6 +255,7 @@ async def test_s07_a_batch_that_is_not_the_jobs_is_left_alone(
     assert emulator.requests("batches.cancel") == emulator.requests("batches.delete") == 0
 
 
+@SLOW
 async def test_a_batch_that_has_ended_is_not_cancelled(
     parts: Parts, emulator: EmulatorProcess
 ) -> None:
@@ -266,6 +267,7 @@ async def test_a_batch_that_has_ended_is_not_cancelled(
     assert emulator.state()["jobs"] == []
 
 
+@SLOW
 async def test_s22_a_batch_too_large_to_be_read_can_be_deleted_all_the_same(
     emulator: EmulatorProcess,
 ) -> None:
