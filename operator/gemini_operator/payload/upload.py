@@ -6,8 +6,9 @@ everything was read and found good.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing
+from itertools import islice
 from typing import Final, Protocol
 
 from gemini_operator.base.work_thread import in_work_thread
@@ -19,6 +20,10 @@ from gemini_operator.payload.request_stream import Checked
 
 SETTLES: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds between looks at a file that Google still processes."""
+
+# Bytes, and steps of a check, that are taken from it at a time.
+_ENOUGH: Final = 2**20
+_STEPS: Final = 16
 
 # Seconds for the goodbye of an upload that is given up.
 _GOODBYE: Final = 5.0
@@ -107,7 +112,8 @@ async def _read(open_input: Open, check: Check) -> Checked:
         aclosing(read_ahead(pieces)) as ahead,
     ):
         async for piece in ahead:
-            await in_work_thread(_fed, check, piece)
+            async for _ in _good(check, piece):
+                pass
     _, checked = await in_work_thread(check.finish)
     return checked
 
@@ -144,13 +150,33 @@ async def _upload(
 
 async def _checked(pieces: AsyncIterator[bytes], check: Check) -> AsyncIterator[bytes]:
     async for piece in pieces:
-        # In a thread: to parse a megabyte takes milliseconds.
-        for good in await in_work_thread(_fed, check, piece):
+        async for good in _good(check, piece):
             yield good
 
 
-def _fed(check: Check, piece: bytes) -> list[bytes]:
-    return [good for good in check.feed(piece) if good]
+async def _good(check: Check, piece: bytes) -> AsyncIterator[bytes]:
+    """Check a piece, and yield what is uploaded of it.
+
+    Unpacked, a megabyte of gzip may be a gigabyte. So little of it is in memory at a time, and the
+    work of other jobs goes on in between (S10).
+    """
+    left = iter(check.feed(piece))
+    # In a thread: to parse a megabyte takes milliseconds.
+    while some := await in_work_thread(_some, left):
+        for good in some:
+            if good:
+                yield good
+
+
+def _some(left: Iterator[bytes]) -> list[bytes]:
+    """Return about a megabyte of what is left, or a few steps that check what is not uploaded."""
+    some, size = [], 0
+    for good in islice(left, _STEPS):
+        some.append(good)
+        size += len(good)
+        if size >= _ENOUGH:
+            break
+    return some
 
 
 async def _goodbye(transfer: Upload) -> None:

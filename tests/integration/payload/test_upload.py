@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import tracemalloc
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +24,7 @@ from tests.integration.gemini.peer import Peer, says, serving
 
 FILE = NewFile("files/0f9a1b2c-1", "team-a/nightly [0f9a1b2c]")
 CHUNKS = "files.uploadChunk"
+MIB = 2**20
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +181,34 @@ async def test_an_input_that_is_wrong_leaves_nothing(
         await copied(client, Input(content), uri)
     assert str(raised.value).startswith(said)
     assert emulator.state()["files"] == []
+
+
+class Whole(Input):
+    """A source that is read in one piece, as short ones are."""
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        yield self.content
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["uploaded", "read to compare"])
+async def test_s10_a_packed_input_that_unpacks_to_a_lot_is_not_in_memory(
+    again: bool, client: GeminiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "CHUNK", MIB)
+    packed = gzip.compress(
+        b"".join(lines(1, "a" * 2 * MIB).replace(b"k0", b"%d" % n) for n in range(24))
+    )
+    assert len(packed) < MIB
+    if again:
+        await copied(client, Whole(packed), "s3://bucket/in.gz")
+    tracemalloc.start()
+    try:
+        checked, _, _ = await copied(client, Whole(packed), "s3://bucket/in.gz")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert checked.bytes > 48 * MIB
+    assert most < 24 * MIB
 
 
 async def test_an_input_of_more_than_2_gib_is_not_even_begun(
