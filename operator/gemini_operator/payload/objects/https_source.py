@@ -268,3 +268,6 @@ def _headers(response: httpcore2.Response) -> dict[str, str]:
 async def _pieces(response: httpcore2.Response) -> AsyncIterator[bytes]:
     async for piece in response.aiter_stream():
         yield piece
+        # One read of the socket may have thousands of chunks of a byte, and nothing waits between
+        # them: other jobs would stand still for a second (S10).
+        await asyncio.sleep(0)

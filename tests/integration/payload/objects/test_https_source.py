@@ -25,7 +25,7 @@ from gemini_operator.payload.objects.errors import (
     Unavailable,
 )
 from gemini_operator.payload.objects.https_source import HttpsClient
-from gemini_operator.payload.objects.location import parse
+from gemini_operator.payload.objects.location import HttpsLocation, parse
 from gemini_operator.payload.objects.settings import ObjectStoreSettings
 from gemini_operator.payload.objects.source import Patience, Source, open_source
 from gemini_operator.payload.objects.stores import Stores
@@ -73,6 +73,10 @@ class World:
             self.answers_at or address, self.server.port, timeout=seconds
         )
 
+    def client(self, names: Names | None = None, policy: AddressPolicy = LOOPBACK) -> HttpsClient:
+        resolve = names or Names(["127.0.0.1"])
+        return HttpsClient(policy, ssl_context=self.trusted, resolve=resolve, connect=self.connect)
+
     def open(
         self,
         uri: str = f"https://{HOST}/a/b.jsonl?sig=hidden",
@@ -81,12 +85,7 @@ class World:
         policy: AddressPolicy = LOOPBACK,
         credentials: HttpsCredentials | None = None,
     ) -> AbstractAsyncContextManager[Source]:
-        client = HttpsClient(
-            policy,
-            ssl_context=self.trusted,
-            resolve=names or Names(["127.0.0.1"]),
-            connect=self.connect,
-        )
+        client = self.client(names, policy)
         return open_source(
             parse(uri),
             "team-a",
@@ -151,6 +150,27 @@ async def test_a_chunked_body_has_no_size(start: Start) -> None:
     ):
         assert found.size is None
         assert await read(found) == b"hello"
+
+
+async def test_s10_chunks_of_a_byte_leave_other_jobs_their_turn(start: Start) -> None:
+    body = b"1\r\nx\r\n" * 5000 + b"0\r\n\r\n"
+    turns: list[int] = []
+
+    async def others() -> None:
+        while True:
+            turns.append(0)
+            await asyncio.sleep(0)
+
+    async with start(lambda _: Reply(200, {"transfer-encoding": "chunked"}, body)) as world:
+        reader = world.client().reader(HttpsLocation(HOST, "/a"), None)
+        opened = await reader.open()
+        task = asyncio.create_task(others())
+        async for _ in opened.pieces:
+            turns[-1:] = [turns[-1] + 1] if turns else []
+        task.cancel()
+        await opened.close()
+    assert sum(turns) > 4900
+    assert max(turns) < 10
 
 
 async def test_an_empty_object(start: Start) -> None:
