@@ -11,8 +11,8 @@ import jiter
 from gemini_operator.payload import json_lines, matching, results
 from gemini_operator.payload.results import BatchResult, ResultKind
 
-LINE_LIMIT = 32 * 2**20
-"""Bytes of a line that is parsed to count it."""
+LINE_LIMIT = 16 * 2**20
+"""Bytes of a result that is parsed, as of a request: as text it may take four times as much memory."""
 
 _STEP = 2**20
 
@@ -40,9 +40,9 @@ class ResultCounts:
 class ResultStream:
     """Counts one results file that arrives in pieces.
 
-    A line of more than `line_limit` bytes is not kept to be parsed. It counts as succeeded if it
-    begins and ends as a JSON object: only content is ever so large, and errors, blocked and empty
-    results are short. Otherwise it counts as unreadable.
+    A line of more than `line_limit` bytes is not kept to be parsed, nor is one of very many values.
+    It counts as succeeded if it begins and ends as a JSON object: only content is ever so large, and
+    errors, blocked and empty results are short. Otherwise it counts as unreadable.
     """
 
     def __init__(self, *, line_limit: int = LINE_LIMIT) -> None:
@@ -100,7 +100,7 @@ class ResultStream:
             self._tail = bytearray()
 
     def _count(self, line: bytes) -> None:
-        if len(line) > self._line_limit:
+        if _too_much(line, self._line_limit):
             self._begin_long(line)
             self._count_long()
         else:
@@ -125,8 +125,12 @@ def encode_item(raw: bytes) -> bytes:
 
     Returns:
         `{"key": …, "response": {…}}` and a line end. If it cannot be written as JSON, or if it has
-        neither a response nor an error, the line has an error that says so.
+        neither a response nor an error, the line has an error that says so. What takes too much
+        memory to be parsed is as Google sent it, in one line.
     """
+    if _too_much(raw, LINE_LIMIT):
+        # In JSON a line break is never within a string.
+        return raw.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
     return matching.unmatched_line(_result_of(raw)).encode()
 
 
@@ -140,6 +144,11 @@ def _result_of(raw: bytes) -> BatchResult:
         return BatchResult(problem="it is not JSON")
     # An item that is no object has nothing in it, as in results that are read at once.
     return results.of_item(other if isinstance(other, dict) else {})
+
+
+def _too_much(line: bytes, limit: int) -> bool:
+    """Return whether a result would take hundreds of MiB, or hold up the event loop, once parsed."""
+    return len(line) > limit or (len(line) > _STEP and json_lines.has_many_values(line))
 
 
 def _kind_of(line: bytes) -> ResultKind:

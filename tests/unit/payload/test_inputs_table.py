@@ -8,12 +8,12 @@ from typing import NamedTuple
 import pytest
 
 from gemini_operator.payload import request_lines
+from gemini_operator.payload.json_lines import VALUE_LIMIT
 from gemini_operator.payload.request_checks import InvalidLines, RequestType
 from gemini_operator.payload.request_stream import (
     FILE_LIMIT,
     LINE_LIMIT,
     REQUEST_LIMIT,
-    VALUE_LIMIT,
     Checked,
     RequestStream,
 )

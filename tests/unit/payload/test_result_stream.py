@@ -87,6 +87,22 @@ def test_a_long_line_is_never_kept() -> None:
     assert peak < 8 * MIB
 
 
+@pytest.mark.parametrize("spaces", ["", "\r\n"], ids=["one line", "several lines"])
+def test_s10_a_result_of_very_many_values_is_delivered_and_not_parsed(spaces: str) -> None:
+    many = spaces + "[]," * 600_000
+    raw = f'{{"metadata": {{"key": "a", "x": [{many}0]}}, "response": {{}}}}'.encode()
+    stream = ResultStream()
+    tracemalloc.start()
+    line = encode_item(raw)
+    stream.feed(line)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Parsed, each list takes 64 bytes.
+    assert peak < 16 * MIB
+    assert line == raw.replace(b"\r\n", b"  ") + b"\n"
+    assert stream.finish()[1].kinds == {ResultKind.SUCCEEDED: 1}
+
+
 # Inline items
 
 

@@ -1,6 +1,6 @@
 """The results of a batch as JSON Lines, however large they are, counted on the way."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,6 +13,7 @@ from gemini_operator.controller.reconcile.results import (
     ResultsLate,
     aside,
     check_readable,
+    expected_of,
     knows_requests,
     late_results,
     results_file,
@@ -78,7 +79,7 @@ class ResultLines:
             matched, note = await self._small.match(job, observation, found)
             pieces = _whole(matched, note, lines)
         elif observation.has_stream:
-            pieces = _items(observation, client, lines)
+            pieces = _items(job, observation, client, lines)
         else:
             pieces = self._file(job, observation, client, lines)
         async with aclosing(pieces):
@@ -100,7 +101,9 @@ class ResultLines:
                 else:
                     text = b"" if start is None else start.text
                     note = "" if start is None else AS_SENT
-                    pieces = _counted(_joined(text, chunks), observation, note, lines)
+                    pieces = _counted(
+                        _joined(text, chunks), expected_of(job, observation), note, lines
+                    )
                 async with aclosing(pieces):
                     async for piece in pieces:
                         yield piece
@@ -137,14 +140,14 @@ async def _whole(matched: Matched, note: str, lines: Lines) -> AsyncGenerator[by
 
 
 async def _items(
-    observation: Observation, client: GeminiClient, lines: Lines
+    job: Job, observation: Observation, client: GeminiClient, lines: Lines
 ) -> AsyncGenerator[bytes, None]:
     name = observation.summary.name
     with late_results(name):
         async with (
             aclosing(client.batches.results(name)) as items,
             aclosing(_encoded(items)) as encoded,
-            aclosing(_counted(encoded, observation, "", lines)) as pieces,
+            aclosing(_counted(encoded, expected_of(job, observation), "", lines)) as pieces,
         ):
             async for piece in pieces:
                 yield piece
@@ -152,22 +155,32 @@ async def _items(
 
 async def _encoded(items: AsyncIterator[list[bytes]]) -> AsyncGenerator[bytes, None]:
     async for some in items:
-        yield await in_work_thread(_encode, some)
+        left = map(encode_item, some)
+        while piece := await in_work_thread(_next_piece, left):
+            yield piece
 
 
-def _encode(items: list[bytes]) -> bytes:
-    return b"".join(map(encode_item, items))
+def _next_piece(left: Iterator[bytes]) -> bytes:
+    """Return about `PIECE` bytes: a line that says what is wrong may be a hundred times its item."""
+    piece = bytearray()
+    for line in left:
+        piece += line
+        if len(piece) >= PIECE:
+            break
+    return bytes(piece)
 
 
 async def _counted(
-    pieces: AsyncIterator[bytes], observation: Observation, note: str, lines: Lines
+    pieces: AsyncIterator[bytes], expected: int, note: str, lines: Lines
 ) -> AsyncGenerator[bytes, None]:
     """Yield the pieces unchanged, but for a line end that is missing; raise if they are no results."""
     stream = ResultStream()
     async for piece in pieces:
-        yield await in_work_thread(stream.feed, piece)
+        text = await in_work_thread(stream.feed, piece)
+        # Some pieces are read ahead, and one may be a single result of 64 MiB.
+        for start in range(0, len(text), PIECE):
+            yield text[start : start + PIECE]
     rest, counts = await in_work_thread(stream.finish)
-    expected = observation.summary.requests.total
     # Raised before the last piece: until then the object does not exist.
     if not counts.records and expected:
         raise ResultsLate("There are no results in it")

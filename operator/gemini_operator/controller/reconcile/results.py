@@ -6,6 +6,7 @@ from typing import ParamSpec, TypeVar
 
 from gemini_operator.base.work_thread import in_work_thread
 from gemini_operator.controller.job import Job
+from gemini_operator.controller.lifecycle import uploading
 from gemini_operator.controller.lifecycle.tally import Tally
 from gemini_operator.controller.reconcile.write_errors import Stale
 from gemini_operator.gemini import errors
@@ -97,7 +98,7 @@ class Results:
             Stale: the object has changed or gone.
             KubeError: the API server did not answer.
         """
-        expected = observation.summary.requests.total
+        expected = expected_of(job, observation)
         if not knows_requests(job):
             return await aside(found, matching.as_sent, found, expected), ""
         asked = await self._requests(job)
@@ -130,6 +131,13 @@ def knows_requests(job: Job) -> bool:
     """Return whether the operator can read the job's requests again: those in Kubernetes."""
     source = job.spec.input
     return source is not None and source.file_name is None and source.object is None
+
+
+def expected_of(job: Job, observation: Observation) -> int:
+    """Return the number of requests. Google's own may be missing, or less than what was uploaded."""
+    file = job.status.input_file if uploading.uploads(job) else None
+    counted = file.records if file is not None else None
+    return max(observation.summary.requests.total, counted or 0)
 
 
 def results_file(observation: Observation) -> str:
