@@ -254,3 +254,9 @@ async def test_s22_results_have_a_limit_of_their_own(
         return
     with pytest.raises(errors.TooLarge):
         await client.batches.observe("batches/b1")
+
+
+async def test_results_of_another_batch_are_none(peer: Peer, client_for: ClientFor) -> None:
+    peer.then(says({**with_results(1, 1), "name": "batches/b2"}))
+    with pytest.raises(errors.Unavailable, match="another batch"):
+        _ = [items async for items in client_for(peer.url).batches.results("batches/b1")]

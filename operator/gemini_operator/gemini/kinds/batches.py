@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 
 from google.genai import types
@@ -92,9 +92,7 @@ class Batches:
             async for piece in pieces:
                 await answer.feed(piece)
         operation, in_memory = await answer.finish()
-        # Another batch's state must not be taken for this one's.
-        if batch_resource.name_of(operation) != name:
-            raise errors.Unavailable(f"{call}: Google's answer is about another batch", status=200)
+        _check_same(operation, name, call)
         return batch_resource.observation(operation, name, in_memory=in_memory)
 
     async def results(self, name: str) -> AsyncGenerator[list[bytes], None]:
@@ -105,7 +103,9 @@ class Batches:
             async with self._answer(name, call) as pieces:
                 async for piece in pieces:
                     yield await in_work_thread(items.feed, piece)
-            items.finish()
+            operation = documents.parse(items.finish())
+        # It is read a second time, for its results.
+        _check_same(operation, name, call)
 
     @asynccontextmanager
     async def _answer(self, name: str, call: str) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -162,6 +162,12 @@ async def _limited(pieces: AsyncIterator[bytes], limit: int) -> AsyncGenerator[b
 def _check(name: str) -> None:
     if not names.matches(names.BATCH_NAME, name):
         raise errors.Rejected("not the name of a batch; nothing was sent")
+
+
+def _check_same(operation: Mapping[str, object], name: str, call: str) -> None:
+    """Make sure that another batch's state or results are not taken for this one's."""
+    if batch_resource.name_of(operation) != name:
+        raise errors.Unavailable(f"{call}: Google's answer is about another batch", status=200)
 
 
 def _check_submission(submission: Submission) -> None:
