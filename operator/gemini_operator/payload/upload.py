@@ -23,7 +23,7 @@ SETTLES: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 # Bytes, and steps of a check, that are taken from it at a time.
 _ENOUGH: Final = 2**20
-_STEPS: Final = 16
+_STEPS: Final = 64
 
 # Seconds for the goodbye of an upload that is given up.
 _GOODBYE: Final = 5.0
@@ -162,21 +162,24 @@ async def _good(check: Check, piece: bytes) -> AsyncIterator[bytes]:
     """
     left = iter(check.feed(piece))
     # In a thread: to parse a megabyte takes milliseconds.
-    while some := await in_work_thread(_some, left):
-        for good in some:
-            if good:
-                yield good
+    while (good := await in_work_thread(_some, left)) is not None:
+        if good:
+            yield good
 
 
-def _some(left: Iterator[bytes]) -> list[bytes]:
-    """Return about a megabyte of what is left, or a few steps that check what is not uploaded."""
+def _some(left: Iterator[bytes]) -> bytes | None:
+    """Return about a megabyte of what is left; `None` at the end.
+
+    It is less if much is checked that is not uploaded, such as blank lines. Put together, because a
+    file of gzip may have each line in a member of its own.
+    """
     some, size = [], 0
     for good in islice(left, _STEPS):
         some.append(good)
         size += len(good)
         if size >= _ENOUGH:
             break
-    return some
+    return b"".join(some) if some else None
 
 
 async def _goodbye(transfer: Upload) -> None:

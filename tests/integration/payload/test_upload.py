@@ -211,6 +211,16 @@ async def test_s10_a_packed_input_that_unpacks_to_a_lot_is_not_in_memory(
     assert most < 24 * MIB
 
 
+async def test_s10_lines_that_are_packed_one_by_one_are_not_sent_one_by_one(
+    client: GeminiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "CHUNK", MIB)
+    packed = b"".join(map(gzip.compress, lines(2000).splitlines(keepends=True)))
+    checked, _, sent = await copied(client, Whole(packed), "s3://bucket/in.gz")
+    assert checked.records == 2000
+    assert len(sent) < 50
+
+
 async def test_an_input_of_more_than_2_gib_is_not_even_begun(
     client: GeminiClient, emulator: EmulatorProcess
 ) -> None:
