@@ -1,4 +1,4 @@
-"""Measures and limits the depth of JSON before it is parsed (decision 0019).
+"""Measures and limits the depth and the values of JSON before it is parsed (decision 0019).
 
 The API server stores objects of up to 10,000 levels. Python's parser fails with a RecursionError at
 about 1,000, and code that copies or writes a parsed object fails earlier.
@@ -49,6 +49,15 @@ def within(body: bytes, levels: int) -> bool:
         # Without its innermost pairs the text has one level less.
         brackets = brackets.replace(b"[]", b"")
     return not brackets
+
+
+def has_many(body: bytes, marks: bytes, limit: int) -> bool:
+    """Return whether JSON text has `limit` or more of some marks, such as commas, outside of strings."""
+    if sum(map(body.count, marks)) < limit:
+        return False
+    others = bytes(set(range(256)) - set(marks) - set(b'"'))
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, others)
+    return sum(map(_STRING.sub(b"", plain).count, marks)) >= limit
 
 
 def cut(body: bytes, levels: int) -> bytes:

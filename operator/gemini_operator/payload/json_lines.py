@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gemini_operator.base import nesting
+
 VALUE_LIMIT = 250_000
 """Values in a line of more than 1 MiB. Each may take a hundred bytes of memory once it is parsed."""
 
-_STRING = re.compile(rb'"[^"]*"')
 _INFINITE = re.compile(rb"g\x00{6}\xf0[\x7f\xff]")
 
 # JSON allows these in a string, and readers that split as Unicode does (Python's `splitlines`,
@@ -54,11 +55,8 @@ def decode(line: bytes) -> dict[str, Any]:
 
 def has_many_values(line: bytes) -> bool:
     """Return whether JSON has `VALUE_LIMIT` values or more. It is to be asked before it is parsed."""
-    if line.count(b",") < VALUE_LIMIT:
-        return False
-    # Escaped quotes would end a string too early.
-    plain = line.replace(b"\\\\", b"").replace(b'\\"', b"")
-    return _STRING.sub(b"", plain).count(b",") >= VALUE_LIMIT
+    # Each value follows a comma, or is the first one in a list or an object.
+    return nesting.has_many(line, b",[{", VALUE_LIMIT)
 
 
 def has_infinite(value: dict[str, Any] | list[Any]) -> bool:

@@ -256,6 +256,26 @@ async def test_s22_results_have_a_limit_of_their_own(
         await client.batches.observe("batches/b1")
 
 
+async def test_s10_results_of_very_many_lists_are_not_parsed(
+    peer: Peer, client_for: ClientFor
+) -> None:
+    # A user's metadata, which Google sends back. To parse it would hold up the event loop.
+    item = {"metadata": {"key": "a", "x": [[]] * 300_000}, "response": {"text": "[" * 300_000}}
+    output = {"inlinedResponses": {"inlinedResponses": [item]}}
+    answer = says({"name": "batches/b1", "done": True, "response": output})
+    peer.then(answer, answer)
+    batches = client_for(peer.url).batches
+    found = await batches.observe("batches/b1")
+    assert (found.has_stream, found.inline_results) == (True, None)
+    assert found.summary.outcome is Outcome.SUCCEEDED
+    [[raw]] = [items async for items in batches.results("batches/b1") if items]
+    assert json.loads(raw) == item
+    # Brackets in a text are no lists.
+    item["metadata"] = {"key": "a"}
+    peer.then(says({"name": "batches/b1", "done": True, "response": output}))
+    assert (await batches.observe("batches/b1")).inline_results == [item]
+
+
 async def test_results_of_another_batch_are_none(peer: Peer, client_for: ClientFor) -> None:
     peer.then(says({**with_results(1, 1), "name": "batches/b2"}))
     with pytest.raises(errors.Unavailable, match="another batch"):

@@ -36,6 +36,19 @@ def pruned(value: Any, levels: int, text: Callable[[Any], str]) -> Any:
     return {name: pruned(each, levels - 1, text) for name, each in value.items()}
 
 
+def lists_of(value: Any) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + sum(map(lists_of, value.values() if isinstance(value, dict) else value))
+
+
+@given(JSON, st.booleans())
+def test_marks_in_strings_are_not_counted(value: Any, ascii_: bool) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_).encode()
+    assert nesting.has_many(text, b"[{", lists_of(value))
+    assert not nesting.has_many(text, b"[{", lists_of(value) + 1)
+
+
 @given(JSON, st.integers(0, 6), st.booleans())
 def test_brackets_and_quotes_in_strings_never_count(value: Any, levels: int, ascii_: bool) -> None:
     text = partial(json.dumps, ensure_ascii=ascii_)

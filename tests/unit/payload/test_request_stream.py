@@ -213,8 +213,19 @@ def long_line(content: str) -> bytes:
         ("[" * 70 + "]" * 70, "is nested deeper than 64 levels"),
         ("[" * 270 + "]" * 270, "is nested deeper than 64 levels"),
         (",".join("1" * 250_000), "has more than 250000 values"),
+        (",".join(["[" * 50 + "]" * 50] * 5000), "has more than 250000 values"),
     ],
-    ids=["twice", "half", "two halves", "NaN", "1e999", "70 levels", "270 levels", "values"],
+    ids=[
+        "twice",
+        "half",
+        "two halves",
+        "NaN",
+        "1e999",
+        "70 levels",
+        "270 levels",
+        "values",
+        "lists",
+    ],
 )
 def test_a_long_line_is_refused_in_few_words(content: str, says: str) -> None:
     assert refusal(f"{OTHER}\n".encode() + long_line(content)).startswith(f"line 2 {says}")

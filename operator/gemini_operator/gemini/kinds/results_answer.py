@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from gemini_operator.base import nesting
 from gemini_operator.base.nesting import Undecodable
 from gemini_operator.base.work_thread import in_work_thread
 from gemini_operator.gemini import documents, errors
@@ -11,6 +12,9 @@ from gemini_operator.gemini.result_items import ResultItems
 
 # Bytes; parsing more would block the event loop for too long.
 _ASIDE = 2**18
+# Objects and lists. In a thread, too, parsing more would block the event loop: a call of the parser
+# cannot be interrupted. Google's own results have one for each 30 bytes at most.
+_MOST = 250_000
 
 
 class ResultsAnswer:
@@ -53,6 +57,10 @@ class ResultsAnswer:
                 return documents.parse(self._items.finish()), False
             body = bytes(self._body)
             if len(body) > _ASIDE:
+                if nesting.has_many(body, b"[{", _MOST):
+                    items = ResultItems()
+                    await self._skip(items, body)
+                    return documents.parse(items.finish()), False
                 return await in_work_thread(documents.parse, body, results=True), True
             return documents.parse(body, results=True), True
 
