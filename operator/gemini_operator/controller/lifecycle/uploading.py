@@ -105,6 +105,11 @@ def unread(snapshot: Snapshot, problem: str) -> PatchStatus:
 
 def uploaded(snapshot: Snapshot, file: InputFile) -> PatchStatus:
     """Report that the input is at Google."""
+    # The first one may be of an interrupted upload of yesterday. If the next one expires as soon,
+    # every one would, and none would be submitted: Google's files live shorter now, or a clock is
+    # wrong. Whether the file is still there then shows the create.
+    if _number(file) > 1 and _expires(snapshot, file):
+        file = file.model_copy(update={"expiration_time": None})
     status = snapshot.revise(state=State.QUEUED, input_file=file)
     status = snapshot.condition(status, SUBMITTED, False, Reason.UPLOADED)
     return PatchStatus(without_stalled(status, CURED))

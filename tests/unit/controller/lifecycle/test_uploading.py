@@ -98,6 +98,20 @@ def test_a_file_that_expires_is_uploaded_again_under_another_name(hours: float) 
     assert again.input_file == InputFile(file_name=f"{NAME}-3")
 
 
+@pytest.mark.parametrize("hours", [23, -30])
+def test_files_that_all_expire_soon_are_not_uploaded_for_ever(hours: float) -> None:
+    snapshot = with_file({"fileName": FIRST})
+    for uploads in range(1, 4):
+        file = InputFile.model_validate(a_file(hours, snapshot.status.input_file.file_name))
+        snapshot = snapshot.with_status(written(uploading.uploaded(snapshot, file)))
+        again = uploading.decide(snapshot)
+        if again is None:
+            break
+        snapshot = snapshot.with_status(written(again))
+    assert uploads == 2
+    assert snapshot.status.input_file.file_name == SECOND
+
+
 def test_a_file_that_its_batch_has_is_left_alone() -> None:
     """What is submitted may not need it any more; nobody documents it."""
     snapshot = a_snapshot(spec=SPEC, status=submitted(inputFile=a_file(-1)))
