@@ -42,8 +42,11 @@ from gemini_operator.kube.errors import Forbidden, Invalid
 # A list wakes the jobs it was made for. This timer, in seconds, is for a wake-up that is lost.
 SEARCH_OVERDUE = 120.0
 
-TRIES_AGAIN = frozenset({Outcome.BUSY, Outcome.DELAYED, Outcome.STALE})
-"""Ends of a reconcile after which the job comes back within seconds, and has done nothing wrong."""
+TRIES_AGAIN = frozenset({Outcome.BUSY, Outcome.STALE})
+"""Ends of a reconcile after which the job comes back within seconds, and has done nothing wrong.
+
+Not one that is delayed: Google may have asked for an hour without reads, for which nobody could
+copy anything."""
 
 
 @dataclass(frozen=True, kw_only=True)

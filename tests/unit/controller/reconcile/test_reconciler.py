@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gemini_operator.controller.job import Job
+from gemini_operator.controller.job import Job, Key
 from gemini_operator.controller.memory import Memory
 from gemini_operator.controller.reconcile import reconciler
 from gemini_operator.controller.reconcile.outcome import Outcome
@@ -101,6 +101,32 @@ async def test_a_reconcile_that_may_not_call_google_now_is_counted_as_such(
     monkeypatch.setattr(reconciler, "observe", refuse)
     outcome = await a_reconciler(clock, KeyedQueue(clock), job).run(job.key)
     assert outcome == type(failure).__name__.lower()
+
+
+@pytest.mark.parametrize(
+    ("error", "keeps"), [(Busy(), True), (Delayed(), False), (Delayed(5.0), False)]
+)
+async def test_s10_a_job_that_has_to_wait_for_its_read_keeps_no_turn_to_copy(
+    error: Exception, keeps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, job = ManualClock(), a_job(status=submitted())
+    queue = KeyedQueue(clock)
+    one = a_reconciler(clock, queue, job)
+    limit = one.transfers._limit
+    waiting = [Key("team-a", name) for name in ("job-1", job.key.name, "job-2")]
+    limit.enter(waiting[0], "")
+    limit.enter(Key("team-a", "job-0"), "")
+    for key in waiting[1:]:
+        with pytest.raises(Busy):
+            limit.enter(key, "")
+    limit.leave(waiting[0])
+
+    async def waits(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(reconciler, "observe", waits)
+    await one.run(job.key)
+    assert (limit.waiting == 1) is keeps
 
 
 async def test_a_reconcile_that_waits_for_the_crd_is_counted_as_such() -> None:
