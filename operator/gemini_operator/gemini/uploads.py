@@ -30,6 +30,8 @@ TRIES: Final = 5
 
 # Seconds before a chunk is sent again: the first time, and at most.
 _FIRST, _MOST = 1.0, 15.0
+# Seconds that an upload waits if Google asks for them. It keeps others from uploading meanwhile.
+_PATIENT: Final = 60.0
 
 # Bytes that are written to a connection at a time.
 _WRITE: Final = 2**18
@@ -90,7 +92,7 @@ class Upload:
         """Send what fills a chunk, and keep the rest for the next one.
 
         Raises:
-            GeminiError: Google did not take it after several tries.
+            GeminiError: Google did not take it after several tries, or asked to wait for long.
         """
         rest = memoryview(piece)
         # The last chunk finalizes, so a full one is kept until there is more.
@@ -109,7 +111,7 @@ class Upload:
             or not.
 
         Raises:
-            GeminiError: Google did not take it after several tries.
+            GeminiError: Google did not take it after several tries, or asked to wait for long.
         """
         rest, self._held = self._held, Chunk()
         return await self._send(rest, last=True)
@@ -133,7 +135,7 @@ class Upload:
                 _check_active(answer)
                 return None
             except _PASSING as error:
-                if failures == TRIES:
+                if failures == TRIES or (error.retry_after or 0.0) > _PATIENT:
                     raise
                 await self._sleep(self._backoff.seconds(failures, error.retry_after))
             if await self._look(begin, begin + chunk.size, last=last):

@@ -194,6 +194,21 @@ async def test_a_google_that_forgot_what_it_confirmed_is_not_believed(
         await upload.write(CONTENT)
 
 
+@pytest.mark.parametrize("content", [CONTENT, b"x"], ids=["a chunk", "the last chunk"])
+async def test_s10_an_upload_keeps_no_place_while_google_wants_to_be_left_alone(
+    content: bytes, peer: Peer, client_for: ClientFor
+) -> None:
+    client = client_for(peer.url)
+    peer.then(
+        says({}, headers={"x-goog-upload-url": f"{peer.url}/upload/1"}),
+        refuses(429, headers={"Retry-After": "3600"}),
+    )
+    with pytest.raises(errors.Throttled) as raised:
+        await client.files.finish_upload(await send(client, content), FILE.name)
+    assert raised.value.retry_after == 3600
+    assert len(peer.seen) == 2
+
+
 async def test_a_part_of_a_chunk_is_not_sent_twice(peer: Peer, client_for: ClientFor) -> None:
     client = client_for(peer.url)
     active = {"x-goog-upload-status": "active"}
