@@ -36,7 +36,8 @@ _LENGTH = re.compile(r"\d{1,18}")
 
 # Tenants choose the names, and their servers may not answer for a minute. In the event loop's own
 # threads such lookups would keep Google and the API server from being found (S10).
-_LOOKUPS = ThreadPoolExecutor(4, thread_name_prefix="lookup")
+# Four copies may each leave one behind every ten seconds, so there are enough for other names too.
+_LOOKUPS = ThreadPoolExecutor(32, thread_name_prefix="lookup")
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 """Returns the addresses of a host."""
