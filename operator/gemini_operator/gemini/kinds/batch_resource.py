@@ -1,6 +1,6 @@
 """Parses Google's batch, a long-running operation in JSON. Any member may be missing or odd."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gemini_operator.api import names
@@ -63,10 +63,15 @@ def observation(operation: Mapping[str, Any], name: str, *, in_memory: bool = Tr
         wire.member(wire.member(operation, "metadata"), "output"),
         wire.member(operation, "response"),
     ]
-    inline = next((found for found in map(_inline, outputs) if found is not None), None)
+    lists = [found for output in outputs for found in _inline(output)]
+    file = next(filter(None, map(_results_file, outputs)), None)
+    # An empty list says nothing if there are results elsewhere.
+    inline = next(filter(None, lists), lists[0] if lists else None)
+    if in_memory and not inline and file is not None:
+        inline = None
     return Observation(
         summary=summary(operation, name),
-        results_file=next(filter(None, map(_results_file, outputs)), None),
+        results_file=file,
         inline_results=inline if in_memory else None,
         has_stream=inline is not None and not in_memory,
     )
@@ -77,13 +82,12 @@ def _results_file(output: Mapping[str, Any]) -> str | None:
     return name if names.matches(names.FILE_NAME, name) and isinstance(name, str) else None
 
 
-def _inline(output: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+def _inline(output: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
     for member in ("inlinedResponses", "inlinedEmbedContentResponses"):
         items = wire.member(output, member).get("inlinedResponses")
         if isinstance(items, list):
             # An item that is no object keeps its index, since results are in the input's order.
-            return [item if isinstance(item, dict) else {} for item in items]
-    return None
+            yield [item if isinstance(item, dict) else {} for item in items]
 
 
 def _state(operation: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:

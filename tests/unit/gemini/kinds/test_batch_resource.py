@@ -152,6 +152,19 @@ def test_s03_a_results_file_outside_the_grammar_is_none(name: object) -> None:
     assert observation.results_file is None
 
 
+def test_an_empty_list_hides_no_results() -> None:
+    empty: dict[str, Any] = {"inlinedResponses": {"inlinedResponses": []}}
+    results = {"inlinedEmbedContentResponses": {"inlinedResponses": ITEMS}}
+    for response in (results, empty | results):
+        body = {"metadata": {"output": empty}, "response": response}
+        assert batch_resource.observation(body, NAME).inline_results == ITEMS
+    body = {"metadata": {"output": empty}, "response": {"responsesFile": "files/a"}}
+    observation = batch_resource.observation(body, NAME)
+    assert (observation.inline_results, observation.results_file) == (None, "files/a")
+    only = batch_resource.observation({"response": empty}, NAME)
+    assert only.inline_results == []
+
+
 def test_an_item_that_is_no_object_keeps_its_place() -> None:
     body = {"response": {"inlinedResponses": {"inlinedResponses": [1, ITEMS[0], None]}}}
     assert batch_resource.observation(body, NAME).inline_results == [{}, ITEMS[0], {}]
