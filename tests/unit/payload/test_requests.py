@@ -1,5 +1,8 @@
+import asyncio
+
 import pytest
 
+from gemini_operator.payload import requests
 from gemini_operator.payload.requests import BatchInput, InvalidInput, load
 from tests.unit.controller.builders import a_job
 
@@ -48,3 +51,21 @@ async def test_inline_requests_are_of_the_type_of_the_job() -> None:
         match=r'^request 2 of input\.inline has a request of the type GenerateContent, as it has "contents"',
     ):
         await load(None, "team-a", a_job(spec=stored).spec, stored)  # type: ignore[arg-type]
+
+
+async def test_s10_a_config_map_of_wrong_lines_leaves_other_jobs_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def text(*_: object) -> str:
+        return "{\n" * 100_000
+
+    monkeypatch.setattr(requests, "_config_map_text", text)
+    spec = a_job(spec={"input": {"configMapKeyRef": {"name": "a", "key": "b"}}}).spec
+    loading = asyncio.create_task(load(None, "team-a", spec, {}))  # type: ignore[arg-type]
+    turns = 0
+    while not loading.done():
+        turns += 1
+        await asyncio.sleep(0)
+    with pytest.raises(InvalidInput, match="and 99990 more"):
+        await loading
+    assert turns > 5
