@@ -1,5 +1,6 @@
 import io
 import json
+import time
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from gemini_operator.payload.json_lines import NotJson, decode, encode
 
+MILLION = 1_000_000
 TEXT = st.text(st.characters() | st.sampled_from("\u0085\u2028\u2029\ud800\udfff\x0b\x1e\r\n"))
 VALUES = st.recursive(
     st.none()
@@ -51,3 +53,11 @@ def test_what_is_no_object_is_refused(line: bytes) -> None:
 def test_what_can_be_read_as_a_result_can_be_written() -> None:
     deep = b'{"a":' * 500 + b"[]" + b"}" * 500
     assert json.loads(encode(decode(deep))) == json.loads(deep)
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\ud800"])
+def test_s10_a_million_escapes_take_little_time(mark: str) -> None:
+    begun = time.process_time()
+    line = encode({"a": mark * MILLION})
+    assert time.process_time() - begun < 0.3
+    assert len(line) == 6 * MILLION + len('{"a":""}\n')
