@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -53,19 +54,36 @@ async def test_inline_requests_are_of_the_type_of_the_job() -> None:
         await load(None, "team-a", a_job(spec=stored).spec, stored)  # type: ignore[arg-type]
 
 
-async def test_s10_a_config_map_of_wrong_lines_leaves_other_jobs_their_turn(
+FROM_CONFIG_MAP = a_job(spec={"input": {"configMapKeyRef": {"name": "a", "key": "b"}}}).spec
+
+
+def text_of(content: str) -> Callable[..., Awaitable[str]]:
+    async def text(*_: object) -> str:
+        return content
+
+    return text
+
+
+async def test_s10_a_config_map_of_many_lines_leaves_other_jobs_their_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def text(*_: object) -> str:
-        return "{\n" * 100_000
-
-    monkeypatch.setattr(requests, "_config_map_text", text)
-    spec = a_job(spec={"input": {"configMapKeyRef": {"name": "a", "key": "b"}}}).spec
-    loading = asyncio.create_task(load(None, "team-a", spec, {}))  # type: ignore[arg-type]
+    line = '{"key": "a", "request": {"contents": []}}\n'
+    monkeypatch.setattr(requests, "_config_map_text", text_of(line * 20_000))
+    loading = asyncio.create_task(load(None, "team-a", FROM_CONFIG_MAP, {}))  # type: ignore[arg-type]
     turns = 0
     while not loading.done():
         turns += 1
         await asyncio.sleep(0)
-    with pytest.raises(InvalidInput, match="and 99990 more"):
+    with pytest.raises(InvalidInput, match="lines 1 and 2 have the same key"):
         await loading
     assert turns > 5
+
+
+async def test_s10_not_every_line_of_a_config_map_is_looked_at_if_all_are_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(requests, "_config_map_text", text_of("{\n" * 100_000))
+    with pytest.raises(
+        InvalidInput, match="line 10 is not JSON at column 2; and at least 990 more"
+    ):
+        await load(None, "team-a", FROM_CONFIG_MAP, {})  # type: ignore[arg-type]
