@@ -1,7 +1,7 @@
 """Which result belongs to which request: lines in the order of the input, and what they count to."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,13 +33,15 @@ class Matched:
     Attributes:
         lines: JSON Lines, one for each request; for each result where the requests are not known.
         counts: requests by what became of them.
-        extra: results that belong to no request, or to one that has a result already.
+        extra: results that belong to no request, or to one that has a result already, and have no line.
+        repeated: results that have the key of an earlier one, and a line.
         in_order: whether the lines are in the order of the requests.
     """
 
     lines: tuple[str, ...] = field(repr=False)
     counts: Counter[ResultKind]
     extra: int = 0
+    repeated: int = 0
     in_order: bool = True
 
     @property
@@ -67,23 +69,42 @@ def match(requests: Sequence[Request], results: Sequence[BatchResult]) -> Matche
                 extra -= 1
     placed = {id(result) for result in found.values()}
     if any(id(result) not in placed for result in nameless):
-        return as_sent(results, len(requests))
+        return as_sent(results, len(requests), unique_keys=True)
     rows = [(request, found.get(request.key)) for request in requests]
     counts = Counter(_kind_of(result) for _, result in rows)
     return Matched(tuple(_line_of(*row) for row in rows), counts, extra)
 
 
-def as_sent(results: Iterable[BatchResult], expected: int | None = None) -> Matched:
+def as_sent(
+    results: Iterable[BatchResult], expected: int | None = None, *, unique_keys: bool = False
+) -> Matched:
     """One line for each result, in Google's order: what the requests were is not known.
 
-    `expected`: how many requests there were, if Google says so; what is missing is counted.
+    Args:
+        results: Google's.
+        expected: how many requests there were, if that is known; what is missing is counted.
+        unique_keys: whether each request has a key of its own, so that results of one key are of one
+            request.
     """
     all_results = list(results)
-    counts = Counter(kind_of(result) for result in all_results)
-    missing = max(0, (expected or 0) - len(all_results))
+    firsts = list(_firsts(all_results)) if unique_keys else all_results
+    counts = Counter(map(kind_of, firsts))
+    missing = max(0, (expected or 0) - len(firsts))
     if missing:
         counts[ResultKind.MISSING] = missing
-    return Matched(tuple(map(_line, all_results)), counts, in_order=False)
+    repeated = len(all_results) - len(firsts)
+    return Matched(tuple(map(_line, all_results)), counts, repeated=repeated, in_order=False)
+
+
+def _firsts(results: Iterable[BatchResult]) -> Iterator[BatchResult]:
+    """Yield the results but those that have the key of an earlier one."""
+    keys: set[str] = set()
+    for result in results:
+        key = None if result.key is None else str(result.key)
+        if key not in keys:
+            yield result
+        if key is not None:
+            keys.add(key)
 
 
 def unmatched_line(result: BatchResult) -> str:

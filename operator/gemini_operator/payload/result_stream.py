@@ -9,12 +9,18 @@ from typing import Any
 import jiter
 
 from gemini_operator.payload import json_lines, matching, results
+from gemini_operator.payload.key_digests import KeyDigests
 from gemini_operator.payload.results import BatchResult, ResultKind
 
 LINE_LIMIT = 16 * 2**20
 """Bytes of a result that is parsed, as of a request: as text it may take four times as much memory."""
 
+KEY_LIMIT = 5_000_000
+"""Keys that are remembered, as many as an input of the operator's has. Each takes 12 bytes of memory."""
+
 _STEP = 2**20
+_KINDS = tuple(ResultKind)
+_NUMBER_OF = {kind: number for number, kind in enumerate(_KINDS)}
 
 
 @dataclass(frozen=True)
@@ -22,19 +28,21 @@ class ResultCounts:
     """What a results file has, as it is delivered.
 
     Attributes:
-        kinds: results by what became of their requests.
+        kinds: requests by what became of them.
         bytes: of the file.
         sha256: of the file, in hexadecimal.
+        repeated: results that have the key of an earlier one, whose requests were counted with that.
     """
 
     kinds: Counter[ResultKind]
     bytes: int
     sha256: str
+    repeated: int = 0
 
     @property
     def records(self) -> int:
         """Lines that are not blank, each of which is a result."""
-        return self.kinds.total()
+        return self.kinds.total() + self.repeated
 
 
 class ResultStream:
@@ -45,8 +53,24 @@ class ResultStream:
     errors, blocked and empty results are short. Otherwise it counts as unreadable.
     """
 
-    def __init__(self, *, line_limit: int = LINE_LIMIT) -> None:
+    def __init__(
+        self,
+        *,
+        unique_keys: bool = False,
+        line_limit: int = LINE_LIMIT,
+        key_limit: int = KEY_LIMIT,
+    ) -> None:
+        """Begin a file.
+
+        Args:
+            unique_keys: whether each request has a key of its own, so that results of one key are of
+                one request.
+            line_limit: bytes of a line that is parsed.
+            key_limit: keys that are remembered.
+        """
         self._line_limit = line_limit
+        self._key_limit = key_limit if unique_keys else 0
+        self._keys = KeyDigests()
         self._tail = bytearray()
         self._long: bool | None = None
         """Of a line that is too long: whether it begins as an object. `None` in other lines."""
@@ -69,7 +93,9 @@ class ResultStream:
         if not self._ends:
             self._lines(b"\n")
             rest = self._delivered(b"\n")
-        return rest, ResultCounts(self._kinds, self._bytes, self._digest.hexdigest())
+        repeated = Counter(_KINDS[number] for number in self._keys.repeated())
+        kinds = self._kinds - repeated
+        return rest, ResultCounts(kinds, self._bytes, self._digest.hexdigest(), repeated.total())
 
     def _delivered(self, piece: bytes) -> bytes:
         if piece:
@@ -104,7 +130,12 @@ class ResultStream:
             self._begin_long(line)
             self._count_long()
         else:
-            self._kinds[_kind_of(line)] += 1
+            result = _read(line)
+            kind = results.kind_of(result)
+            self._kinds[kind] += 1
+            if result.key is not None and self._keys.count < self._key_limit:
+                # A key that is a number in Google's answer is text in a job.
+                self._keys.add(str(result.key), _NUMBER_OF[kind])
 
     def _begin_long(self, line: bytes | bytearray) -> None:
         self._long = line[:_STEP].lstrip()[:1] == b"{"
@@ -151,9 +182,9 @@ def _too_much(line: bytes, limit: int) -> bool:
     return len(line) > limit or (len(line) > _STEP and json_lines.has_many_values(line))
 
 
-def _kind_of(line: bytes) -> ResultKind:
+def _read(line: bytes) -> BatchResult:
     item = _parsed(line)
-    return results.kind_of(results.of_line(line) if item is None else results.of_writable(item))
+    return results.of_line(line) if item is None else results.of_writable(item)
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

@@ -161,6 +161,17 @@ def test_where_the_input_is_not_known_what_is_missing_is_counted() -> None:
     assert len(matched.lines) == 1
 
 
+@pytest.mark.parametrize(("unique", "counts", "repeated"), [(True, (2, 1), 2), (False, (4, 0), 0)])
+def test_a_result_that_is_there_twice_is_no_other_requests(
+    unique: bool, counts: tuple[int, int], repeated: int
+) -> None:
+    found = of_items([item("a"), item("a"), item("7"), {"key": 7, "response": {}}])
+    matched = as_sent(found, expected=3, unique_keys=unique)
+    assert len(matched.lines) == 4
+    sent = matched.counts[ResultKind.SUCCEEDED], matched.counts[ResultKind.MISSING]
+    assert (sent, matched.repeated) == (counts, repeated)
+
+
 # Whatever comes
 
 
@@ -193,3 +204,6 @@ def test_where_the_input_is_not_known_every_result_is_a_line(
     results = of_items([{**item(key, x=0), **form} for key, form in sent])
     matched = as_sent(results)
     assert len(rows(matched)) == len(results) == matched.total
+    by_key = as_sent(results, unique_keys=True)
+    assert by_key.lines == matched.lines
+    assert by_key.total + by_key.repeated == matched.total

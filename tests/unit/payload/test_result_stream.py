@@ -35,7 +35,7 @@ LINES = st.sampled_from(
 )
 
 
-def read(pieces: Iterable[bytes], **limits: int) -> tuple[bytes, ResultCounts]:
+def read(pieces: Iterable[bytes], **limits: Any) -> tuple[bytes, ResultCounts]:
     stream = ResultStream(**limits)
     delivered = b"".join(map(stream.feed, pieces))
     rest, counts = stream.finish()
@@ -74,6 +74,13 @@ def test_a_long_line_is_counted_by_its_ends(line: bytes, kind: ResultKind) -> No
         delivered, counts = read(cut(data, size), line_limit=64)
         assert delivered == data + b"\n"
         assert counts.kinds == {kind: 2, ResultKind.FAILED: 2}
+
+
+def test_only_so_many_keys_are_remembered() -> None:
+    data = b'{"key": "a", "response": {}}\n' * 3 + b'{"key": 7, "response": {}}\n{"key": "7"}\n'
+    for limit, repeated in ((9, 3), (2, 1), (0, 0)):
+        _, counts = read(cut(data, 5), unique_keys=True, key_limit=limit)
+        assert (counts.repeated, counts.records) == (repeated, 5)
 
 
 def test_a_long_line_is_never_kept() -> None:

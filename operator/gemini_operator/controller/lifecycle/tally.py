@@ -21,6 +21,7 @@ class Tally:
         blocked: those whose prompt or answer Google refused.
         lost: those without a result, or with one that holds nothing or is not JSON.
         extra: results that belong to no request, and were left out.
+        repeated: results that have the key of an earlier one, and were not left out.
         note: what else a person should know of the results, in a sentence.
         read: whether the results were read; otherwise the numbers are Google's.
     """
@@ -31,6 +32,7 @@ class Tally:
     blocked: int = 0
     lost: int = 0
     extra: int = 0
+    repeated: int = 0
     note: str = ""
     read: bool = True
 
@@ -58,7 +60,7 @@ def reason_of(observation: Observation, tally: Tally | None) -> Reason:
     if not tally.succeeded and tally.total:
         return Reason.ALL_REQUESTS_FAILED
     expected = observation.summary.requests.total or tally.total
-    if tally.lost or tally.extra or (tally.read and tally.total != expected):
+    if tally.lost or tally.extra or tally.repeated or (tally.read and tally.total != expected):
         return Reason.RESULTS_MISMATCH
     return Reason.SUCCEEDED if tally.succeeded == tally.total else Reason.COMPLETED_WITH_FAILURES
 
@@ -82,6 +84,7 @@ def in_words(observation: Observation, output: OutputStatus, tally: Tally | None
     sentences = [
         f"{counted}.",
         _left_out(tally.extra),
+        _repeated(tally.repeated),
         _difference(observation, tally),
         tally.note,
         place,
@@ -93,6 +96,12 @@ def _left_out(extra: int) -> str:
     if extra == 1:
         return "1 result belongs to no request and was left out."
     return f"{extra} results belong to no request and were left out." if extra else ""
+
+
+def _repeated(repeated: int) -> str:
+    if repeated == 1:
+        return "1 result has the key of an earlier one."
+    return f"{repeated} results have the key of an earlier one." if repeated else ""
 
 
 def _difference(observation: Observation, tally: Tally) -> str:

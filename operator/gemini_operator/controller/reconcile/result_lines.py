@@ -9,6 +9,7 @@ from gemini_operator.base.work_thread import in_work_thread
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.tally import Tally
 from gemini_operator.controller.reconcile.results import (
+    Expected,
     Results,
     ResultsLate,
     aside,
@@ -171,10 +172,10 @@ def _next_piece(left: Iterator[bytes]) -> bytes:
 
 
 async def _counted(
-    pieces: AsyncIterator[bytes], expected: int, note: str, lines: Lines
+    pieces: AsyncIterator[bytes], expected: Expected, note: str, lines: Lines
 ) -> AsyncGenerator[bytes, None]:
     """Yield the pieces unchanged, but for a line end that is missing; raise if they are no results."""
-    stream = ResultStream()
+    stream = ResultStream(unique_keys=expected.unique_keys)
     async for piece in pieces:
         text = await in_work_thread(stream.feed, piece)
         # Some pieces are read ahead, and one may be a single result of 64 MiB.
@@ -182,15 +183,15 @@ async def _counted(
             yield text[start : start + PIECE]
     rest, counts = await in_work_thread(stream.finish)
     # Raised before the last piece: until then the object does not exist.
-    if not counts.records and expected:
+    if not counts.records and expected.number:
         raise ResultsLate("There are no results in it")
     if counts.records and counts.kinds[ResultKind.UNREADABLE] == counts.records:
         raise ResultsLate("What Google shows as results is not JSON")
-    lines.records, lines.tally = counts.records, _tally(counts, expected, note)
+    lines.records, lines.tally = counts.records, _tally(counts, expected.number, note)
     yield rest
 
 
 def _tally(counts: ResultCounts, expected: int, note: str) -> Tally:
     kinds = counts.kinds.copy()
-    kinds[ResultKind.MISSING] += max(0, expected - counts.records)
-    return tally_of(Matched((), kinds), note)
+    kinds[ResultKind.MISSING] += max(0, expected - kinds.total())
+    return tally_of(Matched((), kinds, repeated=counts.repeated), note)

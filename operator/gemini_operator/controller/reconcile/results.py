@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from gemini_operator.base.work_thread import in_work_thread
@@ -100,10 +101,10 @@ class Results:
         """
         expected = expected_of(job, observation)
         if not knows_requests(job):
-            return await aside(found, matching.as_sent, found, expected), ""
+            return await _as_sent(found, expected), ""
         asked = await self._requests(job)
         if asked is None:
-            return await aside(found, matching.as_sent, found, expected), INPUT_CHANGED
+            return await _as_sent(found, expected), INPUT_CHANGED
         matched = await aside(found, matching.match, asked, found)
         return matched, "" if matched.in_order else NO_KEYS
 
@@ -133,11 +134,33 @@ def knows_requests(job: Job) -> bool:
     return source is not None and source.file_name is None and source.object is None
 
 
-def expected_of(job: Job, observation: Observation) -> int:
-    """Return the number of requests. Google's own may be missing, or less than what was uploaded."""
-    file = job.status.input_file if uploading.uploads(job) else None
+@dataclass(frozen=True)
+class Expected:
+    """What is known of the requests of a batch.
+
+    Attributes:
+        number: of requests; 0 if nobody says.
+        unique_keys: whether each has a key of its own, as the operator has checked. Inputs of others
+            may have one key for all.
+    """
+
+    number: int
+    unique_keys: bool
+
+
+def expected_of(job: Job, observation: Observation) -> Expected:
+    """Return what is known. Google's own number may be missing, or less than what was uploaded."""
+    uploads = uploading.uploads(job)
+    file = job.status.input_file if uploads else None
     counted = file.records if file is not None else None
-    return max(observation.summary.requests.total, counted or 0)
+    number = max(observation.summary.requests.total, counted or 0)
+    return Expected(number, uploads or knows_requests(job))
+
+
+async def _as_sent(found: Sequence[BatchResult], expected: Expected) -> Matched:
+    return await aside(
+        found, matching.as_sent, found, expected.number, unique_keys=expected.unique_keys
+    )
 
 
 def results_file(observation: Observation) -> str:
@@ -191,5 +214,6 @@ def tally_of(matched: Matched, note: str) -> Tally:
         blocked=counts[ResultKind.BLOCKED],
         lost=counts[ResultKind.EMPTY] + counts[ResultKind.UNREADABLE] + counts[ResultKind.MISSING],
         extra=matched.extra,
+        repeated=matched.repeated,
         note=note,
     )

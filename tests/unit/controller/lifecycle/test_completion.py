@@ -128,6 +128,7 @@ def test_our_count_of_the_results_goes_before_googles_and_the_difference_is_said
     [
         (Tally(3, 3), "Complete", Reason.SUCCEEDED, "Succeeded"),
         (Tally(3, 3, extra=1), "Complete", Reason.RESULTS_MISMATCH, "Succeeded"),
+        (Tally(3, 3, repeated=1), "Complete", Reason.RESULTS_MISMATCH, "Succeeded"),
         (Tally(3, 2, failed=1), "Complete", Reason.COMPLETED_WITH_FAILURES, "PartiallySucceeded"),
         (Tally(3, 2, blocked=1), "Complete", Reason.COMPLETED_WITH_FAILURES, "PartiallySucceeded"),
         (Tally(3, 1, lost=2), "Complete", Reason.RESULTS_MISMATCH, "PartiallySucceeded"),
@@ -156,7 +157,7 @@ def test_p24_what_became_of_the_requests_decides_the_end(
 
 
 def test_each_kind_of_trouble_is_said_with_its_number() -> None:
-    tally = Tally(9, 2, failed=1, blocked=2, lost=4, extra=5, note="A note.")
+    tally = Tally(9, 2, failed=1, blocked=2, lost=4, extra=5, repeated=6, note="A note.")
     write = completion.delivered(
         a_snapshot(status=submitted()),
         an_observation(stats=(9, 9, 0, 0)),
@@ -165,7 +166,8 @@ def test_each_kind_of_trouble_is_said_with_its_number() -> None:
     )
     assert write.events[0].note.endswith(
         "2 of 9 requests succeeded (1 failed, 2 blocked by Google, 4 without a usable result). "
-        "5 results belong to no request and were left out. Google itself counts 9 of 9. A note. "
+        "5 results belong to no request and were left out. 6 results have the key of an earlier one. "
+        "Google itself counts 9 of 9. A note. "
         "Results: ConfigMap results."
     )
 
@@ -173,9 +175,10 @@ def test_each_kind_of_trouble_is_said_with_its_number() -> None:
 def test_a_single_result_too_many_is_said_of_one() -> None:
     output = OutputStatus(config_map="results")
     write = completion.delivered(
-        a_snapshot(status=submitted()), an_observation(), output, Tally(3, 3, extra=1)
+        a_snapshot(status=submitted()), an_observation(), output, Tally(3, 3, extra=1, repeated=1)
     )
     assert "1 result belongs to no request and was left out." in write.events[0].note
+    assert "1 result has the key of an earlier one." in write.events[0].note
 
 
 @pytest.mark.parametrize(

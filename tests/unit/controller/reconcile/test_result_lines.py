@@ -54,13 +54,49 @@ async def test_results_that_are_missing_are_counted_whatever_google_counts(
     job = a_job(spec=FROM_OBJECT, status=uploaded(5))
     tally = Tally(total=5, succeeded=3, lost=2)
     observation = an_observation(file="files/results", stats=stats)
-    line = json.dumps({"key": "a", "response": {"text": "yes"}}).encode() + b"\n"
-    found, lines = await copied(job, observation, [line, line + line])
-    assert b"".join(found) == 3 * line
+    sent = [answered("a"), answered("b"), answered("c")]
+    found, lines = await copied(job, observation, [sent[0], sent[1] + sent[2]])
+    assert b"".join(found) == b"".join(sent)
     assert lines.records == 3
     assert lines.tally == tally
-    # As small results are that come with the batch.
+    assert await small(job, observation, sent) == tally
+
+
+def answered(key: object, **content: Any) -> bytes:
+    return json.dumps({"key": key, **(content or {"response": {}})}).encode() + b"\n"
+
+
+async def small(job: Any, observation: Any, sent: list[bytes]) -> Tally:
+    """What results are counted to that are small and come with the batch."""
     unused: Any = None
-    answered = [results.of_line(line)] * 3
-    matched, note = await Results(unused).match(job, observation, answered)
-    assert tally_of(matched, note) == tally
+    matched, note = await Results(unused).match(job, observation, list(map(results.of_line, sent)))
+    return tally_of(matched, note)
+
+
+TWICE = [
+    answered("a"),
+    answered("b", error={"code": 3}),
+    answered("b"),
+    answered("a"),
+    answered("a"),
+]
+
+
+@pytest.mark.parametrize(
+    ("spec", "tally"),
+    [
+        (FROM_OBJECT, Tally(total=5, succeeded=1, failed=1, lost=3, repeated=3)),
+        # Nobody has checked that these requests have a key each.
+        ({"input": {"fileName": "files/mine"}}, Tally(total=5, succeeded=4, failed=1)),
+    ],
+    ids=["checked input", "somebody's file"],
+)
+async def test_a_result_that_is_there_twice_hides_no_missing_one(
+    spec: dict[str, Any], tally: Tally
+) -> None:
+    job = a_job(spec=spec, status=uploaded(5))
+    observation = an_observation(file="files/results", stats=(5, 5, 0, 0))
+    found, lines = await copied(job, observation, [b"".join(TWICE)])
+    assert b"".join(found) == b"".join(TWICE)
+    assert (lines.records, lines.tally) == (5, tally)
+    assert await small(job, observation, TWICE) == tally
