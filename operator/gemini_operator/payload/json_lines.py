@@ -10,7 +10,8 @@ from typing import Any
 from gemini_operator.base import nesting
 
 VALUE_LIMIT = 250_000
-"""Values in a line of more than 1 MiB. Each may take a hundred bytes of memory once it is parsed."""
+"""Values in a line. Each may take a hundred bytes of memory once it is parsed, and a call of the parser
+cannot be interrupted."""
 
 _INFINITE = re.compile(rb"g\x00{6}\xf0[\x7f\xff]")
 
@@ -61,6 +62,9 @@ def decode(line: bytes) -> dict[str, Any]:
 
 def has_many_values(line: bytes) -> bool:
     """Return whether JSON has `VALUE_LIMIT` values or more. It is to be asked before it is parsed."""
+    # Nearly every line is shorter than that.
+    if len(line) < VALUE_LIMIT:
+        return False
     # Each value follows a comma, or is the first one in a list or an object.
     return nesting.has_many(line, b",[{", VALUE_LIMIT)
 

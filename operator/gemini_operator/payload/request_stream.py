@@ -217,8 +217,8 @@ class RequestStream:
     def _check(self, line: bytes, written: bytes) -> None:
         if len(line) > self._line_limit:
             raise self._too_long()
-        if len(line) > _STEP:
-            _check_values(written)
+        if json_lines.has_many_values(written):
+            raise Wrong(f"has more than {json_lines.VALUE_LIMIT} values")
         try:
             item = jiter.from_json(
                 written, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys"
@@ -304,12 +304,6 @@ class _Blank(Exception):
 def _listed(problems: list[str]) -> str:
     listed = "; ".join(problems[:LISTED])
     return f"{listed}; and maybe more" if len(problems) >= LISTED else listed
-
-
-def _check_values(line: bytes) -> None:
-    """Refuse a long line of very many small values, before they take memory."""
-    if json_lines.has_many_values(line):
-        raise Wrong(f"has more than {json_lines.VALUE_LIMIT} values")
 
 
 def _long_line(problem: str) -> Wrong:

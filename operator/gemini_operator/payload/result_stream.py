@@ -179,7 +179,7 @@ def _result_of(raw: bytes) -> BatchResult:
 
 def _too_much(line: bytes, limit: int) -> bool:
     """Return whether a result would take hundreds of MiB, or hold up the event loop, once parsed."""
-    return len(line) > limit or (len(line) > _STEP and json_lines.has_many_values(line))
+    return len(line) > limit or json_lines.has_many_values(line)
 
 
 def _read(line: bytes) -> BatchResult:

@@ -231,6 +231,12 @@ def test_a_long_line_is_refused_in_few_words(content: str, says: str) -> None:
     assert refusal(f"{OTHER}\n".encode() + long_line(content)).startswith(f"line 2 {says}")
 
 
+def test_s10_a_shorter_line_has_no_more_values() -> None:
+    line = GOOD.replace("[]", f"[{','.join('1' * 250_000)}]").encode()
+    assert len(line) < MIB
+    assert refusal(line) == "line 1 has more than 250000 values"
+
+
 def test_a_long_line_that_is_not_utf_8_is_refused() -> None:
     data = f"{OTHER}\n".encode() + long_line('"?"').replace(b"?", b"\xff")
     assert refusal(data) == "line 2 is not UTF-8 text"

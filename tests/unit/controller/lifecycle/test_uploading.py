@@ -140,6 +140,14 @@ def test_a_name_from_elsewhere_is_counted_from_the_start() -> None:
     assert written(uploading.lost(with_file(None))).input_file == InputFile(file_name=FIRST)
 
 
+def test_names_that_google_refuses_as_taken_are_passed_over_a_few_times() -> None:
+    snapshot, names = with_file({"fileName": FIRST}), [FIRST]
+    while (another := uploading.name_taken(snapshot)) is not None:
+        snapshot = snapshot.with_status(written(another))
+        names.append(snapshot.status.input_file.file_name)
+    assert names == [FIRST, SECOND, SECOND[:-1] + "3", SECOND[:-1] + "4"]
+
+
 def test_progress_shows_what_google_has() -> None:
     write = uploading.progress(with_file({"fileName": FIRST}), 2**20, 10.0)
     assert write.status.state == "Uploading"
