@@ -176,9 +176,13 @@ class KubeClient:
         return bytes(body)
 
 
+# Made once: with arguments, `json.dumps` makes a new one for each body.
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
 def _encoded(body: object) -> io.BytesIO | bytes:
     """Return the body; a long one as a file, which aiohttp sends in pieces."""
-    encoded = json.dumps(body, separators=(",", ":")).encode()
+    encoded = _ENCODER.encode(body).encode()
     return encoded if len(encoded) <= _ONE_PIECE else io.BytesIO(encoded)
 
 
