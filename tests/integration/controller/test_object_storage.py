@@ -148,14 +148,51 @@ def test_results_of_inline_requests_come_in_their_order(
     assert "inputFile" not in status
 
 
-def test_a_bucket_that_is_not_there_keeps_the_results_waiting(
-    storing: Operator, s3: S3Server, name: str
+@pytest.mark.parametrize("stored", [False, True], ids=["inline", "object"])
+def test_an_output_without_a_bucket_stalls_the_job_before_it_is_paid(
+    storing: Operator, s3: S3Server, name: str, stored: bool
 ) -> None:
+    put(s3, f"{name}.jsonl", lines(3))
+    inline = {"inline": [{"key": "a", "request": generate("Hi.")}]}
     output = object_at("out")
     output["object"]["uri"] = f"s3://{name}/out"
-    storing.apply(job(name, {"inline": [{"key": "a", "request": generate("Hi.")}]}, output=output))
+    storing.apply(job(name, object_at(f"{name}.jsonl") if stored else inline, output=output))
     condition = storing.wait_problem(name, "OutputRefused")
-    assert f"s3://{name}/out" in condition["message"]
+    assert f"the bucket of s3://{name}/out" in condition["message"]
+    assert "does not exist: create it" in condition["message"]
+    assert storing.batches_of(name) == []
+    (s3.data / name).mkdir()
+    storing.wait_complete(name, timeout=90)
+    assert len(storing.batches_of(name)) == 1
+
+
+def test_an_output_with_wrong_credentials_stalls_the_job_before_it_is_paid(
+    storing: Operator, name: str
+) -> None:
+    put_secret(storing, name, secret_access_key="wrong-" * 4)
+    inline = {"inline": [{"key": "a", "request": generate("Hi.")}]}
+    storing.apply(job(name, inline, output=object_at("out", name)))
+    condition = storing.wait_problem(name, "OutputRefused")
+    assert "does not know the credentials: correct the Secret" in condition["message"]
+    assert storing.batches_of(name) == []
+    put_secret(storing, name)
+    storing.wait_complete(name, timeout=90)
+
+
+def test_a_bucket_that_is_gone_when_the_batch_ends_keeps_the_results_waiting(
+    storing: Operator, s3: S3Server, name: str
+) -> None:
+    inline = {"inline": [{"key": "a", "request": generate("Hi.")}]}
+    output = object_at("out")
+    output["object"]["uri"] = f"s3://{name}/out"
+    (s3.data / name).mkdir()
+    storing.emulator.fault("batches.get", "hold", count=1)
+    storing.apply(job(name, inline, output=output))
+    storing.emulator.wait_for_held("batches.get")
+    (s3.data / name).rmdir()
+    storing.emulator.release()
+    condition = storing.wait_problem(name, "OutputRefused")
+    assert "create its bucket; results stay at Google until then" in condition["message"]
     assert storing.status(name)["state"] == "Delivering"
     (s3.data / name).mkdir()
     storing.annotate(name, requested_at="now")

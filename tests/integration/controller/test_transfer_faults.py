@@ -321,7 +321,7 @@ def test_credentials_that_are_revoked_while_the_object_is_read(storing: Storing,
     storing.s3.start("another-secret-key")
     storing.google.release()
     said = storing.operator.wait_problem(name, "InputMissing")
-    assert "refuses access (403): correct the Secret" in said["message"]
+    assert "does not know the credentials: correct the Secret" in said["message"]
     assert files_of(storing.operator, name) == []
     put_secret(storing.operator, name, secret_access_key="another-secret-key")
     storing.operator.wait_complete(name, timeout=60)
@@ -421,7 +421,7 @@ def test_credentials_that_are_revoked_while_results_are_written(
             storing.s3.kill()
             storing.s3.start("another-secret-key")
         said = storing.operator.wait_problem(name, "OutputRefused")
-        assert "refuses access (403): correct the Secret" in said["message"]
+        assert "does not know the credentials: correct the Secret" in said["message"]
         put_secret(storing.operator, name, secret_access_key="another-secret-key")
         storing.operator.annotate(name, requested_at="now")
         storing.operator.wait_complete(name, timeout=60)

@@ -69,7 +69,7 @@ class Delivery:
             DeliveryRefused: the ConfigMap belongs to something else, or to another job that was
                 first and has not ended.
             OutputRefused: the API server, a policy or a quota refuses the ConfigMap.
-            ObjectError: there are no credentials for the object store.
+            ObjectError: there is no bucket, or there are no credentials for it.
             KubeError: the API server did not answer.
         """
         to, name = _object(job), _config_map(job)

@@ -71,13 +71,15 @@ class ObjectDelivery:
         self._clock = clock
 
     async def check(self, job: Job, output: OutputObject) -> None:
-        """Make sure, before anything is paid for, that there are credentials for the output.
+        """Make sure, before anything is paid for, that the output's bucket and credentials exist.
 
         Raises:
-            ObjectError: there are none that could be used.
+            ObjectError: there is no bucket, or there are no credentials that could be used.
             KubeError: the API server did not answer.
         """
-        await self._objects.writing(job.key.namespace, job.key.name, job.uid, output)
+        await sink.check(
+            *await self._objects.writing(job.key.namespace, job.key.name, job.uid, output)
+        )
 
     def under_way(self, job: Job) -> Observation | None:
         """Return the batch whose results are being copied, or have been; it need not be read again."""

@@ -20,6 +20,9 @@ from obstore.exceptions import (
 
 from gemini_operator.base import sanitize
 
+ANOTHER_URI = "name another URI in a new job (kubectl replace --force -f FILE)"
+"""What to do about a wrong URI. It cannot be changed in a job."""
+
 
 class ObjectError(Exception):
     """An object could not be read or written."""
@@ -36,8 +39,16 @@ class SourceMissing(ObjectError):
     """There is no such object, or no such bucket; it may still be created."""
 
 
+class BucketMissing(SourceMissing):
+    """There is no such bucket; it may still be created."""
+
+
 class AccessDenied(ObjectError):
     """The storage refuses the credentials, or what they may do."""
+
+
+class UnknownCredentials(AccessDenied):
+    """The storage does not know the credentials, whatever they are used for."""
 
 
 class SourceChanged(ObjectError):
@@ -63,8 +74,18 @@ class NotAllowed(ObjectError):
 # Libraries put the server's whole answer into their errors, so only these words are looked for.
 _STATUS = re.compile(r"status code: (\d{3})|status: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
-# What is answered with 400, although only the credentials are wrong: by S3, and by Google's tokens.
-_BAD_CREDENTIALS = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"}
+# Whatever the status is: S3 answers some of them with 400, versitygw one with 404.
+_BAD_CREDENTIALS = {
+    "AuthenticationFailed",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+    "XAdminUserNotFound",
+}
+_NO_BUCKET = {"ContainerNotFound", "NoSuchBucket"}
+# Google's answer to a service account without a valid key.
 _BAD_GRANT = re.compile(r"\binvalid_grant\b")
 _BAD_REGION = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraint"}
 _KINDS: tuple[tuple[type[Exception], int], ...] = (
@@ -89,7 +110,11 @@ def of_store(error: Exception, shown: str) -> ObjectError:
         return InvalidReference(f"{shown} cannot be used: write another path into the job")
     codes = set(_CODE.findall(text))
     if codes & _BAD_CREDENTIALS or _BAD_GRANT.search(text):
-        return of_status(401, shown)
+        return UnknownCredentials(
+            f"{shown} refuses access, as the storage does not know the credentials: correct the Secret"
+        )
+    if codes & _NO_BUCKET:
+        return BucketMissing(f"the bucket of {shown} does not exist: create it, or {ANOTHER_URI}")
     if codes & _BAD_REGION:
         return InvalidReference(
             f"the bucket of {shown} is in another region: set the key region of the Secret"
@@ -132,9 +157,7 @@ def of_status(status: int | None, shown: str) -> ObjectError:
                 f"{shown} refuses access ({status}): correct the Secret, or what its credentials may do"
             )
         case 404 | 410:
-            return SourceMissing(
-                f"{shown} does not exist ({status}): create it, or correct the URI"
-            )
+            return SourceMissing(f"{shown} does not exist ({status}): create it, or {ANOTHER_URI}")
         case 409 | 412 | 416:
             return SourceChanged(
                 f"{shown} has changed since it was first read; it is read again from the beginning"
@@ -147,7 +170,7 @@ def of_status(status: int | None, shown: str) -> ObjectError:
         )
     if 400 <= status < 500:
         return InvalidReference(
-            f"{shown} refuses the request ({status}): correct the URI or Secret"
+            f"{shown} refuses the request ({status}): correct the Secret, or {ANOTHER_URI}"
         )
     return Unavailable(f"{shown} is not available ({status}); it is tried again")
 

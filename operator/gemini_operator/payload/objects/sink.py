@@ -11,11 +11,14 @@ import obstore
 
 from gemini_operator.payload.objects import errors
 from gemini_operator.payload.objects.errors import (
+    BucketMissing,
+    InvalidReference,
     ObjectError,
     SourceChanged,
     SourceMissing,
     Truncated,
     Unavailable,
+    UnknownCredentials,
 )
 from gemini_operator.payload.objects.location import BucketLocation
 from gemini_operator.payload.objects.stores import Store
@@ -29,6 +32,8 @@ PARTS_AT_A_TIME = 1
 """With one, a write waits for the part before it, and so does `_abort`."""
 STEP_TIMEOUT = 300.0
 """Seconds for a part, and for the end of an upload."""
+CHECK_TIMEOUT = 10.0
+"""Seconds for a look before anything is paid for."""
 CLEANUP_TIMEOUT = 30.0
 """Seconds to wait for a request that is under way before the upload is aborted, and for that."""
 
@@ -83,6 +88,27 @@ async def write(
     await _step(writer.close(), location)
     await _verify(location, store, size)
     return Written(size, digest.hexdigest())
+
+
+async def check(location: BucketLocation, store: Store) -> None:
+    """Make sure that the bucket exists and knows the credentials.
+
+    Whether they may write shows only a write.
+
+    Raises:
+        BucketMissing, UnknownCredentials, InvalidReference: nothing could be written there.
+    """
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT):
+            # Not `head`: without a body the answer does not tell a bucket from an object.
+            await obstore.get_async(store, location.key)
+    except TimeoutError:
+        return
+    except Exception as error:  # noqa: BLE001 - what libraries raise is classified, all of it
+        found = errors.of_store(error, str(location))
+        # An object that is not there is what is expected, and what passes is no reason to wait.
+        if isinstance(found, BucketMissing | UnknownCredentials | InvalidReference):
+            raise found from None
 
 
 def _pieces(chunk: memoryview) -> list[memoryview]:
@@ -159,7 +185,9 @@ async def _verify(location: BucketLocation, store: Store, size: int) -> None:
 def _failure(error: Exception, location: BucketLocation) -> ObjectError:
     failure = errors.of_store(error, str(location))
     if isinstance(failure, SourceMissing):
-        return SourceMissing(f"{location} cannot be written: create its bucket, or correct the URI")
+        return SourceMissing(
+            f"{location} cannot be written: create its bucket; results stay at Google until then"
+        )
     if isinstance(failure, SourceChanged):
         return Unavailable(f"{location} cannot be written now; it is tried again")
     return failure

@@ -19,6 +19,7 @@ from gemini_operator.payload.objects.errors import (
     TooSlow,
     Truncated,
     Unavailable,
+    UnknownCredentials,
 )
 from gemini_operator.payload.objects.https_source import HttpsClient
 from gemini_operator.payload.objects.location import BucketLocation
@@ -232,7 +233,7 @@ async def test_the_time_of_the_reader_is_not_the_sources(shared_server: S3Server
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (400, b"<Code>ExpiredToken</Code> hidden", AccessDenied),
+        (400, b"<Code>ExpiredToken</Code> hidden", UnknownCredentials),
         (400, b"<Code>AuthorizationHeaderMalformed</Code> hidden", InvalidReference),
         (400, b"hidden", InvalidReference),
         (401, b"hidden", AccessDenied),

@@ -5,6 +5,7 @@ import pytest
 from gemini_operator.payload.objects import errors
 from gemini_operator.payload.objects.errors import (
     AccessDenied,
+    BucketMissing,
     InvalidReference,
     NotAllowed,
     ObjectError,
@@ -12,6 +13,7 @@ from gemini_operator.payload.objects.errors import (
     SourceMissing,
     Truncated,
     Unavailable,
+    UnknownCredentials,
 )
 
 HIDDEN = "https://bucket.example.com/?sig=hidden <Message>hidden</Message>"
@@ -31,12 +33,26 @@ HIDDEN = "https://bucket.example.com/?sig=hidden <Message>hidden</Message>"
         (obstore.exceptions.GenericError(f"status code: 403 {HIDDEN}"), AccessDenied),
         (obstore.exceptions.GenericError(f"status code: 503 {HIDDEN}"), Unavailable),
         (obstore.exceptions.GenericError(f"status code: 301 {HIDDEN}"), NotAllowed),
-        (obstore.exceptions.GenericError(f"400 <Code>ExpiredToken</Code> {HIDDEN}"), AccessDenied),
+        (
+            obstore.exceptions.GenericError(f"400 <Code>ExpiredToken</Code> {HIDDEN}"),
+            UnknownCredentials,
+        ),
+        (FileNotFoundError(f"<Code>XAdminUserNotFound</Code> {HIDDEN}"), UnknownCredentials),
+        (
+            obstore.exceptions.PermissionDeniedError(f"<Code>AuthenticationFailed</Code> {HIDDEN}"),
+            UnknownCredentials,
+        ),
+        (FileNotFoundError(f"<Code>NoSuchKey</Code> {HIDDEN}"), SourceMissing),
+        (FileNotFoundError(f"<Code>NoSuchBucket</Code> {HIDDEN}"), BucketMissing),
+        (FileNotFoundError(f"<Code>ContainerNotFound</Code> {HIDDEN}"), BucketMissing),
         (
             obstore.exceptions.GenericError(f"<Code>PermanentRedirect</Code> {HIDDEN}"),
             InvalidReference,
         ),
-        (obstore.exceptions.GenericError(f'{{"error": "invalid_grant"}} {HIDDEN}'), AccessDenied),
+        (
+            obstore.exceptions.GenericError(f'{{"error": "invalid_grant"}} {HIDDEN}'),
+            UnknownCredentials,
+        ),
         (obstore.exceptions.JoinError(HIDDEN), Unavailable),
         (obstore.exceptions.AlreadyExistsError(HIDDEN), Unavailable),
         (OSError(f"status code: 403 Forbidden {HIDDEN}"), AccessDenied),
