@@ -43,8 +43,8 @@ class Reason(Word):
     )
     WAITING_TO_UPLOAD = (
         "WaitingToUpload",
-        "Waiting to copy the input to Google: other inputs and results are being copied.",
-        "Nothing to do; the input is copied when it is its turn.",
+        "Waiting to copy the input to Google; a few inputs and results are copied at a time.",
+        "Unless another condition says what is missing, there is nothing to do.",
         ConditionType.SUBMITTED,
     )
     UPLOADING = (
@@ -132,7 +132,7 @@ class Reason(Word):
     ALL_REQUESTS_FAILED = (
         "AllRequestsFailed",
         "No request succeeded.",
-        "The results are available: fix what their errors name, delete the ConfigMap with the results or name another output, then create a new job (kubectl replace --force -f FILE).",
+        "The results are available: fix what their errors name, and create a new job (kubectl replace --force -f FILE). A ConfigMap with results is not overwritten: delete it first, or name another one.",
         ConditionType.FAILED,
     )
     OUTPUT_REFUSED = (
@@ -210,7 +210,7 @@ class Reason(Word):
         "DeliveryFailed",
         "The results could not be written to the output.",
         "They stay at Google, where status.output says: download them there.",
-        "Or create a job with another output whose spec.adopt has this batch as batchName and this job's uid as previousUID.",
+        "Or create a job with another output and a deletionPolicy, whose spec.adopt has this batch as batchName and this job's uid as previousUID.",
         ConditionType.FAILED,
     )
     ALREADY_ADOPTED = (
@@ -317,7 +317,7 @@ class Reason(Word):
     RESULTS_KEPT = (
         "ResultsKept",
         "The job was deleted, but its results were never delivered, so its batch was left at Google.",
-        "Create a job that adopts the batch, or delete the batch at Google.",
+        "Create a job that adopts the batch (spec.adopt and spec.deletionPolicy), or delete the batch at Google.",
     )
     BATCH_LEFT_BEHIND = (
         "BatchLeftBehind",

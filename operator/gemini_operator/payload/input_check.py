@@ -31,7 +31,7 @@ class InputCheck:
 
     def __init__(self, uri: str, expected: RequestType, *, read_limit: int = READ_LIMIT) -> None:
         self._shown = location.display(uri)
-        packed = uri.partition("?")[0].endswith(".gz")
+        packed = uri.partition("?")[0].lower().endswith(".gz")
         self._gunzip = Gunzip() if packed else None
         self._requests = RequestStream(expected)
         self._limit = read_limit

@@ -27,6 +27,12 @@ _STEP = 2**20
 # No file within the limit has as many lines with requests. Keys are remembered with 32 bits of it.
 _LINES = 2**31
 BOM = b"\xef\xbb\xbf"
+# What a text begins with that is no UTF-8, and what is said of it.
+_FOREIGN = {
+    b"\x1f\x8b": "it is gzip: let its name end in .gz",
+    b"\xff\xfe": "it is UTF-16: save it as UTF-8",
+    b"\xfe\xff": "it is UTF-16: save it as UTF-8",
+}
 _FIRST_LOOK = 1000
 
 
@@ -76,7 +82,7 @@ class RequestStream:
         self._line_limit = line_limit
         self._request_limit = request_limit
         self._start: bytes | None = b""
-        """The first bytes, as long as they may be a part of a byte order mark."""
+        """The first bytes, as long as they may be a part of a mark of what the text is."""
         self._tail = bytearray()
         self._skipping = False
         """Whether what follows, up to the next line end, belongs to a line that is too long."""
@@ -126,10 +132,12 @@ class RequestStream:
     def _step(self, data: bytes) -> bytes:
         if self._start is not None:
             data = self._start + data
-            if len(data) < len(BOM) and BOM.startswith(data):
+            if any(len(data) < len(start) and start.startswith(data) for start in (BOM, *_FOREIGN)):
                 self._start = data
                 return b""
             self._start = None
+            if data[:2] in _FOREIGN:
+                raise InvalidLines(_FOREIGN[data[:2]])
             data = data.removeprefix(BOM)
         if self._held is None:
             return self._lines(data)

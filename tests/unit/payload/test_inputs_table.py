@@ -1,5 +1,6 @@
 """The table of input files in docs/inputs.md, row by row."""
 
+import gzip
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -84,6 +85,10 @@ INPUTS = {
     "has bytes that are not UTF-8": Input(
         [LINES.replace(b'"b"', b'"\xff"')], fits_a_config_map=False
     ),
+    "is packed with gzip, and its name does not end in .gz": Input(
+        [gzip.compress(LINES)[:1], gzip.compress(LINES)[1:]], fits_a_config_map=False
+    ),
+    "is UTF-16": Input([LINES.decode().encode("utf-16")], fits_a_config_map=False),
     "has text that is not JSON": second("key: b"),
     "has a line that is no object": second("[]"),
     "has NaN": member('"temperature": NaN'),
