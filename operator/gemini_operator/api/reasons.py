@@ -319,6 +319,11 @@ class Reason(Word):
         "The job was deleted, but its results were never delivered, so its batch was left at Google.",
         "Create a job that adopts the batch (spec.adopt and spec.deletionPolicy), or delete the batch at Google.",
     )
+    ENDED_BATCH_LEFT = (
+        "EndedBatchLeft",
+        "The job was deleted, but its batch was not; the batch had ended, so nothing more is billed.",
+        "Its results stay at Google until Google deletes them. Delete the batch there if they must go now.",
+    )
     BATCH_LEFT_BEHIND = (
         "BatchLeftBehind",
         "The job was deleted, but its batch was not: it may still run and be billed.",

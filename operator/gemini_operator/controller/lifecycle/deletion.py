@@ -27,7 +27,7 @@ from gemini_operator.controller.lifecycle.decisions import (
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.unavailable import ENOUGH
 from gemini_operator.controller.memory import CUT_OFF, ListSnapshot
-from gemini_operator.gemini.remote import Outcome, outcome_of
+from gemini_operator.gemini.remote import ENDS, Outcome, outcome_of
 
 # Seconds for which a deletion waits for a usable API key, or for a list that settles its attempts,
 # before it leaves their batches behind. A namespace that is deleted loses its Secrets first, so
@@ -87,6 +87,19 @@ def left_behind(detail: str) -> RemoveFinalizer:
     return RemoveFinalizer(Event(reason, reason.explain(detail), warning=True))
 
 
+def _left(snapshot: Snapshot, detail: str) -> RemoveFinalizer:
+    """As `left_behind`, unless the batch has ended: then nobody need hurry."""
+    if not _has_ended(snapshot):
+        return left_behind(detail)
+    reason = Reason.ENDED_BATCH_LEFT
+    return RemoveFinalizer(Event(reason, reason.explain(detail), warning=True))
+
+
+def _has_ended(snapshot: Snapshot) -> bool:
+    ended = outcome_of(snapshot.status.gemini_state or "") in ENDS
+    return snapshot.job.finished and ended and not open_attempts(snapshot.job)
+
+
 def blocked(snapshot: Snapshot, problem: str) -> PatchStatus | RemoveFinalizer:
     """Stall a deletion that Google does not answer; after 49 hours remove the finalizer.
 
@@ -95,7 +108,7 @@ def blocked(snapshot: Snapshot, problem: str) -> PatchStatus | RemoveFinalizer:
         problem: Google's answer, or why there is none.
     """
     if _hopeless(snapshot):
-        return left_behind(f"{_what_is_left(snapshot)} {problem}")
+        return _left(snapshot, f"{_what_is_left(snapshot)} {problem}")
     return replace(_told(snapshot, problem), retry=True)
 
 
@@ -109,7 +122,7 @@ def without_credentials(
     # Not since the deletion: Google may have been away until now.
     if snapshot.monotonic - facts.keyless_since >= PATIENCE:
         batch = snapshot.status.batch_name or "unknown"
-        return left_behind(f"Batch: {batch}. {reason}: {problem}")
+        return _left(snapshot, f"Batch: {batch}. {reason}: {problem}")
     return RequeueAfter(PAUSE, Event(reason, reason.explain(problem), warning=True))
 
 
@@ -143,7 +156,7 @@ def _forced(snapshot: Snapshot) -> RemoveFinalizer:
     attempt = snapshot.status.attempt
     if attempt is None and not open_attempts(snapshot.job):
         return RemoveFinalizer()
-    return left_behind(f"{_what_is_left(snapshot)} The annotation force-delete was set.")
+    return _left(snapshot, f"{_what_is_left(snapshot)} The annotation force-delete was set.")
 
 
 def _what_is_left(snapshot: Snapshot) -> str:

@@ -435,3 +435,34 @@ def test_results_that_are_only_at_google_yet_are_kept_too() -> None:
 )
 def test_any_other_batch_is_deleted(of_job: dict[str, Any]) -> None:
     assert deletion.decide(deleted(**of_job)) == DeleteRemote((BATCH,))
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({}, Reason.ENDED_BATCH_LEFT),
+        ({"geminiState": "BATCH_STATE_RUNNING"}, Reason.BATCH_LEFT_BEHIND),
+        ({"supersededAttempts": GIVEN_UP}, Reason.BATCH_LEFT_BEHIND),
+    ],
+    ids=["ended", "may run", "another may run"],
+)
+def test_p22_a_batch_that_has_ended_is_no_alarm(members: dict[str, Any], reason: Reason) -> None:
+    status = {**finished(), **members}
+    job = a_snapshot(status=status, deleting=True).job
+    facts = Facts(UID, keyless_since=MONOTONIC - deletion.PATIENCE)
+    missing = Reason.CREDENTIALS_MISSING, "gone"
+    without_key = policies.without_credentials(a_snapshot(job, facts=facts), *missing)
+    forced = a_snapshot(status=status, deleting=True, annotations=FORCE)
+    for decision in (without_key, policies.decide(forced, None)):
+        assert isinstance(decision, RemoveFinalizer)
+        assert decision.event is not None
+        assert decision.event.reason == reason
+        assert BATCH in decision.event.note
+
+
+def test_p22_a_job_that_has_not_ended_may_still_run() -> None:
+    status = submitted(geminiState="BATCH_STATE_SUCCEEDED")
+    forced = policies.decide(a_snapshot(status=status, deleting=True, annotations=FORCE), None)
+    assert isinstance(forced, RemoveFinalizer)
+    assert forced.event is not None
+    assert forced.event.reason == Reason.BATCH_LEFT_BEHIND
