@@ -6,6 +6,7 @@ about 1,000, and code that copies or writes a parsed object fails earlier.
 
 import json
 import re
+from functools import cache
 
 
 class Undecodable(ValueError):
@@ -13,7 +14,6 @@ class Undecodable(ValueError):
 
 
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
-_ALL_BUT_BRACKETS_AND_QUOTES = bytes(set(range(256)) - set(b'[]{}"'))
 _STRING = re.compile(rb'"[^"]*"')
 _QUOTED = rb'"(?:[^"\\]++|\\.)*+"'
 _TOKEN = re.compile(_QUOTED + rb"?|[\[\]{}]", re.DOTALL)
@@ -40,9 +40,7 @@ def within(body: bytes, levels: int) -> bool:
     # So few brackets cannot be nested deeper, which settles most documents at once.
     if body.count(b"{") + body.count(b"[") <= levels:
         return True
-    # Escaped quotes would end a string too early.
-    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    brackets = _STRING.sub(b"", plain.translate(_BRACKETS, _ALL_BUT_BRACKETS_AND_QUOTES))
+    brackets = _outside_strings(body, b"[]{}").translate(_BRACKETS)
     for _ in range(levels):
         if not brackets:
             return True
@@ -55,9 +53,22 @@ def has_many(body: bytes, marks: bytes, limit: int) -> bool:
     """Return whether JSON text has `limit` or more of some marks, such as commas, outside of strings."""
     if sum(map(body.count, marks)) < limit:
         return False
-    others = bytes(set(range(256)) - set(marks) - set(b'"'))
-    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, others)
-    return sum(map(_STRING.sub(b"", plain).count, marks)) >= limit
+    return sum(map(_outside_strings(body, marks).count, marks)) >= limit
+
+
+def _outside_strings(body: bytes, marks: bytes) -> bytes:
+    """Return the marks of JSON text that are not within strings, in their order.
+
+    The quote of a string that does not end is left, too.
+    """
+    # Escaped quotes would end a string too early.
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return _STRING.sub(b"", plain.translate(None, _all_but(marks)))
+
+
+@cache
+def _all_but(marks: bytes) -> bytes:
+    return bytes(set(range(256)) - set(marks) - set(b'"'))
 
 
 def cut(body: bytes, levels: int) -> bytes:

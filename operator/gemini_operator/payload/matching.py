@@ -100,7 +100,7 @@ def _firsts(results: Iterable[BatchResult]) -> Iterator[BatchResult]:
     """Yield the results but those that have the key of an earlier one."""
     keys: set[str] = set()
     for result in results:
-        key = None if result.key is None else str(result.key)
+        key = result.request_key
         if key not in keys:
             yield result
         if key is not None:
@@ -109,10 +109,8 @@ def _firsts(results: Iterable[BatchResult]) -> Iterator[BatchResult]:
 
 def unmatched_line(result: BatchResult) -> str:
     """One line for a result whose request is not known, in the form of the line for a known one."""
-    if result.key is None:
-        return _line(result)
-    # A key that is a number in Google's answer is text in a job.
-    return _line_of(Request(str(result.key)), result)
+    key = result.request_key
+    return _line(result) if key is None else _line_of(Request(key), result)
 
 
 def _by_key(
@@ -123,9 +121,8 @@ def _by_key(
     found: dict[str, BatchResult] = {}
     extra = 0
     for result in results:
-        # A key that is a number in Google's answer is text in a job.
-        key = str(result.key)
-        if result.key is None or key not in keys or key in found:
+        key = result.request_key
+        if key is None or key not in keys or key in found:
             extra += 1
         else:
             found[key] = result

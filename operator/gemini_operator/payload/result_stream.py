@@ -10,13 +10,11 @@ import jiter
 
 from gemini_operator.payload import json_lines, matching, results
 from gemini_operator.payload.key_digests import KeyDigests
+from gemini_operator.payload.request_stream import REQUEST_LIMIT
 from gemini_operator.payload.results import BatchResult, ResultKind
 
 LINE_LIMIT = 16 * 2**20
 """Bytes of a result that is parsed, as of a request: as text it may take four times as much memory."""
-
-KEY_LIMIT = 5_000_000
-"""Keys that are remembered, as many as an input of the operator's has. Each takes 12 bytes of memory."""
 
 _STEP = 2**20
 _KINDS = tuple(ResultKind)
@@ -58,7 +56,7 @@ class ResultStream:
         *,
         unique_keys: bool = False,
         line_limit: int = LINE_LIMIT,
-        key_limit: int = KEY_LIMIT,
+        key_limit: int = REQUEST_LIMIT,
     ) -> None:
         """Begin a file.
 
@@ -66,7 +64,7 @@ class ResultStream:
             unique_keys: whether each request has a key of its own, so that results of one key are of
                 one request.
             line_limit: bytes of a line that is parsed.
-            key_limit: keys that are remembered.
+            key_limit: keys that are remembered, in 12 bytes of memory each.
         """
         self._line_limit = line_limit
         self._key_limit = key_limit if unique_keys else 0
@@ -133,9 +131,8 @@ class ResultStream:
             result = _read(line)
             kind = results.kind_of(result)
             self._kinds[kind] += 1
-            if result.key is not None and self._keys.count < self._key_limit:
-                # A key that is a number in Google's answer is text in a job.
-                self._keys.add(str(result.key), _NUMBER_OF[kind])
+            if self._keys.count < self._key_limit and (key := result.request_key) is not None:
+                self._keys.add(key, _NUMBER_OF[kind])
 
     def _begin_long(self, line: bytes | bytearray) -> None:
         self._long = line[:_STEP].lstrip()[:1] == b"{"

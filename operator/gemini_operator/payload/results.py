@@ -62,6 +62,11 @@ class BatchResult:
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     problem: str | None = None
 
+    @property
+    def request_key(self) -> str | None:
+        """The key as a job has it: one that is a number in Google's answer is text there."""
+        return None if self.key is None else str(self.key)
+
 
 def of_item(item: Mapping[str, Any]) -> BatchResult:
     """The result in an inline item or in a line of a file."""

@@ -103,6 +103,13 @@ class Storing:
         finally:
             self._background.call(go_on.set)
 
+    def lose_output_at(self, name: str, call: str, nth: int) -> None:
+        """Apply a job that delivers, and kill the S3 server at its nth request of that kind."""
+        with self.held_at(call, nth) as come:
+            self.apply_delivering(name)
+            assert come.wait(30), f"{call} #{nth} did not come"
+            self.s3.kill()
+
     @contextmanager
     def never_in_part(self, name: str) -> Iterator[None]:
         """Watch the job's output all the time: whenever there is an object, it is whole."""
@@ -368,10 +375,7 @@ def test_an_output_that_is_away_for_a_moment_is_written_on(
     storing: Storing, name: str, call: str, nth: int
 ) -> None:
     with storing.never_in_part(name):
-        with storing.held_at(call, nth) as come:
-            storing.apply_delivering(name)
-            assert come.wait(30), f"{call} #{nth} did not come"
-            storing.s3.kill()
+        storing.lose_output_at(name, call, nth)
         storing.s3.start()
         storing.operator.wait_complete(name, timeout=60)
     storing.check_delivered(name)
@@ -384,10 +388,7 @@ def test_an_output_that_is_away_for_long_is_written_again(
     storing: Storing, name: str, call: str, nth: int
 ) -> None:
     with storing.never_in_part(name):
-        with storing.held_at(call, nth) as come:
-            storing.apply_delivering(name)
-            assert come.wait(30), f"{call} #{nth} did not come"
-            storing.s3.kill()
+        storing.lose_output_at(name, call, nth)
         said = storing.operator.wait_problem(name, "OutputRefused", timeout=60)
         assert f"s3://{RESULTS}/out/" in said["message"]
         assert "it is tried again" in said["message"]

@@ -126,13 +126,18 @@ async def test_s10_a_namespace_has_its_share_and_others_go_on(
     await transfers.close()
 
 
-async def test_a_job_that_stops_waiting_lets_others_go(transfers: Transfers, queue: Queue) -> None:
-    works = [Work() for _ in range(5)]
+def two_go_and_two_wait(transfers: Transfers, works: list[Work]) -> None:
+    """Start the transfers of four jobs of one namespace, which may have two at a time."""
     for number in (0, 1):
         transfers.start(Direction.INPUT, job(f"job-{number}"), "f", works[number])
     for number in (2, 3):
         with pytest.raises(Busy):
             transfers.start(Direction.INPUT, job(f"job-{number}"), "f", works[number])
+
+
+async def test_a_job_that_stops_waiting_lets_others_go(transfers: Transfers, queue: Queue) -> None:
+    works = [Work() for _ in range(5)]
+    two_go_and_two_wait(transfers, works)
     await transfers.stop(job("job-2").key)
     await transfers.stop(job("job-0").key)
     assert queue.woken == ["job-3"]
@@ -166,11 +171,7 @@ async def test_s10_a_turn_that_is_not_used_is_the_next_jobs(
     transfers: Transfers, queue: Queue
 ) -> None:
     works = [Work() for _ in range(4)]
-    for number in (0, 1):
-        transfers.start(Direction.INPUT, job(f"job-{number}"), "f", works[number])
-    for number in (2, 3):
-        with pytest.raises(Busy):
-            transfers.start(Direction.INPUT, job(f"job-{number}"), "f", works[number])
+    two_go_and_two_wait(transfers, works)
     await transfers.stop(job("job-0").key)
     assert queue.woken == ["job-2"]
     transfers.give_up_turn(job("job-1").key)

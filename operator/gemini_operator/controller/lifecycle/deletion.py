@@ -81,17 +81,10 @@ def _place(snapshot: Snapshot) -> str:
     return f"It is {batch}; the job's uid is {snapshot.job.uid}."
 
 
-def left_behind(detail: str) -> RemoveFinalizer:
-    """Remove the finalizer although a batch may still run at Google, and report that."""
-    reason = Reason.BATCH_LEFT_BEHIND
-    return RemoveFinalizer(Event(reason, reason.explain(detail), warning=True))
-
-
 def _left(snapshot: Snapshot, detail: str) -> RemoveFinalizer:
-    """As `left_behind`, unless the batch has ended: then nobody need hurry."""
-    if not _has_ended(snapshot):
-        return left_behind(detail)
-    reason = Reason.ENDED_BATCH_LEFT
+    """Remove the finalizer although a batch is left at Google, and report whether it may still run."""
+    ended = _has_ended(snapshot)
+    reason = Reason.ENDED_BATCH_LEFT if ended else Reason.BATCH_LEFT_BEHIND
     return RemoveFinalizer(Event(reason, reason.explain(detail), warning=True))
 
 
@@ -177,7 +170,7 @@ def _orphaned(snapshot: Snapshot) -> Event | None:
 
 def _give_up(snapshot: Snapshot, detail: str) -> DeleteRemote:
     """Delete the batches with known names, and report that there may be more."""
-    return DeleteRemote(_batches(snapshot), event=left_behind(detail).event)
+    return DeleteRemote(_batches(snapshot), event=_left(snapshot, detail).event)
 
 
 def _settle_current(snapshot: Snapshot) -> Decision | None:

@@ -42,9 +42,7 @@ class ResultsAnswer:
             return
         self._body += piece
         if len(self._body) > self._in_memory:
-            self._items, body = ResultItems(), bytes(self._body)
-            self._body.clear()
-            await self._skip(self._items, body)
+            await self._leave_out_results()
 
     async def finish(self) -> tuple[dict[str, Any], bool]:
         """Return the answer, and whether its results are in it.
@@ -52,17 +50,21 @@ class ResultsAnswer:
         Raises:
             Unavailable: it is not JSON, or not to its end.
         """
+        if len(self._body) > _ASIDE and nesting.has_many(bytes(self._body), b"[{", _MOST):
+            await self._leave_out_results()
         with undecodable(self._call):
             if self._items is not None:
                 return documents.parse(self._items.finish()), False
             body = bytes(self._body)
             if len(body) > _ASIDE:
-                if nesting.has_many(body, b"[{", _MOST):
-                    items = ResultItems()
-                    await self._skip(items, body)
-                    return documents.parse(items.finish()), False
                 return await in_work_thread(documents.parse, body, results=True), True
             return documents.parse(body, results=True), True
+
+    async def _leave_out_results(self) -> None:
+        """Read the answer, as far as it is here, without keeping its results, and go on so."""
+        self._items, body = ResultItems(), bytes(self._body)
+        self._body.clear()
+        await self._skip(self._items, body)
 
     async def _skip(self, items: ResultItems, piece: bytes) -> None:
         with undecodable(self._call):
