@@ -56,6 +56,9 @@ def namespace(cluster: ControlPlane) -> str:
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     body = {"metadata": {"name": name, "labels": labels}}
     cluster.api.request("POST", "/api/v1/namespaces", body)
+    # A controller creates it a moment later, and a Pod without it is refused.
+    account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+    eventually(lambda: cluster.api.answers(account), timeout=30, what="the default account")
     return name
 
 
