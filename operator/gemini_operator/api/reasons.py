@@ -280,7 +280,7 @@ class Reason(Word):
     )
     DELETION_BLOCKED = (
         "DeletionBlocked",
-        "The job is being deleted, but Google does not answer as needed to delete its batch.",
+        "The job is being deleted, but its batch could not be deleted at Google yet.",
         "The operator retries automatically.",
         'To remove the object now and leave the batch as it is, annotate the job with gemini-operator.io/force-delete: "true".',
         ConditionType.STALLED,

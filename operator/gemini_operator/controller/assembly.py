@@ -31,6 +31,7 @@ from gemini_operator.controller.remote.access import RemoteAccess
 from gemini_operator.controller.remote.api_keys import ApiKeys
 from gemini_operator.controller.remote.call_limit import CallLimit
 from gemini_operator.controller.remote.read_budget import ReadBudget
+from gemini_operator.controller.remote.rejected_keys import RejectedKeys
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.served_schema import ServedSchema
 from gemini_operator.controller.settings import ControllerSettings
@@ -58,6 +59,7 @@ class Assembly:
     quota: Quota
     api_keys: ApiKeys
     sweeper: Sweeper
+    rejected_keys: RejectedKeys
     events: EventRecorder
     event_handler: EventHandler
     reconciler: Reconciler
@@ -102,6 +104,7 @@ def assemble(
     sweeper = Sweeper(
         api_keys, store, memory, clock, wake=queue.add, interval=settings.sweep_seconds, rng=rng
     )
+    rejected_keys = RejectedKeys(api_keys, store, sweeper, clock, wake=queue.add)
     events = EventRecorder(kube, clock)
     batch_jobs = BatchJobs(kube)
     writer = Writer(batch_jobs, store, reader)
@@ -129,6 +132,7 @@ def assemble(
         # One job at a time whose object is expensive to write (see `Reconciler`).
         heavy=CallLimit(1, queue),
         sweeper=sweeper,
+        rejected_keys=rejected_keys,
         writer=writer,
         events=events,
         submitter=submitter,
@@ -142,7 +146,17 @@ def assemble(
     )
     handler = EventHandler(store, queue, memory, reads, reader)
     return Assembly(
-        store, queue, usage, quota, api_keys, sweeper, events, handler, reconciler, transfers
+        store=store,
+        queue=queue,
+        usage=usage,
+        quota=quota,
+        api_keys=api_keys,
+        sweeper=sweeper,
+        rejected_keys=rejected_keys,
+        events=events,
+        event_handler=handler,
+        reconciler=reconciler,
+        transfers=transfers,
     )
 
 

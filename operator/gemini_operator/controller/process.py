@@ -165,6 +165,7 @@ class Controller:
             await self._quota_warmup.run()
             tasks.create_task(self._workers.run())
             tasks.create_task(self._parts.sweeper.run())
+            tasks.create_task(self._parts.rejected_keys.run())
 
     async def _relist(self) -> None:
         """Compare the store with a list at intervals; on a standby too, as it may take over."""

@@ -5,6 +5,10 @@ import pytest
 from tests.emulator_process import API_KEY, OTHER_PROJECT_KEY
 from tests.integration.controller.conftest import SLOW
 from tests.operator_process import Operator, inline_job
+from tests.waiting import eventually
+
+# A corrected key is used soon, although the value of a Secret is cached for a minute.
+CONTROLLER_ARGS = ("--credentials-ttl", "60")
 
 GOOD = "emulator-demo-0000000002"
 
@@ -104,3 +108,27 @@ def test_a_key_of_another_project_stalls_a_running_job_until_the_old_one_is_back
     operator.wait_complete("job", timeout=60)
     assert operator.condition("job", "Stalled") == {}
     assert len(operator.batches()) == 1
+
+
+@SLOW
+def test_p22_a_key_that_google_rejects_holds_up_a_running_job_and_a_deletion_until_it_is_corrected(
+    operator: Operator,
+) -> None:
+    operator.start()
+    batch = operator.submitted("job")
+    operator.submitted("deleted")
+    operator.controller.stop()
+    operator.put_key("emulator-forbidden-0000000001")
+    operator.start_controller("--credentials-ttl", "60")
+    operator.wait_condition("job", "Stalled", "CredentialsRejected")
+    operator.kubectl("delete", "gbj", "deleted", "--wait=false")
+    blocked = operator.wait_condition("deleted", "Stalled", "DeletionBlocked")
+    assert operator.status("deleted")["state"] == "Deleting"
+    assert "403" in blocked["message"]
+    assert "CredentialsRejected" in operator.events_of("deleted")
+    operator.emulator.job(batch, "succeed")
+    operator.put_key(API_KEY)
+    operator.wait_complete("job", timeout=40)
+    assert operator.condition("job", "Stalled") == {}
+    eventually(lambda: not operator.exists("deleted"), timeout=40)
+    assert [left["name"] for left in operator.batches()] == [batch]

@@ -30,7 +30,7 @@ def inherited(snapshot: Snapshot, seconds: float) -> PatchStatus:
 
     Args:
         snapshot: the job.
-        seconds: until the next reconcile, which reads the Secret again.
+        seconds: until the next reconcile. A new key in the Secret causes one before.
     """
     if is_stalled_for(snapshot, Reason.CREDENTIALS_REJECTED):
         return PatchStatus(snapshot.status, seconds=seconds)

@@ -18,10 +18,9 @@ class Event:
 
 @dataclass(frozen=True)
 class RequeueAfter:
-    """Do nothing until the job changes or `seconds` have passed; post `event`, if there is one."""
+    """Do nothing until the job changes or `seconds` have passed."""
 
     seconds: float | None = None
-    event: Event | None = None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,11 @@ from gemini_operator.gemini.remote import ENDS, Outcome, outcome_of
 # they may never return. While Google does not answer at all, the deletion waits for `HOPELESS`.
 PATIENCE = 120.0
 
+UNTIL = (
+    "Create or correct the Secret; after two minutes without a usable API key, the object is removed "
+    "and its batch is left at Google."
+)
+
 # Google ends every batch within 48 hours. An hour later nothing is left that could be billed, so
 # the object need not wait any longer for Google to answer (decision 0017).
 HOPELESS = timedelta(hours=49)
@@ -107,8 +112,8 @@ def blocked(snapshot: Snapshot, problem: str) -> PatchStatus | RemoveFinalizer:
 
 def without_credentials(
     snapshot: Snapshot, reason: Reason, problem: str
-) -> RequeueAfter | RemoveFinalizer:
-    """Retry a deletion without a usable API key; after 2 minutes remove the finalizer."""
+) -> PatchStatus | RemoveFinalizer:
+    """Stall a deletion without a usable API key; after 2 minutes remove the finalizer."""
     facts = snapshot.facts
     if facts.keyless_since is None:
         facts.keyless_since = snapshot.monotonic
@@ -116,7 +121,11 @@ def without_credentials(
     if snapshot.monotonic - facts.keyless_since >= PATIENCE:
         batch = snapshot.status.batch_name or "unknown"
         return _left(snapshot, f"Batch: {batch}. {reason}: {problem}")
-    return RequeueAfter(PAUSE, Event(reason, reason.explain(problem), warning=True))
+    # The particular reason, which names what a person has to mend.
+    event = Event(reason, reason.explain(problem), warning=True)
+    return replace(
+        _told(snapshot, f"{problem.rstrip('.')}. {UNTIL}"), events=(event,), seconds=PAUSE
+    )
 
 
 def out_of_patience(snapshot: Snapshot) -> bool:

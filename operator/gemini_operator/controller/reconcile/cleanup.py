@@ -107,7 +107,9 @@ class Cleanup:
             own = attempt is not None and name == attempt.batch_name
             if changed and own and not found:
                 raise CredentialsProblem(
-                    Reason.CREDENTIALS_CHANGED, f"Google does not find {name} with it."
+                    Reason.CREDENTIALS_CHANGED,
+                    f"Google does not find {name} with the API key that the Secret holds now, and "
+                    "another key submitted it.",
                 )
 
     async def release(self, snapshot: Snapshot, event: Event | None) -> None:

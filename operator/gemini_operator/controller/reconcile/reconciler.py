@@ -32,6 +32,7 @@ from gemini_operator.controller.remote.api_keys import CredentialsProblem
 from gemini_operator.controller.remote.call_limit import Busy, CallLimit
 from gemini_operator.controller.remote.read_budget import Delayed
 from gemini_operator.controller.remote.reads import observe
+from gemini_operator.controller.remote.rejected_keys import RejectedKeys
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.store import Store
 from gemini_operator.controller.transfers import Transfers
@@ -61,6 +62,7 @@ class Reconciler:
     access: RemoteAccess
     heavy: CallLimit
     sweeper: Sweeper
+    rejected_keys: RejectedKeys
     writer: Writer
     events: EventRecorder
     submitter: Submitter
@@ -89,6 +91,8 @@ class Reconciler:
             # A job that cannot use its turn, for example without an API key, must not keep it (S10).
             if outcome not in TRIES_AGAIN:
                 self.transfers.give_up_turn(key)
+            if (job := self.store.get(key)) is not None:
+                self.rejected_keys.note(job)
 
     async def stall(self, key: Key, reason: Reason, detail: str) -> None:
         """Write `Stalled` to the job, unless it is gone or has ended.
@@ -211,9 +215,7 @@ class Reconciler:
         """
         job = snapshot.job
         match decision:
-            case decisions.RequeueAfter(seconds, event):
-                if event is not None:
-                    self.events.post(job, [event])
+            case decisions.RequeueAfter(seconds):
                 self._requeue_after(job, seconds)
             case decisions.PatchStatus():
                 await self._write(snapshot, decision)

@@ -90,7 +90,8 @@ class Submitter:
         quota: limits open batches, and blocks what Google throttles or refuses.
         addresses: makes callback addresses.
         clock: times the create.
-        refused_retry: seconds until a job whose key was refused reads its Secret again.
+        refused_retry: seconds until a job whose key was refused tries again; a new key in the
+            Secret is tried at once.
     """
 
     def __init__(
@@ -143,7 +144,8 @@ class Submitter:
             return job, PatchStatus(snapshot.status, seconds=left)
         answer = self._quota.reserve(job, api_key.key_id, api_key.fingerprint)
         if answer is Admission.REFUSED:
-            # The quota wakes the job when it may try. The time is for a new key in the Secret.
+            # The quota wakes the job when it may try, or when the Secret has a new key. The time is
+            # for a wake-up that is lost.
             return job, credentials.inherited(snapshot, self._refused_retry)
         if answer is not Admission.ADMITTED:
             return job, submission.queued(snapshot, WAITS_FOR[answer], "", UNTIL_CALLED)

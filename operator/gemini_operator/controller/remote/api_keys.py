@@ -114,12 +114,25 @@ class ApiKeys:
                 raise
             return entry.last_good
 
-    async def _entry(self, ref: KeyRef) -> _Entry:
+    async def corrected(self, ref: KeyRef) -> ApiKey | None:
+        """Read the Secret again, and return its API key if it is another one than was read last.
+
+        Raises:
+            gemini_operator.kube.errors.KubeError: the API server did not answer.
+        """
+        known = self._entries.get(ref)
+        before = known.last_good if known else None
+        found = (await self._entry(ref, again=True)).api_key
+        if found is None or (before is not None and before.key_id == found.key_id):
+            return None
+        return await self.resolve(ref)
+
+    async def _entry(self, ref: KeyRef, *, again: bool = False) -> _Entry:
         # One read at a time for each Secret: a thousand jobs that share one cause one request.
         async with self._reading.setdefault(ref, asyncio.Lock()):
             try:
                 known = self._entries.get(ref)
-                if known is None or known.expires <= self._clock.monotonic():
+                if again or known is None or known.expires <= self._clock.monotonic():
                     known = self._remember(ref, await self._read(ref), known)
                 return known
             finally:

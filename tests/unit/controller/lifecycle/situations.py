@@ -212,6 +212,12 @@ def blocked() -> Status:
     return written(deletion.blocked(a_snapshot(status=submitted(), deleting=True), "503."))
 
 
+@situation("The job is deleted and has no usable API key")
+def blocked_without_key() -> Status:
+    snapshot = a_snapshot(status=submitted(), deleting=True)
+    return written(policies.without_credentials(snapshot, Reason.CREDENTIALS_MISSING, "Gone."))
+
+
 # Suspended
 
 

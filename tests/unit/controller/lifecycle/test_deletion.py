@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from gemini_operator.api import group
+from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import deletion, policies
 from gemini_operator.controller.lifecycle.decisions import (
@@ -458,6 +459,25 @@ def test_p22_a_batch_that_has_ended_is_no_alarm(members: dict[str, Any], reason:
         assert decision.event is not None
         assert decision.event.reason == reason
         assert BATCH in decision.event.note
+
+
+def test_p22_a_deletion_without_a_usable_key_says_so_and_what_happens_next() -> None:
+    snapshot = a_snapshot(status=submitted(), deleting=True)
+    missing = Reason.CREDENTIALS_MISSING, "Secret team-a, key api-key: not found."
+    waits = policies.without_credentials(snapshot, *missing)
+    assert isinstance(waits, PatchStatus)
+    said = find(waits.status.conditions, STALLED)
+    assert said is not None
+    assert (waits.status.state, said.reason) == ("Deleting", "DeletionBlocked")
+    for part in (missing[1], "two minutes", "force-delete"):
+        assert part in said.message
+    assert [event.reason for event in waits.events] == [Reason.CREDENTIALS_MISSING]
+    # It looks again without the back-off of failures, and says it once.
+    assert (waits.seconds, waits.retry) == (deletion.PAUSE, False)
+    told = a_snapshot(status=waits.status.dump(), deleting=True, facts=snapshot.facts)
+    again = policies.without_credentials(told, *missing)
+    assert isinstance(again, PatchStatus)
+    assert again.status == told.status
 
 
 def test_p22_a_job_that_has_not_ended_may_still_run() -> None:

@@ -11,7 +11,6 @@ from gemini_operator.controller.lifecycle.decisions import (
     ListRemote,
     PatchStatus,
     RemoveFinalizer,
-    RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot, Unanswered
 from gemini_operator.gemini import errors
@@ -148,10 +147,10 @@ def test_a_create_of_unknown_outcome_says_what_google_answered() -> None:
 def test_a_deletion_is_patient_anew_when_its_key_has_been_usable_meanwhile() -> None:
     missing = Reason.CREDENTIALS_MISSING, "gone"
     snapshot = a_snapshot(status=submitted(), deleting=True)
-    assert isinstance(policies.without_credentials(snapshot, *missing), RequeueAfter)
+    assert isinstance(policies.without_credentials(snapshot, *missing), PatchStatus)
     later = a_snapshot(snapshot.job, facts=snapshot.facts, monotonic=MONOTONIC + 119)
     policies.unanswered(later, errors.Unavailable("503"))
     later = a_snapshot(snapshot.job, facts=snapshot.facts, monotonic=MONOTONIC + 130)
-    assert isinstance(policies.without_credentials(later, *missing), RequeueAfter)
+    assert isinstance(policies.without_credentials(later, *missing), PatchStatus)
     late = a_snapshot(snapshot.job, facts=snapshot.facts, monotonic=MONOTONIC + 250)
     assert isinstance(policies.without_credentials(late, *missing), RemoveFinalizer)

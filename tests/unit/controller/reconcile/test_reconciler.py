@@ -41,6 +41,7 @@ def a_reconciler(clock: ManualClock, queue: KeyedQueue, job: Job) -> Reconciler:
         leave=lambda _key: None,
         holds_back=lambda _snapshot: False,
         under_way=lambda _snapshot: None,
+        note=lambda _job: None,
     )
     return Reconciler(
         store=store,
@@ -49,6 +50,7 @@ def a_reconciler(clock: ManualClock, queue: KeyedQueue, job: Job) -> Reconciler:
         outdated_schema=anything,
         quota=anything,
         access=anything,
+        rejected_keys=anything,
         heavy=CallLimit(1, queue),
         delivery=anything,
         transfers=Transfers(queue),

@@ -1,0 +1,195 @@
+"""When Secrets with a rejected API key are read again, and which jobs a corrected one wakes."""
+
+import base64
+import itertools
+from typing import Any, cast
+
+import pytest
+
+from gemini_operator.controller.job import Job, Key, KeyRef
+from gemini_operator.controller.remote.api_keys import ApiKey, ApiKeys
+from gemini_operator.controller.remote.rejected_keys import (
+    LATEST,
+    PER_NAMESPACE,
+    SOONEST,
+    RejectedKeys,
+)
+from gemini_operator.controller.store import Store
+from gemini_operator.gemini.clients import GeminiClients
+from gemini_operator.gemini.settings import GeminiSettings
+from gemini_operator.kube.errors import ApiServerUnavailable, ObjectNotFound
+from tests.unit.controller.builders import a_job, submitted, time
+from tests.unit.controller.clocks import ManualClock
+
+TTL = 60.0
+REJECTED, CORRECT = "a-rejected-key-of-twenty-and-more", "a-correct-key-of-twenty-and-more"
+
+
+class ApiServer:
+    """Serves one Secret of each name, all with the same value until told otherwise."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.read: list[tuple[str, str]] = []
+        self.error: Exception | None = None
+
+    async def get(self, *path: str) -> dict[str, Any]:
+        namespace, name = path[-3], path[-1]
+        self.read.append((namespace, name))
+        if self.error is not None:
+            raise self.error
+        value = self.values.get(name, REJECTED).encode()
+        return {"data": {"api-key": base64.b64encode(value).decode()}}
+
+
+class Parts:
+    """Rejected keys beside the real cache of API keys; `search` stands for the sweeper's."""
+
+    def __init__(self) -> None:
+        self.clock, self.store, self.api_server = ManualClock(), Store(), ApiServer()
+        self.woken: list[Key] = []
+        self.listed: list[Key] = []
+        self.bound: list[KeyRef] = []
+        self._versions = itertools.count(100)
+        self.api_keys = ApiKeys(
+            cast(Any, self.api_server),
+            GeminiClients(GeminiSettings()),
+            self.clock,
+            TTL,
+            resolved=lambda ref, *_: self.bound.append(ref),
+        )
+        self.rejected_keys = RejectedKeys(
+            self.api_keys, self.store, cast(Any, self), self.clock, wake=self.woken.append
+        )
+
+    def search(self, _: ApiKey, key: Key) -> None:
+        self.listed.append(key)
+
+    async def reconciled(
+        self,
+        reason: str | None = "CredentialsRejected",
+        *,
+        name: str = "job",
+        namespace: str = "team-a",
+        secret: str = "key",
+        status: dict[str, Any] | None = None,
+    ) -> Job:
+        """Put a job that has used its API key and says `reason`."""
+        condition = {"type": "Stalled", "status": "True", "message": "-", "reason": reason}
+        conditions = [{**condition, "lastTransitionTime": time()}] if reason else []
+        job = a_job(
+            name=name,
+            namespace=namespace,
+            uid=f"{namespace}-{name}",
+            resourceVersion=str(next(self._versions)),
+            spec={"apiKeySecretRef": {"name": secret, "key": "api-key"}},
+            status={**(status or {"state": "Queued"}), "conditions": conditions},
+        )
+        self.store.put(job)
+        await self.api_keys.resolve(job.api_key)
+        self.rejected_keys.note(job)
+        self.api_server.read.clear()
+        self.bound.clear()
+        return job
+
+    async def after(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        await self.rejected_keys.look()
+
+
+@pytest.mark.parametrize("reason", ["CredentialsRejected", "KeyChanged", "DeletionBlocked"])
+async def test_p10_a_corrected_key_wakes_its_jobs_within_seconds(reason: str) -> None:
+    parts = Parts()
+    job = await parts.reconciled(reason)
+    other = await parts.reconciled(reason, name="other", secret="another")
+    parts.api_server.values["key"] = CORRECT
+    await parts.after(SOONEST)
+    assert parts.woken == [job.key]
+    assert other.key not in parts.woken
+    # The quota learns it, so that the jobs that wait for the rejected key go on as well.
+    assert parts.bound == [job.api_key]
+    assert parts.listed == []
+
+
+async def test_the_batches_of_a_corrected_key_are_listed() -> None:
+    parts = Parts()
+    job = await parts.reconciled(status=submitted())
+    parts.api_server.values["key"] = CORRECT
+    await parts.after(SOONEST)
+    assert parts.listed == parts.woken == [job.key]
+
+
+async def test_a_secret_is_read_less_often_the_longer_its_jobs_wait() -> None:
+    parts = Parts()
+    await parts.reconciled()
+    times = []
+    for second in range(1, 600):
+        await parts.after(1.0)
+        if parts.api_server.read:
+            times.append(second)
+            parts.api_server.read.clear()
+    pauses = [after - before for before, after in itertools.pairwise(times)]
+    assert times[0] == SOONEST
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == LATEST
+    assert parts.woken == []
+
+
+@pytest.mark.parametrize("reason", [None, "InputMissing", "RemoteUnavailable"])
+async def test_a_job_that_waits_for_something_else_has_no_secret_read(reason: str | None) -> None:
+    parts = Parts()
+    await parts.reconciled(reason)
+    await parts.after(LATEST)
+    assert parts.api_server.read == []
+
+
+async def test_a_job_that_goes_on_again_ends_the_reads() -> None:
+    parts = Parts()
+    await parts.reconciled()
+    await parts.reconciled(None)
+    await parts.after(LATEST)
+    assert parts.api_server.read == []
+
+
+async def test_a_second_rejection_counts_anew() -> None:
+    parts = Parts()
+    job = await parts.reconciled()
+    await parts.after(TTL * 10)
+    parts.api_server.values["key"] = CORRECT
+    await parts.after(LATEST)
+    parts.rejected_keys.note(job)
+    parts.api_server.values["key"] = REJECTED
+    await parts.after(SOONEST)
+    assert parts.woken == [job.key] * 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ApiServerUnavailable(503, "ServiceUnavailable", "try again"),
+        ObjectNotFound(404, "NotFound", "it is being replaced"),
+    ],
+)
+async def test_a_failed_read_of_one_secret_stops_nothing(error: Exception) -> None:
+    parts = Parts()
+    job = await parts.reconciled()
+    parts.api_server.error = error
+    await parts.after(SOONEST)
+    assert parts.woken == []
+    parts.api_server.error, parts.api_server.values["key"] = None, CORRECT
+    await parts.after(LATEST)
+    assert parts.woken == [job.key]
+
+
+async def test_s10_a_thousand_secrets_of_one_namespace_delay_no_other() -> None:
+    parts = Parts()
+    for number in range(PER_NAMESPACE * 10):
+        await parts.reconciled(name=f"job-{number}", secret=f"key-{number}")
+    job = await parts.reconciled(namespace="team-b")
+    parts.api_server.values["key"] = CORRECT
+    await parts.after(SOONEST)
+    assert parts.woken == [job.key]
+    assert len(parts.api_server.read) == PER_NAMESPACE + 1
+    parts.api_server.read.clear()
+    await parts.after(0.0)
+    assert len(set(parts.api_server.read)) == PER_NAMESPACE
