@@ -1,6 +1,6 @@
 """Every reason a condition or an Event may carry, with what it says to a person.
 
-A message names what is wrong and what to do; the caller adds the particulars with `explain`.
+A message says what is wrong, then what to do; `explain` puts the particulars of a case in between.
 """
 
 from gemini_operator.api.condition_types import ConditionType
@@ -19,14 +19,14 @@ class Reason(Word):
     conditions: tuple[ConditionType, ...]
 
     def __init__(self, _value: str, *parts: str | ConditionType) -> None:
-        self.message = " ".join(part for part in parts if not isinstance(part, ConditionType))
+        self._sentences = tuple(part for part in parts if not isinstance(part, ConditionType))
+        self.message = " ".join(self._sentences)
         self.conditions = tuple(part for part in parts if isinstance(part, ConditionType))
 
     def explain(self, detail: object = "") -> str:
-        """Give the default message, followed by the particulars of the case if there are any."""
-        text = f"{self.message} {detail}".rstrip()
-        # Particulars of others, which are put into a sentence, may be one already.
-        return text[:-1] if text.endswith("..") and not text.endswith("...") else text
+        """Say what is wrong, the particulars of the case if there are any, and what to do."""
+        what, *to_do = self._sentences
+        return " ".join(filter(None, (what, _sentence(str(detail)), *to_do)))
 
     # Before and during the submission
     QUEUED = (
@@ -329,3 +329,13 @@ class Reason(Word):
         "The job was deleted, but its batch was not: it may still run and be billed.",
         "Cancel it at Google.",
     )
+
+
+def _sentence(detail: str) -> str:
+    """Return the particulars of others as a sentence: with a capital, unless it is a name, and a dot."""
+    text = detail.strip()
+    first, _, _ = text.partition(" ")
+    if first.isalpha():
+        text = text[0].upper() + text[1:]
+    ends = text.rstrip(".") + "." if text.endswith("..") and not text.endswith("...") else text
+    return ends if not ends or ends.endswith((".", "!", "?")) else f"{ends}."

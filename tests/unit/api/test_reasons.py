@@ -38,13 +38,29 @@ def test_reasons_have_messages_of_their_own() -> None:
     assert len({reason.message for reason in Reason}) == len(Reason)
 
 
-def test_particulars_follow_the_message() -> None:
-    told = Reason.CREDENTIALS_MISSING.explain("The Secret gemini-api-key does not exist.")
+@pytest.mark.parametrize(
+    ("particulars", "sentence"),
+    [
+        ("The Secret x does not exist.", "The Secret x does not exist."),
+        ("the Secret x does not exist", "The Secret x does not exist."),
+        ("batches.create: Google answered 403", "batches.create: Google answered 403."),
+        ("s3://bucket/a does not exist.", "s3://bucket/a does not exist."),
+        ("Google said no..", "Google said no."),
+        ("Google said...", "Google said..."),
+        (ValueError("Why?"), "Why?"),
+    ],
+)
+def test_particulars_come_between_what_is_wrong_and_what_to_do(
+    particulars: object, sentence: str
+) -> None:
+    told = Reason.INVALID_INPUT.explain(particulars)
+    what, to_do = Reason.INVALID_INPUT.message.split(" Fix ")
+    assert told == f"{what} {sentence} Fix {to_do}"
 
-    assert told == (
-        f"{Reason.CREDENTIALS_MISSING.message} The Secret gemini-api-key does not exist."
-    )
+
+def test_without_particulars_the_message_is_said() -> None:
     assert Reason.SUCCEEDED.explain() == Reason.SUCCEEDED.message
+    assert Reason.INVALID_INPUT.explain("") == Reason.INVALID_INPUT.message
 
 
 def test_a_reason_is_found_by_its_value() -> None:

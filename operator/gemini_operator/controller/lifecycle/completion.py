@@ -200,8 +200,9 @@ def _cancelled(snapshot: Snapshot, summary: Summary, why: Cause | None) -> Patch
     # Without a cause of ours a user cancelled the batch at Google, which counts as a shutdown.
     state, reason = (why or Cause.SHUTDOWN).end
     status = snapshot.revise(_last_look(snapshot, summary), state=state)
-    said = f"{SOMEBODY} {reason.explain()}" if why is None else reason.explain()
-    return ended_as_failed(snapshot, status, reason, f"{said} {summary.error or ''}".rstrip())
+    said = SOMEBODY if why is None else ""
+    detail = f"{said} {summary.error or ''}".strip()
+    return ended_as_failed(snapshot, status, reason, reason.explain(detail))
 
 
 def _broken(snapshot: Snapshot, summary: Summary, *, again: bool) -> PatchStatus:
@@ -209,7 +210,7 @@ def _broken(snapshot: Snapshot, summary: Summary, *, again: bool) -> PatchStatus
     if again:
         return retries.again(snapshot, reason, detail)
     if snapshot.job.spec.backoff_limit > 0 and not retries.allowed(snapshot):
-        detail = f"The last batch: {reason.explain(detail)}"
+        detail = f"The last one: {reason.value}. {detail}".rstrip()
         reason = Reason.BACKOFF_LIMIT_EXCEEDED
     status = _counting(snapshot, snapshot.revise(_last_look(snapshot, summary), state=state))
     return ended_as_failed(snapshot, status, reason, reason.explain(detail))

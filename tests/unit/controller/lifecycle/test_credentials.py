@@ -44,7 +44,7 @@ def test_trouble_with_the_key_is_a_condition_that_a_person_can_act_on(
     assert write.status.state == state
     [event] = write.events
     assert event.warning
-    assert event.note == f"{REASON.message} There is no Secret x."
+    assert event.note == REASON.explain("There is no Secret x.")
     assert write.status.conditions[-1].message == event.note
 
 

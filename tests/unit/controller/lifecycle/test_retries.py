@@ -114,7 +114,7 @@ def test_p24_the_last_failure_ends_the_job_with_its_reason(
 
 def test_p24_backoff_limit_exceeded_says_how_the_last_one_ended() -> None:
     status = written(ended(EXPIRED, 1, failures=1))
-    assert Reason.REMOTE_EXPIRED.message in status.conditions[-1].message
+    assert "The last one: RemoteExpired." in status.conditions[-1].message
 
 
 @pytest.mark.parametrize("end", ["BATCH_STATE_CANCELLED", "BATCH_STATE_SUCCEEDED"])

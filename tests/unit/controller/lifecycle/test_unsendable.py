@@ -25,7 +25,7 @@ def test_sixty_five_levels_end_the_job_before_anything_is_done_for_it() -> None:
     assert isinstance(decision, PatchStatus)
     assert reason_of(decision.status, "Failed") == ("True", Reason.INVALID_INPUT)
     [message] = [c.message for c in decision.status.conditions if c.type == "Failed"]
-    assert "request 2 of input.inline" in message
+    assert "Request 2 of input.inline" in message
     assert "64 levels" in message
 
 
