@@ -81,7 +81,7 @@ def parse_prefix(uri: str) -> BucketLocation:
     bucket, _, key = rest.partition("/")
     key = key.removesuffix("/")
     if key:
-        _check_key(key)
+        _check_key(key, uri)
     return BucketLocation(scheme, bucket, key)
 
 
@@ -96,7 +96,7 @@ def result_location(uri: str, namespace: str, name: str, uid: str) -> BucketLoca
     if not all(names.matches(pattern, part) for pattern, part in parts):
         raise InvalidUri("the job's namespace, name or uid cannot be part of a path")
     key = "/".join(filter(None, (below.key, namespace, name, f"{uid}.jsonl")))
-    _check_key(key)
+    _check_key(key, uri)
     return BucketLocation(below.scheme, below.bucket, key)
 
 
@@ -119,11 +119,13 @@ def _https(uri: str) -> HttpsLocation:
     return HttpsLocation(host, slash + rest)
 
 
-def _check_key(key: str) -> None:
+def _check_key(key: str, uri: str) -> None:
     """Refuse keys that storage, or a folder behind it, may take for another one."""
     if {"", ".", ".."} & set(key.split("/")):
         raise InvalidUri(
-            "the URI has . or .. or nothing between two of its slashes: write the path out"
+            f"{display(uri)} has . or .. or nothing between two of its slashes: write the path out"
         )
     if len(key) > KEY_LIMIT:
-        raise InvalidUri(f"the path in the bucket has more than {KEY_LIMIT} characters")
+        raise InvalidUri(
+            f"{display(uri)} leads to a path of more than {KEY_LIMIT} characters: shorten it"
+        )

@@ -91,5 +91,5 @@ def test_embeddings_that_cannot_fit_are_refused_before_they_are_paid(
     if fits:
         check_size(job, items)
     else:
-        with pytest.raises(ResultsTooLarge, match=r"38 embeddings need more than \d+ bytes"):
+        with pytest.raises(ResultsTooLarge, match=r"38 embeddings need more than 912 KiB"):
             check_size(job, items)
