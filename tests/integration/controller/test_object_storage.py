@@ -3,7 +3,11 @@
 import gzip
 import hashlib
 import json
+import os
+import subprocess
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -12,6 +16,7 @@ from local.control_plane import ControlPlane
 from local.errors import LocalError
 from tests.integration import custom_resource_definition as crd
 from tests.integration.controller.conftest import running_operator
+from tests.markdown import fences, text_of
 from tests.object_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
 from tests.operator_process import Operator, generate, job
 from tests.stored_jobs import object_at, put_secret, storage_flags
@@ -211,6 +216,31 @@ def test_results_beyond_a_config_map_go_to_object_storage_in_an_adopting_job(
     storing.apply(adopting)
     found = delivered(s3, storing.wait_complete(f"{name}-2"))
     assert len({json.loads(line)["key"] for line in found.splitlines()}) == len(requests)
+
+
+@pytest.mark.skipif(not (which("curl") and which("jq")), reason="needs curl and jq")
+@pytest.mark.parametrize("member", ["fileName", "batchName"])
+def test_results_at_google_are_downloaded_with_the_commands_of_the_documentation(
+    storing: Operator, s3: S3Server, name: str, member: str, tmp_path: Path
+) -> None:
+    put(s3, f"{name}.jsonl", lines(3))
+    inline = {"inline": [{"key": f"k{n}", "request": generate("Hi.")} for n in range(3)]}
+    storing.apply(job(name, object_at(f"{name}.jsonl") if member == "fileName" else inline))
+    assert member in storing.wait_complete(name)["output"]
+    section = text_of(Path("docs/operations.md")).partition("## Results at Google\n")[2]
+    first, of_file, of_batch = fences(section.partition("\n## ")[0], "sh")
+    first = first.replace("my-job", name)
+    first = first.replace("https://generativelanguage.googleapis.com", storing.emulator.url)
+    kubectl = storing.control_plane.kubectl
+    script = f"""set -euo pipefail
+        kubectl() {{ command {kubectl.program} -n {storing.namespace} "$@"; }}
+        {first}
+        {of_file if member == "fileName" else of_batch}"""
+    environment = {**os.environ, "KUBECONFIG": str(kubectl.kubeconfig)}
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, check=True, timeout=60)
+    found = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(found) == 3
+    assert all("response" in json.loads(line) for line in found)
 
 
 def test_results_of_inline_requests_come_in_their_order(
