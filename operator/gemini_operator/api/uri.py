@@ -11,6 +11,9 @@ from gemini_operator.api.rules import first_wrong
 
 URI_LIMIT = 2048
 
+SCHEMA_LIMIT = 4 * URI_LIMIT
+"""What the schema bounds, so that a rule with a better message refuses a URI that is too long."""
+
 KEY_LIMIT = 1024
 """Bytes of an object's key, in every kind of storage."""
 
@@ -79,6 +82,10 @@ _INPUT = (
         f"{_HTTPS} || {_PATH_SIZE} <= {KEY_LIMIT}",
         f"uri has a path of more than {KEY_LIMIT} characters: give the object a shorter name",
     ),
+    (
+        f"self.uri.size() <= {URI_LIMIT}",
+        f"uri has more than {URI_LIMIT} characters: shorten it, or put credentials into a Secret",
+    ),
 )
 _OUTPUT = (
     (f"!{_HTTPS}", "results cannot be written to an https URL: use s3://, gs:// or az://"),
@@ -103,4 +110,4 @@ _OUTPUT = (
 INPUT_URI = first_wrong(*_INPUT, at=".uri")
 OUTPUT_URI = first_wrong(*_OUTPUT, at=".uri")
 
-ObjectUri = Annotated[str, Field(max_length=URI_LIMIT)]
+ObjectUri = Annotated[str, Field(max_length=SCHEMA_LIMIT)]

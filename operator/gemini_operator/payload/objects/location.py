@@ -78,9 +78,9 @@ def parse_prefix(uri: str) -> BucketLocation:
             "az://container/path or, to read, https://host/path"
         )
     scheme, _, rest = uri.partition("://")
-    bucket, _, key = rest.partition("/")
-    key = key.removesuffix("/")
-    if key:
+    bucket, _, path = rest.partition("/")
+    key = path.removesuffix("/")
+    if path:
         _check_key(key, uri)
     return BucketLocation(scheme, bucket, key)
 
