@@ -197,7 +197,7 @@ def check_size(job: Job, items: Sequence[Mapping[str, Any]]) -> None:
     if least > config_map.LIMIT:
         raise ResultsTooLarge(
             f"{len(items)} embeddings need more than {config_map.size(least)}, and a ConfigMap has "
-            f"room for {config_map.size(config_map.LIMIT)}; create several jobs, set "
+            f"room for {config_map.size(config_map.LIMIT)}; split them into several jobs, set "
             "outputDimensionality, set spec.output.object, or leave out spec.output"
         )
 
