@@ -19,7 +19,11 @@ from gemini_operator.base import flags, variables
 _log = logging.getLogger(__name__)
 
 
-@click.command(context_settings=flags.CONTEXT, params=flags.options(EmulatorSettings))
+@click.command(
+    context_settings=flags.CONTEXT,
+    params=flags.options(EmulatorSettings),
+    short_help="Serve a local Gemini API, for tests.",
+)
 def emulator(**given: object) -> None:
     """Serve a local Gemini API: batches, files and signed callbacks.
 

@@ -10,7 +10,7 @@ from gemini_operator.base.flags import CONTEXT
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-@click.command(context_settings=CONTEXT)
+@click.command(context_settings=CONTEXT, short_help="Print the CustomResourceDefinition as YAML.")
 @click.option("--output", type=FOLDER, help="Write the CRD into this folder.")
 @click.option("--check", type=FOLDER, help="Fail if the CRD in this folder is out of date.")
 def crds(output: Path | None, check: Path | None) -> None:

@@ -204,6 +204,7 @@ class Reason(Word):
         "OutputTooLarge",
         "The results are too large for the output.",
         "They stay at Google, where status.output says, even if this job is deleted: download them there.",
+        "Or create a job with spec.output.object and a deletionPolicy, whose spec.adopt has this batch as batchName and this job's uid as previousUID.",
         ConditionType.FAILED,
     )
     DELIVERY_FAILED = (

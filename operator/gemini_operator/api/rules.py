@@ -5,6 +5,7 @@ mentions `oldSelf` is a transition rule: it is not evaluated when its field is a
 so an optional field is immutable only with a second rule, on its parent, about its presence.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -28,6 +29,23 @@ def rule(
     if why is not None:
         found["reason"] = f"FieldValue{why}"
     return found
+
+
+def first_wrong(*checks: tuple[str, str], at: str) -> dict[str, str]:
+    """Return a rule whose message is that of the first check that fails.
+
+    As rules of their own, one mistake would often break several of them, and each would be shown.
+
+    Args:
+        checks: what must be true, in CEL, and what the user has to do if it is not.
+        at: as in `rule`.
+    """
+    message = json.dumps(checks[-1][1])
+    for cel, said in reversed(checks[:-1]):
+        message = f"!({cel}) ? {json.dumps(said)} : {message}"
+    cel = " && ".join(f"({cel})" for cel, _ in checks)
+    found = rule(cel, "the field's description says what can be used", at=at)
+    return {**found, "messageExpression": message}
 
 
 def rules(*each: dict[str, str]) -> dict[str, Any]:

@@ -16,7 +16,11 @@ from gemini_operator.payload.objects.ambient import AmbientIdentity
 log = logs.get_logger(__name__)
 
 
-@click.command(context_settings=flags.CONTEXT, params=flags.options(ControllerSettings))
+@click.command(
+    context_settings=flags.CONTEXT,
+    params=flags.options(ControllerSettings),
+    short_help="Submit jobs to Google and deliver results.",
+)
 def controller(**given: object) -> None:
     """Submit GeminiBatchJobs to Google, follow them, deliver their results."""
     settings = flags.build(ControllerSettings, given)

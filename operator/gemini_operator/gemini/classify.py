@@ -72,7 +72,7 @@ def of_answer(
         secrets: texts that Google may echo and that are removed from the message.
     """
     said = _said(answer.body)
-    words = sanitize.text(said.get("message"), secrets=secrets)
+    words = sanitize.text(_in_one_line(said.get("message")), secrets=secrets)
     status = said.get("status")
     message = f"{call}: Google answered {answer.status}"
     if isinstance(status, str):
@@ -239,6 +239,13 @@ def _said(body: bytes) -> Mapping[str, Any]:
     except Undecodable:
         return {}
     return said if isinstance(said, dict) else {"message": json.dumps(said)} if said else {}
+
+
+def _in_one_line(message: object) -> object:
+    """Return Google's list of mistakes, each on a line that begins with `* `, as parts of a sentence."""
+    if not isinstance(message, str) or not message.startswith("* "):
+        return message
+    return "; ".join(message[2 : 16 * sanitize.MESSAGE_LIMIT].strip().split("\n* "))
 
 
 def _details(said: Mapping[str, Any]) -> list[dict[str, Any]]:

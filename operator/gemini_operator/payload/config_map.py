@@ -33,6 +33,13 @@ class OutputRefused(Exception):
     """The cluster does not let the operator create the ConfigMap; an administrator may change that."""
 
 
+def size(number: int) -> str:
+    """Return a number of bytes as people write it, rounded up."""
+    if number < 10 * 2**20:
+        return f"{-(-number // 2**10)} KiB"
+    return f"{-(-number // 2**20)} MiB"
+
+
 async def check(kube: KubeClient, namespace: str, name: str, owner: Owner) -> None:
     """Make sure, before anything is paid for, that the results can be put there.
 
@@ -65,16 +72,18 @@ async def deliver(
         gemini_operator.kube.errors.KubeError: it did not answer; delivering again is safe.
     """
     text = "".join(lines)
-    size = len(text.encode())
-    if size > LIMIT:
-        raise ResultsTooLarge(f"The results have {size} bytes; a ConfigMap takes {LIMIT} at most")
+    number = len(text.encode())
+    if number > LIMIT:
+        raise ResultsTooLarge(
+            f"The results have {size(number)}, and a ConfigMap has room for {size(LIMIT)}"
+        )
     try:
         with _refusals():
             await config_maps.create(kube, namespace, _manifest(name, owner, text))
     except AlreadyExists:
         text = await _delivered(kube, namespace, name, owner, text)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return OutputStatus(config_map=name, bytes=size, records=len(lines), sha256=digest)
+    return OutputStatus(config_map=name, bytes=number, records=len(lines), sha256=digest)
 
 
 @contextlib.contextmanager
@@ -120,5 +129,5 @@ def _uid_of(config_map: Mapping[str, Any]) -> str | None:
 
 def _foreign(name: str) -> DeliveryRefused:
     return DeliveryRefused(
-        f"ConfigMap {name} exists and was not created for this job; in a new job name another one, or delete it first"
+        f"ConfigMap {name} exists and was not created for this job; name another one, or delete it"
     )

@@ -6,7 +6,7 @@ names and what is wrong. They never quote values, which may be anybody's data (S
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
 from gemini_operator.api.v1alpha1.input import REQUEST_LEVELS
@@ -20,10 +20,12 @@ KEY_LIMIT = 256
 LISTED = 10
 
 LINE = 'write {"key": "…", "request": {…}}, one a line'
+EMPTY = f"it is empty: {LINE}"
 NO_REQUESTS = f"it has no requests, as every line is blank: {LINE}"
 
 NO_OBJECT = "is not a JSON object"
 HALF_SURROGATE = r"has half of a surrogate pair, an escape such as \ud83d alone"
+CUT_OFF = "ends before its JSON does: is it cut off, or broken into several lines?"
 LARGE_NUMBER = "has a number that is too large, such as 1e999"
 
 MEMBERS = frozenset({"key", "request", "metadata"})
@@ -132,8 +134,43 @@ def too_deep() -> Wrong:
     return Wrong(f"is nested deeper than {REQUEST_LEVELS} levels of objects and lists")
 
 
-def same_key(first: int, second: int) -> str:
-    return f"lines {first} and {second} have the same key"
+def listed(wrong: Sequence[tuple[int, Wrong]], twice: Sequence[tuple[int, int]] = ()) -> str:
+    """Return the first ten problems in words, each mistake once, with all its lines.
+
+    Args:
+        wrong: the numbers of lines, in order, and what is wrong in each.
+        twice: pairs of lines with the same key, of which the first one is the first with that key.
+    """
+    lines_of: dict[str, list[int]] = {}
+    for number, mistake in wrong[:LISTED]:
+        lines_of.setdefault(str(mistake), []).append(number)
+    same: dict[int, list[int]] = {}
+    for first, later in twice[: max(0, LISTED - len(wrong))]:
+        same.setdefault(first, [first]).append(later)
+    said = [
+        f"line {first} {mistake}" + (f" (also {_lines(more)})" if more else "")
+        for mistake, (first, *more) in lines_of.items()
+    ]
+    return "; ".join(
+        [*said, *(f"{_lines(numbers)} have the same key" for numbers in same.values())]
+    )
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    """Return lines in words: `lines 2 to 5 and 9`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [
+        part
+        for first, *more in runs
+        for part in ([f"{first} to {more[-1]}"] if len(more) > 1 else map(str, (first, *more)))
+    ]
+    *most, last = parts
+    return f"line{'s' * (len(numbers) > 1)} " + (f"{', '.join(most)} and {last}" if most else last)
 
 
 def begins_array(number: int, line: str) -> str | None:
@@ -181,6 +218,8 @@ def _object(line: str) -> dict[str, Any]:
     except _Twice as twice:
         raise Wrong(f"has the member {twice} twice in one object") from None
     except json.JSONDecodeError as error:
+        if error.msg.startswith("Unterminated string") or error.pos >= len(line.rstrip()):
+            raise Wrong(CUT_OFF) from None
         raise Wrong(f"is not JSON at column {error.colno}") from None
     except ValueError:
         raise Wrong(

@@ -37,28 +37,31 @@ def parse(text: str, expected: RequestType | None = None) -> list[dict[str, Any]
         for number, line in enumerate(lines, start=1)
         if line.strip()
     ]
+    if not text:
+        raise InvalidLines(request_checks.EMPTY)
     if not numbered:
         raise InvalidLines(request_checks.NO_REQUESTS)
     if (other := _other_form(numbered)) is not None:
         raise InvalidLines(other)
     items: list[tuple[int, dict[str, Any]]] = []
-    problems: list[str] = []
+    problems: list[tuple[int, Wrong]] = []
     for number, line in numbered:
         try:
             items.append((number, _request(line, expected)))
         except Wrong as wrong:
-            problems.append(f"line {number} {wrong}")
+            problems.append((number, wrong))
             if len(problems) == ENOUGH:
-                raise InvalidLines(_listed(problems, "at least ")) from None
-    problems += _duplicates(items)
-    if problems:
-        raise InvalidLines(_listed(problems))
+                raise InvalidLines(_listed(problems, [], "at least ")) from None
+    twice = list(_duplicates(items))
+    if problems or twice:
+        raise InvalidLines(_listed(problems, twice))
     return [item for _, item in items]
 
 
-def _listed(problems: list[str], said: str = "") -> str:
-    more = len(problems) - LISTED
-    return "; ".join(problems[:LISTED]) + (f"; and {said}{more} more" if more > 0 else "")
+def _listed(problems: list[tuple[int, Wrong]], twice: list[tuple[int, int]], said: str = "") -> str:
+    more = len(problems) + len(twice) - LISTED
+    listed = request_checks.listed(problems, twice)
+    return f"{listed}; and {said}{more} more" if more > 0 else listed
 
 
 def _other_form(numbered: list[tuple[int, str]]) -> str | None:
@@ -76,9 +79,9 @@ def _request(line: str, expected: RequestType | None) -> dict[str, Any]:
     }
 
 
-def _duplicates(items: list[tuple[int, dict[str, Any]]]) -> Iterator[str]:
+def _duplicates(items: list[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, int]]:
     seen: dict[str, int] = {}
     for number, item in items:
         first = seen.setdefault(item["key"], number)
         if first != number:
-            yield request_checks.same_key(first, number)
+            yield first, number

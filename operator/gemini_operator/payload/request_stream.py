@@ -5,6 +5,7 @@ lines are left out, line ends become a line feed, and a missing last one is adde
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +85,7 @@ class RequestStream:
         self._start: bytes | None = b""
         """The first bytes, as long as they may be a part of a mark of what the text is."""
         self._tail = bytearray()
+        self._empty = True
         self._skipping = False
         """Whether what follows, up to the next line end, belongs to a line that is too long."""
         self._held: bytearray | None = None
@@ -92,7 +94,7 @@ class RequestStream:
         self._number = 0
         self._keys = KeyDigests()
         self._next_look = min(_FIRST_LOOK, request_limit + 1)
-        self._problems: list[str] = []
+        self._problems: list[tuple[int, Wrong]] = []
         self._bytes = 0
         self._digest = hashlib.sha256()
 
@@ -102,6 +104,7 @@ class RequestStream:
         Raises:
             InvalidLines: the text is no input, or has ten problems.
         """
+        self._empty = self._empty and not piece
         steps = range(0, len(piece), _STEP)
         return self._sent(b"".join(self._step(piece[at : at + _STEP]) for at in steps))
 
@@ -113,17 +116,19 @@ class RequestStream:
         """
         rest = self._rest()
         if not self._problems and not self._keys.count:
-            raise InvalidLines(request_checks.NO_REQUESTS)
-        problems = [*self._problems, *self._duplicates()]
-        if problems:
-            raise InvalidLines(_listed(problems))
+            empty = self._empty
+            raise InvalidLines(request_checks.EMPTY if empty else request_checks.NO_REQUESTS)
+        twice = self._keys.duplicates(LISTED)
+        if self._problems or twice:
+            raise InvalidLines(_listed(self._problems, twice))
         rest = self._sent(rest)
         return rest, Checked(self._keys.count, self._bytes, self._digest.hexdigest())
 
     def _sent(self, out: bytes) -> bytes:
         self._bytes += len(out)
         if self._bytes > self._file_limit:
-            raise InvalidLines(_listed([*self._problems, too_large(self._file_limit)]))
+            listed = [_listed(self._problems)] if self._problems else []
+            raise InvalidLines("; ".join([*listed, too_large(self._file_limit)]))
         if self._problems:
             return b""
         self._digest.update(out)
@@ -265,16 +270,12 @@ class RequestStream:
                 f"it has more than {self._request_limit} requests: split it into several jobs"
             )
         self._next_look = min(10 * self._keys.count, self._request_limit + 1)
-        duplicates = self._duplicates()
-        if len(self._problems) + len(duplicates) >= LISTED:
-            raise InvalidLines(_listed([*self._problems, *duplicates]))
-
-    def _duplicates(self) -> list[str]:
-        found = self._keys.duplicates(LISTED)
-        return [request_checks.same_key(first, later) for first, later in found]
+        twice = self._keys.duplicates(LISTED)
+        if len(self._problems) + len(twice) >= LISTED:
+            raise InvalidLines(_listed(self._problems, twice))
 
     def _add_problem(self, number: int, wrong: Wrong) -> None:
-        self._problems.append(f"line {number} {wrong}")
+        self._problems.append((number, wrong))
         if len(self._problems) >= LISTED:
             raise InvalidLines(_listed(self._problems))
 
@@ -309,9 +310,9 @@ class _Blank(Exception):
     """The line has nothing but spaces of Unicode."""
 
 
-def _listed(problems: list[str]) -> str:
-    listed = "; ".join(problems[:LISTED])
-    return f"{listed}; and maybe more" if len(problems) >= LISTED else listed
+def _listed(problems: list[tuple[int, Wrong]], twice: Sequence[tuple[int, int]] = ()) -> str:
+    listed = request_checks.listed(problems, twice)
+    return f"{listed}; and maybe more" if len(problems) + len(twice) >= LISTED else listed
 
 
 def _long_line(problem: str) -> Wrong:
@@ -320,6 +321,8 @@ def _long_line(problem: str) -> Wrong:
         return request_checks.too_deep()
     if "duplicate key" in problem:
         return Wrong("has a member twice in one object")
+    if "EOF while parsing" in problem:
+        return Wrong(request_checks.CUT_OFF)
     if "surrogate" in problem or "hex escape" in problem:
         return Wrong(request_checks.HALF_SURROGATE)
     if "unicode code point" in problem:

@@ -15,7 +15,11 @@ from gemini_operator.receiver.webhooks.secrets import SecretDirectory
 _log = logs.get_logger(__name__)
 
 
-@click.command(context_settings=flags.CONTEXT, params=flags.options(Settings))
+@click.command(
+    context_settings=flags.CONTEXT,
+    params=flags.options(Settings),
+    short_help="Receive and verify callbacks of Google.",
+)
 def receiver(**given: object) -> None:
     """Receive Google's callbacks, verify them, and record them on the jobs they are for."""
     settings = flags.build(Settings, given)

@@ -65,7 +65,7 @@ REFUSED = {
     ),
     "a bucket as input": (
         minimal(input={"object": {"uri": "s3://bucket"}}),
-        "spec.input.object.uri: Invalid value: uri does not name an object",
+        "spec.input.object.uri: Invalid value: uri names no object",
     ),
     "a negative backoffLimit": (minimal(backoffLimit=-1), "spec.backoffLimit: Invalid value: -1"),
     "a negative deadline": (

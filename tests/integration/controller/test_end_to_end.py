@@ -139,7 +139,9 @@ def test_embeddings_that_cannot_fit_are_refused_before_they_are_paid(
         )
     )
     condition = shared.wait_condition(name, "Failed", "OutputTooLarge")
-    assert "60 embeddings need more than 1474560 bytes" in condition["message"]
+    assert "60 embeddings need more than 1440 KiB" in condition["message"]
+    assert "(kubectl replace --force -f FILE)" in condition["message"]
+    assert "at Google" not in condition["message"]
     assert shared.batches_of(name) == []
 
 
@@ -154,7 +156,7 @@ def test_results_beyond_a_config_map_fail_and_stay_at_google(shared: Operator, n
     shared.control_plane.api.request("POST", shared.path("configmaps"), body)
     shared.apply(job(name, source, output={"configMap": {"name": name}}))
     condition = shared.wait_condition(name, "Failed", "OutputTooLarge")
-    assert "a ConfigMap takes 921600 at most" in condition["message"]
+    assert "and a ConfigMap has room for 900 KiB" in condition["message"]
     assert shared.status(name)["output"] == {"batchName": shared.status(name)["batchName"]}
     assert shared.condition(name, "Complete") == {}
 

@@ -3,13 +3,20 @@
 import gzip
 import hashlib
 import json
+import os
+import subprocess
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
 
 from local.control_plane import ControlPlane
+from local.errors import LocalError
+from tests.integration import custom_resource_definition as crd
 from tests.integration.controller.conftest import running_operator
+from tests.markdown import fences, text_of
 from tests.object_servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
 from tests.operator_process import Operator, generate, job
 from tests.stored_jobs import object_at, put_secret, storage_flags
@@ -134,6 +141,106 @@ def test_a_secret_is_put_right_while_the_job_waits(
         '[{"op": "remove", "path": "/data/endpoint"}]',
     )
     storing.wait_complete(name, timeout=60)
+
+
+def without_uri_rules(version: dict[str, Any]) -> None:
+    """As CRDs were before they had a rule for each mistake in a URI."""
+    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    for member in ("input", "output"):
+        del spec[member]["properties"]["object"]["x-kubernetes-validations"]
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"), [("input", "InvalidInput"), ("output", "DeliveryFailed")]
+)
+def test_a_stored_job_whose_uri_can_never_work_ends_before_it_is_paid(
+    storing: Operator, s3: S3Server, name: str, member: str, reason: str
+) -> None:
+    put(s3, f"{name}.jsonl", lines(3))
+    body = job(name, object_at(f"{name}.jsonl"), output=object_at("out"))
+    body["spec"][member]["object"]["uri"] = f"s3://{BUCKET}/a//b"
+    # The operator does not look at it before the rules are back.
+    body["spec"]["suspend"] = True
+    with crd.changed(storing.control_plane, without_uri_rules):
+
+        def stored() -> bool:
+            try:
+                storing.apply(body)
+            except LocalError:
+                return False
+            return True
+
+        eventually(stored, timeout=30, what="the API server to go by the older CRD")
+        storing.wait_condition(name, "Suspended")
+
+    def refused() -> bool:
+        try:
+            storing.apply({**body, "metadata": {"name": f"{name}-new"}})
+        except LocalError:
+            return True
+        storing.kubectl("delete", "gbj", f"{name}-new")
+        return False
+
+    eventually(refused, timeout=30, what="the API server to go by its rules again")
+    storing.kubectl("patch", "gbj", name, "--type=merge", "-p", '{"spec": {"suspend": false}}')
+    said = storing.wait_condition(name, "Failed", reason)["message"]
+    assert f"s3://{BUCKET}/a//b has . or .. or nothing between two of its slashes" in said
+    assert "Nothing was submitted" in said or "so nothing was submitted" in said
+    assert "kubectl replace --force -f FILE" in said
+    assert storing.batches_of(name) == []
+    storing.kubectl("delete", "gbj", name)
+
+
+def test_results_beyond_a_config_map_go_to_object_storage_in_an_adopting_job(
+    storing: Operator, s3: S3Server, name: str
+) -> None:
+    note = {"note": "x" * 15_500}
+    requests = [{"key": f"k{n}", "request": generate("Hi."), "metadata": note} for n in range(60)]
+    text = "".join(json.dumps(request) + "\n" for request in requests)
+    metadata = {"name": f"{name}-in"}
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    body["data"] = {"in.jsonl": text}
+    storing.control_plane.api.request("POST", storing.path("configmaps"), body)
+    source = {"configMapKeyRef": {"name": f"{name}-in", "key": "in.jsonl"}}
+    storing.apply(job(name, source, output={"configMap": {"name": name}}))
+    said = storing.wait_condition(name, "Failed", "OutputTooLarge")["message"]
+    for member in ("output.object", "deletionPolicy", "spec.adopt", "batchName", "previousUID"):
+        assert member in said
+    old = storing.get(name)
+    adopting = job(f"{name}-2", {}, output=object_at("out"), deletionPolicy="Delete")
+    del adopting["spec"]["input"]
+    adopting["spec"]["adopt"] = {
+        "batchName": old["status"]["batchName"],
+        "previousUID": old["metadata"]["uid"],
+    }
+    storing.apply(adopting)
+    found = delivered(s3, storing.wait_complete(f"{name}-2"))
+    assert len({json.loads(line)["key"] for line in found.splitlines()}) == len(requests)
+
+
+@pytest.mark.skipif(not (which("curl") and which("jq")), reason="needs curl and jq")
+@pytest.mark.parametrize("member", ["fileName", "batchName"])
+def test_results_at_google_are_downloaded_with_the_commands_of_the_documentation(
+    storing: Operator, s3: S3Server, name: str, member: str, tmp_path: Path
+) -> None:
+    put(s3, f"{name}.jsonl", lines(3))
+    inline = {"inline": [{"key": f"k{n}", "request": generate("Hi.")} for n in range(3)]}
+    storing.apply(job(name, object_at(f"{name}.jsonl") if member == "fileName" else inline))
+    assert member in storing.wait_complete(name)["output"]
+    section = text_of(Path("docs/operations.md")).partition("## Results at Google\n")[2]
+    first, of_file, of_batch = fences(section.partition("\n## ")[0], "sh")
+    first = first.replace("my-job", name)
+    first = first.replace("https://generativelanguage.googleapis.com", storing.emulator.url)
+    kubectl = storing.control_plane.kubectl
+    script = f"""set -euo pipefail
+        kubectl() {{ command {kubectl.program} -n {storing.namespace} "$@"; }}
+        {first}
+        {of_file if member == "fileName" else of_batch}"""
+    environment = {**os.environ, "KUBECONFIG": str(kubectl.kubeconfig)}
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, check=True, timeout=60)
+    found = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(found) == 3
+    assert all("response" in json.loads(line) for line in found)
 
 
 def test_results_of_inline_requests_come_in_their_order(

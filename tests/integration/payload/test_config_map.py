@@ -160,6 +160,6 @@ async def test_results_that_are_too_large_are_measured_and_nothing_is_created(
 ) -> None:
     lines = ["x" * (LIMIT // 2)] * 2
     assert (await deliver(client, namespace, "whole", OWNER, lines)).bytes == LIMIT
-    with pytest.raises(ResultsTooLarge, match=f"{LIMIT + 1} bytes; a ConfigMap takes {LIMIT}"):
+    with pytest.raises(ResultsTooLarge, match="have 901 KiB, and a ConfigMap has room for 900 KiB"):
         await deliver(client, namespace, "results", OWNER, [*lines, "x"])
     await check(client, namespace, "results", Owner("other", OTHER_UID))

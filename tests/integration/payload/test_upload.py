@@ -167,7 +167,7 @@ async def test_s07_a_file_of_somebody_else_is_left_alone(
 @pytest.mark.parametrize(
     ("content", "uri", "said"),
     [
-        (b"", "s3://bucket/in.jsonl", "s3://bucket/in.jsonl: it has no requests"),
+        (b"", "s3://bucket/in.jsonl", "s3://bucket/in.jsonl: it is empty"),
         (lines(400) + b"{}\n", "https://h.example/a?token=x", "https://h.example/a: line 401 "),
         (lines(400), "s3://bucket/in.gz", "s3://bucket/in.gz: it is not gzip"),
         (gzip.compress(lines(400))[:-4], "s3://bucket/in.gz", "s3://bucket/in.gz: "),

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ConfigDict
 
 from gemini_operator.api.model import Model
-from gemini_operator.api.rules import KEY, exactly_one, immutable, rule
+from gemini_operator.api.rules import KEY, exactly_one, first_wrong, immutable, rule
 
 
 class Thing(Model):
@@ -60,3 +60,11 @@ def test_other_members_are_left_alone() -> None:
 
 def test_the_schema_can_be_made_twice() -> None:
     assert Thing.model_json_schema() == Thing.model_json_schema()
+
+
+def test_the_message_is_that_of_the_first_check_that_fails() -> None:
+    found = first_wrong(("self > 1", "grow"), ("self < 9 || a", 'it\'s "big"'), at=".size")
+
+    assert found["fieldPath"] == ".size"
+    assert found["rule"] == "(self > 1) && (self < 9 || a)"
+    assert found["messageExpression"] == r'!(self > 1) ? "grow" : "it' + r"""'s \"big\"""" + '"'

@@ -164,6 +164,19 @@ def test_p10_a_name_in_a_denied_request_cannot_blame_the_key(message: str) -> No
     assert type(error) is errors.PermissionDenied
 
 
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("* a.b: is wrong\n* c: is missing\n", "a.b: is wrong; c: is missing"),
+        ("* a.b: is wrong\n", "a.b: is wrong"),
+        ("a * b\n* c", "a * b * c"),
+    ],
+)
+def test_a_list_of_mistakes_is_shown_as_a_sentence(message: str, shown: str) -> None:
+    error = classify.of_answer(answer(400, "INVALID_ARGUMENT", message), call="batches.create")
+    assert str(error) == f"batches.create: Google answered 400 INVALID_ARGUMENT: {shown}"
+
+
 @given(st.integers(100, 599), st.binary(max_size=50))
 def test_p10_only_the_statuses_of_the_table_say_that_nothing_was_created(
     status: int, body: bytes

@@ -90,6 +90,7 @@ INPUTS = {
     ),
     "is UTF-16": Input([LINES.decode().encode("utf-16")], fits_a_config_map=False),
     "has text that is not JSON": second("key: b"),
+    "has a last line that is cut off": Input([LINES[:-9]]),
     "has a line that is no object": second("[]"),
     "has NaN": member('"temperature": NaN'),
     "has the number 1e999": member('"temperature": 1e999'),
@@ -108,6 +109,10 @@ INPUTS = {
     "has a request for text in a job of the type EmbedContent": second(OTHER, "EmbedContent"),
     "has the form of OpenAI's Batch API": Input(
         [b'{"custom_id": "a", "method": "POST", "url": "/v1/x", "body": {}}\n']
+    ),
+    "has that form on all of its 10 lines": Input(
+        [b'{"custom_id": "a", "method": "POST", "url": "/v1/x", "body": {}}\n' * 10],
+        fits_a_config_map=False,
     ),
     "is a JSON array": Input([f"[{GOOD},\n{OTHER}]\n".encode()]),
     "has requests over several lines each": Input(

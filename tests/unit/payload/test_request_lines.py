@@ -100,7 +100,10 @@ def test_separators_that_are_no_line_ends_do_not_end_lines() -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("{", "line 3 is not JSON at column 2"),
+        ("{", "line 3 ends before its JSON does: is it cut off"),
+        ('{"key": "b", "request": {"contents": "Hel', "line 3 ends before its JSON does"),
+        ('{"key": "b", "request": {"a": 1} ', "line 3 ends before its JSON does"),
+        ('{"key": "b" "request": {}}', "line 3 is not JSON at column 13"),
         ("key: a", "line 3 is not JSON at column 1"),
         ('{"key": "b", "request": {"t": NaN}}', "line 3 is not JSON"),
         ('{"key": "b", "request": {"t": -Infinity}}', "line 3 is not JSON"),
@@ -169,7 +172,11 @@ def test_s09_a_refusal_never_quotes_the_input(line: str) -> None:
     assert SECRET_TEXT not in refusal(line)
 
 
-@pytest.mark.parametrize("text", ["", "\n", "  \n\t\n"])
+def test_an_empty_input_is_refused() -> None:
+    assert refusal("").startswith("it is empty: write")
+
+
+@pytest.mark.parametrize("text", ["\n", "  \n\t\n"])
 def test_an_input_without_requests_is_refused(text: str) -> None:
     assert "no requests" in refusal(text)
 
@@ -213,5 +220,15 @@ def test_json_that_is_not_one_request_a_line_is_named(text: str, says: str) -> N
 
 def test_the_first_ten_wrong_lines_are_listed_and_the_others_counted() -> None:
     said = refusal("\n".join(["[]x", *["{}"] * 14]).replace("[]x", GOOD))
-    assert [f"line {number} has no" in said for number in (2, 11, 12)] == [True, True, False]
-    assert said.endswith("; and 4 more")
+    mistake = 'has no "key" of 1 to 256 characters'
+    assert said == f"line 2 {mistake} (also lines 3 to 11); and 4 more"
+
+
+def test_a_mistake_is_named_once_with_all_its_lines() -> None:
+    openai = '{"custom_id": "b", "method": "POST", "url": "/v1/x", "body": {}}'
+    said = refusal(f"{openai}\n7\n{openai}\n{GOOD}\n{openai}\n{openai}\n{GOOD}\n{GOOD}\n7")
+    assert said == (
+        "line 1 is in the form of OpenAI's Batch API: put custom_id into key and the Gemini request "
+        "into request (also lines 3, 5 and 6); line 2 is not a JSON object (also line 9); "
+        "lines 4, 7 and 8 have the same key"
+    )

@@ -9,7 +9,7 @@ from gemini_operator.api.model import Model, bounded
 from gemini_operator.api.named import Named
 from gemini_operator.api.references import ConfigMapKeyRef, CredentialsSecretRef
 from gemini_operator.api.rules import exactly_one, rule, rules
-from gemini_operator.api.uri import ObjectUri
+from gemini_operator.api.uri import INPUT_URI, ObjectUri
 
 INLINE_LIMIT = 1000
 """Requests in `input.inline`."""
@@ -24,15 +24,7 @@ REQUEST_LEVELS = 64
 class InputObject(Model):
     """An object to read: s3, gs, az or https."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "self.uri.startsWith('https://') || self.uri.matches('^[a-z0-9]+://[^/]+/.*[^/]$')",
-                "uri does not name an object: add the object's path after the bucket",
-                at=".uri",
-            )
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(INPUT_URI))
 
     uri: ObjectUri
     """uri is where the JSONL is: s3://bucket/path, gs://bucket/path, az://container/path or

@@ -4,22 +4,14 @@ from pydantic import ConfigDict
 
 from gemini_operator.api.model import Model
 from gemini_operator.api.references import ConfigMapRef, CredentialsSecretRef
-from gemini_operator.api.rules import exactly_one, rule, rules
-from gemini_operator.api.uri import ObjectUri
+from gemini_operator.api.rules import exactly_one, rules
+from gemini_operator.api.uri import OUTPUT_URI, ObjectUri
 
 
 class OutputObject(Model):
     """A place to write to: s3, gs or az."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "!self.uri.startsWith('https://')",
-                "results cannot be written to an https URL: use s3://, gs:// or az://",
-                at=".uri",
-            )
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(OUTPUT_URI))
 
     uri: ObjectUri
     """uri is the bucket or container, with or without a path: s3://bucket/path, gs://bucket/path or

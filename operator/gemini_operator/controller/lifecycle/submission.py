@@ -116,7 +116,7 @@ def decide_refused(snapshot: Snapshot) -> Decision | None:
             )
             return unavailable.after(snapshot.with_status(status), error)
         case _:
-            return failed(snapshot, Reason.INVALID_REQUEST, str(error))
+            return failed(snapshot, Reason.INVALID_REQUEST, f"{error}.")
 
 
 def _file(snapshot: Snapshot) -> str:

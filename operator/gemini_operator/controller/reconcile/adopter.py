@@ -13,6 +13,7 @@ from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import failed, stalled
+from gemini_operator.controller.reconcile import refusals
 from gemini_operator.controller.reconcile.claims import Claims
 from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.remote.api_keys import ApiKey
@@ -20,7 +21,7 @@ from gemini_operator.controller.remote.reads import look
 from gemini_operator.gemini.remote import Summary
 from gemini_operator.kube.batch_jobs import BatchJobs
 from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
-from gemini_operator.payload.objects.errors import ObjectError
+from gemini_operator.payload.objects.errors import InvalidUri, ObjectError
 
 
 class Adopter:
@@ -115,14 +116,14 @@ class Adopter:
         return [one for one in jobs if one.uid != snapshot.job.uid]
 
     async def _without_output(self, snapshot: Snapshot) -> PatchStatus | None:
-        """Return the failure of a job whose output ConfigMap is taken; `None` if it is free."""
+        """Return the failure of a job whose output cannot be used; `None` if it can."""
         try:
             await self._delivery.check(snapshot.job)
+        except (DeliveryRefused, InvalidUri) as error:
+            message = f"Nothing was adopted, because the results could not be written: {error}."
+            return failed(snapshot, Reason.DELIVERY_FAILED, "", f"{message} {refusals.AGAIN}")
         except (OutputRefused, ObjectError) as error:
             return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
-        except DeliveryRefused as error:
-            message = f"Nothing was adopted, because the results could not be written: {error}."
-            return failed(snapshot, Reason.DELIVERY_FAILED, "", message)
         return None
 
 

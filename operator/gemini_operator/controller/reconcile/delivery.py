@@ -19,7 +19,7 @@ from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Observation, Outcome
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.payload import config_map, embeddings
-from gemini_operator.payload.objects.errors import ObjectError
+from gemini_operator.payload.objects.errors import InvalidUri, ObjectError
 from gemini_operator.payload.results import ResultsTooLarge
 
 REFUSED_PAUSE = 60.0
@@ -117,14 +117,14 @@ class Delivery:
             return completion.undeliverable(
                 snapshot, observation, Reason.OUTPUT_TOO_LARGE, f"{error}."
             )
+        except (config_map.DeliveryRefused, InvalidUri) as error:
+            return completion.undeliverable(
+                snapshot, observation, Reason.DELIVERY_FAILED, f"{error}."
+            )
         except config_map.OutputRefused as error:
             return completion.refused(snapshot, observation, f"{error}.", REFUSED_PAUSE)
         except ObjectError as error:
             return completion.refused(snapshot, observation, f"{error}.")
-        except config_map.DeliveryRefused as error:
-            return completion.undeliverable(
-                snapshot, observation, Reason.DELIVERY_FAILED, f"{error}."
-            )
         except ResultsLate as error:
             waiting = completion.late(snapshot, observation, f"{error}.", ends=error.ends)
             return waiting or completion.never_shown(snapshot, observation, f"{error}.")
@@ -152,7 +152,14 @@ class Delivery:
                 raise ResultsLate("Its answer has no results")
             # A file that stays at Google is not read only to be counted: it may have gigabytes.
             return completion.delivered(snapshot, observation, place, None)
-        found = await self._results.read(client, observation)
+        try:
+            found = await self._results.read(client, observation)
+        except (ResultsTooLarge, errors.TooLarge):
+            # How large they are is not known: reading stopped.
+            room = config_map.size(config_map.LIMIT)
+            raise ResultsTooLarge(
+                f"The results have more than {room}, and that is all a ConfigMap has room for"
+            ) from None
         matched, note = await self._results.match(job, observation, found)
         if not found and matched.total and observation.summary.outcome is Outcome.SUCCEEDED:
             # After an hour an empty list is what Google has: every request is missing then.
@@ -189,9 +196,9 @@ def check_size(job: Job, items: Sequence[Mapping[str, Any]]) -> None:
     least = embeddings.least_bytes(job.spec.model, items)
     if least > config_map.LIMIT:
         raise ResultsTooLarge(
-            f"{len(items)} embeddings need more than {least} bytes, and a ConfigMap takes "
-            f"{config_map.LIMIT}; create several jobs, set outputDimensionality, or leave out "
-            "spec.output"
+            f"{len(items)} embeddings need more than {config_map.size(least)}, and a ConfigMap has "
+            f"room for {config_map.size(config_map.LIMIT)}; split them into several jobs, set "
+            "outputDimensionality, set spec.output.object, or leave out spec.output"
         )
 
 

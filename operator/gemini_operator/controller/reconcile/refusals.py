@@ -5,9 +5,12 @@ from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import failed, stalled
 from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
-from gemini_operator.payload.objects.errors import ObjectError
+from gemini_operator.payload.objects.errors import InvalidUri, ObjectError
 from gemini_operator.payload.requests import InputMissing, InvalidInput
 from gemini_operator.payload.results import ResultsTooLarge
+
+AGAIN = "Then create a new job (kubectl replace --force -f FILE)."
+"""What to do after the cause has been put right."""
 
 REFUSALS = (
     DeliveryRefused,
@@ -24,13 +27,13 @@ def before_submission(snapshot: Snapshot, error: Exception) -> PatchStatus:
     match error:
         case InputMissing():
             return stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
+        case DeliveryRefused() | InvalidUri():
+            message = f"Nothing was submitted, because the results could not be written: {error}."
+            return failed(snapshot, Reason.DELIVERY_FAILED, "", f"{message} {AGAIN}")
         case OutputRefused() | ObjectError():
             return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
         case ResultsTooLarge():
             message = f"Nothing was submitted, because the results would be too large: {error}."
-            return failed(snapshot, Reason.OUTPUT_TOO_LARGE, "", message)
-        case DeliveryRefused():
-            message = f"Nothing was submitted, because the results could not be written: {error}."
-            return failed(snapshot, Reason.DELIVERY_FAILED, "", message)
+            return failed(snapshot, Reason.OUTPUT_TOO_LARGE, "", f"{message} {AGAIN}")
         case _:
             return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")

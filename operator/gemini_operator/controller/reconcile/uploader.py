@@ -32,7 +32,7 @@ from gemini_operator.payload import upload
 from gemini_operator.payload.input_check import InputCheck
 from gemini_operator.payload.objects import location
 from gemini_operator.payload.objects.access import ObjectAccess
-from gemini_operator.payload.objects.errors import ObjectError, TooSlow
+from gemini_operator.payload.objects.errors import InvalidUri, ObjectError, TooSlow
 from gemini_operator.payload.objects.source import Source
 
 
@@ -106,10 +106,10 @@ class Uploader:
     def _ended(self, snapshot: Snapshot, transfer: Transfer[InputFile]) -> PatchStatus:
         try:
             file = self._transfers.take(transfer, snapshot.job.key)
+        except (InvalidUri, upload.NotOurs) as error:
+            return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
         except ObjectError as error:
             return uploading.unread(snapshot, f"{error}.")
-        except upload.NotOurs as error:
-            return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
         except refusals.REFUSALS as error:
             return refusals.before_submission(snapshot, error)
         except errors.NameTaken:

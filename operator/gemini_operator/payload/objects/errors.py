@@ -35,6 +35,10 @@ class InvalidReference(ObjectError):
     """The spec or the Secret must change."""
 
 
+class InvalidUri(InvalidReference):
+    """The URI can never work, and a job's URI cannot be changed."""
+
+
 class SourceMissing(ObjectError):
     """There is no such object, or no such bucket; it may still be created."""
 
@@ -106,8 +110,10 @@ def of_store(error: Exception, shown: str) -> ObjectError:
     if isinstance(error, ObjectError):
         return error
     text = str(error)
-    if isinstance(error, InvalidPathError | NotSupportedError | UnknownConfigurationKeyError):
-        return InvalidReference(f"{shown} cannot be used: write another path into the job")
+    if isinstance(error, InvalidPathError):
+        return InvalidUri(f"{shown} cannot be used: {ANOTHER_URI}")
+    if isinstance(error, NotSupportedError | UnknownConfigurationKeyError):
+        return InvalidReference(f"{shown} cannot be used: {ANOTHER_URI}")
     codes = set(_CODE.findall(text))
     if codes & _BAD_CREDENTIALS or _BAD_GRANT.search(text):
         return UnknownCredentials(

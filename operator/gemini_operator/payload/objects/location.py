@@ -3,12 +3,9 @@
 from dataclasses import dataclass, field
 
 from gemini_operator.api import names
-from gemini_operator.api.uri import URI_LIMIT
+from gemini_operator.api.uri import KEY_LIMIT, URI_LIMIT
 from gemini_operator.base import sanitize
-from gemini_operator.payload.objects.errors import InvalidReference
-
-KEY_LIMIT = 1024
-"""Bytes of an object's key, in every kind of storage."""
+from gemini_operator.payload.objects.errors import InvalidUri
 
 SHOWN_LIMIT = 256
 """Characters of a location in a message, which must have room for what to do."""
@@ -59,13 +56,13 @@ def parse(uri: str) -> Location:
     """Return the parts of the URI of an object.
 
     Raises:
-        InvalidReference: the URI is not an s3, gs, az or https URI that names an object.
+        InvalidUri: the URI is not an s3, gs, az or https URI that names an object.
     """
     if names.matches(names.HTTPS_URL, uri) and len(uri) <= URI_LIMIT:
         return _https(uri)
     location = parse_prefix(uri)
     if not location.key or uri.endswith("/"):
-        raise InvalidReference(f"{location} names no object: add its path after the bucket")
+        raise InvalidUri(f"{location} names no object: add its path after the bucket")
     return location
 
 
@@ -73,18 +70,18 @@ def parse_prefix(uri: str) -> BucketLocation:
     """Return the parts of a URI below which objects are written; a slash at its end is ignored.
 
     Raises:
-        InvalidReference: the URI is not an s3, gs or az URI.
+        InvalidUri: the URI is not an s3, gs or az URI.
     """
     if len(uri) > URI_LIMIT or not names.matches(names.BUCKET_URI, uri):
-        raise InvalidReference(
+        raise InvalidUri(
             f"{display(uri)} is no URI of an object: write s3://bucket/path, gs://bucket/path, "
             "az://container/path or, to read, https://host/path"
         )
     scheme, _, rest = uri.partition("://")
-    bucket, _, key = rest.partition("/")
-    key = key.removesuffix("/")
-    if key:
-        _check_key(key)
+    bucket, _, path = rest.partition("/")
+    key = path.removesuffix("/")
+    if path:
+        _check_key(key, uri)
     return BucketLocation(scheme, bucket, key)
 
 
@@ -92,14 +89,14 @@ def result_location(uri: str, namespace: str, name: str, uid: str) -> BucketLoca
     """Return where the results of a job are written: `<uri>/<namespace>/<name>/<uid>.jsonl`.
 
     Raises:
-        InvalidReference: the URI is wrong, or a part has another grammar and might lead elsewhere.
+        InvalidUri: the URI is wrong, or a part has another grammar and might lead elsewhere.
     """
     below = parse_prefix(uri)
     parts = (names.DNS_1123_LABEL, namespace), (names.DNS_1123_SUBDOMAIN, name), (names.UID, uid)
     if not all(names.matches(pattern, part) for pattern, part in parts):
-        raise InvalidReference("the job's namespace, name or uid cannot be part of a path")
+        raise InvalidUri("the job's namespace, name or uid cannot be part of a path")
     key = "/".join(filter(None, (below.key, namespace, name, f"{uid}.jsonl")))
-    _check_key(key)
+    _check_key(key, uri)
     return BucketLocation(below.scheme, below.bucket, key)
 
 
@@ -117,18 +114,18 @@ def _https(uri: str) -> HttpsLocation:
     authority, slash, rest = uri.removeprefix("https://").partition("/")
     path = rest.partition("?")[0]
     if {".", ".."} & set(path.split("/")):
-        raise InvalidReference(
-            f"{display(uri)} has . or .. between its slashes: write the path out"
-        )
+        raise InvalidUri(f"{display(uri)} has . or .. between its slashes: write the path out")
     host = authority.removesuffix(":443").rstrip(".").lower()
     return HttpsLocation(host, slash + rest)
 
 
-def _check_key(key: str) -> None:
+def _check_key(key: str, uri: str) -> None:
     """Refuse keys that storage, or a folder behind it, may take for another one."""
     if {"", ".", ".."} & set(key.split("/")):
-        raise InvalidReference(
-            "the URI has . or .. or nothing between two of its slashes: write the path out"
+        raise InvalidUri(
+            f"{display(uri)} has . or .. or nothing between two of its slashes: write the path out"
         )
     if len(key) > KEY_LIMIT:
-        raise InvalidReference(f"the path in the bucket has more than {KEY_LIMIT} characters")
+        raise InvalidUri(
+            f"{display(uri)} leads to a path of more than {KEY_LIMIT} characters: shorten it"
+        )

@@ -7,9 +7,20 @@ import pytest
 
 from gemini_operator.controller.reconcile.delivery import Delivery, check_size
 from gemini_operator.controller.store import Store
+from gemini_operator.gemini import errors
 from gemini_operator.payload.config_map import DeliveryRefused
+from gemini_operator.payload.objects.errors import InvalidReference, InvalidUri
 from gemini_operator.payload.results import ResultsTooLarge
-from tests.unit.controller.builders import TO_CONFIG_MAP, a_job, ago, finished, submitted
+from tests.unit.controller.builders import (
+    TO_CONFIG_MAP,
+    a_job,
+    a_snapshot,
+    ago,
+    an_observation,
+    finished,
+    reason_of,
+    submitted,
+)
 
 
 class Place:
@@ -91,5 +102,65 @@ def test_embeddings_that_cannot_fit_are_refused_before_they_are_paid(
     if fits:
         check_size(job, items)
     else:
-        with pytest.raises(ResultsTooLarge, match=r"38 embeddings need more than \d+ bytes"):
+        with pytest.raises(ResultsTooLarge, match=r"38 embeddings need more than 912 KiB"):
             check_size(job, items)
+
+
+class Failing:
+    """Stands for whatever reads or writes results, and fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def held_by_another(self, *_: Any) -> bool:
+        return False
+
+    async def read(self, *_: Any) -> None:
+        raise self._error
+
+    async def deliver(self, *_: Any) -> None:
+        raise self._error
+
+
+def delivery_that(error: Exception) -> Any:
+    failing: Any = Failing(error)
+    unused: Any = None
+    return Delivery(unused, unused, failing, failing, failing)
+
+
+@pytest.mark.parametrize(
+    ("error", "condition", "reason"),
+    [
+        (InvalidUri("s3://bucket/a//b has nothing"), "Failed", "DeliveryFailed"),
+        (InvalidReference("Secret a has no key b"), "Stalled", "OutputRefused"),
+    ],
+    ids=["URI", "Secret"],
+)
+async def test_paid_results_wait_only_for_what_can_be_put_right(
+    error: Exception, condition: str, reason: str
+) -> None:
+    snapshot = a_snapshot(
+        spec={"output": {"object": {"uri": "s3://bucket/a//b"}}}, status=submitted()
+    )
+    end = an_observation(file="files/results")
+    api_key: Any = SimpleNamespace(client=None)
+    write = await delivery_that(error).deliver(snapshot, end, api_key)
+    found = reason_of(write.status, condition)
+    assert found is not None
+    assert found[1] == reason
+    if condition == "Failed":
+        assert write.status.output.file_name == "files/results"
+
+
+async def test_results_that_are_too_large_to_be_read_are_compared_with_the_config_map() -> None:
+    snapshot = a_snapshot(spec={"output": TO_CONFIG_MAP}, status=submitted())
+    end = an_observation(file="files/results")
+    api_key: Any = SimpleNamespace(client=None)
+    error = errors.TooLarge("files.download: the file is larger than 1843200 bytes")
+    write = await delivery_that(error).deliver(snapshot, end, api_key)
+    said = write.events[0].note
+    assert "more than 900 KiB, and that is all a ConfigMap has room for" in said
+    assert "1843200" not in said
+    assert "spec.output.object" in said
+    assert "previousUID" in said
+    assert len(said) <= 1024
