@@ -5,6 +5,7 @@ waits is uploaded again, under another name.
 """
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 from gemini_operator.api.conditions import SUBMITTED, find
@@ -12,9 +13,12 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import InputFile, Status
 from gemini_operator.controller.job import Job
+from gemini_operator.controller.lifecycle import submission
+from gemini_operator.controller.lifecycle.credentials import NOT_PERMITTED
 from gemini_operator.controller.lifecycle.decisions import Decision, PatchStatus, Upload
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import stalled, without_stalled
+from gemini_operator.controller.lifecycle.status import healed, stalled
+from gemini_operator.gemini import errors
 
 LEAST_LEFT = timedelta(hours=24)
 """What a file still has to live when its batch is submitted. Nobody documents whether Google keeps
@@ -28,9 +32,6 @@ NAMES = 4
 
 # A file's id has room for so many: 40 characters, of which the uid takes 32 and the dash one.
 _NUMBERS = 10**7
-
-CURED = frozenset({Reason.INPUT_MISSING, Reason.REMOTE_UNAVAILABLE, Reason.OUTPUT_REFUSED})
-"""Problems that an upload has shown to be over."""
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
@@ -97,10 +98,23 @@ def progress(snapshot: Snapshot, moved: int, seconds: float) -> PatchStatus:
 
 def unread(snapshot: Snapshot, problem: str) -> PatchStatus:
     """Stall the job until its input can be read; nothing is being copied meanwhile."""
-    reason = Reason.INPUT_MISSING
-    status = snapshot.revise(state=State.QUEUED, input_file=_with_bytes(snapshot, None))
-    status = snapshot.condition(status, SUBMITTED, False, reason, reason.explain(problem))
-    return stalled(snapshot.with_status(status), reason, problem)
+    return _stopped(snapshot, Reason.INPUT_MISSING, Reason.INPUT_MISSING.explain(problem))
+
+
+def throttled(snapshot: Snapshot, error: errors.Throttled, seconds: float) -> PatchStatus:
+    """Report that Google throttles the API key, and look again in `seconds`."""
+    before = snapshot.with_status(_not_copied(snapshot))
+    write = submission.queued(before, Reason.QUOTA_EXCEEDED, str(error), seconds)
+    # A 429 shows that Google knows the key, so a `Stalled` about the key is over.
+    return replace(write, status=healed(write.status))
+
+
+def refused(snapshot: Snapshot, error: errors.CredentialsRejected) -> PatchStatus:
+    """Stall the job, as Google refuses its API key, or refuses the key this upload."""
+    reason = Reason.CREDENTIALS_REJECTED
+    own = isinstance(error, errors.PermissionDenied)
+    message = f"{NOT_PERMITTED} {error}" if own else reason.explain(error)
+    return _stopped(snapshot, reason, message)
 
 
 def uploaded(snapshot: Snapshot, file: InputFile) -> PatchStatus:
@@ -112,7 +126,7 @@ def uploaded(snapshot: Snapshot, file: InputFile) -> PatchStatus:
         file = file.model_copy(update={"expiration_time": None})
     status = snapshot.revise(state=State.QUEUED, input_file=file)
     status = snapshot.condition(status, SUBMITTED, False, Reason.UPLOADED)
-    return PatchStatus(without_stalled(status, CURED))
+    return PatchStatus(healed(status))
 
 
 def _announced(snapshot: Snapshot, number: int) -> PatchStatus:
@@ -127,6 +141,21 @@ def _waits(snapshot: Snapshot, status: Status) -> Status:
     if said is not None and said.reason == Reason.WAITING_TO_UPLOAD:
         return status
     return snapshot.condition(status, SUBMITTED, False, Reason.WAITING_TO_UPLOAD)
+
+
+def _stopped(snapshot: Snapshot, reason: Reason, message: str) -> PatchStatus:
+    """Stall the job for what ended its upload."""
+    status = snapshot.condition(_not_copied(snapshot), SUBMITTED, False, reason, message)
+    return stalled(snapshot.with_status(status), reason, "", message=message)
+
+
+def _not_copied(snapshot: Snapshot) -> Status:
+    """Return the status of a job of which nothing is being copied now."""
+    file = snapshot.status.input_file
+    # Of a file that is whole, the size stays.
+    half = file is not None and file.sha256 is None
+    status = snapshot.revise(state=State.QUEUED)
+    return snapshot.revise(status, input_file=_with_bytes(snapshot, None)) if half else status
 
 
 def _with_bytes(snapshot: Snapshot, moved: int | None) -> InputFile:

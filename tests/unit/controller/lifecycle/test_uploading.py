@@ -13,7 +13,9 @@ from gemini_operator.controller.lifecycle.decisions import (
     Submit,
     Upload,
 )
+from gemini_operator.controller.lifecycle.status import HEALED_BY_AN_ANSWER
 from gemini_operator.controller.memory import Facts
+from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (
     NOW,
     UID,
@@ -166,7 +168,7 @@ def test_a_job_that_waits_for_its_turn_says_so_once() -> None:
     assert again.status == first.status
 
 
-@pytest.mark.parametrize("reason", sorted(uploading.CURED))
+@pytest.mark.parametrize("reason", sorted(HEALED_BY_AN_ANSWER))
 def test_an_upload_ends_the_trouble_before_it(reason: str) -> None:
     stalled = a_condition("Stalled", "False", reason)
     snapshot = a_snapshot(
@@ -223,3 +225,50 @@ def test_an_input_that_cannot_be_read_is_not_being_copied() -> None:
         a_snapshot(spec=SPEC, status=write.status.dump()), "There is no such object."
     )
     assert (again.status, again.events) == (write.status, ())
+
+
+HALF = {"state": "Uploading", "inputFile": {"fileName": FIRST, "bytes": 5}}
+
+
+def test_a_throttled_upload_waits_like_a_throttled_create() -> None:
+    known = [
+        a_condition("Submitted", "False", "Uploading"),
+        a_condition("Stalled", "False", "RemoteUnavailable"),
+    ]
+    error = errors.Throttled("files.upload: Google answered 429", retry_after=90.0)
+    snapshot = a_snapshot(spec=SPEC, status={**HALF, "conditions": known})
+    write = uploading.throttled(snapshot, error, 90.0)
+    assert (write.status.state, write.seconds) == ("Queued", 90.0)
+    assert write.status.input_file == InputFile(file_name=FIRST)
+    assert reason_of(write.status, "Submitted") == ("False", Reason.QUOTA_EXCEEDED)
+    assert reason_of(write.status, "Stalled") is None
+    [event] = write.events
+    assert (event.reason, str(error) in event.note) == (Reason.QUOTA_EXCEEDED, True)
+    again = uploading.throttled(
+        a_snapshot(spec=SPEC, status=write.status.dump()), errors.Throttled("others"), 5.0
+    )
+    assert (again.status, again.events) == (write.status, ())
+
+
+def test_a_whole_file_keeps_its_size_while_google_throttles_the_look_at_it() -> None:
+    write = uploading.throttled(with_file(a_file()), errors.Throttled("429"), 5.0)
+    assert write.status.input_file == InputFile.model_validate(a_file())
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (errors.CredentialsRejected("files.upload: Google answered 401"), "rejected the Gemini"),
+        (errors.PermissionDenied("files.upload: Google answered 403"), "does not permit"),
+    ],
+)
+def test_an_upload_that_google_refuses_the_key_stalls_the_job(
+    error: errors.CredentialsRejected, words: str
+) -> None:
+    write = uploading.refused(a_snapshot(spec=SPEC, status=HALF), error)
+    assert (write.status.state, write.retry) == ("Queued", True)
+    assert write.status.input_file == InputFile(file_name=FIRST)
+    assert reason_of(write.status, "Submitted") == ("False", Reason.CREDENTIALS_REJECTED)
+    assert reason_of(write.status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
+    assert words in write.events[0].note
+    assert str(error) in write.events[0].note
