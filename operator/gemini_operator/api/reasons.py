@@ -244,7 +244,13 @@ class Reason(Word):
     INPUT_MISSING = (
         "InputMissing",
         "The input is missing or cannot be read.",
-        "Create it, or permit the operator to read it; the job recovers automatically.",
+        "Create it, or wait until it can be read; the job recovers automatically.",
+        ConditionType.STALLED,
+    )
+    INPUT_REFUSED = (
+        "InputRefused",
+        "The operator may not read the input.",
+        "Fix what the message names, such as the Secret or the permissions at the storage, or ask an administrator to allow it; the job then continues.",
         ConditionType.STALLED,
     )
     CREDENTIALS_REJECTED = (

@@ -378,7 +378,7 @@ def test_credentials_that_are_revoked_while_the_object_is_read(storing: Storing,
     storing.s3.kill()
     storing.s3.start("another-secret-key")
     storing.google.release()
-    said = storing.operator.wait_problem(name, "InputMissing")
+    said = storing.operator.wait_problem(name, "InputRefused")
     assert "does not know the credentials: correct the Secret" in said["message"]
     assert files_of(storing.operator, name) == []
     put_secret(storing.operator, name, secret_access_key="another-secret-key")

@@ -28,6 +28,7 @@ HEALED_BY_AN_ANSWER = frozenset(
     {
         Reason.CREDENTIALS_MISSING,
         Reason.INPUT_MISSING,
+        Reason.INPUT_REFUSED,
         Reason.OUTPUT_REFUSED,
         Reason.CREDENTIALS_REJECTED,
         Reason.KEY_CHANGED,

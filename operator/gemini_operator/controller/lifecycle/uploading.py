@@ -96,9 +96,9 @@ def progress(snapshot: Snapshot, moved: int, seconds: float) -> PatchStatus:
     return PatchStatus(status, seconds=seconds)
 
 
-def unread(snapshot: Snapshot, problem: str) -> PatchStatus:
+def unread(snapshot: Snapshot, reason: Reason, problem: str) -> PatchStatus:
     """Stall the job until its input can be read; nothing is being copied meanwhile."""
-    return _stopped(snapshot, Reason.INPUT_MISSING, Reason.INPUT_MISSING.explain(problem))
+    return _stopped(snapshot, reason, reason.explain(problem))
 
 
 def throttled(snapshot: Snapshot, error: errors.Throttled, seconds: float) -> PatchStatus:

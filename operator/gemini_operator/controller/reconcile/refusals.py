@@ -5,13 +5,19 @@ from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import failed, stalled
 from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
-from gemini_operator.payload.objects.errors import ObjectError
-from gemini_operator.payload.requests import InputMissing, InvalidInput
+from gemini_operator.payload.objects.errors import (
+    AccessDenied,
+    InvalidReference,
+    NotAllowed,
+    ObjectError,
+)
+from gemini_operator.payload.requests import InputMissing, InputRefused, InvalidInput
 from gemini_operator.payload.results import ResultsTooLarge
 
 REFUSALS = (
     DeliveryRefused,
     InputMissing,
+    InputRefused,
     InvalidInput,
     ObjectError,
     OutputRefused,
@@ -19,11 +25,19 @@ REFUSALS = (
 )
 
 
+def of_input(error: ObjectError) -> Reason:
+    """Return why an input in object storage cannot be read."""
+    refused = isinstance(error, AccessDenied | InvalidReference | NotAllowed)
+    return Reason.INPUT_REFUSED if refused else Reason.INPUT_MISSING
+
+
 def before_submission(snapshot: Snapshot, error: Exception) -> PatchStatus:
     """Stall or fail a job for one of `REFUSALS`."""
     match error:
         case InputMissing():
             return stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
+        case InputRefused():
+            return stalled(snapshot, Reason.INPUT_REFUSED, f"{error}.")
         case OutputRefused() | ObjectError():
             return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
         case ResultsTooLarge():

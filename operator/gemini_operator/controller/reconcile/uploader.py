@@ -124,7 +124,7 @@ class Uploader:
         left = transfer.report_in(self._clock.monotonic())
         if left > 0:
             return PatchStatus(snapshot.status, seconds=left)
-        if not transfer.moved and is_stalled_for(snapshot, Reason.INPUT_MISSING):
+        if not transfer.moved and _unread(snapshot):
             # Each try of an input that is not there would be two writes.
             return PatchStatus(snapshot.status, seconds=REPORT_EVERY)
         transfer.reported = self._clock.monotonic()
@@ -134,7 +134,7 @@ class Uploader:
         try:
             file = self._transfers.take(transfer, snapshot.job.key)
         except ObjectError as error:
-            return uploading.unread(snapshot, f"{error}.")
+            return uploading.unread(snapshot, refusals.of_input(error), f"{error}.")
         except upload.NotOurs as error:
             return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
         except refusals.REFUSALS as error:
@@ -190,6 +190,11 @@ async def _look_again(snapshot: Snapshot, file: InputFile, api_key: ApiKey) -> P
     if info is None or info.size != file.bytes or info.sha256 not in (None, file.sha256):
         return uploading.lost(snapshot)
     return uploading.uploaded(snapshot, file)
+
+
+def _unread(snapshot: Snapshot) -> bool:
+    reasons = (Reason.INPUT_MISSING, Reason.INPUT_REFUSED)
+    return any(is_stalled_for(snapshot, reason) for reason in reasons)
 
 
 def _source(job: Job) -> InputObject:

@@ -211,18 +211,19 @@ def test_s07_the_display_name_tells_whose_a_file_is() -> None:
     assert uploading.display_name(job) == f"{job.key.namespace}/{job.key.name} [{UID}]"
 
 
-def test_an_input_that_cannot_be_read_is_not_being_copied() -> None:
+@pytest.mark.parametrize("reason", [Reason.INPUT_MISSING, Reason.INPUT_REFUSED])
+def test_an_input_that_cannot_be_read_is_not_being_copied(reason: Reason) -> None:
     snapshot = a_snapshot(
         spec=SPEC, status={"state": "Uploading", "inputFile": {"fileName": FIRST, "bytes": 5}}
     )
-    write = uploading.unread(snapshot, "There is no such object.")
+    write = uploading.unread(snapshot, reason, "There is no such object.")
     assert write.status.state == "Queued"
-    assert reason_of(write.status, "Submitted") == ("False", Reason.INPUT_MISSING)
+    assert reason_of(write.status, "Submitted") == ("False", reason)
     # It is stalled after five minutes.
-    assert reason_of(write.status, "Stalled") == ("False", Reason.INPUT_MISSING)
-    assert [event.reason for event in write.events] == [Reason.INPUT_MISSING]
+    assert reason_of(write.status, "Stalled") == ("False", reason)
+    assert [event.reason for event in write.events] == [reason]
     again = uploading.unread(
-        a_snapshot(spec=SPEC, status=write.status.dump()), "There is no such object."
+        a_snapshot(spec=SPEC, status=write.status.dump()), reason, "There is no such object."
     )
     assert (again.status, again.events) == (write.status, ())
 
