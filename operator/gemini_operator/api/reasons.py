@@ -44,7 +44,7 @@ class Reason(Word):
     WAITING_TO_UPLOAD = (
         "WaitingToUpload",
         "Waiting to copy the input to Google; a few inputs and results are copied at a time.",
-        "Unless another condition says what is missing, there is nothing to do.",
+        "There is nothing to do.",
         ConditionType.SUBMITTED,
     )
     UPLOADING = (

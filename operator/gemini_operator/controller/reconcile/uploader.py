@@ -1,6 +1,7 @@
 """Carries out `Upload`: copies an input to Google beside the reconciles, and reports how it goes."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
@@ -13,7 +14,7 @@ from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import uploading
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import failed, is_stalled_for
+from gemini_operator.controller.lifecycle.status import failed
 from gemini_operator.controller.memory import Refusal
 from gemini_operator.controller.quota.throttle import BASE, CAP
 from gemini_operator.controller.reconcile import refusals
@@ -32,7 +33,7 @@ from gemini_operator.controller.transfers import (
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.uploads import NewFile
 from gemini_operator.payload import upload
-from gemini_operator.payload.input_check import InputCheck
+from gemini_operator.payload.input_check import InputCheck, is_packed
 from gemini_operator.payload.objects import location
 from gemini_operator.payload.objects.access import ObjectAccess
 from gemini_operator.payload.objects.errors import ObjectError, TooSlow
@@ -124,11 +125,11 @@ class Uploader:
         left = transfer.report_in(self._clock.monotonic())
         if left > 0:
             return PatchStatus(snapshot.status, seconds=left)
-        if not transfer.moved and _unread(snapshot):
-            # Each try of an input that is not there would be two writes.
+        # Nothing is being copied before the source was opened and Google takes its bytes.
+        if not transfer.begun or not uploading.is_news(snapshot, transfer.moved):
             return PatchStatus(snapshot.status, seconds=REPORT_EVERY)
         transfer.reported = self._clock.monotonic()
-        return uploading.progress(snapshot, transfer.moved, REPORT_EVERY)
+        return uploading.progress(snapshot, transfer.moved, transfer.total, REPORT_EVERY)
 
     def _ended(self, snapshot: Snapshot, transfer: Transfer[InputFile]) -> PatchStatus:
         try:
@@ -155,11 +156,20 @@ class Uploader:
         api_key: ApiKey,
         transfer: Transfer[InputFile],
     ) -> InputFile:
-        def open_input() -> AbstractAsyncContextManager[Source]:
-            return self._objects.reading(job.key.namespace, source)
+        @asynccontextmanager
+        async def open_input() -> AsyncIterator[Source]:
+            async with self._objects.reading(job.key.namespace, source) as found:
+                transfer.total = None if is_packed(source.uri) else found.size
+                yield found
 
         def check() -> InputCheck:
             return InputCheck(source.uri, job.spec.type)
+
+        def sent(moved: int) -> None:
+            begins = not transfer.begun
+            transfer.note(moved)
+            if begins:
+                self._transfers.wake(job.key)
 
         new = NewFile(file_name, uploading.display_name(job))
         too_slow = TooSlow(
@@ -167,9 +177,7 @@ class Uploader:
             "faster source, or split it into several jobs"
         )
         async with within(self._longest, too_slow):
-            checked, info = await upload.upload(
-                api_key.client.files, new, open_input, check, transfer.note
-            )
+            checked, info = await upload.upload(api_key.client.files, new, open_input, check, sent)
         return InputFile(
             file_name=file_name,
             bytes=checked.bytes,
@@ -190,11 +198,6 @@ async def _look_again(snapshot: Snapshot, file: InputFile, api_key: ApiKey) -> P
     if info is None or info.size != file.bytes or info.sha256 not in (None, file.sha256):
         return uploading.lost(snapshot)
     return uploading.uploaded(snapshot, file)
-
-
-def _unread(snapshot: Snapshot) -> bool:
-    reasons = (Reason.INPUT_MISSING, Reason.INPUT_REFUSED)
-    return any(is_stalled_for(snapshot, reason) for reason in reasons)
 
 
 def _source(job: Job) -> InputObject:

@@ -85,7 +85,7 @@ def waiting_to_upload() -> Status:
 @situation("The input is being copied to Google")
 def uploads() -> Status:
     snapshot = a_snapshot(spec=FROM_OBJECT, status={"inputFile": UPLOAD})
-    return uploading.progress(snapshot, 2**20, 10.0).status
+    return uploading.progress(snapshot, 2**20, None, 10.0).status
 
 
 @situation("The input is at Google")

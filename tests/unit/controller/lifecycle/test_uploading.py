@@ -13,7 +13,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     Submit,
     Upload,
 )
-from gemini_operator.controller.lifecycle.status import HEALED_BY_AN_ANSWER
+from gemini_operator.controller.lifecycle.status import HEALED_BY_AN_ANSWER, stalled
 from gemini_operator.controller.memory import Facts
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (
@@ -33,6 +33,7 @@ SPEC = {"input": {"object": {"uri": "s3://bucket/in.jsonl"}}}
 NAME = f"files/{UID.replace('-', '')}"
 FIRST, SECOND = f"{NAME}-1", f"{NAME}-2"
 SHA = "0" * 64
+HALF = {"state": "Uploading", "inputFile": {"fileName": FIRST, "bytes": 5}}
 
 
 def a_file(hours: float | None = 48.0, name: str = FIRST, **members: Any) -> dict[str, Any]:
@@ -151,13 +152,94 @@ def test_names_that_google_refuses_as_taken_are_passed_over_a_few_times() -> Non
 
 
 def test_progress_shows_what_google_has() -> None:
-    write = uploading.progress(with_file({"fileName": FIRST}), 2**20, 10.0)
+    write = uploading.progress(with_file({"fileName": FIRST}), 2**20, None, 10.0)
     assert write.status.state == "Uploading"
     assert write.status.input_file == InputFile(file_name=FIRST, bytes=2**20)
     assert reason_of(write.status, "Submitted") == ("False", Reason.UPLOADING)
     assert write.seconds == 10.0
     with pytest.raises(AssertionError):
-        uploading.progress(with_file(None), 1, 10.0)
+        uploading.progress(with_file(None), 1, None, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("moved", "total", "shown"),
+    [
+        (120 * 2**20 + 5, 2047 * 2**20 - 3, "Copied 120 of 2047 MiB."),
+        (0, 5, "Copied 0 of 1 MiB."),
+        (2**23, None, "Copied 8 MiB."),
+    ],
+)
+def test_progress_says_how_far_it_is(moved: int, total: int | None, shown: str) -> None:
+    write = uploading.progress(with_file({"fileName": FIRST}), moved, total, 10.0)
+    [submitted] = write.status.conditions
+    assert submitted.message == f"{Reason.UPLOADING.message} {shown}"
+
+
+def with_problem(reason: str, submitted: str | None = None, **of_status: Any) -> Any:
+    conditions = [
+        a_condition("Submitted", "False", submitted or reason),
+        a_condition("Stalled", "False", reason, message="What is missing."),
+    ]
+    status = {"inputFile": {"fileName": FIRST}, "conditions": conditions, **of_status}
+    return a_snapshot(spec=SPEC, status=status)
+
+
+@pytest.mark.parametrize("reason", ["InputMissing", "InputRefused", "RemoteUnavailable"])
+def test_a_try_of_what_was_missing_is_no_news_until_google_has_some_of_it(reason: str) -> None:
+    assert not uploading.is_news(with_problem(reason), 0)
+    assert uploading.is_news(with_problem(reason), 1)
+    throttled = {"conditions": [a_condition("Submitted", "False", "QuotaExceeded")]}
+    assert not uploading.is_news(a_snapshot(spec=SPEC, status=throttled), 0)
+    assert uploading.is_news(with_file({"fileName": FIRST}), 0)
+
+
+@pytest.mark.parametrize("reason", ["InputMissing", "InputRefused", "RemoteUnavailable"])
+def test_what_is_missing_is_said_while_the_job_waits_for_its_turn(reason: str) -> None:
+    for said in ("WaitingToUpload", "Uploading", reason):
+        write = uploading.waiting(with_problem(reason, said))
+        assert reason_of(write.status, "Submitted") == ("False", reason)
+        assert reason_of(write.status, "Stalled") == ("False", reason)
+    assert write.status == with_problem(reason).status.model_copy(
+        update={"state": "Queued", "observed_generation": write.status.observed_generation}
+    )
+
+
+@pytest.mark.parametrize("reason", sorted(uploading.BEFORE_A_COPY))
+def test_what_is_over_before_a_copy_is_not_said_while_the_job_waits(reason: str) -> None:
+    write = uploading.waiting(with_problem(reason))
+    assert reason_of(write.status, "Submitted") == ("False", Reason.WAITING_TO_UPLOAD)
+    assert reason_of(write.status, "Stalled") is None
+
+
+@pytest.mark.parametrize("said", ["WaitingToUpload", "Uploading", "InputMissing"])
+def test_submitted_says_what_keeps_an_input_from_being_copied(said: str) -> None:
+    snapshot = with_problem("InputMissing", said, state="Uploading")
+    write = stalled(snapshot, Reason.OUTPUT_REFUSED, "No bucket.")
+    assert reason_of(write.status, "Submitted") == ("False", Reason.OUTPUT_REFUSED)
+    assert reason_of(write.status, "Stalled") == ("False", Reason.OUTPUT_REFUSED)
+    assert write.status.state == "Queued"
+
+
+def test_a_problem_ends_what_is_said_of_a_copy_and_keeps_a_whole_file() -> None:
+    condition = a_condition("Submitted", "False", "Uploading")
+    half = a_snapshot(spec=SPEC, status={**HALF, "conditions": [condition]})
+    assert stalled(half, Reason.REMOTE_UNAVAILABLE, "").status.input_file == InputFile(
+        file_name=FIRST
+    )
+    whole = a_snapshot(spec=SPEC, status={"inputFile": a_file(), "conditions": [condition]})
+    assert stalled(whole, Reason.INTERNAL, "").status.input_file == InputFile.model_validate(
+        a_file()
+    )
+
+
+@pytest.mark.parametrize("said", ["Queued", "Uploaded", "QuotaExceeded"])
+def test_a_problem_leaves_what_else_submitted_says(said: str) -> None:
+    status = {
+        "inputFile": a_file(),
+        "conditions": [a_condition("Submitted", "False", said)],
+    }
+    write = stalled(a_snapshot(spec=SPEC, status=status), Reason.CREDENTIALS_MISSING, "")
+    assert reason_of(write.status, "Submitted") == ("False", said)
 
 
 def test_a_job_that_waits_for_its_turn_says_so_once() -> None:
@@ -170,9 +252,9 @@ def test_a_job_that_waits_for_its_turn_says_so_once() -> None:
 
 @pytest.mark.parametrize("reason", sorted(HEALED_BY_AN_ANSWER))
 def test_an_upload_ends_the_trouble_before_it(reason: str) -> None:
-    stalled = a_condition("Stalled", "False", reason)
+    trouble = a_condition("Stalled", "False", reason)
     snapshot = a_snapshot(
-        spec=SPEC, status={"inputFile": {"fileName": FIRST}, "conditions": [stalled]}
+        spec=SPEC, status={"inputFile": {"fileName": FIRST}, "conditions": [trouble]}
     )
     file = InputFile.model_validate(a_file())
     write = uploading.uploaded(snapshot, file)
@@ -226,9 +308,6 @@ def test_an_input_that_cannot_be_read_is_not_being_copied(reason: Reason) -> Non
         a_snapshot(spec=SPEC, status=write.status.dump()), reason, "There is no such object."
     )
     assert (again.status, again.events) == (write.status, ())
-
-
-HALF = {"state": "Uploading", "inputFile": {"fileName": FIRST, "bytes": 5}}
 
 
 def test_a_throttled_upload_waits_like_a_throttled_create() -> None:

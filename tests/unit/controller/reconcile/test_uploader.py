@@ -112,3 +112,52 @@ async def test_a_429_is_not_tried_again_before_its_time(whole: bool) -> None:
     assert google.calls > 2
     assert reason_of(snapshot.status, "Stalled") == ("True", "CredentialsRejected")
     assert reason_of(snapshot.status, "Submitted") == ("False", "CredentialsRejected")
+
+
+class Slow(Google):
+    """Google takes pieces when it is told to; the input is opened when it is told to."""
+
+    size = 3 * 2**20
+
+    def __init__(self) -> None:
+        super().__init__(errors.NotFound("files.get: no such file"))
+        self.opens, self.takes, self.sent = asyncio.Event(), asyncio.Event(), 0
+
+    @asynccontextmanager
+    async def reading(self, *_: Any) -> AsyncIterator["Slow"]:
+        await self.opens.wait()
+        yield self
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        for n in range(3):
+            yield b'{"key": "%d", "request": {"contents": []}}\n' % n
+            await asyncio.sleep(0.01)
+
+    async def start_upload(self, _: Any) -> Any:
+        return self
+
+    async def write(self, _: bytes) -> None:
+        if self.sent == 0:
+            self.sent = 2**20
+            return
+        await self.takes.wait()
+        raise errors.Rejected("enough")
+
+    async def cancel(self) -> None:
+        return
+
+
+async def test_nothing_is_copied_before_the_input_is_open() -> None:
+    clock, google = ManualClock(), Slow()
+    transfers = Transfers(KeyedQueue(clock), rests=0.0)
+    uploader: Any = Uploader(google, google, google, transfers, clock)  # type: ignore[arg-type]
+    spec = {"input": {"object": {"uri": "s3://b/a"}}}
+    snapshot = a_snapshot(a_job(spec=spec, status={"inputFile": {"fileName": FILE}}))
+    assert (await tried(uploader, clock, snapshot)).status == snapshot.status
+    google.opens.set()
+    after = await tried(uploader, clock, snapshot)
+    assert after.status.state == "Uploading"
+    [said] = after.status.conditions
+    assert said.message.endswith("Copied 1 of 3 MiB.")
+    google.takes.set()
+    await transfers.close()
