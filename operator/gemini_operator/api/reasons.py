@@ -44,7 +44,7 @@ class Reason(Word):
     WAITING_TO_UPLOAD = (
         "WaitingToUpload",
         "Waiting to copy the input to Google; a few inputs and results are copied at a time.",
-        "Unless another condition says what is missing, there is nothing to do.",
+        "There is nothing to do.",
         ConditionType.SUBMITTED,
     )
     UPLOADING = (
@@ -245,7 +245,13 @@ class Reason(Word):
     INPUT_MISSING = (
         "InputMissing",
         "The input is missing or cannot be read.",
-        "Create it, or permit the operator to read it; the job recovers automatically.",
+        "Create it, or wait until it can be read; the job recovers automatically.",
+        ConditionType.STALLED,
+    )
+    INPUT_REFUSED = (
+        "InputRefused",
+        "The operator may not read the input.",
+        "Fix what the message names, such as the Secret or the permissions at the storage, or ask an administrator to allow it; the job then continues.",
         ConditionType.STALLED,
     )
     CREDENTIALS_REJECTED = (

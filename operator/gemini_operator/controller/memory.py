@@ -212,6 +212,10 @@ class Facts:
     unkept_until: float = float("-inf")
     file_doubted: bool = False
     """Google did not find the uploaded input when its batch was to be created."""
+    upload_refusal: Refusal | None = None
+    """Google throttled the upload of the input."""
+    upload_key: str = ""
+    """The id of the API key that the input was last uploaded with."""
     no_list: bool = False
     """Google has no list of this kind of job. Reset by every read of the batch."""
 

@@ -74,6 +74,10 @@ class Transfer(Generic[T]):
     """What its end is decided on, such as the batch whose results are copied."""
     moved: int = 0
     """Bytes that have arrived so far."""
+    total: int | None = None
+    """Bytes that are to arrive, if that is known."""
+    begun: bool = False
+    """Whether something was read."""
     reported: float = float("-inf")
     """Monotonic seconds of the last write of the progress."""
     task: asyncio.Task[T] | None = field(default=None, repr=False)
@@ -83,9 +87,10 @@ class Transfer(Generic[T]):
         return self.reported + REPORT_EVERY - monotonic
 
     def note(self, moved: int) -> None:
-        """Note how many bytes have arrived by now."""
+        """Note how many bytes have arrived by now; 0 once something was read."""
         metrics.TRANSFERRED_BYTES.labels(self.direction).inc(max(0, moved - self.moved))
         self.moved = moved
+        self.begun = True
 
     @property
     def done(self) -> bool:
@@ -176,6 +181,10 @@ class Transfers:
             self._resting = {each: until for each, until in self._resting.items() if until > now}
             self._resting[key] = now + self._rests
             raise
+
+    def wake(self, key: Key) -> None:
+        """Wake the job, as there is something to report."""
+        self._queue.add(key)
 
     def rest(self, key: Key) -> float:
         """Return the seconds until the job may start a transfer; 0 for now."""

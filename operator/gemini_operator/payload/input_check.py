@@ -20,6 +20,11 @@ READ_LIMIT = 2 * FILE_LIMIT
 to the text that is sent, so its own limit does not end them (S10)."""
 
 
+def is_packed(uri: str) -> bool:
+    """Return whether the input is unpacked with gzip: what is copied is larger than the object."""
+    return uri.partition("?")[0].lower().endswith(".gz")
+
+
 class InputCheck:
     """The check of one input, in pieces; a name that ends in `.gz` is unpacked first.
 
@@ -31,8 +36,7 @@ class InputCheck:
 
     def __init__(self, uri: str, expected: RequestType, *, read_limit: int = READ_LIMIT) -> None:
         self._shown = location.display(uri)
-        packed = uri.partition("?")[0].lower().endswith(".gz")
-        self._gunzip = Gunzip() if packed else None
+        self._gunzip = Gunzip() if is_packed(uri) else None
         self._requests = RequestStream(expected)
         self._limit = read_limit
         self._read = self._unpacked = 0

@@ -28,6 +28,10 @@ class InputMissing(Exception):
     """The input is not there yet; the message says what to create."""
 
 
+class InputRefused(Exception):
+    """The operator may not read the input; the message says what refuses it."""
+
+
 @dataclass(frozen=True)
 class BatchInput:
     """Exactly one of: requests, or a file of the File API.
@@ -53,7 +57,8 @@ async def load(
 
     Raises:
         InvalidInput: it cannot be submitted.
-        InputMissing: the ConfigMap or its key is not there, or may not be read.
+        InputMissing: the ConfigMap or its key is not there.
+        InputRefused: the ConfigMap may not be read.
         gemini_operator.kube.errors.KubeError: the API server did not answer.
     """
     if spec.input is None:
@@ -95,7 +100,7 @@ async def _config_map_text(kube: KubeClient, namespace: str, name: str, key: str
     except ObjectNotFound:
         raise InputMissing(f"namespace {namespace} has no ConfigMap {name}") from None
     except Forbidden as error:
-        raise InputMissing(
+        raise InputRefused(
             f"the API server does not let the operator read ConfigMap {name}: {error.message}"
         ) from None
     if key in (config_map.get("data") or {}):

@@ -76,7 +76,7 @@ async def upload(
         new: the name of the file, which belongs to this job alone.
         open_input: opens the input; called twice if Google has another file of that name.
         check: makes the check of the input.
-        sent: is told how many bytes Google has.
+        sent: is told how many bytes Google has; 0 once the input was opened and some of it was read.
 
     Returns:
         What was uploaded, and the file.
@@ -90,7 +90,7 @@ async def upload(
     if existing is not None:
         if existing.display_name != new.display_name:
             raise NotOurs(f"{new.name} exists at Google and is not this job's")
-        checked = await _read(open_input, check())
+        checked = await _read(open_input, check(), sent)
         if _same(checked, existing):
             return checked, await _settled(files, existing)
         # The input has changed since the interrupted upload.
@@ -105,7 +105,7 @@ async def _look(files: Files, name: str) -> FileInfo | None:
         return None
 
 
-async def _read(open_input: Open, check: Check) -> Checked:
+async def _read(open_input: Open, check: Check, sent: Callable[[int], None]) -> Checked:
     async with (
         open_input() as source,
         aclosing(source.chunks()) as pieces,
@@ -113,7 +113,7 @@ async def _read(open_input: Open, check: Check) -> Checked:
     ):
         async for piece in ahead:
             async for _ in _good(check, piece):
-                pass
+                sent(0)
     _, checked = await in_work_thread(check.finish)
     return checked
 

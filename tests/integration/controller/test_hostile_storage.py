@@ -247,8 +247,9 @@ def test_s23_no_credential_of_a_storage_is_shown(
         storing.apply(job(f"{name}-{kind}", source))
     query = f"X-Signature={TOKEN}"
     storing.apply(job(f"{name}-query", {"object": {"uri": f"https://localhost/a?{query}"}}))
-    for kind in ("echo", "redirect", "query"):
-        storing.wait_problem(f"{name}-{kind}", "InputMissing")
+    storing.wait_problem(f"{name}-redirect", "InputMissing")
+    for kind in ("echo", "query"):
+        storing.wait_problem(f"{name}-{kind}", "InputRefused")
     objects = json.loads(storing.kubectl("get", "gbj", "-o", "json"))["items"]
     statuses = json.dumps([each.get("status") for each in objects])
     events = storing.kubectl("get", "events", "-o", "yaml")

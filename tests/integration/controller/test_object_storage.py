@@ -129,7 +129,8 @@ def test_a_secret_is_put_right_while_the_job_waits(
     storing.apply({**secret, "stringData": {**keys, "endpoint": "http://127.0.0.1:1"}})
 
     def told() -> bool:
-        return "endpoint" in storing.condition(name, "Stalled").get("message", "")
+        said = storing.condition(name, "Stalled")
+        return said.get("reason") == "InputRefused" and "endpoint" in said["message"]
 
     eventually(told, timeout=40, what="the key that is not allowed")
     storing.kubectl(

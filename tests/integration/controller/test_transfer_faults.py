@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +29,7 @@ from tests.stored_jobs import (
     requests,
     storage_flags,
 )
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -216,6 +218,55 @@ def test_a_start_that_fails_is_tried_again(storing: Storing, name: str, kind: st
     storing.check(name, INPUT)
 
 
+@pytest.mark.parametrize(
+    "route",
+    ["files.upload", *(pytest.param(at, marks=REST) for at in ("files.uploadChunk", "files.get"))],
+)
+def test_google_throttles_for_long(storing: Storing, name: str, route: str) -> None:
+    # An upload that has begun would wait for a minute.
+    seconds = "61" if route == "files.uploadChunk" else "20"
+    slow: Fault = {"action": "status", "status": 429, "headers": {"Retry-After": seconds}}
+    storing.google.fault(route, **slow, count=None)
+    asked = storing.google.requests(route)
+    storing.apply(name, INPUT)
+
+    def said() -> Any:
+        return storing.operator.condition(name, "Submitted")
+
+    eventually(lambda: said().get("reason") == "QuotaExceeded", what="QuotaExceeded")
+    assert "Google answered 429" in said()["message"]
+    assert storing.operator.status(name)["state"] == "Queued"
+    assert storing.operator.condition(name, "Stalled") == {}
+    tried = storing.google.requests(route) - asked
+    time.sleep(10)
+    # A begun upload is cancelled, too.
+    assert storing.google.requests(route) - asked == tried <= 2
+    storing.google.clear_faults()
+    storing.operator.wait_complete(name, timeout=90)
+    storing.check(name, INPUT)
+
+
+REFUSED = {
+    "401": (401, "Google rejected the Gemini API key"),
+    "403": (403, "Google does not permit this API key"),
+}
+
+
+@pytest.mark.parametrize("kind", ["403", pytest.param("401", marks=REST)])
+def test_google_refuses_the_key_an_upload(storing: Storing, name: str, kind: str) -> None:
+    status, words = REFUSED[kind]
+    storing.google.fault("files.upload", "status", status=status, count=None)
+    storing.apply(name, INPUT)
+    said = storing.operator.wait_problem(name, "CredentialsRejected")
+    assert said["message"].startswith(words)
+    assert f"files.upload: Google answered {status}" in said["message"]
+    assert storing.operator.condition(name, "Submitted")["reason"] == "CredentialsRejected"
+    storing.google.clear_faults()
+    storing.operator.wait_complete(name, timeout=90)
+    storing.check(name, INPUT)
+    assert storing.operator.condition(name, "Stalled").get("status") != "True"
+
+
 TAKEN: Fault = {"action": "status", "status": 409}
 
 
@@ -327,7 +378,7 @@ def test_credentials_that_are_revoked_while_the_object_is_read(storing: Storing,
     storing.s3.kill()
     storing.s3.start("another-secret-key")
     storing.google.release()
-    said = storing.operator.wait_problem(name, "InputMissing")
+    said = storing.operator.wait_problem(name, "InputRefused")
     assert "does not know the credentials: correct the Secret" in said["message"]
     assert files_of(storing.operator, name) == []
     put_secret(storing.operator, name, secret_access_key="another-secret-key")

@@ -75,10 +75,11 @@ class Requests(Model):
 
 
 class InputFile(Model):
-    """A file that the operator uploaded to Google's File API."""
+    """A file that the operator uploads to Google's File API."""
 
     file_name: FileName
-    """fileName is the file's name at Google, made from the job's uid."""
+    """fileName is the file's name at Google, made from the job's uid. It is here before there is a
+    file, so that a deletion of the job finds what an interrupted upload has left."""
 
     bytes: Count | None = None
     """bytes is the size of the file; during the upload, what Google has of it so far."""
@@ -211,7 +212,8 @@ class Status(Model):
     """failures counts batches that Google ended as failed or expired."""
 
     input_file: InputFile | None = None
-    """inputFile is the file that the operator uploaded for the job, absent if it needs none."""
+    """inputFile is the file that the operator uploads for the job, absent if it needs none. The
+    whole file is at Google once it has a sha256."""
 
     output: OutputStatus | None = None
     """output is where the results are, also if their delivery failed."""

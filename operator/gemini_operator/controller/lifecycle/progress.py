@@ -27,6 +27,7 @@ RECOVERS = frozenset(
     {
         Reason.CREDENTIALS_MISSING,
         Reason.INPUT_MISSING,
+        Reason.INPUT_REFUSED,
         Reason.OUTPUT_REFUSED,
         Reason.REMOTE_UNAVAILABLE,
         Reason.SCHEMA_OUTDATED,

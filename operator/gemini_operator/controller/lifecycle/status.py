@@ -28,6 +28,7 @@ HEALED_BY_AN_ANSWER = frozenset(
     {
         Reason.CREDENTIALS_MISSING,
         Reason.INPUT_MISSING,
+        Reason.INPUT_REFUSED,
         Reason.OUTPUT_REFUSED,
         Reason.CREDENTIALS_REJECTED,
         Reason.KEY_CHANGED,
@@ -50,6 +51,10 @@ HEALED_BY_A_TURN = frozenset(
         Reason.INTERNAL,
     }
 )
+
+
+# Reasons of a job whose input is being copied to Google, or waits for that.
+COPYING = frozenset({Reason.WAITING_TO_UPLOAD, Reason.UPLOADING})
 
 
 # The message for a job whose API key Google refused to another job. Google's own words are left
@@ -163,9 +168,25 @@ def stalled(
     status = problem(snapshot, snapshot.status, reason, message)
     if status.state is None:
         status = snapshot.revise(status, state=State.QUEUED)
+    status = _not_copying(snapshot, status, reason, message)
     # One Event when the job stalls, not one for every retry.
     events = () if is_stalled_for(snapshot, reason) else (Event(reason, message, warning=True),)
     return PatchStatus(status, events, seconds, seconds is None)
+
+
+def _not_copying(snapshot: Snapshot, status: Status, reason: Reason, message: str) -> Status:
+    """Let `Submitted` say what keeps an input from being copied, instead of that it is copied."""
+    said, known = find(status.conditions, SUBMITTED), find(snapshot.status.conditions, STALLED)
+    file = status.input_file
+    if said is None or file is None or status.attempt is not None or snapshot.job.deleting:
+        return status
+    # The reason of an earlier problem is replaced, too.
+    if said.reason not in COPYING and (known is None or said.reason != known.reason):
+        return status
+    status = snapshot.condition(status, SUBMITTED, False, reason, message)
+    if file.sha256 is None:
+        file = file.model_copy(update={"bytes": None})
+    return snapshot.revise(status, state=State.QUEUED, input_file=file)
 
 
 def is_stalled_for(snapshot: Snapshot, reason: Reason) -> bool:

@@ -50,7 +50,8 @@ def _over(snapshot: Snapshot) -> frozenset[Reason]:
     source = snapshot.job.spec.input
     # Whether a file is there shows only Google's answer.
     read = source is not None and source.file_name is None
-    return HEALED_BY_A_TURN | {Reason.OUTPUT_REFUSED} | ({Reason.INPUT_MISSING} if read else set())
+    of_input = {Reason.INPUT_MISSING, Reason.INPUT_REFUSED} if read else set()
+    return HEALED_BY_A_TURN | {Reason.OUTPUT_REFUSED} | of_input
 
 
 def priority(snapshot: Snapshot) -> int:

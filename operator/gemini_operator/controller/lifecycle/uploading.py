@@ -5,16 +5,26 @@ waits is uploaded again, under another name.
 """
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
-from gemini_operator.api.conditions import SUBMITTED, find
+from gemini_operator.api.conditions import STALLED, SUBMITTED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import InputFile, Status
 from gemini_operator.controller.job import Job
+from gemini_operator.controller.lifecycle import submission
+from gemini_operator.controller.lifecycle.credentials import NOT_PERMITTED
 from gemini_operator.controller.lifecycle.decisions import Decision, PatchStatus, Upload
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import stalled, without_stalled
+from gemini_operator.controller.lifecycle.status import (
+    HEALED_BY_A_TURN,
+    HEALED_BY_AN_ANSWER,
+    healed,
+    stalled,
+    without_stalled,
+)
+from gemini_operator.gemini import errors
 
 LEAST_LEFT = timedelta(hours=24)
 """What a file still has to live when its batch is submitted. Nobody documents whether Google keeps
@@ -26,11 +36,16 @@ EARLIER = 2
 NAMES = 4
 """Names that are tried while Google answers that they are taken."""
 
+BEFORE_A_COPY = HEALED_BY_A_TURN | {Reason.OUTPUT_REFUSED}
+"""Problems that are over once a copy may begin: the key was read, and the output looked at."""
+
+DURING_A_COPY = BEFORE_A_COPY | {Reason.CREDENTIALS_REJECTED}
+"""Problems that are over once Google takes what is copied. How it ends shows about the others."""
+
+MIB = 2**20
+
 # A file's id has room for so many: 40 characters, of which the uid takes 32 and the dash one.
 _NUMBERS = 10**7
-
-CURED = frozenset({Reason.INPUT_MISSING, Reason.REMOTE_UNAVAILABLE, Reason.OUTPUT_REFUSED})
-"""Problems that an upload has shown to be over."""
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
@@ -85,22 +100,55 @@ def name_taken(snapshot: Snapshot) -> PatchStatus | None:
 
 def waiting(snapshot: Snapshot) -> PatchStatus:
     """Report that the upload waits for its turn."""
-    return PatchStatus(_waits(snapshot, snapshot.status), seconds=math.inf)
+    status = without_stalled(snapshot.status, BEFORE_A_COPY)
+    return PatchStatus(_waits(snapshot, status), seconds=math.inf)
 
 
-def progress(snapshot: Snapshot, moved: int, seconds: float) -> PatchStatus:
-    """Report how much was uploaded, and look again in `seconds`."""
+def is_news(snapshot: Snapshot, moved: int) -> bool:
+    """Return whether the progress of an upload says more than the status does.
+
+    Until Google has some of it, an upload may end as the last one did. Each try would be two writes.
+    """
+    said = find(snapshot.status.conditions, SUBMITTED)
+    throttled = said is not None and said.reason == Reason.QUOTA_EXCEEDED
+    return moved > 0 or not (throttled or find(snapshot.status.conditions, STALLED))
+
+
+def progress(snapshot: Snapshot, moved: int, total: int | None, seconds: float) -> PatchStatus:
+    """Report how much was uploaded, and look again in `seconds`.
+
+    Args:
+        snapshot: the job.
+        moved: bytes that Google has.
+        total: bytes of the input, if they are known.
+        seconds: until the next reconcile.
+    """
     status = snapshot.revise(state=State.UPLOADING, input_file=_with_bytes(snapshot, moved))
-    status = snapshot.condition(status, SUBMITTED, False, Reason.UPLOADING)
-    return PatchStatus(status, seconds=seconds)
+    of_all = "" if total is None else f" of {math.ceil(total / MIB)}"
+    message = Reason.UPLOADING.explain(f"Copied {moved // MIB}{of_all} MiB.")
+    status = snapshot.condition(status, SUBMITTED, False, Reason.UPLOADING, message)
+    return PatchStatus(without_stalled(status, DURING_A_COPY), seconds=seconds)
 
 
-def unread(snapshot: Snapshot, problem: str) -> PatchStatus:
+def unread(snapshot: Snapshot, reason: Reason, problem: str) -> PatchStatus:
     """Stall the job until its input can be read; nothing is being copied meanwhile."""
-    reason = Reason.INPUT_MISSING
-    status = snapshot.revise(state=State.QUEUED, input_file=_with_bytes(snapshot, None))
-    status = snapshot.condition(status, SUBMITTED, False, reason, reason.explain(problem))
-    return stalled(snapshot.with_status(status), reason, problem)
+    return _stopped(snapshot, reason, reason.explain(problem))
+
+
+def throttled(snapshot: Snapshot, error: errors.Throttled, seconds: float) -> PatchStatus:
+    """Report that Google throttles the API key, and look again in `seconds`."""
+    before = snapshot.with_status(_not_copied(snapshot))
+    write = submission.queued(before, Reason.QUOTA_EXCEEDED, str(error), seconds)
+    # A 429 shows that Google knows the key, so a `Stalled` about the key is over.
+    return replace(write, status=healed(write.status))
+
+
+def refused(snapshot: Snapshot, error: errors.CredentialsRejected) -> PatchStatus:
+    """Stall the job, as Google refuses its API key, or refuses the key this upload."""
+    reason = Reason.CREDENTIALS_REJECTED
+    own = isinstance(error, errors.PermissionDenied)
+    message = f"{NOT_PERMITTED} {error}" if own else reason.explain(error)
+    return _stopped(snapshot, reason, message)
 
 
 def uploaded(snapshot: Snapshot, file: InputFile) -> PatchStatus:
@@ -112,7 +160,7 @@ def uploaded(snapshot: Snapshot, file: InputFile) -> PatchStatus:
         file = file.model_copy(update={"expiration_time": None})
     status = snapshot.revise(state=State.QUEUED, input_file=file)
     status = snapshot.condition(status, SUBMITTED, False, Reason.UPLOADED)
-    return PatchStatus(without_stalled(status, CURED))
+    return PatchStatus(healed(status))
 
 
 def _announced(snapshot: Snapshot, number: int) -> PatchStatus:
@@ -123,10 +171,28 @@ def _announced(snapshot: Snapshot, number: int) -> PatchStatus:
 
 def _waits(snapshot: Snapshot, status: Status) -> Status:
     status = snapshot.revise(status, state=State.QUEUED)
-    said = find(status.conditions, SUBMITTED)
-    if said is not None and said.reason == Reason.WAITING_TO_UPLOAD:
+    said, problem = find(status.conditions, SUBMITTED), find(status.conditions, STALLED)
+    reason, message = Reason.WAITING_TO_UPLOAD, None
+    if problem is not None and problem.reason in HEALED_BY_AN_ANSWER:
+        reason, message = Reason(problem.reason), problem.message
+    if said is not None and said.reason == reason:
         return status
-    return snapshot.condition(status, SUBMITTED, False, Reason.WAITING_TO_UPLOAD)
+    return snapshot.condition(status, SUBMITTED, False, reason, message)
+
+
+def _stopped(snapshot: Snapshot, reason: Reason, message: str) -> PatchStatus:
+    """Stall the job for what ended its upload."""
+    status = snapshot.condition(_not_copied(snapshot), SUBMITTED, False, reason, message)
+    return stalled(snapshot.with_status(status), reason, "", message=message)
+
+
+def _not_copied(snapshot: Snapshot) -> Status:
+    """Return the status of a job of which nothing is being copied now."""
+    file = snapshot.status.input_file
+    # Of a file that is whole, the size stays.
+    half = file is not None and file.sha256 is None
+    status = snapshot.revise(state=State.QUEUED)
+    return snapshot.revise(status, input_file=_with_bytes(snapshot, None)) if half else status
 
 
 def _with_bytes(snapshot: Snapshot, moved: int | None) -> InputFile:

@@ -5,8 +5,14 @@ from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import failed, stalled
 from gemini_operator.payload.config_map import DeliveryRefused, OutputRefused
-from gemini_operator.payload.objects.errors import InvalidUri, ObjectError
-from gemini_operator.payload.requests import InputMissing, InvalidInput
+from gemini_operator.payload.objects.errors import (
+    AccessDenied,
+    InvalidReference,
+    InvalidUri,
+    NotAllowed,
+    ObjectError,
+)
+from gemini_operator.payload.requests import InputMissing, InputRefused, InvalidInput
 from gemini_operator.payload.results import ResultsTooLarge
 
 AGAIN = "Then create a new job (kubectl replace --force -f FILE)."
@@ -15,6 +21,7 @@ AGAIN = "Then create a new job (kubectl replace --force -f FILE)."
 REFUSALS = (
     DeliveryRefused,
     InputMissing,
+    InputRefused,
     InvalidInput,
     ObjectError,
     OutputRefused,
@@ -22,11 +29,19 @@ REFUSALS = (
 )
 
 
+def of_input(error: ObjectError) -> Reason:
+    """Return why an input in object storage cannot be read."""
+    refused = isinstance(error, AccessDenied | InvalidReference | NotAllowed)
+    return Reason.INPUT_REFUSED if refused else Reason.INPUT_MISSING
+
+
 def before_submission(snapshot: Snapshot, error: Exception) -> PatchStatus:
     """Stall or fail a job for one of `REFUSALS`."""
     match error:
         case InputMissing():
             return stalled(snapshot, Reason.INPUT_MISSING, f"{error}.")
+        case InputRefused():
+            return stalled(snapshot, Reason.INPUT_REFUSED, f"{error}.")
         case DeliveryRefused() | InvalidUri():
             message = f"Nothing was submitted, because the results could not be written: {error}."
             return failed(snapshot, Reason.DELIVERY_FAILED, "", f"{message} {AGAIN}")

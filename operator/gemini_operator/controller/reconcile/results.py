@@ -118,7 +118,7 @@ class Results:
             raise Stale
         try:
             loaded = await requests.load(self._kube, job.key.namespace, job.spec, body["spec"])
-        except (requests.InputMissing, requests.InvalidInput):
+        except (requests.InputMissing, requests.InputRefused, requests.InvalidInput):
             return None
         items, attempt = loaded.inline or (), job.status.attempt
         submitted = attempt.input_sha256 if attempt else None

@@ -1,18 +1,22 @@
 """Carries out `Upload`: copies an input to Google beside the reconciles, and reports how it goes."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.v1alpha1.input import InputObject
 from gemini_operator.api.v1alpha1.status import InputFile
+from gemini_operator.base.backoff import Backoff
 from gemini_operator.base.clock import Clock
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import uploading
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import failed, is_stalled_for
+from gemini_operator.controller.lifecycle.status import failed
+from gemini_operator.controller.memory import Refusal
+from gemini_operator.controller.quota.throttle import BASE, CAP
 from gemini_operator.controller.reconcile import refusals
 from gemini_operator.controller.reconcile.delivery import Delivery
 from gemini_operator.controller.remote.access import RemoteAccess
@@ -29,7 +33,7 @@ from gemini_operator.controller.transfers import (
 from gemini_operator.gemini import errors
 from gemini_operator.gemini.uploads import NewFile
 from gemini_operator.payload import upload
-from gemini_operator.payload.input_check import InputCheck
+from gemini_operator.payload.input_check import InputCheck, is_packed
 from gemini_operator.payload.objects import location
 from gemini_operator.payload.objects.access import ObjectAccess
 from gemini_operator.payload.objects.errors import InvalidUri, ObjectError, TooSlow
@@ -64,6 +68,7 @@ class Uploader:
         self._delivery = delivery
         self._transfers = transfers
         self._clock = clock
+        self._backoff = Backoff(BASE, CAP)
 
     async def upload(self, snapshot: Snapshot, file_name: str) -> PatchStatus:
         """Start the upload, report its progress, or report its end.
@@ -72,15 +77,28 @@ class Uploader:
             CredentialsProblem: there is no usable API key.
             GeminiError, KubeError: no answer for now; uploading again is safe.
         """
+        try:
+            return await self._upload(snapshot, file_name)
+        except errors.Throttled as error:
+            return self._throttled(snapshot, error)
+        except errors.CredentialsRejected as error:
+            return uploading.refused(snapshot, error)
+
+    async def _upload(self, snapshot: Snapshot, file_name: str) -> PatchStatus:
         job, source = snapshot.job, _source(snapshot.job)
         transfer: Transfer[InputFile] | None = await self._transfers.of(job, file_name)
         if transfer is None:
             if rest := self._transfers.rest(job.key):
                 return PatchStatus(snapshot.status, seconds=rest)
+            api_key = await self._access.resolve(job)
+            refusal = snapshot.facts.upload_refusal
+            left = refusal.left(api_key.key_id, snapshot.monotonic) if refusal else 0.0
+            if left > 0:
+                return PatchStatus(snapshot.status, seconds=left)
+            snapshot.facts.upload_key = api_key.key_id
             file = snapshot.status.input_file
             if file is not None and file.sha256 is not None:
                 return await _look_again(snapshot, file, await self._access.enter(job))
-            api_key = await self._access.resolve(job)
             try:
                 await self._delivery.check(job)
                 work = partial(self._copy, job, source, file_name, api_key)
@@ -93,15 +111,25 @@ class Uploader:
             return self._ended(snapshot, transfer)
         return self._progress(snapshot, transfer)
 
+    def _throttled(self, snapshot: Snapshot, error: errors.Throttled) -> PatchStatus:
+        """Keep the job from uploading for a while: its own write of the status wakes it at once."""
+        facts = snapshot.facts
+        in_a_row = facts.upload_refusal.in_a_row + 1 if facts.upload_refusal else 1
+        seconds = self._backoff.seconds(in_a_row, error.retry_after)
+        until = self._clock.monotonic() + seconds
+        facts.upload_refusal = Refusal("", error, seconds, in_a_row, facts.upload_key, until)
+        facts.failed_calls = 0
+        return uploading.throttled(snapshot, error, seconds)
+
     def _progress(self, snapshot: Snapshot, transfer: Transfer[InputFile]) -> PatchStatus:
         left = transfer.report_in(self._clock.monotonic())
         if left > 0:
             return PatchStatus(snapshot.status, seconds=left)
-        if not transfer.moved and is_stalled_for(snapshot, Reason.INPUT_MISSING):
-            # Each try of an input that is not there would be two writes.
+        # Nothing is being copied before the source was opened and Google takes its bytes.
+        if not transfer.begun or not uploading.is_news(snapshot, transfer.moved):
             return PatchStatus(snapshot.status, seconds=REPORT_EVERY)
         transfer.reported = self._clock.monotonic()
-        return uploading.progress(snapshot, transfer.moved, REPORT_EVERY)
+        return uploading.progress(snapshot, transfer.moved, transfer.total, REPORT_EVERY)
 
     def _ended(self, snapshot: Snapshot, transfer: Transfer[InputFile]) -> PatchStatus:
         try:
@@ -109,7 +137,7 @@ class Uploader:
         except (InvalidUri, upload.NotOurs) as error:
             return failed(snapshot, Reason.INVALID_INPUT, f"{error}.")
         except ObjectError as error:
-            return uploading.unread(snapshot, f"{error}.")
+            return uploading.unread(snapshot, refusals.of_input(error), f"{error}.")
         except refusals.REFUSALS as error:
             return refusals.before_submission(snapshot, error)
         except errors.NameTaken:
@@ -117,6 +145,7 @@ class Uploader:
             if patch is None:
                 raise
             return patch
+        snapshot.facts.upload_refusal = None
         return uploading.uploaded(snapshot, file)
 
     async def _copy(
@@ -127,11 +156,20 @@ class Uploader:
         api_key: ApiKey,
         transfer: Transfer[InputFile],
     ) -> InputFile:
-        def open_input() -> AbstractAsyncContextManager[Source]:
-            return self._objects.reading(job.key.namespace, source)
+        @asynccontextmanager
+        async def open_input() -> AsyncIterator[Source]:
+            async with self._objects.reading(job.key.namespace, source) as found:
+                transfer.total = None if is_packed(source.uri) else found.size
+                yield found
 
         def check() -> InputCheck:
             return InputCheck(source.uri, job.spec.type)
+
+        def sent(moved: int) -> None:
+            begins = not transfer.begun
+            transfer.note(moved)
+            if begins:
+                self._transfers.wake(job.key)
 
         new = NewFile(file_name, uploading.display_name(job))
         too_slow = TooSlow(
@@ -139,9 +177,7 @@ class Uploader:
             "faster source, or split it into several jobs"
         )
         async with within(self._longest, too_slow):
-            checked, info = await upload.upload(
-                api_key.client.files, new, open_input, check, transfer.note
-            )
+            checked, info = await upload.upload(api_key.client.files, new, open_input, check, sent)
         return InputFile(
             file_name=file_name,
             bytes=checked.bytes,
@@ -158,6 +194,7 @@ async def _look_again(snapshot: Snapshot, file: InputFile, api_key: ApiKey) -> P
     except errors.NotFound:
         info = None
     snapshot.facts.file_doubted = False
+    snapshot.facts.upload_refusal = None
     if info is None or info.size != file.bytes or info.sha256 not in (None, file.sha256):
         return uploading.lost(snapshot)
     return uploading.uploaded(snapshot, file)

@@ -15,7 +15,7 @@ from gemini_operator.payload.objects.credentials import (
     HttpsCredentials,
     from_secret,
 )
-from gemini_operator.payload.objects.errors import InvalidReference, SourceMissing
+from gemini_operator.payload.objects.errors import InvalidReference, NotAllowed, SourceMissing
 from gemini_operator.payload.objects.https_source import HttpsClient
 from gemini_operator.payload.objects.location import BucketLocation, HttpsLocation
 from gemini_operator.payload.objects.source import Source, open_source
@@ -82,7 +82,7 @@ class ObjectAccess:
         except secrets.KeyMissing as error:
             raise InvalidReference(f"{error.message}: correct it") from None
         except (Forbidden, BadName) as error:
-            raise SourceMissing(
+            raise NotAllowed(
                 f"the operator may not read Secret {ref.name}: add its name to the chart's "
                 f"controller.objectStore.allowedSecretNames ({error.message})"
             ) from None

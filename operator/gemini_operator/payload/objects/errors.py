@@ -5,7 +5,9 @@ and no text of an object or of a server's answer.
 """
 
 import re
+import socket
 import ssl
+from collections.abc import Iterator
 
 import httpcore2
 from obstore.exceptions import (
@@ -92,6 +94,28 @@ _NO_BUCKET = {"ContainerNotFound", "NoSuchBucket"}
 # Google's answer to a service account without a valid key.
 _BAD_GRANT = re.compile(r"\binvalid_grant\b")
 _BAD_REGION = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraint"}
+# What obstore's description of a failed connection has, and what that means.
+_NO_CONNECTION = (
+    (re.compile(r"\bdns error\b"), "the name of its server is not found"),
+    (re.compile(r"\bConnectionRefused\b"), "its server refuses connections"),
+    (
+        re.compile(r"\bInvalidCertificate\b|\binvalid peer certificate\b"),
+        "its certificate is not valid",
+    ),
+    (re.compile(r"\bkind: Timeout\b|\bTimedOut\b"), "its server does not answer in time"),
+    (re.compile(r"\bkind: Connect\b"), "there is no connection to its server"),
+)
+# Numbers of X509_verify_cert_error_string(3).
+_CERTIFICATES = {
+    9: "is not valid yet: correct it, or the clock",
+    10: "has expired: renew it",
+    62: "is for another host: correct the host or the certificate",
+    64: "is for another host: correct the host or the certificate",
+    **dict.fromkeys(
+        (2, 18, 19, 20, 21),
+        "is signed by an authority that the operator does not know: use one of a public authority",
+    ),
+}
 _KINDS: tuple[tuple[type[Exception], int], ...] = (
     (FileNotFoundError, 404),
     (PermissionDeniedError, 403),
@@ -128,6 +152,10 @@ def of_store(error: Exception, shown: str) -> ObjectError:
     if not isinstance(error, BaseError | OSError):
         return Unavailable(f"{shown} could not be used ({type(error).__name__}); it is tried again")
     status = next((status for kind, status in _KINDS if isinstance(error, kind)), _status_in(text))
+    if status is None:
+        cause = next((cause for pattern, cause in _NO_CONNECTION if pattern.search(text)), None)
+        if cause is not None:
+            return Unavailable(f"{shown} cannot be reached, as {cause}; it is tried again")
     return of_status(status, shown)
 
 
@@ -140,12 +168,8 @@ def of_connection(error: Exception, shown: str) -> ObjectError:
     """
     if isinstance(error, ObjectError):
         return error
-    if isinstance(error, httpcore2.ConnectError) and isinstance(
-        error.__cause__ or error.__context__, ssl.SSLCertVerificationError
-    ):
-        return InvalidReference(
-            f"the certificate of {shown} is not valid for its host: correct the host or its certificate"
-        )
+    if isinstance(error, httpcore2.ConnectError):
+        return Unavailable(_unconnected(error, shown))
     if isinstance(error, httpcore2.LocalProtocolError | httpcore2.UnsupportedProtocol):
         return InvalidReference(f"{shown} cannot be requested: correct the URL")
     if isinstance(error, httpcore2.RemoteProtocolError):
@@ -153,6 +177,36 @@ def of_connection(error: Exception, shown: str) -> ObjectError:
     if isinstance(error, httpcore2.TimeoutException | TimeoutError):
         return Unavailable(f"{shown} did not answer in time; it is tried again")
     return Unavailable(f"{shown} cannot be reached; it is tried again")
+
+
+def of_lookup(error: Exception | None, host: str) -> ObjectError:
+    """Return what a failed look-up of a host means; `None`: it has no address."""
+    absent = error is None or isinstance(error, UnicodeError)
+    if absent or getattr(error, "errno", None) in (socket.EAI_NONAME, socket.EAI_NODATA):
+        return Unavailable(f"there is no host {host} in DNS: add it, or {ANOTHER_URI}")
+    return Unavailable(f"DNS has no answer for the host {host} now; it is tried again")
+
+
+def _unconnected(error: Exception, shown: str) -> str:
+    """Say why there is no connection. No private address comes this far, unless it is allowed (S9)."""
+    for cause in _chain(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            what = _CERTIFICATES.get(cause.verify_code, "is not valid: correct it")
+            return f"the certificate of {shown} {what}; it is tried again"
+        if isinstance(cause, ssl.SSLError):
+            return f"{shown} cannot be reached, as its host does not speak TLS as it should; it is tried again"
+        if isinstance(cause, ConnectionRefusedError):
+            return f"{shown} cannot be reached, as its host refuses connections; it is tried again"
+    return f"{shown} cannot be reached; it is tried again"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and its causes."""
+    for _ in range(8):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def of_status(status: int | None, shown: str) -> ObjectError:
@@ -168,7 +222,9 @@ def of_status(status: int | None, shown: str) -> ObjectError:
             return SourceChanged(
                 f"{shown} has changed since it was first read; it is read again from the beginning"
             )
-        case 408 | 425 | 429 | None:
+        case 408 | 425 | 429:
+            return Unavailable(f"{shown} is not available now ({status}); it is tried again")
+        case None:
             return Unavailable(f"{shown} is not available; it is tried again")
     if 300 <= status < 400:
         return NotAllowed(
@@ -177,6 +233,10 @@ def of_status(status: int | None, shown: str) -> ObjectError:
     if 400 <= status < 500:
         return InvalidReference(
             f"{shown} refuses the request ({status}): correct the Secret, or {ANOTHER_URI}"
+        )
+    if status >= 500:
+        return Unavailable(
+            f"{shown} is not available, as its server reports an error ({status}); it is tried again"
         )
     return Unavailable(f"{shown} is not available ({status}); it is tried again")
 

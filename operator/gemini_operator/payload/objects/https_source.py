@@ -211,20 +211,20 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
 
         Raises:
             NotAllowed: one of them must not be connected to.
-            httpcore2.ConnectError, httpcore2.ConnectTimeout: the name has no address.
+            Unavailable: DNS does not know the host, or does not answer.
         """
-        try:
-            ipaddress.ip_address(host)
-            found: Sequence[str] = [host]
-        except ValueError:
-            try:
-                async with asyncio.timeout(seconds):
-                    found = await self._resolve(host)
-            except TimeoutError:
-                raise httpcore2.ConnectTimeout("no answer of DNS") from None
-            except (OSError, UnicodeError):
-                raise httpcore2.ConnectError("the name has no address") from None
+        found = [host] if _is_address(host) else await self._lookup(host, seconds)
         return [self._policy.check(address, host) for address in found]
+
+    async def _lookup(self, host: str, seconds: float | None) -> Sequence[str]:
+        try:
+            async with asyncio.timeout(seconds):
+                found = await self._resolve(host)
+        except (OSError, UnicodeError) as error:
+            raise errors.of_lookup(error, host) from None
+        if not found:
+            raise errors.of_lookup(None, host)
+        return found
 
     async def _check_peer(
         self, stream: httpcore2.AsyncNetworkStream, address: str, host: str
@@ -236,6 +236,14 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
             raise errors.NotAllowed(
                 f"the connection to {host} went to another address than the one that was checked"
             )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def _resolve(host: str) -> list[str]:

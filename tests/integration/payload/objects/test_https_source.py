@@ -296,7 +296,7 @@ async def test_another_address_is_tried(start: Start) -> None:
 
 async def test_a_certificate_of_another_host(start: Start) -> None:
     async with start(whole) as world:
-        with pytest.raises(InvalidReference, match="certificate"):
+        with pytest.raises(Unavailable, match=r"certificate .* is for another host"):
             async with world.open("https://other.example.com/a"):
                 pass
     assert world.requests == []
@@ -305,9 +305,33 @@ async def test_a_certificate_of_another_host(start: Start) -> None:
 async def test_a_certificate_that_nobody_trusts(start: Start) -> None:
     async with start(whole) as world:
         world.trusted = ssl.create_default_context()
-        with pytest.raises(InvalidReference, match="certificate"):
+        with pytest.raises(Unavailable, match="an authority that the operator does not know"):
             async with world.open():
                 pass
+
+
+async def test_a_host_that_refuses_connections(start: Start) -> None:
+    async with start(whole) as world:
+        world.answers_at = "127.0.0.9"
+        with pytest.raises(Unavailable, match=f"https://{HOST}/a/b.jsonl .*refuses connections"):
+            async with world.open():
+                pass
+
+
+@pytest.mark.parametrize("port", ["open", "closed"])
+async def test_s09_a_private_host_looks_the_same_whether_it_answers(
+    start: Start, port: str
+) -> None:
+    async with start(whole) as world:
+        world.answers_at = "127.0.0.1" if port == "open" else "127.0.0.9"
+        with pytest.raises(NotAllowed) as caught:
+            async with world.open(policy=AddressPolicy()):
+                pass
+    assert str(caught.value) == (
+        f"the host {HOST} has an address that is not public, which is not connected to: use "
+        "another host, or ask an administrator for --https-input-allow"
+    )
+    assert world.connected == []
 
 
 async def test_s21_proxies_of_the_environment_are_not_used(
@@ -406,7 +430,7 @@ async def test_a_server_that_does_not_speak_http(start: Start) -> None:
 
 async def test_a_host_without_an_address(start: Start) -> None:
     async with start(whole) as world:
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match=f"there is no host {HOST} in DNS"):
             async with world.open(names=Names([])):
                 pass
 

@@ -85,7 +85,7 @@ def waiting_to_upload() -> Status:
 @situation("The input is being copied to Google")
 def uploads() -> Status:
     snapshot = a_snapshot(spec=FROM_OBJECT, status={"inputFile": UPLOAD})
-    return uploading.progress(snapshot, 2**20, 10.0).status
+    return uploading.progress(snapshot, 2**20, None, 10.0).status
 
 
 @situation("The input is at Google")
@@ -151,9 +151,14 @@ def refused_key() -> Status:
     return decided(snapshot)
 
 
-@situation("The ConfigMap, file or object with the input is missing, or may not be read")
+@situation("The ConfigMap, file or object with the input is missing, or cannot be read")
 def no_input() -> Status:
     return stalled(a_snapshot(), Reason.INPUT_MISSING, "").status
+
+
+@situation("The cluster or the object store does not let the operator read the input")
+def refused_input() -> Status:
+    return stalled(a_snapshot(), Reason.INPUT_REFUSED, "").status
 
 
 @situation("The cluster or the object store refuses the results")

@@ -368,6 +368,7 @@ def test_a_priority_is_lowered_to_the_administrators_limit_and_that_is_said(
         ("CredentialsMissing", {}, False),
         ("InputMissing", {}, False),
         ("InputMissing", {"input": {"fileName": "files/abc-123"}}, True),
+        ("InputRefused", {}, False),
         ("OutputRefused", {}, False),
         ("WriteRefused", {}, False),
         ("RemoteUnavailable", {}, True),

@@ -13,7 +13,9 @@ from gemini_operator.controller.lifecycle.decisions import (
     Submit,
     Upload,
 )
+from gemini_operator.controller.lifecycle.status import HEALED_BY_AN_ANSWER, stalled
 from gemini_operator.controller.memory import Facts
+from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (
     NOW,
     UID,
@@ -31,6 +33,7 @@ SPEC = {"input": {"object": {"uri": "s3://bucket/in.jsonl"}}}
 NAME = f"files/{UID.replace('-', '')}"
 FIRST, SECOND = f"{NAME}-1", f"{NAME}-2"
 SHA = "0" * 64
+HALF = {"state": "Uploading", "inputFile": {"fileName": FIRST, "bytes": 5}}
 
 
 def a_file(hours: float | None = 48.0, name: str = FIRST, **members: Any) -> dict[str, Any]:
@@ -149,13 +152,94 @@ def test_names_that_google_refuses_as_taken_are_passed_over_a_few_times() -> Non
 
 
 def test_progress_shows_what_google_has() -> None:
-    write = uploading.progress(with_file({"fileName": FIRST}), 2**20, 10.0)
+    write = uploading.progress(with_file({"fileName": FIRST}), 2**20, None, 10.0)
     assert write.status.state == "Uploading"
     assert write.status.input_file == InputFile(file_name=FIRST, bytes=2**20)
     assert reason_of(write.status, "Submitted") == ("False", Reason.UPLOADING)
     assert write.seconds == 10.0
     with pytest.raises(AssertionError):
-        uploading.progress(with_file(None), 1, 10.0)
+        uploading.progress(with_file(None), 1, None, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("moved", "total", "shown"),
+    [
+        (120 * 2**20 + 5, 2047 * 2**20 - 3, "Copied 120 of 2047 MiB."),
+        (0, 5, "Copied 0 of 1 MiB."),
+        (2**23, None, "Copied 8 MiB."),
+    ],
+)
+def test_progress_says_how_far_it_is(moved: int, total: int | None, shown: str) -> None:
+    write = uploading.progress(with_file({"fileName": FIRST}), moved, total, 10.0)
+    [submitted] = write.status.conditions
+    assert submitted.message == f"{Reason.UPLOADING.message} {shown}"
+
+
+def with_problem(reason: str, submitted: str | None = None, **of_status: Any) -> Any:
+    conditions = [
+        a_condition("Submitted", "False", submitted or reason),
+        a_condition("Stalled", "False", reason, message="What is missing."),
+    ]
+    status = {"inputFile": {"fileName": FIRST}, "conditions": conditions, **of_status}
+    return a_snapshot(spec=SPEC, status=status)
+
+
+@pytest.mark.parametrize("reason", ["InputMissing", "InputRefused", "RemoteUnavailable"])
+def test_a_try_of_what_was_missing_is_no_news_until_google_has_some_of_it(reason: str) -> None:
+    assert not uploading.is_news(with_problem(reason), 0)
+    assert uploading.is_news(with_problem(reason), 1)
+    throttled = {"conditions": [a_condition("Submitted", "False", "QuotaExceeded")]}
+    assert not uploading.is_news(a_snapshot(spec=SPEC, status=throttled), 0)
+    assert uploading.is_news(with_file({"fileName": FIRST}), 0)
+
+
+@pytest.mark.parametrize("reason", ["InputMissing", "InputRefused", "RemoteUnavailable"])
+def test_what_is_missing_is_said_while_the_job_waits_for_its_turn(reason: str) -> None:
+    for said in ("WaitingToUpload", "Uploading", reason):
+        write = uploading.waiting(with_problem(reason, said))
+        assert reason_of(write.status, "Submitted") == ("False", reason)
+        assert reason_of(write.status, "Stalled") == ("False", reason)
+    assert write.status == with_problem(reason).status.model_copy(
+        update={"state": "Queued", "observed_generation": write.status.observed_generation}
+    )
+
+
+@pytest.mark.parametrize("reason", sorted(uploading.BEFORE_A_COPY))
+def test_what_is_over_before_a_copy_is_not_said_while_the_job_waits(reason: str) -> None:
+    write = uploading.waiting(with_problem(reason))
+    assert reason_of(write.status, "Submitted") == ("False", Reason.WAITING_TO_UPLOAD)
+    assert reason_of(write.status, "Stalled") is None
+
+
+@pytest.mark.parametrize("said", ["WaitingToUpload", "Uploading", "InputMissing"])
+def test_submitted_says_what_keeps_an_input_from_being_copied(said: str) -> None:
+    snapshot = with_problem("InputMissing", said, state="Uploading")
+    write = stalled(snapshot, Reason.OUTPUT_REFUSED, "No bucket.")
+    assert reason_of(write.status, "Submitted") == ("False", Reason.OUTPUT_REFUSED)
+    assert reason_of(write.status, "Stalled") == ("False", Reason.OUTPUT_REFUSED)
+    assert write.status.state == "Queued"
+
+
+def test_a_problem_ends_what_is_said_of_a_copy_and_keeps_a_whole_file() -> None:
+    condition = a_condition("Submitted", "False", "Uploading")
+    half = a_snapshot(spec=SPEC, status={**HALF, "conditions": [condition]})
+    assert stalled(half, Reason.REMOTE_UNAVAILABLE, "").status.input_file == InputFile(
+        file_name=FIRST
+    )
+    whole = a_snapshot(spec=SPEC, status={"inputFile": a_file(), "conditions": [condition]})
+    assert stalled(whole, Reason.INTERNAL, "").status.input_file == InputFile.model_validate(
+        a_file()
+    )
+
+
+@pytest.mark.parametrize("said", ["Queued", "Uploaded", "QuotaExceeded"])
+def test_a_problem_leaves_what_else_submitted_says(said: str) -> None:
+    status = {
+        "inputFile": a_file(),
+        "conditions": [a_condition("Submitted", "False", said)],
+    }
+    write = stalled(a_snapshot(spec=SPEC, status=status), Reason.CREDENTIALS_MISSING, "")
+    assert reason_of(write.status, "Submitted") == ("False", said)
 
 
 def test_a_job_that_waits_for_its_turn_says_so_once() -> None:
@@ -166,11 +250,11 @@ def test_a_job_that_waits_for_its_turn_says_so_once() -> None:
     assert again.status == first.status
 
 
-@pytest.mark.parametrize("reason", sorted(uploading.CURED))
+@pytest.mark.parametrize("reason", sorted(HEALED_BY_AN_ANSWER))
 def test_an_upload_ends_the_trouble_before_it(reason: str) -> None:
-    stalled = a_condition("Stalled", "False", reason)
+    trouble = a_condition("Stalled", "False", reason)
     snapshot = a_snapshot(
-        spec=SPEC, status={"inputFile": {"fileName": FIRST}, "conditions": [stalled]}
+        spec=SPEC, status={"inputFile": {"fileName": FIRST}, "conditions": [trouble]}
     )
     file = InputFile.model_validate(a_file())
     write = uploading.uploaded(snapshot, file)
@@ -209,17 +293,62 @@ def test_s07_the_display_name_tells_whose_a_file_is() -> None:
     assert uploading.display_name(job) == f"{job.key.namespace}/{job.key.name} [{UID}]"
 
 
-def test_an_input_that_cannot_be_read_is_not_being_copied() -> None:
+@pytest.mark.parametrize("reason", [Reason.INPUT_MISSING, Reason.INPUT_REFUSED])
+def test_an_input_that_cannot_be_read_is_not_being_copied(reason: Reason) -> None:
     snapshot = a_snapshot(
         spec=SPEC, status={"state": "Uploading", "inputFile": {"fileName": FIRST, "bytes": 5}}
     )
-    write = uploading.unread(snapshot, "There is no such object.")
+    write = uploading.unread(snapshot, reason, "There is no such object.")
     assert write.status.state == "Queued"
-    assert reason_of(write.status, "Submitted") == ("False", Reason.INPUT_MISSING)
+    assert reason_of(write.status, "Submitted") == ("False", reason)
     # It is stalled after five minutes.
-    assert reason_of(write.status, "Stalled") == ("False", Reason.INPUT_MISSING)
-    assert [event.reason for event in write.events] == [Reason.INPUT_MISSING]
+    assert reason_of(write.status, "Stalled") == ("False", reason)
+    assert [event.reason for event in write.events] == [reason]
     again = uploading.unread(
-        a_snapshot(spec=SPEC, status=write.status.dump()), "There is no such object."
+        a_snapshot(spec=SPEC, status=write.status.dump()), reason, "There is no such object."
     )
     assert (again.status, again.events) == (write.status, ())
+
+
+def test_a_throttled_upload_waits_like_a_throttled_create() -> None:
+    known = [
+        a_condition("Submitted", "False", "Uploading"),
+        a_condition("Stalled", "False", "RemoteUnavailable"),
+    ]
+    error = errors.Throttled("files.upload: Google answered 429", retry_after=90.0)
+    snapshot = a_snapshot(spec=SPEC, status={**HALF, "conditions": known})
+    write = uploading.throttled(snapshot, error, 90.0)
+    assert (write.status.state, write.seconds) == ("Queued", 90.0)
+    assert write.status.input_file == InputFile(file_name=FIRST)
+    assert reason_of(write.status, "Submitted") == ("False", Reason.QUOTA_EXCEEDED)
+    assert reason_of(write.status, "Stalled") is None
+    [event] = write.events
+    assert (event.reason, str(error) in event.note) == (Reason.QUOTA_EXCEEDED, True)
+    again = uploading.throttled(
+        a_snapshot(spec=SPEC, status=write.status.dump()), errors.Throttled("others"), 5.0
+    )
+    assert (again.status, again.events) == (write.status, ())
+
+
+def test_a_whole_file_keeps_its_size_while_google_throttles_the_look_at_it() -> None:
+    write = uploading.throttled(with_file(a_file()), errors.Throttled("429"), 5.0)
+    assert write.status.input_file == InputFile.model_validate(a_file())
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (errors.CredentialsRejected("files.upload: Google answered 401"), "rejected the Gemini"),
+        (errors.PermissionDenied("files.upload: Google answered 403"), "does not permit"),
+    ],
+)
+def test_an_upload_that_google_refuses_the_key_stalls_the_job(
+    error: errors.CredentialsRejected, words: str
+) -> None:
+    write = uploading.refused(a_snapshot(spec=SPEC, status=HALF), error)
+    assert (write.status.state, write.retry) == ("Queued", True)
+    assert write.status.input_file == InputFile(file_name=FIRST)
+    assert reason_of(write.status, "Submitted") == ("False", Reason.CREDENTIALS_REJECTED)
+    assert reason_of(write.status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
+    assert words in write.events[0].note
+    assert str(error) in write.events[0].note

@@ -1,3 +1,6 @@
+import socket
+import ssl
+
 import httpcore2
 import obstore.exceptions
 import pytest
@@ -104,3 +107,89 @@ def test_a_message_is_one_short_line() -> None:
     message = str(Unavailable("a\nb\x1b[31m" + "c" * 5000))
     assert "\n" not in message
     assert len(message) <= 1024
+
+
+SHOWN = "https://files.example.com/a"
+
+
+def unconnected(cause: Exception) -> str:
+    error = httpcore2.ConnectError(HIDDEN)
+    between = OSError(HIDDEN)
+    between.__cause__ = cause
+    error.__cause__ = between
+    found = errors.of_connection(error, SHOWN)
+    assert type(found) is Unavailable
+    assert "hidden" not in str(found)
+    return str(found)
+
+
+def certificate(code: int) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(HIDDEN)
+    error.verify_code = code
+    return error
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (ConnectionRefusedError(HIDDEN), "its host refuses connections"),
+        (OSError(HIDDEN), "cannot be reached; it is tried again"),
+        (ssl.SSLError(HIDDEN), "does not speak TLS"),
+        (certificate(10), "has expired: renew it"),
+        (certificate(9), "is not valid yet"),
+        (certificate(62), "is for another host"),
+        (certificate(18), "an authority that the operator does not know"),
+        (certificate(20), "an authority that the operator does not know"),
+        (certificate(99), "is not valid: correct it"),
+    ],
+)
+def test_why_there_is_no_connection(cause: Exception, words: str) -> None:
+    message = unconnected(cause)
+    assert words in message
+    assert SHOWN in message
+
+
+def test_a_circle_of_causes_ends() -> None:
+    one, other = OSError("one"), OSError("other")
+    one.__cause__, other.__cause__ = other, one
+    assert "cannot be reached" in unconnected(one)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, HIDDEN), "there is no host files.example.com in DNS"),
+        (socket.gaierror(socket.EAI_NODATA, HIDDEN), "there is no host files.example.com in DNS"),
+        (UnicodeError(HIDDEN), "there is no host files.example.com in DNS"),
+        (None, "there is no host files.example.com in DNS"),
+        (socket.gaierror(socket.EAI_AGAIN, HIDDEN), "DNS has no answer for the host files."),
+        (TimeoutError(), "DNS has no answer for the host files.example.com now"),
+    ],
+)
+def test_why_a_host_is_not_found(error: Exception | None, words: str) -> None:
+    found = errors.of_lookup(error, "files.example.com")
+    assert type(found) is Unavailable
+    assert words in str(found)
+    assert "hidden" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('kind: Connect, source: ConnectError("dns error", ', "the name of its server"),
+        ("kind: Connect, Os { code: 111, kind: ConnectionRefused }", "refuses connections"),
+        ("kind: Connect, InvalidCertificate(UnknownIssuer)", "its certificate is not valid"),
+        ("kind: Timeout, source: reqwest", "does not answer in time"),
+        ("kind: Connect, source: hidden", "there is no connection"),
+    ],
+)
+def test_why_there_is_no_connection_to_a_bucket(text: str, words: str) -> None:
+    found = errors.of_store(obstore.exceptions.GenericError(f"{text} {HIDDEN}"), "s3://bucket/key")
+    assert type(found) is Unavailable
+    assert words in str(found)
+    assert "hidden" not in str(found)
+
+
+@pytest.mark.parametrize("status", [403, 404, 408, 429, 500, 503])
+def test_a_status_is_shown(status: int) -> None:
+    assert f"({status})" in str(errors.of_status(status, SHOWN))
