@@ -266,7 +266,7 @@ def test_an_output_without_a_bucket_stalls_the_job_before_it_is_paid(
     output["object"]["uri"] = f"s3://{name}/out"
     storing.apply(job(name, object_at(f"{name}.jsonl") if stored else inline, output=output))
     condition = storing.wait_problem(name, "OutputRefused")
-    assert f"the bucket of s3://{name}/out" in condition["message"]
+    assert f"The bucket of s3://{name}/out" in condition["message"]
     assert "does not exist: create it" in condition["message"]
     assert storing.batches_of(name) == []
     (s3.data / name).mkdir()
