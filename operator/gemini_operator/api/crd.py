@@ -14,6 +14,8 @@ HEADER = "# Generated from operator/gemini_operator/api: change the models, then
 
 # Fields that a list can be filtered by. Adoption needs batchName.
 SELECTABLE = (".status.state", ".status.batchName", ".spec.model", ".spec.type")
+# The first that there is: what Google counts, and before that, what was copied to Google.
+REQUESTS = ".status['requests','inputFile']['total','records']"
 # The priority of a column that `kubectl get` shows with `-o wide` only.
 WIDE = 1
 
@@ -65,7 +67,7 @@ def _version() -> dict[str, Any]:
             _column("State", ".status.state"),
             _column("Reason", ".status.reason"),
             _column("Model", ".spec.model"),
-            _column("Requests", ".status.requests.total", kind="integer"),
+            _column("Requests", REQUESTS, kind="integer"),
             _column("Failed", ".status.requests.failed", kind="integer"),
             _column("Age", ".metadata.creationTimestamp", kind="date"),
             _column("Batch", ".status.batchName", priority=WIDE),

@@ -91,6 +91,28 @@ def test_the_columns_tell_how_a_job_stands(kubectl: Kubectl, namespace: str) -> 
     assert rows["new"]["STATE"] == ""
 
 
+FILE = {"fileName": "files/a-1", "bytes": 9, "sha256": "0" * 64}
+COUNTS = {"succeeded": 0, "failed": 0, "pending": 25}
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        ({"inputFile": {"fileName": "files/a-1"}}, ""),
+        ({"inputFile": FILE | {"records": 24}}, "24"),
+        ({"inputFile": FILE | {"records": 24}, "requests": {"total": 25, **COUNTS}}, "25"),
+        ({"inputFile": FILE | {"records": 24}, "requests": {"total": 0, **COUNTS}}, "0"),
+        ({"requests": {"total": 25, **COUNTS}}, "25"),
+        ({"output": {"records": 7, "bytes": 9}}, ""),
+    ],
+)
+def test_the_number_of_requests_is_known_before_google_counts_them(
+    jobs: Jobs, kubectl: Kubectl, namespace: str, status: dict[str, Any], shown: str
+) -> None:
+    jobs.replace_status(jobs.create(minimal(), name="one"), {"state": "Pending", **status})
+    assert table(kubectl("get", "gbj", "-n", namespace))["one"]["REQUESTS"] == shown
+
+
 @pytest.mark.usefixtures("three_jobs")
 def test_the_wide_columns_tell_why(kubectl: Kubectl, namespace: str) -> None:
     rows = table(kubectl("get", "gbj", "-o", "wide", "-n", namespace))

@@ -188,8 +188,9 @@ class Quota:
             if key_quota is None:
                 continue
             # The model was throttled before the restart: its first job has to probe again.
-            said = find(job.status.conditions, SUBMITTED)
-            if said is not None and said.reason == Reason.QUOTA_EXCEEDED:
+            said, file = find(job.status.conditions, SUBMITTED), job.status.input_file
+            uploads = file is not None and file.sha256 is None
+            if said is not None and said.reason == Reason.QUOTA_EXCEEDED and not uploads:
                 self._waiters.throttle(key_quota, normalise_model(job.spec.model))
             self._enter(job, key_quota)
         for key_quota in self._keys:

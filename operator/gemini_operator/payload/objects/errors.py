@@ -236,7 +236,7 @@ def of_status(status: int | None, shown: str) -> ObjectError:
         )
     if status >= 500:
         return Unavailable(
-            f"{shown} is not available, as its server reports an error ({status}); it is tried again"
+            f"{shown} is not available ({status}), as its server reports an error; it is tried again"
         )
     return Unavailable(f"{shown} is not available ({status}); it is tried again")
 

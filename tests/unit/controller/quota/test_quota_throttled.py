@@ -388,6 +388,16 @@ def test_p23_after_a_restart_a_throttled_model_is_probed_by_its_first_job_alone(
     assert throttle.admits(THIRD, SECOND) == [THIRD, SECOND]
 
 
+def test_p23_a_throttled_upload_says_nothing_of_its_model_after_a_restart() -> None:
+    throttle = Throttled()
+    throttle.bind_key(FIRST, GROUP)
+    said = [a_condition("Submitted", "False", "QuotaExceeded")]
+    throttle.write(FIRST, state="Queued", conditions=said, inputFile={"fileName": "files/a-1"})
+    throttle.quota.restore(throttle.job(key) for key in JOBS)
+    throttle.quota.release(FIRST)
+    assert throttle.admits(SECOND, THIRD) == [SECOND, THIRD]
+
+
 def test_p10_after_a_429_the_next_try_belongs_to_another_namespace(throttle: Throttled) -> None:
     """Twelve jobs over the token tier of one namespace, and one job of each of two others."""
     many = [throttle.put(f"big/{n:02}", n) for n in range(12)]
