@@ -26,7 +26,7 @@ class Reason(Word):
     def explain(self, detail: object = "") -> str:
         """Say what is wrong, the particulars of the case if there are any, and what to do."""
         what, *to_do = self._sentences
-        return " ".join(filter(None, (what, _sentence(str(detail)), *to_do)))
+        return in_order(what, detail, *to_do)
 
     # Before and during the submission
     QUEUED = (
@@ -230,7 +230,7 @@ class Reason(Word):
     # Somebody has to act
     CREDENTIALS_MISSING = (
         "CredentialsMissing",
-        "No usable Gemini API key: the Secret or its key is missing, cannot be read or holds no valid value.",
+        "There is no usable Gemini API key.",
         "Create or fix the Secret, or permit the operator to read it; the job recovers automatically.",
         ConditionType.STALLED,
     )
@@ -336,6 +336,11 @@ class Reason(Word):
         "The job was deleted, but its batch was not: it may still run and be billed.",
         "Cancel it at Google.",
     )
+
+
+def in_order(what: str, detail: object, *to_do: str) -> str:
+    """Return a message: what is wrong, the particulars of the case if there are any, what to do."""
+    return " ".join(filter(None, (what, _sentence(str(detail)), *to_do)))
 
 
 def _sentence(detail: str) -> str:

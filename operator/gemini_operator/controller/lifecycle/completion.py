@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gemini_operator.api.conditions import COMPLETE, find, without_condition
-from gemini_operator.api.reasons import Reason
+from gemini_operator.api.reasons import Reason, in_order
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import OutputStatus, Status
 from gemini_operator.controller.lifecycle import (
@@ -39,12 +39,6 @@ BAD_ENDS = {
 }
 
 SOMEBODY = "Somebody cancelled the batch at Google."
-
-NEVER_SHOWN = (
-    "Google reports that the batch succeeded, but has not shown its results for an hour. Look at "
-    "the batch at Google. If its results appear, create a job whose spec.adopt has this batch as "
-    "batchName and this job's uid as previousUID."
-)
 
 # Seconds after the first look without results at which a batch that succeeded has none.
 PATIENCE = timedelta(hours=1)
@@ -176,8 +170,13 @@ def undeliverable(
 
 def never_shown(snapshot: Snapshot, observation: Observation, problem: str) -> PatchStatus:
     """Fail the job because Google has shown no results for an hour."""
-    reason = Reason.DELIVERY_FAILED
-    return undeliverable(snapshot, observation, reason, "", message=f"{NEVER_SHOWN} {problem}")
+    message = in_order(
+        "Google reports that the batch succeeded, but has not shown its results for an hour.",
+        problem,
+        "Look at the batch at Google. If its results appear, create a job whose spec.adopt has this "
+        "batch as batchName and this job's uid as previousUID.",
+    )
+    return undeliverable(snapshot, observation, Reason.DELIVERY_FAILED, "", message=message)
 
 
 def _ended_badly(snapshot: Snapshot, summary: Summary) -> PatchStatus:

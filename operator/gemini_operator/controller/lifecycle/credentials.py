@@ -1,26 +1,35 @@
 """API keys that Google refuses: the job is stalled and recovers automatically with a good key."""
 
 from gemini_operator.api.conditions import STALLED, find
-from gemini_operator.api.reasons import Reason
+from gemini_operator.api.reasons import Reason, in_order
 from gemini_operator.controller.lifecycle.decisions import Decision, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import INHERITED, is_stalled_for, stalled
+from gemini_operator.gemini.errors import FileMissing, PermissionDenied
 
 # Stalled reasons only a user can clear. A key problem must not overwrite them, or the two would
 # alternate on every reconcile.
 ENDED_BY_A_PERSON = frozenset({Reason.AMBIGUOUS_SUBMISSION})
 
 
-# Google refused this job's request, not the API key, so the other jobs of the key are not blocked.
-NOT_PERMITTED = (
-    "Google does not permit this API key to do what the job asks; other jobs with the key are not "
-    "affected. Permit it at Google, and the job recovers automatically; or create a new job "
-    "(kubectl replace --force -f FILE) that uses only what the key may use."
-)
-FILE_MISSING = (
-    "The input's file is not available to this API key: upload it, or wait until Google has "
-    "processed it. The job recovers automatically."
-)
+def not_permitted(error: PermissionDenied) -> str:
+    """Say that Google refused the job's request and not the API key, which other jobs may use."""
+    return in_order(
+        "Google does not permit this API key to do what the job asks; other jobs with the key are "
+        "not affected.",
+        error,
+        "Permit it at Google, and the job recovers automatically; or create a new job (kubectl "
+        "replace --force -f FILE) that uses only what the key may use.",
+    )
+
+
+def file_missing(name: str | None, error: FileMissing) -> str:
+    """Say that Google does not find the input's file `name` with this API key."""
+    return in_order(
+        "The input's file is not available to this API key.",
+        f"{f'Input: {name}. ' if name else ''}{error}",
+        "Upload it, or wait until Google has processed it; the job recovers automatically.",
+    )
 
 
 def inherited(snapshot: Snapshot, seconds: float) -> PatchStatus:

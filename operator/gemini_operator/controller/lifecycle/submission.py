@@ -8,7 +8,7 @@ from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import Attempt, Status
 from gemini_operator.controller.lifecycle import unavailable
 from gemini_operator.controller.lifecycle.attempts import CLEARED
-from gemini_operator.controller.lifecycle.credentials import FILE_MISSING, NOT_PERMITTED
+from gemini_operator.controller.lifecycle.credentials import file_missing, not_permitted
 from gemini_operator.controller.lifecycle.decisions import Decision, Event, PatchStatus, Submit
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import (
@@ -99,13 +99,11 @@ def decide_refused(snapshot: Snapshot) -> Decision | None:
             # A 429 shows that Google knows the key, so a `Stalled` about the key is over.
             return replace(write, status=healed(write.status))
         case errors.FileMissing():
-            return _stalled(
-                snapshot, Reason.INPUT_MISSING, f"{FILE_MISSING} {_file(snapshot)}{error}", seconds
-            )
+            message = file_missing(_file(snapshot), error)
+            return _stalled(snapshot, Reason.INPUT_MISSING, message, seconds)
         case errors.PermissionDenied():
-            return _stalled(
-                snapshot, Reason.CREDENTIALS_REJECTED, f"{NOT_PERMITTED} {error}", seconds
-            )
+            reason = Reason.CREDENTIALS_REJECTED
+            return _stalled(snapshot, reason, not_permitted(error), seconds)
         case errors.CredentialsRejected():
             reason = Reason.CREDENTIALS_REJECTED
             return _stalled(snapshot, reason, reason.explain(error), seconds)
@@ -120,11 +118,10 @@ def decide_refused(snapshot: Snapshot) -> Decision | None:
             return failed(snapshot, Reason.INVALID_REQUEST, f"{error}.")
 
 
-def _file(snapshot: Snapshot) -> str:
+def _file(snapshot: Snapshot) -> str | None:
     source, uploaded = snapshot.job.spec.input, snapshot.status.input_file
     named = source.file_name if source else None
-    named = named or (uploaded.file_name if uploaded else None)
-    return f"Input: {named}. " if named else ""
+    return named or (uploaded.file_name if uploaded else None)
 
 
 def _stalled(snapshot: Snapshot, reason: Reason, message: str, seconds: float) -> PatchStatus:

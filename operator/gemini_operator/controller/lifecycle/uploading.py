@@ -14,7 +14,7 @@ from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import InputFile, Status
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import submission
-from gemini_operator.controller.lifecycle.credentials import NOT_PERMITTED
+from gemini_operator.controller.lifecycle.credentials import not_permitted
 from gemini_operator.controller.lifecycle.decisions import Decision, PatchStatus, Upload
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import (
@@ -146,9 +146,9 @@ def throttled(snapshot: Snapshot, error: errors.Throttled, seconds: float) -> Pa
 def refused(snapshot: Snapshot, error: errors.CredentialsRejected) -> PatchStatus:
     """Stall the job, as Google refuses its API key, or refuses the key this upload."""
     reason = Reason.CREDENTIALS_REJECTED
-    own = isinstance(error, errors.PermissionDenied)
-    message = f"{NOT_PERMITTED} {error}" if own else reason.explain(error)
-    return _stopped(snapshot, reason, message)
+    if isinstance(error, errors.PermissionDenied):
+        return _stopped(snapshot, reason, not_permitted(error))
+    return _stopped(snapshot, reason, reason.explain(error))
 
 
 def uploaded(snapshot: Snapshot, file: InputFile) -> PatchStatus:

@@ -281,11 +281,11 @@ def test_p10_a_job_without_input_may_be_told_of_a_missing_file() -> None:
 
 
 def test_p10_what_the_key_may_not_do_is_no_trouble_of_the_key() -> None:
-    decision = submission.decide_refused(refused(errors.PermissionDenied("no tunedModels/x.")))
+    decision = submission.decide_refused(refused(errors.PermissionDenied("No tunedModels/x.")))
     status = written(decision)
     assert reason_of(status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
     note = written_note(decision)
-    assert "no tunedModels/x." in note
+    assert "No tunedModels/x." in note
     assert "Put a valid key" not in note
     assert "other jobs with the key are not affected" in note
 
