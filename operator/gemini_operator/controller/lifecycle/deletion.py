@@ -116,8 +116,7 @@ def without_credentials(
 ) -> PatchStatus | RemoveFinalizer:
     """Stall a deletion without a usable API key; after 2 minutes remove the finalizer."""
     if _keyless_too_long(snapshot):
-        batch = snapshot.status.batch_name or "unknown"
-        return _left(snapshot, f"Batch: {batch}. {reason}: {problem}")
+        return _left(snapshot, f"{_what_is_left(snapshot)} {reason}: {problem}")
     return replace(_keyless(snapshot, reason, problem), seconds=PAUSE)
 
 
@@ -171,10 +170,20 @@ def _forced(snapshot: Snapshot) -> RemoveFinalizer:
 
 
 def _what_is_left(snapshot: Snapshot) -> str:
+    """Say how the job's batches are found at Google."""
     attempt = snapshot.status.attempt
-    if attempt is not None and attempt.batch_name:
-        return f"Batch: {attempt.batch_name}."
-    ids = [a.id for a in ((attempt,) if attempt else ()) + open_attempts(snapshot.job)]
+    if attempt is None or not attempt.batch_name:
+        return _unnamed(snapshot)
+    ids = ", ".join(a.id for a in open_attempts(snapshot.job))
+    more = f" There may be others, of the attempts with the ids {ids}." if ids else ""
+    return f"Batch: {attempt.batch_name}.{more}"
+
+
+def _unnamed(snapshot: Snapshot) -> str:
+    """Say which attempts may have a batch; its display name has the attempt's id."""
+    attempt = snapshot.status.attempt
+    current = (attempt,) if attempt is not None and not attempt.batch_name else ()
+    ids = [a.id for a in current + open_attempts(snapshot.job)]
     return f"Its name is not known; attempt ids: {', '.join(ids) or 'none'}."
 
 
@@ -188,7 +197,8 @@ def _orphaned(snapshot: Snapshot) -> Event | None:
 
 def _give_up(snapshot: Snapshot, detail: str) -> DeleteRemote:
     """Delete the batches with known names, and report that there may be more."""
-    return DeleteRemote(_batches(snapshot), event=_left(snapshot, detail).event)
+    left = _left(snapshot, f"{_unnamed(snapshot)} {detail}")
+    return DeleteRemote(_batches(snapshot), event=left.event)
 
 
 def _settle_current(snapshot: Snapshot) -> Decision | None:
@@ -219,7 +229,7 @@ def _settle_superseded(snapshot: Snapshot) -> Decision | None:
     if not open_attempts(snapshot.job):
         return None
     if snapshot.facts.no_list and out_of_patience(snapshot):
-        return _give_up(snapshot, f"{_what_is_left(snapshot)} Google cannot list such jobs.")
+        return _give_up(snapshot, "Google cannot list such jobs.")
     fresh = _listed(snapshot)
     if fresh is not None and fresh.complete:
         return _list_after_grace(snapshot, fresh)
@@ -265,7 +275,7 @@ def _list_again(snapshot: Snapshot, due: float) -> Decision:
         return ListRemote(max(0.0, due - snapshot.monotonic))
     problem = f"Google's list of batches cannot be read: {unlisted or 'no answer'}."
     if _hopeless(snapshot):
-        return _give_up(snapshot, f"{_what_is_left(snapshot)} {problem}")
+        return _give_up(snapshot, problem)
     lasts = out_of_patience(snapshot) or (unlisted and snapshot.facts.failed_calls >= ENOUGH)
     if _listed(snapshot) is None and lasts and not _is_told(snapshot):
         return _told(snapshot, problem)

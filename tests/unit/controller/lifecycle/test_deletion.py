@@ -220,6 +220,8 @@ def test_p22_a_key_that_google_refuses_holds_no_object_for_ever(status: dict[str
     assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
     assert decision.event is not None
     assert "API key not valid" in decision.event.note
+    # By this it is found at Google.
+    assert (ATTEMPT if "attempt" in status else EARLIER) in decision.event.note
 
 
 @UNSETTLED
@@ -517,6 +519,26 @@ def test_p22_a_deletion_without_a_usable_key_says_so_and_what_happens_next() -> 
     again = policies.without_credentials(told, *missing)
     assert isinstance(again, PatchStatus)
     assert again.status == told.status
+
+
+@pytest.mark.parametrize(
+    ("status", "parts"),
+    [
+        (submitted(), {BATCH}),
+        (unnamed(), {ATTEMPT}),
+        (submitted(supersededAttempts=GIVEN_UP), {BATCH, EARLIER}),
+        (unnamed(supersededAttempts=GIVEN_UP), {ATTEMPT, EARLIER}),
+    ],
+)
+def test_p22_what_is_left_for_want_of_a_key_can_be_found_at_google(
+    status: dict[str, Any], parts: set[str]
+) -> None:
+    facts = Facts(UID, keyless_since=MONOTONIC - deletion.PATIENCE)
+    snapshot = a_snapshot(status=status, deleting=True, facts=facts)
+    decision = policies.without_credentials(snapshot, Reason.CREDENTIALS_MISSING, "Gone.")
+    assert isinstance(decision, RemoveFinalizer)
+    assert decision.event is not None
+    assert {part for part in parts if part in decision.event.note} == parts
 
 
 def test_p22_a_job_that_has_not_ended_may_still_run() -> None:
