@@ -213,7 +213,7 @@ class Facts:
     file_doubted: bool = False
     """Google did not find the uploaded input when its batch was to be created."""
     upload_refusal: Refusal | None = None
-    """Google throttled the upload of the input."""
+    """Google did not take the upload of the input."""
     upload_key: str = ""
     """The id of the API key that the input was last uploaded with."""
     no_list: bool = False

@@ -16,7 +16,7 @@ from gemini_operator.gemini import documents, errors
 MAX_WAIT = 3600.0
 """Seconds. A longer wait that Google asks for is cut to this."""
 
-_DELAY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s?")
+_DELAY = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,9})?)s?")
 # There was no connection, so no byte of the request was sent (decision 0003).
 _UNCONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 # Matched at the beginning of Google's sentence only: further on, it may be a name a user chose.
@@ -228,7 +228,7 @@ def _until(headers: Mapping[str, str]) -> float | None:
     try:
         now, then = (parsedate_to_datetime(headers[name]) for name in ("date", "retry-after"))
         return (then - now).total_seconds()
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
 
 

@@ -17,6 +17,14 @@ CONTROLLER = "gemini-operator.io/controller"
 SOURCE = "gemini-operator"
 """What `kubectl describe` shows as the origin."""
 MESSAGE_LIMIT = 1024
+"""Bytes of a message."""
+KEPT_END = 400
+"""Bytes of the end of a message that is too long; the longest advice has fewer."""
+GAP = " … "
+WORD = 32
+"""Characters of a word."""
+LONGEST = 32768
+"""Characters of a message that are looked at, as many as a condition may have."""
 DEFAULT_INSTANCE = "gemini-operator"
 
 
@@ -39,7 +47,7 @@ async def post(
         regarding: an ObjectReference.
         reason: CamelCase, at most 128 bytes.
         type: `Normal` or `Warning`.
-        message: for the user; cut to 1024 bytes.
+        message: for the user; its middle is left out if it has more than 1024 bytes.
         action: CamelCase, at most 128 bytes.
         now: the time of the Event.
         name: of the Event object.
@@ -78,10 +86,25 @@ async def repeat(
 
 
 def _message(text: str) -> str:
-    """Return `text` on one line, cut to 1024 bytes."""
-    line = sanitize.text(text, MESSAGE_LIMIT)
-    # The limit is in bytes: the cut may split a character, which is then left out.
-    return line.encode()[:MESSAGE_LIMIT].decode(errors="ignore")
+    """Return `text` on one line of at most 1024 bytes; of a longer one the middle is left out.
+
+    Its beginning says what is wrong, and its end what to do.
+    """
+    line = sanitize.text(text, LONGEST)
+    encoded = line.encode()
+    if len(encoded) <= MESSAGE_LIMIT:
+        return line
+    # The limit is in bytes: a cut may split a character, which is then left out.
+    head, tail = encoded[: MESSAGE_LIMIT - KEPT_END - len(GAP.encode())], encoded[-KEPT_END:]
+    return (
+        f"{head.decode(errors='ignore').rstrip()}{GAP}{_from_a_word(tail.decode(errors='ignore'))}"
+    )
+
+
+def _from_a_word(text: str) -> str:
+    """Return `text` without the half word at its beginning, unless it is very long."""
+    end = text.find(" ", 0, WORD)
+    return text[end + 1 :]
 
 
 def _path(namespace: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Plain deletion: cancel and delete at Google, then release the object (rules P14, P21, P22)."""
 
+from tests.emulator_process import API_KEY
 from tests.integration.controller.conftest import NEVER, SLOW
 from tests.operator_process import QUICK_GRACE, Operator, inline_job
 from tests.waiting import eventually
@@ -48,6 +49,29 @@ def test_p21_a_deletion_with_an_unknown_outcome_searches_first_and_never_submits
     shared.emulator.clear_faults()
     assert shared.batches_of(name) == []
     assert shared.emulator.requests("batches.create") == creates + 1
+
+
+def test_p22_a_deletion_whose_search_google_refuses_says_so_and_goes_on_with_another_key(
+    shared: Operator, name: str
+) -> None:
+    shared.put_key(API_KEY, name=name)
+    shared.emulator.fault("batches.list", "status", status=503, count=1000)
+    shared.emulator.fault("batches.create", "drop", when="after")
+    shared.apply(inline_job(name, apiKeySecretRef={"name": name, "key": "api-key"}))
+    eventually(lambda: shared.batches_of(name))
+    shared.put_key("emulator-forbidden-0000000001", name=name)
+    shared.kubectl("delete", "gbj", name, "--wait=false")
+    shared.emulator.clear_faults()
+
+    def blocked() -> str:
+        message: str = shared.condition(name, "Stalled")["message"]
+        return message if "403" in message else ""
+
+    assert "two minutes" in eventually(blocked, timeout=30)
+    assert "CredentialsRejected" in shared.events_of(name)
+    shared.put_key(API_KEY, name=name)
+    eventually(lambda: not shared.exists(name), timeout=40)
+    assert shared.batches_of(name) == []
 
 
 def test_a_job_that_never_had_a_key_is_deleted_at_once(shared: Operator, name: str) -> None:

@@ -236,8 +236,19 @@ def test_calls_that_can_be_repeated_are_never_ambiguous(given_answer: Answer, ki
             0.0,
         ),
         ({"retry-after": "999999999"}, None, classify.MAX_WAIT),
+        ({"retry-after": "1000000000"}, None, classify.MAX_WAIT),
+        ({"retry-after": "9" * 31}, None, None),
         ({}, None, None),
         ({"retry-after": "soon"}, None, None),
+        *(
+            ({"date": "Thu, 01 Jan 2026 00:00:00 GMT", "retry-after": date}, None, None)
+            for date in (
+                f"Thu, {'9' * 20} Jan 2026 00:00:00 GMT",
+                f"Thu, 01 Jan {'9' * 20} 00:00:00 GMT",
+                f"Thu, 01 Jan 2026 {'9' * 20}:00:00 GMT",
+                f"Thu, 01 Jan 2026 00:00:00 +{'9' * 20}",
+            )
+        ),
         ({"retry-after": "-1"}, None, None),
         ({"retry-after": "nan"}, [{"retryDelay": None}], None),
         ({"retry-after": "1e9"}, [{"retryDelay": "inf"}], None),

@@ -25,6 +25,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import without_stalled
 from gemini_operator.controller.lifecycle.unavailable import ENOUGH
 from gemini_operator.controller.memory import CUT_OFF, ListSnapshot
 from gemini_operator.gemini.remote import ENDS, Outcome, outcome_of
@@ -114,18 +115,25 @@ def without_credentials(
     snapshot: Snapshot, reason: Reason, problem: str
 ) -> PatchStatus | RemoveFinalizer:
     """Stall a deletion without a usable API key; after 2 minutes remove the finalizer."""
+    if _keyless_too_long(snapshot):
+        return _left(snapshot, f"{_what_is_left(snapshot)} {reason}: {problem}")
+    return replace(_keyless(snapshot, reason, problem), seconds=PAUSE)
+
+
+def _keyless_too_long(snapshot: Snapshot) -> bool:
+    """Return whether there has been no usable API key for `PATIENCE` seconds."""
     facts = snapshot.facts
+    # Not since the deletion: Google may have been away until now.
     if facts.keyless_since is None:
         facts.keyless_since = snapshot.monotonic
-    # Not since the deletion: Google may have been away until now.
-    if snapshot.monotonic - facts.keyless_since >= PATIENCE:
-        batch = snapshot.status.batch_name or "unknown"
-        return _left(snapshot, f"Batch: {batch}. {reason}: {problem}")
+    return snapshot.monotonic - facts.keyless_since >= PATIENCE
+
+
+def _keyless(snapshot: Snapshot, reason: Reason, problem: str) -> PatchStatus:
+    """Say that there is no usable API key, and what happens next."""
     # The particular reason, which names what a person has to mend.
     event = Event(reason, reason.explain(problem), warning=True)
-    return replace(
-        _told(snapshot, f"{problem.rstrip('.')}. {UNTIL}"), events=(event,), seconds=PAUSE
-    )
+    return replace(_told(snapshot, f"{problem.rstrip('.')}. {UNTIL}"), events=(event,))
 
 
 def out_of_patience(snapshot: Snapshot) -> bool:
@@ -162,10 +170,20 @@ def _forced(snapshot: Snapshot) -> RemoveFinalizer:
 
 
 def _what_is_left(snapshot: Snapshot) -> str:
+    """Say how the job's batches are found at Google."""
     attempt = snapshot.status.attempt
-    if attempt is not None and attempt.batch_name:
-        return f"Batch: {attempt.batch_name}."
-    ids = [a.id for a in ((attempt,) if attempt else ()) + open_attempts(snapshot.job)]
+    if attempt is None or not attempt.batch_name:
+        return _unnamed(snapshot)
+    ids = ", ".join(a.id for a in open_attempts(snapshot.job))
+    more = f" There may be others, of the attempts with the ids {ids}." if ids else ""
+    return f"Batch: {attempt.batch_name}.{more}"
+
+
+def _unnamed(snapshot: Snapshot) -> str:
+    """Say which attempts may have a batch; its display name has the attempt's id."""
+    attempt = snapshot.status.attempt
+    current = (attempt,) if attempt is not None and not attempt.batch_name else ()
+    ids = [a.id for a in current + open_attempts(snapshot.job)]
     return f"Its name is not known; attempt ids: {', '.join(ids) or 'none'}."
 
 
@@ -179,7 +197,8 @@ def _orphaned(snapshot: Snapshot) -> Event | None:
 
 def _give_up(snapshot: Snapshot, detail: str) -> DeleteRemote:
     """Delete the batches with known names, and report that there may be more."""
-    return DeleteRemote(_batches(snapshot), event=_left(snapshot, detail).event)
+    left = _left(snapshot, f"{_unnamed(snapshot)} {detail}")
+    return DeleteRemote(_batches(snapshot), event=left.event)
 
 
 def _settle_current(snapshot: Snapshot) -> Decision | None:
@@ -195,8 +214,6 @@ def _settle_current(snapshot: Snapshot) -> Decision | None:
             return None
         case Doubtful(detail) if out_of_patience(snapshot):
             return _give_up(snapshot, detail)
-        case _ if snapshot.facts.refused is not None and out_of_patience(snapshot):
-            return _give_up(snapshot, snapshot.facts.refused)
         case _ if state.under_way:
             return RequeueAfter(PAUSE)
         case _:
@@ -212,14 +229,12 @@ def _settle_superseded(snapshot: Snapshot) -> Decision | None:
     if not open_attempts(snapshot.job):
         return None
     if snapshot.facts.no_list and out_of_patience(snapshot):
-        return _give_up(snapshot, f"{_what_is_left(snapshot)} Google cannot list such jobs.")
+        return _give_up(snapshot, "Google cannot list such jobs.")
     fresh = _listed(snapshot)
     if fresh is not None and fresh.complete:
         return _list_after_grace(snapshot, fresh)
     if fresh is not None and out_of_patience(snapshot):
         return _give_up(snapshot, "Google's list was too long to read completely.")
-    if snapshot.facts.refused is not None and out_of_patience(snapshot):
-        return _give_up(snapshot, snapshot.facts.refused)
     return _list_again(snapshot, snapshot.facts.listed + PAUSE)
 
 
@@ -250,14 +265,30 @@ def _listed(snapshot: Snapshot) -> ListSnapshot | None:
 
 def _list_again(snapshot: Snapshot, due: float) -> Decision:
     """List again at `due` (monotonic seconds); report it if that fails for too long."""
-    unlisted = snapshot.facts.unlisted
+    unlisted, refused = snapshot.facts.unlisted, snapshot.facts.refused
+    if refused is not None:
+        if _keyless_too_long(snapshot):
+            return _give_up(snapshot, refused)
+        write = _keyless(snapshot, Reason.CREDENTIALS_REJECTED, refused)
+        if write.status != snapshot.status:
+            return write
+        return ListRemote(max(0.0, due - snapshot.monotonic))
     problem = f"Google's list of batches cannot be read: {unlisted or 'no answer'}."
     if _hopeless(snapshot):
-        return _give_up(snapshot, f"{_what_is_left(snapshot)} {problem}")
+        return _give_up(snapshot, problem)
     lasts = out_of_patience(snapshot) or (unlisted and snapshot.facts.failed_calls >= ENOUGH)
     if _listed(snapshot) is None and lasts and not _is_told(snapshot):
         return _told(snapshot, problem)
+    if _works_again(snapshot):
+        return PatchStatus(snapshot.revise(without_stalled(snapshot.status)), seconds=0.0)
     return ListRemote(max(0.0, due - snapshot.monotonic))
+
+
+def _works_again(snapshot: Snapshot) -> bool:
+    """Return whether what blocked the deletion is over, although the deletion is not."""
+    facts = snapshot.facts
+    failing = facts.keyless_since is not None or facts.failed_calls
+    return _is_told(snapshot) and _listed(snapshot) is not None and not failing
 
 
 def _batches(snapshot: Snapshot) -> tuple[str, ...]:

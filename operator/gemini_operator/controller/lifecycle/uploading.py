@@ -100,7 +100,8 @@ def name_taken(snapshot: Snapshot) -> PatchStatus | None:
 
 def waiting(snapshot: Snapshot) -> PatchStatus:
     """Report that the upload waits for its turn."""
-    status = without_stalled(snapshot.status, BEFORE_A_COPY)
+    # Of a copy that a restart ended nothing is left.
+    status = without_stalled(_not_copied(snapshot), BEFORE_A_COPY)
     return PatchStatus(_waits(snapshot, status), seconds=math.inf)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from gemini_operator.api import group
 from gemini_operator.api.reasons import Reason
-from gemini_operator.base import sanitize
 from gemini_operator.base.clock import Clock
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, UnreadableJob
@@ -88,7 +87,7 @@ class EventRecorder:
             regarding=regarding,
             reason=event.reason.value,
             type="Warning" if event.warning else "Normal",
-            message=sanitize.text(event.note),
+            message=event.note,
             action=event.reason.value,
             now=self._clock.now(),
             name=name,

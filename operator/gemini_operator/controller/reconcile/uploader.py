@@ -39,6 +39,12 @@ from gemini_operator.payload.objects.access import ObjectAccess
 from gemini_operator.payload.objects.errors import InvalidUri, ObjectError, TooSlow
 from gemini_operator.payload.objects.source import Source
 
+FIRST, MOST = 2.0, 60.0
+"""Seconds until an upload that failed is tried again: the first time, and at most."""
+
+MOST_IF_REJECTED = 900.0
+"""Seconds at most if Google refuses the file itself: each try may copy 2 GB, for the same answer."""
+
 
 class Uploader:
     """Copies inputs to Google.
@@ -68,7 +74,9 @@ class Uploader:
         self._delivery = delivery
         self._transfers = transfers
         self._clock = clock
-        self._backoff = Backoff(BASE, CAP)
+        self._throttles = Backoff(BASE, CAP)
+        self._failures = Backoff(FIRST, MOST)
+        self._rejections = Backoff(FIRST, MOST_IF_REJECTED)
 
     async def upload(self, snapshot: Snapshot, file_name: str) -> PatchStatus:
         """Start the upload, report its progress, or report its end.
@@ -82,7 +90,15 @@ class Uploader:
         except errors.Throttled as error:
             return self._throttled(snapshot, error)
         except errors.CredentialsRejected as error:
+            self._wait(snapshot, error, self._failures)
             return uploading.refused(snapshot, error)
+        except errors.NotSent:
+            # This process may no longer act.
+            raise
+        except errors.GeminiError as error:
+            rejected = isinstance(error, errors.Rejected)
+            self._wait(snapshot, error, self._rejections if rejected else self._failures)
+            raise
 
     async def _upload(self, snapshot: Snapshot, file_name: str) -> PatchStatus:
         job, source = snapshot.job, _source(snapshot.job)
@@ -112,14 +128,22 @@ class Uploader:
         return self._progress(snapshot, transfer)
 
     def _throttled(self, snapshot: Snapshot, error: errors.Throttled) -> PatchStatus:
-        """Keep the job from uploading for a while: its own write of the status wakes it at once."""
+        seconds = self._wait(snapshot, error, self._throttles)
+        snapshot.facts.failed_calls = 0
+        return uploading.throttled(snapshot, error, seconds)
+
+    def _wait(self, snapshot: Snapshot, error: errors.GeminiError, backoff: Backoff) -> float:
+        """Keep the job from uploading for a while, and return the seconds.
+
+        Its own write of the status wakes it at once, and each start of a copy would end the back-off
+        of its reconciles.
+        """
         facts = snapshot.facts
         in_a_row = facts.upload_refusal.in_a_row + 1 if facts.upload_refusal else 1
-        seconds = self._backoff.seconds(in_a_row, error.retry_after)
+        seconds = backoff.seconds(in_a_row, error.retry_after)
         until = self._clock.monotonic() + seconds
         facts.upload_refusal = Refusal("", error, seconds, in_a_row, facts.upload_key, until)
-        facts.failed_calls = 0
-        return uploading.throttled(snapshot, error, seconds)
+        return seconds
 
     def _progress(self, snapshot: Snapshot, transfer: Transfer[InputFile]) -> PatchStatus:
         left = transfer.report_in(self._clock.monotonic())

@@ -114,18 +114,26 @@ class ApiKeys:
                 raise
             return entry.last_good
 
-    async def corrected(self, ref: KeyRef) -> ApiKey | None:
-        """Read the Secret again, and return its API key if it is another one than was read last.
+    def last_read(self, ref: KeyRef) -> str | None:
+        """Return the id of the last API key that was read from the Secret, if that is known."""
+        known = self._entries.get(ref)
+        return known.last_good.key_id if known and known.last_good else None
+
+    async def corrected(self, ref: KeyRef, rejected: str | None) -> ApiKey | None:
+        """Read the Secret again, and return its API key if it is another one than was rejected.
+
+        Args:
+            ref: the Secret.
+            rejected: the id of the key; `None` if there was none.
 
         Raises:
             gemini_operator.kube.errors.KubeError: the API server did not answer.
         """
-        known = self._entries.get(ref)
-        before = known.last_good if known else None
         found = (await self._entry(ref, again=True)).api_key
-        if found is None or (before is not None and before.key_id == found.key_id):
+        if found is None or found.key_id == rejected:
             return None
-        return await self.resolve(ref)
+        self._resolved(ref, found.key_id, found.fingerprint)
+        return found
 
     async def _entry(self, ref: KeyRef, *, again: bool = False) -> _Entry:
         # One read at a time for each Secret: a thousand jobs that share one cause one request.

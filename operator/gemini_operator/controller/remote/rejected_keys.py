@@ -15,7 +15,7 @@ from gemini_operator.base.clock import Clock
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.lifecycle import pauses
-from gemini_operator.controller.remote.api_keys import ApiKeys
+from gemini_operator.controller.remote.api_keys import ApiKey, ApiKeys
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.store import Store
 from gemini_operator.kube.errors import KubeError
@@ -28,6 +28,11 @@ ABOUT_THE_KEY = frozenset(
 SOONEST, LATEST = 2.0, 15.0
 """Seconds until a Secret is read again."""
 
+CALM = 60.0
+"""Seconds without another key, after which the next one is found as soon as the first.
+
+A Secret that changes all the time would otherwise wake all its jobs every two seconds."""
+
 TICK = 1.0
 """Seconds between two looks at which Secrets are due."""
 
@@ -39,8 +44,30 @@ log = get_logger(__name__)
 
 @dataclass
 class _Look:
+    """When a Secret is read again; times in monotonic seconds.
+
+    Args:
+        rejected: the id of the API key that its jobs have used; `None` if they had none.
+        since: since when the Secret has this key, as far as is known.
+        due: when it is read again.
+        soonest: seconds until then, at least.
+    """
+
+    rejected: str | None
     since: float
     due: float
+    soonest: float = SOONEST
+
+    def unchanged(self, now: float) -> None:
+        """Read the Secret later each time."""
+        waited = now - self.since
+        self.due = now + pauses.growing(waited, part=8, soonest=self.soonest, latest=LATEST)
+
+    def changed(self, key_id: str, now: float) -> None:
+        """Look whether the Secret has yet another key than `key_id`, which its jobs use now."""
+        calm = now - self.since >= CALM
+        self.soonest = SOONEST if calm else min(LATEST, 2 * self.soonest)
+        self.rejected, self.since, self.due = key_id, now, now + self.soonest
 
 
 class RejectedKeys:
@@ -74,8 +101,8 @@ class RejectedKeys:
     def note(self, job: Job) -> None:
         """Read the job's Secret again soon, if the job waits for another API key in it."""
         if _waits(job) and job.api_key not in self._looks:
-            now = self._clock.monotonic()
-            self._looks[job.api_key] = _Look(now, now + SOONEST)
+            now, used = self._clock.monotonic(), self._api_keys.last_read(job.api_key)
+            self._looks[job.api_key] = _Look(used, now, now + SOONEST)
             self._any.set()
 
     async def run(self) -> None:
@@ -87,18 +114,22 @@ class RejectedKeys:
 
     async def look(self) -> None:
         """Read the Secrets that are due, and wake the jobs of those with another key."""
-        waiting = self._waiting()
-        # Those whose jobs are gone or go on again are left alone.
-        self._looks = {ref: look for ref, look in self._looks.items() if ref in waiting}
-        for ref in self._due():
-            await self._look(ref, waiting[ref])
+        due = self._due()
+        waiting = self._waiting(frozenset(due))
+        for ref in due:
+            if ref in waiting:
+                await self._look(ref, waiting[ref])
+            else:
+                # Its jobs are gone, or go on again.
+                del self._looks[ref]
         if not self._looks:
             self._any.clear()
 
-    def _waiting(self) -> dict[KeyRef, list[Job]]:
+    def _waiting(self, refs: frozenset[KeyRef]) -> dict[KeyRef, list[Job]]:
         found: dict[KeyRef, list[Job]] = defaultdict(list)
-        for job in self._store:
-            if job.api_key in self._looks and _waits(job):
+        # On most ticks nothing is due, and ten thousand jobs need not be looked at.
+        for job in self._store if refs else ():
+            if job.api_key in refs and _waits(job):
                 found[job.api_key].append(job)
         return found
 
@@ -114,25 +145,33 @@ class RejectedKeys:
         return chosen
 
     async def _look(self, ref: KeyRef, jobs: Iterable[Job]) -> None:
+        look = self._looks[ref]
         try:
-            corrected = await self._api_keys.corrected(ref)
+            corrected = await self._api_keys.corrected(ref, look.rejected)
         except KubeError as error:
             # The other Secrets must be read, and this one is due again.
             log.debug("a Secret could not be read again", error=str(error))
             corrected = None
-        now, look = self._clock.monotonic(), self._looks[ref]
+        except Exception:
+            # Nobody would see the error, and the whole controller would end.
+            log.exception("a Secret could not be read again", namespace=ref.namespace)
+            corrected = None
         if corrected is None:
-            look.due = now + pauses.growing(
-                now - look.since, part=8, soonest=SOONEST, latest=LATEST
-            )
+            look.unchanged(self._clock.monotonic())
             return
         log.info("a Secret has another API key", namespace=ref.namespace, secret=ref.secret)
-        # The next rejection, of the new key, counts from then on.
-        del self._looks[ref]
+        look.changed(corrected.key_id, self._clock.monotonic())
         for job in jobs:
-            if job.status.attempt is not None:
-                self._sweeper.search(corrected, job.key)
-            self._wake(job.key)
+            self._go_on(job, corrected)
+
+    def _go_on(self, job: Job, api_key: ApiKey) -> None:
+        # Another object may have the name by now, and another API key.
+        known = self._store.get(job.key)
+        if known is None or known.uid != job.uid:
+            return
+        if known.status.attempt is not None:
+            self._sweeper.search(api_key, job.key)
+        self._wake(job.key)
 
 
 def _waits(job: Job) -> bool:

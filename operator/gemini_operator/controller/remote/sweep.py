@@ -164,6 +164,9 @@ class Sweeper:
             rejected = isinstance(error, CredentialsRejected)
             facts.refused = str(error) if rejected else None
             facts.unlisted = None if rejected else str(error or "the list failed unexpectedly")
+            if not rejected:
+                # Google was asked, so there is a usable key.
+                facts.keyless_since = None
             facts.failed_calls += 1
             facts.note_listed(self._clock.monotonic())
             self._wake(job.key)
@@ -171,7 +174,7 @@ class Sweeper:
     def _note(self, job: Job, index: "Index | None", begun: float) -> None:
         facts = self._memory.of(job)
         attempt = job.status.attempt
-        facts.refused = facts.unlisted = None
+        facts.refused = facts.unlisted = facts.keyless_since = None
         facts.failed_calls = 0
         facts.no_list = index is None
         shown = None if index is None else index.list_snapshot(job, begun)

@@ -182,16 +182,65 @@ def test_p22_lists_that_never_can_be_read_hold_no_object_for_ever() -> None:
     assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
 
 
-def test_p22_a_key_that_google_refuses_holds_no_object_for_ever() -> None:
-    for monotonic, gives_up in ((LATE - 1, False), (LATE, True)):
-        snapshot = deleted(monotonic=monotonic, status=unnamed())
-        snapshot.facts.refused = "API key not valid"
-        decision = deletion.decide(snapshot)
-        assert isinstance(decision, DeleteRemote if gives_up else ListRemote)
+UNSETTLED = pytest.mark.parametrize(
+    "status", [unnamed(), {"supersededAttempts": GIVEN_UP}], ids=["unsettled", "given up"]
+)
+
+
+def refusing(status: dict[str, Any], monotonic: float, facts: Facts | None = None) -> Snapshot:
+    """A job of which Google refused the last list, for its key."""
+    snapshot = deleted(monotonic=monotonic, facts=facts, status=status)
+    snapshot.facts.refused = "API key not valid"
+    return snapshot
+
+
+@UNSETTLED
+def test_p22_a_deletion_whose_lists_are_refused_says_so_once(status: dict[str, Any]) -> None:
+    snapshot = refusing(status, MONOTONIC)
+    decision = deletion.decide(snapshot)
+    assert isinstance(decision, PatchStatus)
+    said = find(decision.status.conditions, STALLED)
+    assert said is not None
+    assert said.reason == Reason.DELETION_BLOCKED
+    for part in ("API key not valid.", "two minutes", "force-delete"):
+        assert part in said.message
+    assert [event.reason for event in decision.events] == [Reason.CREDENTIALS_REJECTED]
+    again = refusing(decision.status.dump(), MONOTONIC, snapshot.facts)
+    assert deletion.decide(again) == ListRemote(0.0)
+
+
+@UNSETTLED
+def test_p22_a_key_that_google_refuses_holds_no_object_for_ever(status: dict[str, Any]) -> None:
+    """Two minutes from the first refusal, as Google may have been away until then."""
+    facts = refusing(status, LATE).facts
+    for monotonic, gives_up in ((LATE, False), (2 * LATE - MONOTONIC, True)):
+        decision = deletion.decide(refusing(status, monotonic, facts))
+        assert isinstance(decision, DeleteRemote if gives_up else PatchStatus)
     assert isinstance(decision, DeleteRemote)
     assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
     assert decision.event is not None
     assert "API key not valid" in decision.event.note
+    # By this it is found at Google.
+    assert (ATTEMPT if "attempt" in status else EARLIER) in decision.event.note
+
+
+@UNSETTLED
+def test_p22_a_deletion_that_goes_on_is_no_longer_blocked(status: dict[str, Any]) -> None:
+    blocked = deletion.decide(refusing(status, MONOTONIC))
+    assert isinstance(blocked, PatchStatus)
+    listing = a_list_snapshot(begun=MONOTONIC)
+    works = deleted(listing, status=blocked.status.dump())
+    decision = deletion.decide(works)
+    assert isinstance(decision, PatchStatus)
+    assert find(decision.status.conditions, STALLED) is None
+    assert decision.status.state == "Deleting"
+    # While something fails, it says so.
+    for facts in (
+        Facts(UID, deleting_since=MONOTONIC, keyless_since=MONOTONIC),
+        Facts(UID, deleting_since=MONOTONIC, failed_calls=1),
+    ):
+        fails = deleted(listing, facts=facts, status=blocked.status.dump())
+        assert isinstance(deletion.decide(fails), ListRemote)
 
 
 # Attempts that were given up
@@ -232,14 +281,6 @@ def test_p12_a_superseded_attempt_whose_batch_was_dealt_with_needs_no_listing() 
     given_up = [an_attempt(EARLIER, batchName="batches/x", reason="DuplicateCancelled")]
     snapshot = deleted(status=submitted(supersededAttempts=given_up))
     assert deletion.decide(snapshot) == DeleteRemote((BATCH,))
-
-
-def test_p22_superseded_attempts_of_a_refused_key_hold_no_object_for_ever() -> None:
-    snapshot = deleted(monotonic=LATE, status={"supersededAttempts": GIVEN_UP})
-    snapshot.facts.refused = "API key not valid"
-    decision = deletion.decide(snapshot)
-    assert isinstance(decision, DeleteRemote)
-    assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
 
 
 def test_p22_patience_is_counted_from_the_moment_the_deletion_was_seen() -> None:
@@ -478,6 +519,26 @@ def test_p22_a_deletion_without_a_usable_key_says_so_and_what_happens_next() -> 
     again = policies.without_credentials(told, *missing)
     assert isinstance(again, PatchStatus)
     assert again.status == told.status
+
+
+@pytest.mark.parametrize(
+    ("status", "parts"),
+    [
+        (submitted(), {BATCH}),
+        (unnamed(), {ATTEMPT}),
+        (submitted(supersededAttempts=GIVEN_UP), {BATCH, EARLIER}),
+        (unnamed(supersededAttempts=GIVEN_UP), {ATTEMPT, EARLIER}),
+    ],
+)
+def test_p22_what_is_left_for_want_of_a_key_can_be_found_at_google(
+    status: dict[str, Any], parts: set[str]
+) -> None:
+    facts = Facts(UID, keyless_since=MONOTONIC - deletion.PATIENCE)
+    snapshot = a_snapshot(status=status, deleting=True, facts=facts)
+    decision = policies.without_credentials(snapshot, Reason.CREDENTIALS_MISSING, "Gone.")
+    assert isinstance(decision, RemoveFinalizer)
+    assert decision.event is not None
+    assert {part for part in parts if part in decision.event.note} == parts
 
 
 def test_p22_a_job_that_has_not_ended_may_still_run() -> None:

@@ -250,6 +250,13 @@ def test_a_job_that_waits_for_its_turn_says_so_once() -> None:
     assert again.status == first.status
 
 
+def test_a_job_that_waits_again_after_a_restart_shows_nothing_as_copied() -> None:
+    condition = a_condition("Submitted", "False", "Uploading")
+    half = a_snapshot(spec=SPEC, status={**HALF, "conditions": [condition]})
+    write = uploading.waiting(half)
+    assert (write.status.state, write.status.input_file) == ("Queued", InputFile(file_name=FIRST))
+
+
 @pytest.mark.parametrize("reason", sorted(HEALED_BY_AN_ANSWER))
 def test_an_upload_ends_the_trouble_before_it(reason: str) -> None:
     trouble = a_condition("Stalled", "False", reason)

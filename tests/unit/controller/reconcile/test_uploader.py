@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ import pytest
 
 from gemini_operator.api.v1alpha1.input import InputObject
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.reconcile.uploader import Uploader
+from gemini_operator.controller.reconcile.uploader import MOST, MOST_IF_REJECTED, Uploader
 from gemini_operator.controller.transfers import Direction, Transfer, Transfers
 from gemini_operator.controller.workqueue import KeyedQueue
 from gemini_operator.gemini import errors
@@ -112,6 +112,46 @@ async def test_a_429_is_not_tried_again_before_its_time(whole: bool) -> None:
     assert google.calls > 2
     assert reason_of(snapshot.status, "Stalled") == ("True", "CredentialsRejected")
     assert reason_of(snapshot.status, "Submitted") == ("False", "CredentialsRejected")
+
+
+@pytest.mark.parametrize(
+    ("error", "most"),
+    [
+        (errors.Unavailable("503", status=503), MOST),
+        (errors.CredentialsRejected("401", status=401), MOST),
+        (errors.PermissionDenied("403", status=403), MOST),
+        (errors.Rejected("413", status=413), MOST_IF_REJECTED),
+    ],
+    ids=lambda case: type(case).__name__,
+)
+async def test_s10_what_google_does_not_take_is_copied_less_and_less_often(
+    error: errors.GeminiError, most: float
+) -> None:
+    clock, google = ManualClock(), Google(error)
+    transfers = Transfers(KeyedQueue(clock), rests=0.0)
+    uploader: Any = Uploader(google, google, google, transfers, clock)  # type: ignore[arg-type]
+    spec = {"input": {"object": {"uri": "s3://b/a"}}}
+    snapshot = a_snapshot(a_job(spec=spec, status={"inputFile": {"fileName": FILE}}))
+
+    async def looks() -> None:
+        for _ in range(5):
+            with suppress(errors.Unavailable, errors.Rejected):
+                await uploader.upload(replace(snapshot, monotonic=clock.monotonic()), FILE)
+            await asyncio.sleep(0.001)
+
+    await looks()
+    assert google.calls == 1
+    for _ in range(12):
+        clock.advance(most)
+        await looks()
+    assert google.calls == 13
+    clock.advance(most / 2 - 1)
+    await looks()
+    assert google.calls == 13
+    # A new key in the Secret is tried at once.
+    google.key_id = "two"
+    await looks()
+    assert google.calls == 14
 
 
 class Slow(Google):

@@ -2,13 +2,16 @@
 
 import base64
 import itertools
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 
 from gemini_operator.controller.job import Job, Key, KeyRef
+from gemini_operator.controller.remote import api_keys
 from gemini_operator.controller.remote.api_keys import ApiKey, ApiKeys
 from gemini_operator.controller.remote.rejected_keys import (
+    CALM,
     LATEST,
     PER_NAMESPACE,
     SOONEST,
@@ -32,10 +35,12 @@ class ApiServer:
         self.values: dict[str, str] = {}
         self.read: list[tuple[str, str]] = []
         self.error: Exception | None = None
+        self.meanwhile: Callable[[], object] = lambda: None
 
     async def get(self, *path: str) -> dict[str, Any]:
         namespace, name = path[-3], path[-1]
         self.read.append((namespace, name))
+        self.meanwhile()
         if self.error is not None:
             raise self.error
         value = self.values.get(name, REJECTED).encode()
@@ -168,6 +173,7 @@ async def test_a_second_rejection_counts_anew() -> None:
     [
         ApiServerUnavailable(503, "ServiceUnavailable", "try again"),
         ObjectNotFound(404, "NotFound", "it is being replaced"),
+        RuntimeError("unforeseen"),
     ],
 )
 async def test_a_failed_read_of_one_secret_stops_nothing(error: Exception) -> None:
@@ -193,3 +199,67 @@ async def test_s10_a_thousand_secrets_of_one_namespace_delay_no_other() -> None:
     parts.api_server.read.clear()
     await parts.after(0.0)
     assert len(set(parts.api_server.read)) == PER_NAMESPACE
+
+
+async def test_a_key_that_another_job_read_first_wakes_the_jobs_that_still_wait() -> None:
+    parts = Parts()
+    job = await parts.reconciled(status=submitted())
+    parts.api_server.values["key"] = CORRECT
+    # The cache was too old, and a job of the same Secret has read it since.
+    parts.clock.advance(TTL)
+    await parts.api_keys.resolve(job.api_key)
+    await parts.after(0.0)
+    assert parts.listed == parts.woken == [job.key]
+
+
+async def test_s10_a_cache_that_is_too_small_wakes_no_job_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(api_keys, "REMEMBERED", 1)
+    parts = Parts()
+    for secret in ("one", "two", "three"):
+        await parts.reconciled(name=secret, secret=secret)
+    for _ in range(60):
+        await parts.after(LATEST)
+    assert parts.woken == []
+
+
+async def test_s10_a_secret_that_changes_all_the_time_wakes_its_jobs_less_and_less_often() -> None:
+    parts = Parts()
+    job = await parts.reconciled(status=submitted())
+    times = []
+    for second in range(1, 300):
+        parts.api_server.values["key"] = f"{REJECTED}-{second}"
+        await parts.after(1.0)
+        parts.rejected_keys.note(job)
+        if parts.woken:
+            times.append(second)
+            parts.woken.clear()
+    assert [after - before for before, after in itertools.pairwise(times)][:3] == [4, 8, LATEST]
+    assert len(times) == 3 + 285 // LATEST
+    # Once it stays as it is, the next correction is found as soon as the first.
+    for _ in range(int(CALM + LATEST)):
+        await parts.after(1.0)
+    for value in (CORRECT, REJECTED):
+        parts.woken.clear()
+        parts.api_server.values["key"] = value
+        await parts.after(LATEST if value == CORRECT else SOONEST)
+        assert parts.woken == [job.key]
+
+
+@pytest.mark.parametrize("successor", [True, False])
+async def test_s11_a_job_that_was_replaced_during_the_read_is_left_alone(successor: bool) -> None:
+    parts = Parts()
+    job = await parts.reconciled(status=submitted())
+    parts.api_server.values["key"] = CORRECT
+
+    def replace() -> None:
+        parts.store.remove(job.key, job.uid)
+        if successor:
+            parts.store.put(
+                a_job(uid="another", resourceVersion="999", spec={}, status=submitted())
+            )
+
+    parts.api_server.meanwhile = replace
+    await parts.after(SOONEST)
+    assert parts.woken == parts.listed == []

@@ -1,9 +1,12 @@
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from gemini_operator.controller.remote.sweep import Index, _listed_for
+from gemini_operator.controller.memory import Memory
+from gemini_operator.controller.remote.sweep import Index, Sweeper, _listed_for
+from gemini_operator.controller.store import Store
+from gemini_operator.gemini.errors import CredentialsRejected, GeminiError, Unavailable
 from gemini_operator.gemini.remote import Listing, Summary
 from tests.unit.controller.builders import (
     ATTEMPT,
@@ -19,6 +22,7 @@ from tests.unit.controller.builders import (
     submitted,
     unnamed,
 )
+from tests.unit.controller.clocks import ManualClock
 
 GIVEN_UP = [an_attempt(EARLIER)]
 
@@ -95,3 +99,34 @@ def test_p12_a_sweep_lists_for_jobs_that_have_or_may_have_something_at_google(
     status: dict[str, Any], hours: int, listed: bool
 ) -> None:
     assert _listed_for(a_job(status=status), NOW + timedelta(hours=hours)) is listed
+
+
+@pytest.mark.parametrize(
+    ("error", "usable"),
+    [(None, True), (Unavailable("503"), True), (CredentialsRejected("403"), False)],
+    ids=["a list", "no answer", "refused"],
+)
+async def test_p22_a_key_that_google_takes_is_usable(
+    error: GeminiError | None, usable: bool
+) -> None:
+    """The two minutes of a deletion without one begin again with the next refusal."""
+
+    class Client:
+        batches: Any
+
+        async def search(self) -> Listing:
+            if error is not None:
+                raise error
+            return Listing((), complete=True)
+
+    client = Client()
+    client.batches = client
+    store, memory = Store(), Memory()
+    job = a_job(status=unnamed(), deleting=True)
+    store.put(job)
+    memory.of(job).keyless_since = MONOTONIC
+    sweeper = Sweeper(
+        cast(Any, None), store, memory, ManualClock(), wake=lambda _: None, interval=60.0
+    )
+    await sweeper._list(cast(Any, client), {job.key})
+    assert (memory.of(job).keyless_since is None) is usable
