@@ -37,8 +37,8 @@ class Reason(Word):
     )
     QUOTA_EXCEEDED = (
         "QuotaExceeded",
-        "Google reported that the quota of this API key and model is used up.",
-        "The operator retries automatically; wait for open batches to end, or raise the quota at Google.",
+        "Google throttles this API key, as a quota is used up.",
+        "The operator retries automatically. If this lasts, run fewer jobs at a time, or raise the quota at Google.",
         ConditionType.SUBMITTED,
     )
     WAITING_TO_UPLOAD = (
@@ -92,7 +92,7 @@ class Reason(Word):
     SUSPENDED = (
         "Suspended",
         "spec.suspend is true, and no batch runs at Google.",
-        "Set it to false to submit the job.",
+        "Set it to false to submit the job; each batch that is submitted is billed.",
         ConditionType.SUBMITTED,
         ConditionType.SUSPENDED,
     )
@@ -138,7 +138,7 @@ class Reason(Word):
     OUTPUT_REFUSED = (
         "OutputRefused",
         "The results cannot be written to the output.",
-        "Fix what the message names, such as a policy, a quota, a role or the credentials of the object store; the job then continues.",
+        "Fix this; the job then continues by itself.",
         ConditionType.STALLED,
     )
     DELIVERING = (
@@ -203,14 +203,14 @@ class Reason(Word):
     OUTPUT_TOO_LARGE = (
         "OutputTooLarge",
         "The results are too large for the output.",
-        "They stay at Google, where status.output says, even if this job is deleted: download them there.",
+        "The results stay at Google, where status.output says, even if this job is deleted: download them there.",
         "Or create a job with spec.output.object and a deletionPolicy, whose spec.adopt has this batch as batchName and this job's uid as previousUID.",
         ConditionType.FAILED,
     )
     DELIVERY_FAILED = (
         "DeliveryFailed",
         "The results could not be written to the output.",
-        "They stay at Google, where status.output says: download them there.",
+        "The results stay at Google, where status.output says: download them there.",
         "Or create a job with another output and a deletionPolicy, whose spec.adopt has this batch as batchName and this job's uid as previousUID.",
         ConditionType.FAILED,
     )
@@ -223,7 +223,7 @@ class Reason(Word):
     ADOPTION_REFUSED = (
         "AdoptionRefused",
         "The batch named in spec.adopt was submitted for another object.",
-        "If that object was yours and is gone, create a new job (kubectl replace --force -f FILE) that names its uid in spec.adopt.previousUID.",
+        "If that object was yours and has ended or is gone, create a new job (kubectl replace --force -f FILE) that names its uid in spec.adopt.previousUID.",
         ConditionType.FAILED,
     )
 
@@ -245,13 +245,13 @@ class Reason(Word):
     INPUT_MISSING = (
         "InputMissing",
         "The input is missing or cannot be read.",
-        "Create it, or wait until it can be read; the job recovers automatically.",
+        "Fix this; the job then continues by itself.",
         ConditionType.STALLED,
     )
     INPUT_REFUSED = (
         "InputRefused",
         "The operator may not read the input.",
-        "Fix what the message names, such as the Secret or the permissions at the storage, or ask an administrator to allow it; the job then continues.",
+        "Fix this; the job then continues by itself.",
         ConditionType.STALLED,
     )
     CREDENTIALS_REJECTED = (
@@ -268,8 +268,8 @@ class Reason(Word):
     KEY_CHANGED = (
         "KeyChanged",
         "Google does not find the batch, but the Secret no longer holds the API key that was used to submit it.",
-        "Restore that key.",
-        "Nothing is submitted again.",
+        "Put that key back into the Secret.",
+        "If it is lost, delete the job, which leaves the batch at Google, or set spec.shutdown to Cancel. Nothing is submitted again.",
         ConditionType.STALLED,
     )
     AMBIGUOUS_SUBMISSION = (
@@ -323,8 +323,8 @@ class Reason(Word):
     )
     RESULTS_KEPT = (
         "ResultsKept",
-        "The job was deleted, but its results were never delivered, so its batch was left at Google.",
-        "Create a job that adopts the batch (spec.adopt and spec.deletionPolicy), or delete the batch at Google.",
+        "The job was deleted and had not delivered its results, so its batch was left at Google.",
+        "If no other job has delivered them, create one that adopts the batch (spec.adopt and spec.deletionPolicy), or delete the batch at Google.",
     )
     ENDED_BATCH_LEFT = (
         "EndedBatchLeft",

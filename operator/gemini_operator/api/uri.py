@@ -34,6 +34,10 @@ _BUCKET = (
     f"{_HTTPS} || self.uri.matches('^[a-z0-9]+://[a-z0-9][a-z0-9._-]{{1,220}}[a-z0-9](/|$)')",
     "uri has no valid bucket or container: a name has 3 to 222 lower-case letters, digits, ., - and _",
 )
+_AZURE_HOST = (
+    "!self.uri.matches('^az://[^/]*[.]core[.]windows[.]net(/|$)')",
+    "uri has the address of a storage account: write az://container/path, and its name into the Secret",
+)
 _DOTS = (
     "!self.uri.matches('^[^?]*/[.]{1,2}(/|[?]|$)')",
     "uri has . or .. between its slashes: write the path out",
@@ -45,7 +49,7 @@ _INPUT = (
         "uri must begin with s3://, gs://, az:// or https://, in lower case",
     ),
     (f"{_HTTPS} || {_PLAIN}", f"{_ODD_LETTER}: give the object another name"),
-    (_PLAIN, f"{_ODD_LETTER}: escape it, as in %20"),
+    (_PLAIN, f"{_ODD_LETTER}: escape it, as in %20, and write a host in its form with xn--"),
     _USER,
     (
         f"{_HTTPS} || !self.uri.matches('[?#]')",
@@ -53,9 +57,14 @@ _INPUT = (
     ),
     ("!self.uri.contains('#')", "uri has #: leave out what follows it"),
     _BUCKET,
+    _AZURE_HOST,
     (
         f"!{_HTTPS} || self.uri.matches('^https://[A-Za-z0-9][A-Za-z0-9.-]{{0,252}}(:[0-9]*)?([/?]|$)')",
         "uri has no valid host: write https://host/path, with a name or an IPv4 address as host",
+    ),
+    (
+        f"!{_HTTPS} || !self.uri.matches('^https://(localhost|127[.][0-9.]*|169[.]254[.][0-9.]*)(:443)?([/?]|$)')",
+        "uri has the operator's own address or a link-local one as host: name the server",
     ),
     (
         f"!{_HTTPS} || self.uri.matches('^https://[^/?:]*(:443)?([/?]|$)')",
@@ -97,6 +106,7 @@ _OUTPUT = (
     _USER,
     ("!self.uri.matches('[?#]')", "uri has ? or #: write a path without them"),
     _BUCKET,
+    _AZURE_HOST,
     ("!self.uri.matches('^[a-z0-9]+://.*//')", "uri has // in its path: write one slash"),
     _DOTS,
     (

@@ -52,7 +52,7 @@ async def read_key(client: KubeClient, namespace: str, name: str, key: str) -> S
     secret = await client.get("api", "v1", "namespaces", namespace, "secrets", name)
     encoded = (secret.get("data") or {}).get(key)
     if not encoded:
-        raise KeyMissing(404, "KeyMissing", f"Secret {name} has no key {key}, or it is empty")
+        raise KeyMissing(404, "KeyMissing", "the Secret has no such key, or it is empty")
     return _decoded(name, key, encoded)
 
 

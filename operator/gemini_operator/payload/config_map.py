@@ -26,7 +26,7 @@ class Owner(NamedTuple):
 
 
 class DeliveryRefused(Exception):
-    """The ConfigMap cannot take the results; the message says why and what to do."""
+    """The ConfigMap cannot take the results; the message says why."""
 
 
 class OutputRefused(Exception):
@@ -103,9 +103,7 @@ async def _delivered(kube: KubeClient, namespace: str, name: str, owner: Owner, 
     found: str = (existing.get("data") or {}).get(KEY, "")
     # Lines end with \n alone: other separators are escaped.
     if sorted(found.split("\n")) != sorted(text.split("\n")):
-        raise DeliveryRefused(
-            f"ConfigMap {name} was made for this job but holds other results: delete it"
-        )
+        raise DeliveryRefused(f"ConfigMap {name} was made for this job but holds other results")
     return found
 
 
@@ -128,6 +126,4 @@ def _uid_of(config_map: Mapping[str, Any]) -> str | None:
 
 
 def _foreign(name: str) -> DeliveryRefused:
-    return DeliveryRefused(
-        f"ConfigMap {name} exists and was not created for this job; name another one, or delete it"
-    )
+    return DeliveryRefused(f"ConfigMap {name} exists and was not created for this job")

@@ -220,6 +220,9 @@ def _object(line: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         if error.msg.startswith("Unterminated string") or error.pos >= len(line.rstrip()):
             raise Wrong(CUT_OFF) from None
+        # A line that does not even begin as JSON is of another format.
+        if error.pos == len(line) - len(line.lstrip()):
+            raise Wrong(f"is not JSON: {LINE}") from None
         raise Wrong(f"is not JSON at column {error.colno}") from None
     except ValueError:
         raise Wrong(

@@ -23,7 +23,9 @@ LETTERS = (
 LETTERS_OUT = (
     "uri has a space, a control character or a letter beyond ASCII: write a path without them"
 )
-ESCAPE = "uri has a space, a control character or a letter beyond ASCII: escape it, as in %20"
+ESCAPE = "uri has a space, a control character or a letter beyond ASCII: escape it, as in %20, and write a host in its form with xn--"
+AZURE = "uri has the address of a storage account: write az://container/path, and its name into the Secret"
+OWN = "uri has the operator's own address or a link-local one as host: name the server"
 USER = "uri has a user or password: put them into the Secret that credentialsSecretRef names"
 QUERY = "uri has ? or #: leave out what follows, or give the object a name without them"
 QUERY_OUT = "uri has ? or #: write a path without them"
@@ -54,6 +56,7 @@ INPUTS = {
     "az://container/a\n": LETTERS,
     "s3://bucket/a\x7f": LETTERS,
     "s3://bucket/日本": LETTERS,
+    "https://exämple.com/a": ESCAPE,
     "https://example.com/ä": ESCAPE,
     "https://example.com/a b": ESCAPE,
     "https://example.com/a?b=ä": ESCAPE,
@@ -74,6 +77,11 @@ INPUTS = {
     "gs://Bucket/a": BUCKET,
     "az://" + "c" * 223 + "/a": BUCKET,
     "s3:///a": BUCKET,
+    "az://account.blob.core.windows.net/container/a": AZURE,
+    "az://account.dfs.core.windows.net/container/a": AZURE,
+    "https://localhost/a": OWN,
+    "https://127.0.0.1:443/a": OWN,
+    "https://169.254.169.254/latest/meta-data": OWN,
     "s3://bucket": OBJECT,
     "s3://bucket/": OBJECT,
     "https://example.com": PATH,
@@ -103,6 +111,7 @@ OUTPUTS = {
     "az://container?sv=1": QUERY_OUT,
     "s3://bucket#a": QUERY_OUT,
     "s3://b": BUCKET,
+    "az://account.blob.core.windows.net": AZURE,
     "s3://bucket//": EMPTY_OUT,
     "s3://bucket/a//": EMPTY_OUT,
     "s3://bucket/a//b": EMPTY_OUT,
@@ -123,6 +132,8 @@ GOOD_INPUTS = (
     "https://example.com:443/a//b/?c=d/../e",
     "https://EXAMPLE.com./a/?b@c",
     "https://10.0.0.1/a@b:c%C3%A4",
+    "https://localhost.example.com/a",
+    "https://127.example.com/a",
     "https://example.com/" + "a" * 2028,
 )
 GOOD_OUTPUTS = (

@@ -228,20 +228,54 @@ def test_results_at_google_are_downloaded_with_the_commands_of_the_documentation
     inline = {"inline": [{"key": f"k{n}", "request": generate("Hi.")} for n in range(3)]}
     storing.apply(job(name, object_at(f"{name}.jsonl") if member == "fileName" else inline))
     assert member in storing.wait_complete(name)["output"]
-    section = text_of(Path("docs/operations.md")).partition("## Results at Google\n")[2]
-    first, of_file, of_batch = fences(section.partition("\n## ")[0], "sh")
-    first = first.replace("my-job", name)
-    first = first.replace("https://generativelanguage.googleapis.com", storing.emulator.url)
-    kubectl = storing.control_plane.kubectl
+    first, of_file, of_batch = commands("Results at Google")
+    said(storing, name, tmp_path, first, of_file if member == "fileName" else of_batch)
+    text = (tmp_path / "results.jsonl").read_text(encoding="utf-8")
+    found = [json.loads(line) for line in text.splitlines()]
+    assert len(found) == len({result["key"] for result in found}) == 3
+    assert all("response" in result for result in found)
+
+
+@pytest.mark.skipif(not (which("curl") and which("jq")), reason="needs curl and jq")
+def test_a_batch_that_was_left_behind_is_found_and_cancelled_with_the_commands_of_the_documentation(
+    storing: Operator, name: str, tmp_path: Path
+) -> None:
+    batch = storing.submitted(name)
+    attempt = storing.status(name)["attempt"]["id"]
+    first, _, _ = commands("Results at Google")
+    cancel, find = commands("Cancelling a batch at Google")
+    shown = said(storing, name, tmp_path, first, find)
+    [line] = [line for line in shown.splitlines() if attempt in line]
+    assert line.split("\t")[0] == batch
+    said(storing, name, tmp_path, first, cancel.replace("batches/abc123", batch))
+    assert storing.batches_of(name) == []
+
+
+def commands(heading: str) -> list[str]:
+    """The shell commands in a section of the documentation."""
+    section = text_of(Path("docs/operations.md")).partition(f"## {heading}\n")[2]
+    return fences(section.partition("\n## ")[0], "sh")
+
+
+def said(operator: Operator, name: str, directory: Path, *blocks: str) -> str:
+    """What commands of the documentation print, with the emulator as Google."""
+    text = "\n".join(blocks).replace("my-job", name)
+    text = text.replace("https://generativelanguage.googleapis.com", operator.emulator.url)
+    kubectl = operator.control_plane.kubectl
     script = f"""set -euo pipefail
-        kubectl() {{ command {kubectl.program} -n {storing.namespace} "$@"; }}
-        {first}
-        {of_file if member == "fileName" else of_batch}"""
+        kubectl() {{ command {kubectl.program} -n {operator.namespace} "$@"; }}
+        {text}"""
     environment = {**os.environ, "KUBECONFIG": str(kubectl.kubeconfig)}
-    subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, check=True, timeout=60)
-    found = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    assert len(found) == 3
-    assert all("response" in json.loads(line) for line in found)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=directory,
+        env=environment,
+        check=True,
+        timeout=60,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return done.stdout
 
 
 def test_results_of_inline_requests_come_in_their_order(

@@ -104,7 +104,7 @@ def test_separators_that_are_no_line_ends_do_not_end_lines() -> None:
         ('{"key": "b", "request": {"contents": "Hel', "line 3 ends before its JSON does"),
         ('{"key": "b", "request": {"a": 1} ', "line 3 ends before its JSON does"),
         ('{"key": "b" "request": {}}', "line 3 is not JSON at column 13"),
-        ("key: a", "line 3 is not JSON at column 1"),
+        ("key: a", 'line 3 is not JSON: write {"key": "…", "request": {…}}, one a line'),
         ('{"key": "b", "request": {"t": NaN}}', "line 3 is not JSON"),
         ('{"key": "b", "request": {"t": -Infinity}}', "line 3 is not JSON"),
         ("[" * 100_000, "line 3 is nested deeper than 64 levels"),

@@ -37,6 +37,12 @@ class Cause(Enum):
     def field(self) -> str:
         return self.value[2]
 
+    def said(self, snapshot: Snapshot) -> str:
+        """Say who wanted the end."""
+        if self is Cause.DEADLINE:
+            return deadline.limit(snapshot)
+        return f"{self.field} asked for it."
+
 
 def cause(snapshot: Snapshot) -> Cause | None:
     """Return why the batch must be cancelled: shutdown before deadline before suspension (P16)."""

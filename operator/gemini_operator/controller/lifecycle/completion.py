@@ -165,6 +165,7 @@ def undeliverable(
     status = snapshot.revise(
         _last_look(snapshot, observation.summary), state=State.FAILED, output=at_google(observation)
     )
+    detail = f"{detail} {_for_adoption(snapshot, observation)}"
     return ended_as_failed(snapshot, status, reason, message or reason.explain(detail))
 
 
@@ -172,11 +173,16 @@ def never_shown(snapshot: Snapshot, observation: Observation, problem: str) -> P
     """Fail the job because Google has shown no results for an hour."""
     message = in_order(
         "Google reports that the batch succeeded, but has not shown its results for an hour.",
-        problem,
+        f"{problem} {_for_adoption(snapshot, observation)}",
         "Look at the batch at Google. If its results appear, create a job whose spec.adopt has this "
         "batch as batchName and this job's uid as previousUID.",
     )
     return undeliverable(snapshot, observation, Reason.DELIVERY_FAILED, "", message=message)
+
+
+def _for_adoption(snapshot: Snapshot, observation: Observation) -> str:
+    """Give what a job that adopts the batch has to name."""
+    return f"The batch is {observation.summary.name}, and this job's uid is {snapshot.job.uid}."
 
 
 def _ended_badly(snapshot: Snapshot, summary: Summary) -> PatchStatus:
@@ -199,8 +205,8 @@ def _cancelled(snapshot: Snapshot, summary: Summary, why: Cause | None) -> Patch
     # Without a cause of ours a user cancelled the batch at Google, which counts as a shutdown.
     state, reason = (why or Cause.SHUTDOWN).end
     status = snapshot.revise(_last_look(snapshot, summary), state=state)
-    said = SOMEBODY if why is None else ""
-    detail = f"{said} {summary.error or ''}".strip()
+    # Of a batch that we cancelled, Google's error says only that it was cancelled.
+    detail = f"{SOMEBODY} {summary.error or ''}".strip() if why is None else why.said(snapshot)
     return ended_as_failed(snapshot, status, reason, reason.explain(detail))
 
 

@@ -2,14 +2,25 @@
 
 from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason, in_order
+from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle.decisions import Decision, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import INHERITED, is_stalled_for, stalled
-from gemini_operator.gemini.errors import FileMissing, PermissionDenied
+from gemini_operator.gemini.errors import CredentialsRejected, FileMissing, PermissionDenied
 
 # Stalled reasons only a user can clear. A key problem must not overwrite them, or the two would
 # alternate on every reconcile.
 ENDED_BY_A_PERSON = frozenset({Reason.AMBIGUOUS_SUBMISSION})
+
+
+def secret_of(job: Job) -> str:
+    """Name the Secret and its key, as messages about an API key begin."""
+    return f"Secret {job.api_key.secret}, key {job.api_key.key}"
+
+
+def rejected(job: Job, error: CredentialsRejected) -> str:
+    """Say that Google refused the API key, and where it is."""
+    return Reason.CREDENTIALS_REJECTED.explain(f"{secret_of(job)}: {error}")
 
 
 def not_permitted(error: PermissionDenied) -> str:

@@ -26,4 +26,10 @@ def decide(snapshot: Snapshot) -> Decision | None:
     # With an attempt, `cancellation` cancels the batch first; the job ends when the batch does.
     if snapshot.status.attempt is not None or not exceeded(snapshot):
         return None
-    return failed(snapshot, Reason.DEADLINE_EXCEEDED, "")
+    return failed(snapshot, Reason.DEADLINE_EXCEEDED, limit(snapshot))
+
+
+def limit(snapshot: Snapshot) -> str:
+    """Say how long the job might run; empty if its deadline was taken back while it was cancelled."""
+    seconds = snapshot.job.spec.active_deadline_seconds
+    return "" if seconds is None else f"The limit is {seconds} seconds."

@@ -35,10 +35,7 @@ from gemini_operator.gemini.remote import ENDS, Outcome, outcome_of
 # they may never return. While Google does not answer at all, the deletion waits for `HOPELESS`.
 PATIENCE = 120.0
 
-UNTIL = (
-    "Create or correct the Secret; after two minutes without a usable API key, the object is removed "
-    "and its batch is left at Google."
-)
+UNTIL = "After two minutes without a usable API key, the object is removed and its batch is left at Google."
 
 # Google ends every batch within 48 hours. An hour later nothing is left that could be billed, so
 # the object need not wait any longer for Google to answer (decision 0017).
@@ -133,7 +130,9 @@ def _keyless(snapshot: Snapshot, reason: Reason, problem: str) -> PatchStatus:
     """Say that there is no usable API key, and what happens next."""
     # The particular reason, which names what a person has to mend.
     event = Event(reason, reason.explain(problem), warning=True)
-    return replace(_told(snapshot, f"{problem.rstrip('.')}. {UNTIL}"), events=(event,))
+    restore = reason == Reason.CREDENTIALS_CHANGED
+    to_do = "Put that key back into the Secret." if restore else "Create or correct the Secret."
+    return replace(_told(snapshot, f"{problem.rstrip('.')}. {to_do} {UNTIL}"), events=(event,))
 
 
 def out_of_patience(snapshot: Snapshot) -> bool:

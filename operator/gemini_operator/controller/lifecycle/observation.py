@@ -10,6 +10,7 @@ from gemini_operator.api.v1alpha1.status import LastEvent, Status
 from gemini_operator.controller.lifecycle import (
     cancellation,
     completion,
+    credentials,
     pauses,
     refresh,
     resolution,
@@ -156,7 +157,8 @@ def _decide(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
         case Gone(same_key):
             return _gone(snapshot, same_key)
         case Unreadable(CredentialsRejected() as error):
-            return stalled(snapshot, Reason.CREDENTIALS_REJECTED, str(error), 60.0)
+            message = credentials.rejected(snapshot.job, error)
+            return stalled(snapshot, Reason.CREDENTIALS_REJECTED, "", 60.0, message=message)
         case Unreadable(TooLarge()):
             return _too_large(snapshot)
         case _:
@@ -238,17 +240,11 @@ def _write_or_wait(snapshot: Snapshot, status: Status, seconds: float | None) ->
 
 
 def _gone(snapshot: Snapshot, same_key: bool) -> Decision:
-    reason = Reason.REMOTE_NOT_FOUND if same_key else Reason.KEY_CHANGED
-    message = reason.explain(f"Batch: {snapshot.status.batch_name}.")
     # With another key a 404 may mean another project, so the job waits for the old key (S11).
     if not same_key:
-        event = Event(reason, message, warning=True)
-        status = snapshot.condition(snapshot.status, STALLED, True, reason, message)
-        waited = snapshot.waited_for(STALLED)
-        seconds = pauses.growing(waited, part=8, soonest=KEY_SOONEST, latest=KEY_LATEST)
-        if status == snapshot.status:
-            return RequeueAfter(seconds)
-        return PatchStatus(status, (event,), seconds)
+        return _key_changed(snapshot)
+    reason = Reason.REMOTE_NOT_FOUND
+    message = reason.explain(f"Batch: {snapshot.status.batch_name}.")
     # A batch that is gone is not submitted again: a user deleted it, and it may be billed already.
     status = snapshot.revise(
         state=State.FAILED, completion_time=snapshot.now, gemini_state=None, requests=None
@@ -257,3 +253,16 @@ def _gone(snapshot: Snapshot, same_key: bool) -> Decision:
     said = Reason.SUBMITTED.explain(f"Batch: {snapshot.status.batch_name}.")
     status = snapshot.condition(status, SUBMITTED, True, Reason.SUBMITTED, said)
     return ended_as_failed(snapshot, status, reason, message)
+
+
+def _key_changed(snapshot: Snapshot) -> Decision:
+    reason = Reason.KEY_CHANGED
+    message = reason.explain(
+        f"{credentials.secret_of(snapshot.job)}. Batch: {snapshot.status.batch_name}."
+    )
+    status = snapshot.condition(snapshot.status, STALLED, True, reason, message)
+    waited = snapshot.waited_for(STALLED)
+    seconds = pauses.growing(waited, part=8, soonest=KEY_SOONEST, latest=KEY_LATEST)
+    if status == snapshot.status:
+        return RequeueAfter(seconds)
+    return PatchStatus(status, (Event(reason, message, warning=True),), seconds)

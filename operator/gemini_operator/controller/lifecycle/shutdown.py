@@ -6,14 +6,11 @@ from gemini_operator.controller.lifecycle.decisions import Decision
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import failed
 
-MESSAGE = (
-    "spec.shutdown ended the job while no batch of it ran at Google. Create a new job "
-    "(kubectl replace --force -f FILE) to run it."
-)
+DETAIL = "spec.shutdown asked for it while no batch of the job ran at Google."
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
     """End a job that has no attempt; `cancellation` cancels the batches of the others."""
     if snapshot.status.attempt is not None or snapshot.job.spec.shutdown is None:
         return None
-    return failed(snapshot, Reason.CANCELLED, "", MESSAGE, state=State.CANCELLED)
+    return failed(snapshot, Reason.CANCELLED, DETAIL, state=State.CANCELLED)

@@ -8,7 +8,7 @@ from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import Attempt, Status
 from gemini_operator.controller.lifecycle import unavailable
 from gemini_operator.controller.lifecycle.attempts import CLEARED
-from gemini_operator.controller.lifecycle.credentials import file_missing, not_permitted
+from gemini_operator.controller.lifecycle.credentials import file_missing, not_permitted, rejected
 from gemini_operator.controller.lifecycle.decisions import Decision, Event, PatchStatus, Submit
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import (
@@ -106,7 +106,7 @@ def decide_refused(snapshot: Snapshot) -> Decision | None:
             return _stalled(snapshot, reason, not_permitted(error), seconds)
         case errors.CredentialsRejected():
             reason = Reason.CREDENTIALS_REJECTED
-            return _stalled(snapshot, reason, reason.explain(error), seconds)
+            return _stalled(snapshot, reason, rejected(snapshot.job, error), seconds)
         case errors.NotSent():
             # Nothing left the machine, so the job waits like after any failed connection.
             reason = Reason.REMOTE_UNAVAILABLE

@@ -2,12 +2,12 @@
 
 from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.model import rfc3339
-from gemini_operator.api.reasons import Reason
+from gemini_operator.api.reasons import Reason, in_order
 from gemini_operator.controller.lifecycle.credentials import ENDED_BY_A_PERSON
 from gemini_operator.controller.lifecycle.decisions import Decision, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot, Unanswered
 from gemini_operator.controller.lifecycle.status import healed, is_stalled_for, stalled
-from gemini_operator.gemini.errors import GeminiError
+from gemini_operator.gemini.errors import GeminiError, Throttled
 
 # Calls in a row that fail before the job says so: one error alone is not worth two writes.
 ENOUGH = 2
@@ -28,7 +28,7 @@ def after(snapshot: Snapshot, error: GeminiError) -> PatchStatus:
     kept = said is not None and said.reason in KEPT
     if kept or not _lasts(snapshot):
         return PatchStatus(snapshot.status, (), at_least, retry=True)
-    return _reported(snapshot, str(error), at_least)
+    return _reported(snapshot, str(error), at_least, throttled=isinstance(error, Throttled))
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
@@ -58,11 +58,24 @@ def _lasts(snapshot: Snapshot) -> bool:
     return known or snapshot.facts.failed_calls >= ENOUGH
 
 
-def _reported(snapshot: Snapshot, problem: str, at_least: float) -> PatchStatus:
+def _reported(
+    snapshot: Snapshot, problem: str, at_least: float, *, throttled: bool = False
+) -> PatchStatus:
     said = find(snapshot.status.conditions, STALLED)
     reason = Reason.REMOTE_UNAVAILABLE
     # The first words stay: each retry may get others, and every change is a write.
     known = said.message if said is not None and said.reason == reason else None
-    message = known or reason.explain(f"Since {rfc3339(snapshot.now)}: {problem.rstrip('.')}.")
+    detail = f"Since {rfc3339(snapshot.now)}: {problem.rstrip('.')}."
+    message = known or (_throttled(detail) if throttled else reason.explain(detail))
     write = stalled(snapshot, reason, "", message=message)
     return PatchStatus(write.status, write.events, at_least, retry=True)
+
+
+def _throttled(detail: str) -> str:
+    """Say that Google answers, but not as often as it is asked."""
+    return in_order(
+        "Google throttles the requests of this API key.",
+        detail,
+        "The operator asks less often, and retries automatically; a batch that runs at Google is not "
+        "affected.",
+    )

@@ -14,7 +14,7 @@ from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import InputFile, Status
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.lifecycle import submission
-from gemini_operator.controller.lifecycle.credentials import not_permitted
+from gemini_operator.controller.lifecycle.credentials import not_permitted, rejected
 from gemini_operator.controller.lifecycle.decisions import Decision, PatchStatus, Upload
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import (
@@ -149,7 +149,7 @@ def refused(snapshot: Snapshot, error: errors.CredentialsRejected) -> PatchStatu
     reason = Reason.CREDENTIALS_REJECTED
     if isinstance(error, errors.PermissionDenied):
         return _stopped(snapshot, reason, not_permitted(error))
-    return _stopped(snapshot, reason, reason.explain(error))
+    return _stopped(snapshot, reason, rejected(snapshot.job, error))
 
 
 def uploaded(snapshot: Snapshot, file: InputFile) -> PatchStatus:

@@ -12,7 +12,7 @@ from gemini_operator.controller.lifecycle import adoption, ownership
 from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.decisions import PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import failed, stalled
+from gemini_operator.controller.lifecycle.status import stalled
 from gemini_operator.controller.reconcile import refusals
 from gemini_operator.controller.reconcile.claims import Claims
 from gemini_operator.controller.reconcile.delivery import Delivery
@@ -120,8 +120,7 @@ class Adopter:
         try:
             await self._delivery.check(snapshot.job)
         except (DeliveryRefused, InvalidUri) as error:
-            message = f"Nothing was adopted, because the results could not be written: {error}."
-            return failed(snapshot, Reason.DELIVERY_FAILED, "", f"{message} {refusals.AGAIN}")
+            return refusals.no_place(snapshot, "Nothing was adopted", error)
         except (OutputRefused, ObjectError) as error:
             return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
         return None

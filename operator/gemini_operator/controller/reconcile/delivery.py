@@ -89,7 +89,7 @@ class Delivery:
             first = other.status.attempt is not None or self._outputs.get(place) == other.uid
             if first and not over:
                 raise config_map.DeliveryRefused(
-                    f"job {other.key.name} delivers to ConfigMap {name} too: name another"
+                    f"job {other.key.name} delivers to ConfigMap {name} too"
                 )
         self._outputs[place] = job.uid
 

@@ -18,6 +18,9 @@ from gemini_operator.payload.results import ResultsTooLarge
 AGAIN = "Then create a new job (kubectl replace --force -f FILE)."
 """What to do after the cause has been put right."""
 
+ANOTHER_OUTPUT = f"Name another output, or delete the ConfigMap. {AGAIN}"
+"""What to do about an output that somebody else has."""
+
 REFUSALS = (
     DeliveryRefused,
     InputMissing,
@@ -35,6 +38,19 @@ def of_input(error: ObjectError) -> Reason:
     return Reason.INPUT_REFUSED if refused else Reason.INPUT_MISSING
 
 
+def no_place(snapshot: Snapshot, nothing: str, error: DeliveryRefused | InvalidUri) -> PatchStatus:
+    """Fail a job whose output can never be used.
+
+    Args:
+        snapshot: the job.
+        nothing: what has not happened, as a sentence without an end.
+        error: why.
+    """
+    to_do = AGAIN if isinstance(error, InvalidUri) else ANOTHER_OUTPUT
+    message = f"{nothing}, because the results could not be written: {error}. {to_do}"
+    return failed(snapshot, Reason.DELIVERY_FAILED, "", message)
+
+
 def before_submission(snapshot: Snapshot, error: Exception) -> PatchStatus:
     """Stall or fail a job for one of `REFUSALS`."""
     match error:
@@ -43,8 +59,7 @@ def before_submission(snapshot: Snapshot, error: Exception) -> PatchStatus:
         case InputRefused():
             return stalled(snapshot, Reason.INPUT_REFUSED, f"{error}.")
         case DeliveryRefused() | InvalidUri():
-            message = f"Nothing was submitted, because the results could not be written: {error}."
-            return failed(snapshot, Reason.DELIVERY_FAILED, "", f"{message} {AGAIN}")
+            return no_place(snapshot, "Nothing was submitted", error)
         case OutputRefused() | ObjectError():
             return stalled(snapshot, Reason.OUTPUT_REFUSED, f"{error}.")
         case ResultsTooLarge():

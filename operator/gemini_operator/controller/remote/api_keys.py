@@ -173,7 +173,8 @@ class ApiKeys:
         except Forbidden as error:
             return CredentialsProblem(
                 Reason.CREDENTIALS_MISSING,
-                f"{what}: the operator may not read it ({error.message}).",
+                f"{what}: the operator may not read it. Ask an administrator to add its name to the "
+                f"chart's apiKeySecrets.allowedNames ({error.message}).",
             )
         except InvalidKey as error:
             return CredentialsProblem(Reason.CREDENTIALS_MISSING, f"{what}: {error}.")

@@ -122,4 +122,5 @@ def _error(error: object) -> str | None:
     if not isinstance(error, Mapping) or not error:
         return None
     code = sanitize.count(error.get("code"))
-    return sanitize.text(f"{error.get('message') or 'no message'} (code {code})")
+    message = str(error.get("message") or "no message").rstrip(". ")
+    return sanitize.text(f"{message} (Google's code {code})")

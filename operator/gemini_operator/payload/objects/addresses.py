@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
-from gemini_operator.payload.objects.errors import NotAllowed
+from gemini_operator.payload.objects.errors import ANOTHER_URI, NotAllowed
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -87,8 +87,8 @@ class AddressPolicy:
             parsed = None
         if parsed is None or not self.allows(parsed):
             raise NotAllowed(
-                f"the host {host} has an address that is not public, which is not connected to: "
-                "use another host, or ask an administrator for --https-input-allow"
+                f"the host {host} has an address that is not public, and the operator does not "
+                f"connect to such: {ANOTHER_URI}, or ask an administrator for --https-input-allow"
             )
         return str(parsed)
 

@@ -1,5 +1,6 @@
 """Where an object is: a URI in its parts, checked again (S3, S9)."""
 
+import re
 from dataclasses import dataclass, field
 
 from gemini_operator.api import names
@@ -9,6 +10,9 @@ from gemini_operator.payload.objects.errors import InvalidUri
 
 SHOWN_LIMIT = 256
 """Characters of a location in a message, which must have room for what to do."""
+
+
+_OWN = re.compile(r"localhost|127[.][0-9.]*|169[.]254[.][0-9.]*")
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,11 @@ def parse_prefix(uri: str) -> BucketLocation:
         )
     scheme, _, rest = uri.partition("://")
     bucket, _, path = rest.partition("/")
+    if scheme == "az" and bucket.endswith(".core.windows.net"):
+        raise InvalidUri(
+            f"{display(uri)} has the address of a storage account: write az://container/path, and "
+            "its name into the Secret"
+        )
     key = path.removesuffix("/")
     if path:
         _check_key(key, uri)
@@ -116,6 +125,11 @@ def _https(uri: str) -> HttpsLocation:
     if {".", ".."} & set(path.split("/")):
         raise InvalidUri(f"{display(uri)} has . or .. between its slashes: write the path out")
     host = authority.removesuffix(":443").rstrip(".").lower()
+    # No setting allows them.
+    if _OWN.fullmatch(host):
+        raise InvalidUri(
+            f"{display(uri)} has the operator's own address or a link-local one as host: name the server"
+        )
     return HttpsLocation(host, slash + rest)
 
 

@@ -91,23 +91,24 @@ async def write(
 
 
 async def check(location: BucketLocation, store: Store) -> None:
-    """Make sure that the bucket exists and knows the credentials.
+    """Make sure that the bucket can be reached, exists and knows the credentials.
 
     Whether they may write shows only a write.
 
     Raises:
-        BucketMissing, UnknownCredentials, InvalidReference: nothing could be written there.
+        BucketMissing, UnknownCredentials, InvalidReference, Unavailable: nothing could be written
+            there now.
     """
     try:
         async with asyncio.timeout(CHECK_TIMEOUT):
             # Not `head`: without a body the answer does not tell a bucket from an object.
             await obstore.get_async(store, location.key)
     except TimeoutError:
-        return
+        raise Unavailable(f"{location} did not answer in time; it is tried again") from None
     except Exception as error:  # noqa: BLE001 - what libraries raise is classified, all of it
         found = errors.of_store(error, str(location))
-        # An object that is not there is what is expected, and what passes is no reason to wait.
-        if isinstance(found, BucketMissing | UnknownCredentials | InvalidReference):
+        # An object that is not there is what is expected. Whoever may write need not read.
+        if isinstance(found, BucketMissing | UnknownCredentials | InvalidReference | Unavailable):
             raise found from None
 
 

@@ -112,12 +112,15 @@ class Stores:
     ) -> dict[str, str]:
         if credentials is not None:
             if _SCHEME_OF[type(credentials)] != location.scheme:
-                raise InvalidReference(f"the Secret for {location} is for another kind of storage")
+                raise InvalidReference(
+                    f"the Secret for {location} is for another kind of storage: correct it"
+                )
             return _explicit(credentials)
         if not self._settings.allows_ambient(namespace, location):
             raise NotAllowed(
-                f"{location} needs credentials: name a Secret in credentialsSecretRef, or ask an "
-                f"administrator to allow the operator's own for {namespace} (--ambient-object-store)"
+                f"{location} needs credentials: name a Secret in credentialsSecretRef of a new job "
+                "(kubectl replace --force -f FILE), or ask an administrator to allow the operator's "
+                f"own for {namespace} (--ambient-object-store)"
             )
         options = self._ambient.options(location.scheme)
         if location.scheme == "s3":

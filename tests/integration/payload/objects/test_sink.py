@@ -8,9 +8,15 @@ import pytest
 from pydantic import SecretStr
 
 from gemini_operator.payload.objects.credentials import S3Credentials
-from gemini_operator.payload.objects.errors import AccessDenied, SourceMissing, Unavailable
+from gemini_operator.payload.objects.errors import (
+    AccessDenied,
+    BucketMissing,
+    SourceMissing,
+    Unavailable,
+    UnknownCredentials,
+)
 from gemini_operator.payload.objects.location import BucketLocation
-from gemini_operator.payload.objects.sink import PART, write
+from gemini_operator.payload.objects.sink import PART, check, write
 from tests.integration.payload.objects.conftest import opened, source
 from tests.object_servers import ACCESS_KEY, BUCKET, S3Server
 from tests.waiting import eventually_async
@@ -159,3 +165,17 @@ async def test_a_server_that_is_down(own_server: S3Server) -> None:
     own_server.stop()
     with pytest.raises(Unavailable, match="tried again"):
         await write(at("down"), opened(own_server.url, "down"), each([b"x"]))
+
+
+async def test_an_output_is_checked_before_it_is_needed(own_server: S3Server) -> None:
+    store = opened(own_server.url, "checked")
+    await check(at("checked"), store)
+    assert not await exists(own_server, "checked")
+    elsewhere = BucketLocation("s3", "no-such-bucket", "checked")
+    with pytest.raises(BucketMissing):
+        await check(elsewhere, opened(own_server.url, "checked", bucket="no-such-bucket"))
+    with pytest.raises(UnknownCredentials):
+        await check(at("checked"), opened(own_server.url, "checked", BAD))
+    own_server.stop()
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        await check(at("checked"), store)

@@ -73,7 +73,7 @@ def test_googles_words_about_a_failure_reach_the_person() -> None:
     assert isinstance(decision, PatchStatus)
     [event] = decision.events
     assert event.warning
-    assert "The model was retired." in event.note
+    assert "The model was retired (Google's code 3)." in event.note
     assert event.note == decision.status.conditions[-1].message
 
 

@@ -79,7 +79,7 @@ def test_what_google_said_of_the_failure_is_not_lost() -> None:
     snapshot = limited(1, submitted())
     decision = policies.decide(snapshot, seen(FAILED, error=error))
     assert isinstance(decision, PatchStatus)
-    assert "The model is overloaded." in decision.events[0].note
+    assert "The model is overloaded (Google's code 3)." in decision.events[0].note
 
 
 @pytest.mark.parametrize(

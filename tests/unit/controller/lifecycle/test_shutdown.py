@@ -48,7 +48,7 @@ def test_p16_a_job_with_nothing_at_google_ends_at_once_and_sends_nothing(
     assert isinstance(decision, PatchStatus)
     [event] = decision.events
     assert event.reason == Reason.CANCELLED
-    assert event.note == shutdown.MESSAGE == status.conditions[-1].message
+    assert event.note == Reason.CANCELLED.explain(shutdown.DETAIL) == status.conditions[-1].message
 
 
 def test_p16_an_unsettled_attempt_is_settled_first_and_then_not_repeated() -> None:

@@ -154,3 +154,15 @@ def test_a_deletion_is_patient_anew_when_its_key_has_been_usable_meanwhile() -> 
     assert isinstance(policies.without_credentials(later, *missing), PatchStatus)
     late = a_snapshot(snapshot.job, facts=snapshot.facts, monotonic=MONOTONIC + 250)
     assert isinstance(policies.without_credentials(late, *missing), RemoveFinalizer)
+
+
+def test_p18_a_read_that_is_throttled_sends_nobody_to_the_firewall() -> None:
+    write = policies.decide(
+        read_failed(), Unanswered(errors.Throttled("batches.get: 429", retry_after=7))
+    )
+    assert isinstance(write, PatchStatus)
+    assert write.seconds == 7
+    [event] = write.events
+    assert event.note.startswith("Google throttles the requests of this API key.")
+    assert "batches.get: 429" in event.note
+    assert "firewall" not in event.note
