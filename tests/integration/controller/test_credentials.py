@@ -102,7 +102,7 @@ def test_a_key_of_another_project_stalls_a_running_job_until_the_old_one_is_back
     batch = operator.submitted("job")
     operator.put_key(OTHER_PROJECT_KEY)
     condition = operator.wait_condition("job", "Stalled", "KeyChanged", timeout=60)
-    assert "Restore that key" in condition["message"]
+    assert "Put that key back" in condition["message"]
     operator.put_key(API_KEY)
     operator.emulator.job(batch, "succeed")
     operator.wait_complete("job", timeout=60)

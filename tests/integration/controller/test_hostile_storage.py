@@ -246,7 +246,7 @@ def test_s23_no_credential_of_a_storage_is_shown(
         source["object"]["credentialsSecretRef"]["name"] = f"{name}-s"
         storing.apply(job(f"{name}-{kind}", source))
     query = f"X-Signature={TOKEN}"
-    storing.apply(job(f"{name}-query", {"object": {"uri": f"https://localhost/a?{query}"}}))
+    storing.apply(job(f"{name}-query", {"object": {"uri": f"https://10.0.0.1/a?{query}"}}))
     storing.wait_problem(f"{name}-redirect", "InputMissing")
     for kind in ("echo", "query"):
         storing.wait_problem(f"{name}-{kind}", "InputRefused")
