@@ -75,6 +75,7 @@ def lines(before: Job, after: Job | None) -> Iterator[Line]:
         *_of_the_batch(before, after),
         *_of_the_user(before, after),
         *_of_stalled(before, after),
+        *_of_throttled(before, after),
     ]
     if after.finished and not before.finished:
         news.append(Line("a job has ended", {"state": after.status.state, "reason": _end(after)}))
@@ -119,6 +120,13 @@ def _of_stalled(before: Job, after: Job) -> Iterator[Line]:
         yield Line(what, {"reason": now.reason, "detail": now.message}, warning=True)
     if was is not None and now is None and not after.finished:
         yield Line("a job has recovered", {"reason": was.reason})
+
+
+def _of_throttled(before: Job, after: Job) -> Iterator[Line]:
+    """Yield that Google throttles the job, which is no trouble of its own."""
+    was, now = (find(job.status.conditions, SUBMITTED) for job in (before, after))
+    if now is not None and now.reason == Reason.QUOTA_EXCEEDED != _reason(was):
+        yield Line("a job waits", {"reason": now.reason, "detail": now.message}, warning=True)
 
 
 def _trouble(job: Job) -> Condition | None:
