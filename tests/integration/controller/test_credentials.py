@@ -160,3 +160,17 @@ def test_s11_a_create_without_an_answer_is_not_repeated_while_the_key_is_another
     operator.wait_complete("job", timeout=60)
     assert operator.emulator.requests("batches.create") == 1
     assert [left["name"] for left in operator.batches()] == [batch["name"]]
+
+
+@SLOW
+def test_s11_another_key_of_the_same_project_finds_the_batch_of_a_create_without_an_answer(
+    operator: Operator,
+) -> None:
+    operator.start(*QUICK_GRACE)
+    operator.emulator.fault("batches.list", "lag", delaySeconds=3)
+    operator.emulator.fault("batches.create", "drop", when="after")
+    operator.apply(inline_job("job"))
+    (batch,) = eventually(operator.batches)
+    operator.put_key(GOOD)
+    eventually(lambda: operator.status("job").get("batchName") == batch["name"], timeout=30)
+    assert operator.emulator.requests("batches.create") == 1
