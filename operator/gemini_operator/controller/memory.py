@@ -55,6 +55,9 @@ class ListSnapshot:
 class Search:
     """The search for the batch of an attempt whose outcome is unknown (P11).
 
+    Only lists with the attempt's own API key are counted: another key may be of another project,
+    whose lists lack the batch in any case (S11).
+
     All times are monotonic seconds.
 
     Args:
@@ -64,7 +67,7 @@ class Search:
         due: when the next list is due.
         under_way: a list was asked for and has not ended.
         tries: lists that ended, well or not.
-        complete: complete lists, made with the attempt's own API key as the two that follow.
+        complete: complete lists.
         incomplete_in_a_row: incomplete lists since the last complete one.
         last_complete_begun: when the last complete list began.
         other_key_begun: when the last list began, if that was made with another API key.
