@@ -6,7 +6,7 @@ from itertools import cycle
 from typing import Any
 
 from tests.histories import ledger, outcomes
-from tests.histories.environment import Environment
+from tests.histories.environment import BAD_KEY, Environment
 from tests.histories.expected import ExpectedJob, OutsideActions
 from tests.histories.google import Batch
 from tests.histories.invariants import (
@@ -99,6 +99,22 @@ class ConvergenceCheck:
         else:
             self._wanted_keys.setdefault(job.name, key)
 
+    def _want_key_to_delete(self, job: ExpectedJob, body: Body) -> None:
+        """Note the key that a deletion waits for; force it if no single key can end the wait.
+
+        A key that Google refuses cannot show that there is no batch, and one list cannot show it for
+        two keys. The operator would give up after two minutes.
+        """
+        given_up = [a for a in superseded_of(body).values() if "reason" not in a]
+        recorded = {a.get("apiKeyFingerprint") for a in (attempt_of(body), *given_up)} - {None}
+        keys = {self._environment.key_of(job.uid, str(each)) for each in recorded}
+        if keys == {None} or (len(keys) < 2 and BAD_KEY not in keys):
+            alone = attempt_of(body) or next(iter(given_up), {})
+            self._want_key(job, {"status": {"attempt": alone}})
+        elif conditions_of(body).get("Stalled", {}).get("reason") == "DeletionBlocked":
+            job.forced = True
+            self._environment.client.annotate(job.name, force_delete="true")
+
     def _unconverged(self) -> list[str]:
         batches = self._environment.google.batches()
         bodies = {b["metadata"]["uid"]: b for b in self._environment.client.list()["items"]}
@@ -115,7 +131,7 @@ class ConvergenceCheck:
         if body is None:
             return "" if job.deleted or job.has_ttl else "has disappeared"
         if job.deleted or deleting(body):
-            self._want_key(job, body)
+            self._want_key_to_delete(job, body)
             return f"is being deleted: {_summary(body)}"
         if "completionTime" in status_of(body):
             return self._missing_after_the_end(job, body, batches)
@@ -153,23 +169,36 @@ class ConvergenceCheck:
     def _resolve(self, job: ExpectedJob, body: Body) -> str:
         """Resolve an ambiguous create as the Stalled message asks.
 
-        The operator may ask only after three creates whose outcome is unknown.
+        The operator may ask only after three creates whose outcome is unknown, or if the Secret no
+        longer holds the API key of the create.
         """
+        attempt = attempt_of(body)
+        if "no longer holds the API key" in conditions_of(body)["Stalled"]["message"]:
+            recorded = str(attempt.get("apiKeyFingerprint"))
+            if self._environment.key_of(job.uid, recorded) != BAD_KEY:
+                self._want_key(job, body)
+            else:
+                # Google has no batch of a key that it refuses, and can never list it.
+                self._resubmit(job, body)
+            return "is ambiguous, and wants its earlier key"
         reasons = [a.get("reason") for a in superseded_of(body).values()]
         if sum(reason in (None, "DuplicateCancelled") for reason in reasons) < 3:
             return "is ambiguous without a reason"
+        self._resubmit(job, body)
+        return "is ambiguous"
+
+    def _resubmit(self, job: ExpectedJob, body: Body) -> None:
         attempt = attempt_of(body)["id"]
         if attempt not in str(body["metadata"].get("annotations")):
             job.resubmitted.add(attempt)
             self._environment.client.annotate(job.name, resolve_submission=f"Resubmit:{attempt}")
-        return "is ambiguous"
 
     def _not_gone(self) -> list[str]:
         left = {b["metadata"]["uid"]: b for b in self._environment.client.list()["items"]}
         seen = self._environment.versions
         for job in self._jobs:
             if job.uid in left:
-                self._want_key(job, left[job.uid])
+                self._want_key_to_delete(job, left[job.uid])
         return [
             f"{job.name} is not gone: {_summary(left.get(job.uid, {}))}"
             for job in self._jobs

@@ -39,17 +39,24 @@ class ListSnapshot:
         complete: whether every page was read.
         current: the batch of `status.batchName`, if it was listed.
         matches: for each recorded attempt id the batches that carry its token.
+        other_key: ids of attempts of unknown outcome that were sent with another API key than the
+            list's. If their batches are not listed, that proves nothing: they may be in another
+            project (S11).
     """
 
     begun: float
     complete: bool
     current: Summary | None
     matches: Mapping[str, tuple[Summary, ...]]
+    other_key: frozenset[str] = frozenset()
 
 
 @dataclass
 class Search:
     """The search for the batch of an attempt whose outcome is unknown (P11).
+
+    Only lists with the attempt's own API key are counted: another key may be of another project,
+    whose lists lack the batch in any case (S11).
 
     All times are monotonic seconds.
 
@@ -63,6 +70,7 @@ class Search:
         complete: complete lists.
         incomplete_in_a_row: incomplete lists since the last complete one.
         last_complete_begun: when the last complete list began.
+        other_key_begun: when the last list began, if that was made with another API key.
     """
 
     attempt_id: str
@@ -74,12 +82,17 @@ class Search:
     complete: int = 0
     incomplete_in_a_row: int = 0
     last_complete_begun: float = float("-inf")
+    other_key_begun: float = float("-inf")
 
     def note(self, list_snapshot: ListSnapshot) -> None:
         """Count a list that ended."""
         # A list that began before the search may have passed the batch's page before the create.
         if list_snapshot.begun < self.begun:
             return
+        if self.attempt_id in list_snapshot.other_key:
+            self.other_key_begun = list_snapshot.begun
+            return
+        self.other_key_begun = float("-inf")
         if list_snapshot.complete:
             self.complete += 1
             self.incomplete_in_a_row = 0

@@ -4,7 +4,7 @@ import pytest
 
 from tests.emulator_process import API_KEY, OTHER_PROJECT_KEY
 from tests.integration.controller.conftest import SLOW
-from tests.operator_process import Operator, inline_job
+from tests.operator_process import QUICK_GRACE, Operator, inline_job
 from tests.waiting import eventually
 
 # A corrected key is used soon, although the value of a Secret is cached for a minute.
@@ -132,3 +132,45 @@ def test_p22_a_key_that_google_rejects_holds_up_a_running_job_and_a_deletion_unt
     assert operator.condition("job", "Stalled") == {}
     eventually(lambda: not operator.exists("deleted"), timeout=40)
     assert [left["name"] for left in operator.batches()] == [batch]
+
+
+@SLOW
+@pytest.mark.parametrize("restarts", [False, True], ids=["", "with a restart"])
+def test_s11_a_create_without_an_answer_is_not_repeated_while_the_key_is_another(
+    operator: Operator, restarts: bool
+) -> None:
+    """The list of another project shows no batch, and that is no proof that there is none."""
+    operator.start(*QUICK_GRACE)
+    operator.emulator.fault("batches.list", "lag", delaySeconds=3600)
+    operator.emulator.fault("batches.create", "drop", when="after")
+    operator.apply(inline_job("job"))
+    (batch,) = eventually(operator.batches)
+    operator.put_key(OTHER_PROJECT_KEY)
+    condition = operator.wait_condition("job", "Stalled", "AmbiguousSubmission", timeout=60)
+    assert "Restore that key" in condition["message"]
+    assert operator.emulator.requests("batches.create") == 1
+    if restarts:
+        operator.controller.stop()
+        operator.start_controller(*QUICK_GRACE)
+    operator.emulator.clear_faults()
+    operator.put_key(API_KEY)
+    eventually(lambda: operator.status("job").get("batchName") == batch["name"], timeout=60)
+    assert operator.condition("job", "Stalled") == {}
+    operator.emulator.job(batch["name"], "succeed")
+    operator.wait_complete("job", timeout=60)
+    assert operator.emulator.requests("batches.create") == 1
+    assert [left["name"] for left in operator.batches()] == [batch["name"]]
+
+
+@SLOW
+def test_s11_another_key_of_the_same_project_finds_the_batch_of_a_create_without_an_answer(
+    operator: Operator,
+) -> None:
+    operator.start(*QUICK_GRACE)
+    operator.emulator.fault("batches.list", "lag", delaySeconds=3)
+    operator.emulator.fault("batches.create", "drop", when="after")
+    operator.apply(inline_job("job"))
+    (batch,) = eventually(operator.batches)
+    operator.put_key(GOOD)
+    eventually(lambda: operator.status("job").get("batchName") == batch["name"], timeout=30)
+    assert operator.emulator.requests("batches.create") == 1

@@ -1,6 +1,6 @@
 """Plain deletion: cancel and delete at Google, then release the object (rules P14, P21, P22)."""
 
-from tests.emulator_process import API_KEY
+from tests.emulator_process import API_KEY, OTHER_PROJECT_KEY
 from tests.integration.controller.conftest import NEVER, SLOW
 from tests.operator_process import QUICK_GRACE, Operator, inline_job
 from tests.waiting import eventually
@@ -142,4 +142,24 @@ def test_p21_a_deletion_goes_on_by_itself_when_google_answers_again(
     shared.wait_condition(name, "Stalled", "DeletionBlocked")
     shared.emulator.clear_faults()
     eventually(lambda: not shared.exists(name), timeout=20)
+    assert shared.batches_of(name) == []
+
+
+def test_s11_a_deletion_is_not_settled_by_a_list_of_another_project(
+    shared: Operator, name: str
+) -> None:
+    shared.put_key(API_KEY, name=name)
+    shared.emulator.fault("batches.list", "lag", delaySeconds=3600)
+    shared.emulator.fault("batches.create", "drop", when="after")
+    shared.apply(inline_job(name, apiKeySecretRef={"name": name, "key": "api-key"}))
+    eventually(lambda: shared.batches_of(name))
+    shared.put_key(OTHER_PROJECT_KEY, name=name)
+    shared.kubectl("delete", "gbj", name, "--wait=false")
+    blocked = eventually(lambda: shared.condition(name, "Stalled"), timeout=30)
+    shared.emulator.clear_faults()
+    assert blocked["reason"] == "DeletionBlocked"
+    assert "no longer holds the API key" in blocked["message"]
+    assert len(shared.batches_of(name)) == 1
+    shared.put_key(API_KEY, name=name)
+    eventually(lambda: not shared.exists(name), timeout=40)
     assert shared.batches_of(name) == []

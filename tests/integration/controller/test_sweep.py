@@ -30,6 +30,7 @@ from tests.unit.controller.builders import (
     UID,
     a_condition,
     a_job,
+    an_attempt,
     submitted,
     unnamed,
 )
@@ -63,7 +64,9 @@ class Parts:
 
     def add(self, name: str = "job", **of_job: Any) -> Job:
         """A job that searches for the batch of its attempt."""
-        job = a_job(name=name, **({"status": unnamed()} | of_job))
+        own = self.credential().fingerprint(UID)
+        status = unnamed(attempt=an_attempt(apiKeyFingerprint=own))
+        job = a_job(name=name, **({"status": status} | of_job))
         self.store.put(job)
         attempt = job.status.attempt
         if attempt is not None and attempt.batch_name is None:

@@ -1,6 +1,6 @@
 """Jobs, batches and views for tests: the API server's and Google's JSON, read by our own readers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -217,14 +217,25 @@ def a_list_snapshot(
     begun: float = MONOTONIC,
     complete: bool = True,
     current: Summary | None = None,
+    other_key: Collection[str] = (),
 ) -> ListSnapshot:
-    """What a listing with these batches of the job showed; `current` is the named one."""
+    """What a listing with these batches of the job showed; `current` is the named one.
+
+    Args:
+        other_key: ids of the attempts that were sent with another API key than the list's.
+    """
     matches: dict[str, tuple[Summary, ...]] = {}
     for batch in batches:
         assert batch.token is not None
         an_id = batch.token.attempt_id
         matches[an_id] = (*matches.get(an_id, ()), batch)
-    return ListSnapshot(begun=begun, complete=complete, current=current, matches=matches)
+    return ListSnapshot(
+        begun=begun,
+        complete=complete,
+        current=current,
+        matches=matches,
+        other_key=frozenset(other_key),
+    )
 
 
 def a_snapshot(

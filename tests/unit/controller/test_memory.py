@@ -127,6 +127,24 @@ def test_p11_a_listing_that_was_begun_before_the_search_is_seen_but_not_counted(
     assert facts.list_snapshot is early
 
 
+@pytest.mark.parametrize("complete", [True, False])
+def test_s11_a_list_with_another_key_is_no_evidence_and_the_next_with_its_own_is(
+    complete: bool,
+) -> None:
+    facts = Facts(UID)
+    search = begun(facts)
+    theirs = a_list_snapshot(complete=complete, begun=MONOTONIC + 1, other_key=[ATTEMPT])
+    facts.note_list_snapshot(theirs, named=False)
+    assert (search.complete, search.incomplete_in_a_row) == (0, 0)
+    assert search.last_complete_begun < MONOTONIC
+    assert search.other_key_begun == MONOTONIC + 1
+    assert facts.list_snapshot is theirs, "another key of the same project may show the batch"
+    own = a_list_snapshot(complete=complete, begun=MONOTONIC + 2, other_key=[EARLIER])
+    facts.note_list_snapshot(own, named=False)
+    assert (search.complete, search.incomplete_in_a_row) == (complete, not complete)
+    assert search.other_key_begun < MONOTONIC
+
+
 @pytest.mark.parametrize(
     ("there", "complete", "named", "missed_lists"),
     [

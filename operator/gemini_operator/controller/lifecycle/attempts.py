@@ -67,13 +67,20 @@ class Doubtful:
 
 
 @dataclass(frozen=True)
+class OtherKey:
+    """Lists are made with another API key than the attempt's, and do not show its batch."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
 class NotYet:
     """Another list is needed in `seconds`; `None` while one is under way."""
 
     seconds: float | None
 
 
-Verdict = Found | Nowhere | Doubtful | NotYet
+Verdict = Found | Nowhere | Doubtful | OtherKey | NotYet
 
 
 def retired(snapshot: Snapshot, reason: Reason) -> Status:
@@ -114,6 +121,13 @@ def open_attempts(job: Job) -> tuple[SupersededAttempt, ...]:
     return tuple(a for a in job.status.superseded_attempts if a.reason is None)
 
 
+def unknown(job: Job) -> tuple[Attempt, ...]:
+    """Return all attempts of unknown outcome: the current one if it has no batch, and earlier ones."""
+    attempt = job.status.attempt
+    current = (attempt,) if attempt is not None and attempt.batch_name is None else ()
+    return (*current, *open_attempts(job))
+
+
 def unanswered(status: Status) -> tuple[SupersededAttempt, ...]:
     """Return the attempts that were given up without a batch name.
 
@@ -141,6 +155,9 @@ def verdict(snapshot: Snapshot, attempt: Attempt, search: memory.Search) -> Verd
     # grace cannot miss a create that was still on its way before (P11).
     if search.complete >= 2 and search.last_complete_begun >= search.grace_ends:
         return Nowhere()
+    # Another key of the same project shows the batch, so its lists are waited for until the grace.
+    if search.other_key_begun >= search.grace_ends:
+        return OtherKey(other_key(attempt.id))
     if search.incomplete_in_a_row >= MAX_INCOMPLETE:
         return Doubtful(
             f"Google's list was too long to read completely {MAX_INCOMPLETE} times in a row, so it is "
@@ -153,6 +170,14 @@ def verdict(snapshot: Snapshot, attempt: Attempt, search: memory.Search) -> Verd
     if search.under_way:
         return NotYet(None)
     return NotYet(max(0.0, search.due - snapshot.monotonic))
+
+
+def other_key(*ids: str) -> str:
+    """Say that lists with the API key in the Secret cannot show the batches of the attempts `ids`."""
+    return (
+        "The Secret no longer holds the API key that was used to submit "
+        f"attempt {', '.join(sorted(ids))}, so Google's list cannot show whether there is a batch."
+    )
 
 
 def mismatch(snapshot: Snapshot, attempt: Attempt, match: Summary) -> str | None:

@@ -7,12 +7,16 @@ from gemini_operator.api import group
 from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
+from gemini_operator.api.v1alpha1.status import SupersededAttempt
 from gemini_operator.controller.lifecycle import uploading
 from gemini_operator.controller.lifecycle.attempts import (
     Doubtful,
     Found,
     Nowhere,
+    OtherKey,
     open_attempts,
+    other_key,
+    unknown,
     verdict,
 )
 from gemini_operator.controller.lifecycle.decisions import (
@@ -180,10 +184,8 @@ def _what_is_left(snapshot: Snapshot) -> str:
 
 def _unnamed(snapshot: Snapshot) -> str:
     """Say which attempts may have a batch; its display name has the attempt's id."""
-    attempt = snapshot.status.attempt
-    current = (attempt,) if attempt is not None and not attempt.batch_name else ()
-    ids = [a.id for a in current + open_attempts(snapshot.job)]
-    return f"Its name is not known; attempt ids: {', '.join(ids) or 'none'}."
+    ids = ", ".join(a.id for a in unknown(snapshot.job))
+    return f"Its name is not known; attempt ids: {ids or 'none'}."
 
 
 def _orphaned(snapshot: Snapshot) -> Event | None:
@@ -215,6 +217,8 @@ def _settle_current(snapshot: Snapshot) -> Decision | None:
             return _give_up(snapshot, detail)
         case _ if state.under_way:
             return RequeueAfter(PAUSE)
+        case OtherKey(detail):
+            return _without_its_key(snapshot, Reason.CREDENTIALS_CHANGED, detail, state.due)
         case _:
             return _list_again(snapshot, state.due)
 
@@ -247,9 +251,35 @@ def _list_after_grace(snapshot: Snapshot, fresh: ListSnapshot) -> Decision | Non
     ends = max(attempt.start_time for attempt in missing) + grace
     begun = snapshot.now - timedelta(seconds=snapshot.monotonic - fresh.begun)
     if begun >= ends:
-        return None
+        return _of_another_key(snapshot, fresh, missing)
     left = (ends - snapshot.now).total_seconds()
     return _list_again(snapshot, max(snapshot.monotonic + left, snapshot.facts.listed + PAUSE))
+
+
+def _of_another_key(
+    snapshot: Snapshot, fresh: ListSnapshot, missing: list[SupersededAttempt]
+) -> Decision | None:
+    """Wait for the API key of attempts whose batches `fresh` cannot show; `None` if it shows all."""
+    ids = [
+        attempt.id
+        for attempt in missing
+        # Google has ended the batch of an older one, so nothing is left that could be billed.
+        if attempt.id in fresh.other_key and snapshot.now - attempt.start_time < HOPELESS
+    ]
+    if not ids:
+        return None
+    due = snapshot.facts.listed + PAUSE
+    return _without_its_key(snapshot, Reason.CREDENTIALS_CHANGED, other_key(*ids), due)
+
+
+def _without_its_key(snapshot: Snapshot, reason: Reason, problem: str, due: float) -> Decision:
+    """Say that the API key is needed and list again at `due`; after 2 minutes leave the batch."""
+    if _keyless_too_long(snapshot):
+        return _give_up(snapshot, problem)
+    write = _keyless(snapshot, reason, problem)
+    if write.status != snapshot.status:
+        return write
+    return ListRemote(max(0.0, due - snapshot.monotonic))
 
 
 def _listed(snapshot: Snapshot) -> ListSnapshot | None:
@@ -266,12 +296,7 @@ def _list_again(snapshot: Snapshot, due: float) -> Decision:
     """List again at `due` (monotonic seconds); report it if that fails for too long."""
     unlisted, refused = snapshot.facts.unlisted, snapshot.facts.refused
     if refused is not None:
-        if _keyless_too_long(snapshot):
-            return _give_up(snapshot, refused)
-        write = _keyless(snapshot, Reason.CREDENTIALS_REJECTED, refused)
-        if write.status != snapshot.status:
-            return write
-        return ListRemote(max(0.0, due - snapshot.monotonic))
+        return _without_its_key(snapshot, Reason.CREDENTIALS_REJECTED, refused, due)
     problem = f"Google's list of batches cannot be read: {unlisted or 'no answer'}."
     if _hopeless(snapshot):
         return _give_up(snapshot, problem)
@@ -300,9 +325,7 @@ def _batches(snapshot: Snapshot) -> tuple[str, ...]:
         for a in snapshot.status.superseded_attempts
         if a.batch_name and a.reason not in (None, Reason.DUPLICATE_CANCELLED)
     )
-    unnamed = (attempt.id,) if attempt and not attempt.batch_name else ()
-    ids = (*unnamed, *(a.id for a in open_attempts(snapshot.job)))
-    found = (name for an_id in ids for name in _matches(snapshot, an_id))
+    found = (name for a in unknown(snapshot.job) for name in _matches(snapshot, a.id))
     return tuple(dict.fromkeys((*named, *found, *earlier)))
 
 

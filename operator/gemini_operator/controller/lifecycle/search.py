@@ -10,6 +10,7 @@ from gemini_operator.controller.lifecycle.attempts import (
     Doubtful,
     Found,
     NotYet,
+    OtherKey,
     ambiguous,
     supersede,
     unanswered,
@@ -29,6 +30,8 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 # that may surface and be billed.
 MAX_SUPERSEDED = 3
 
+RESTORE = "Restore that key, and the search continues automatically."
+
 
 def decide(snapshot: Snapshot) -> Decision | None:
     """Search for the batch of the current attempt, if that has no batch name yet."""
@@ -40,6 +43,8 @@ def decide(snapshot: Snapshot) -> Decision | None:
             return RecordBatchName(summary)
         case Doubtful(detail):
             return ambiguous(snapshot, detail)
+        case OtherKey(detail):
+            return ambiguous(snapshot, f"{detail} {RESTORE}")
         case NotYet(seconds):
             told = _told(snapshot, attempt)
             return told or (RequeueAfter() if seconds is None else ListRemote(seconds))

@@ -176,5 +176,8 @@ class RejectedKeys:
 
 def _waits(job: Job) -> bool:
     """Return whether another API key may help the job."""
-    said = find(job.status.conditions, STALLED)
+    said, attempt = find(job.status.conditions, STALLED), job.status.attempt
+    if said is not None and said.reason == Reason.AMBIGUOUS_SUBMISSION:
+        # The key that the attempt was sent with shows whether it has a batch.
+        return attempt is not None and attempt.batch_name is None
     return said is not None and said.reason in ABOUT_THE_KEY

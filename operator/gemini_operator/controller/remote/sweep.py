@@ -15,7 +15,7 @@ from gemini_operator.base import metrics
 from gemini_operator.base.clock import Clock
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, KeyRef
-from gemini_operator.controller.lifecycle import duplicates, ownership
+from gemini_operator.controller.lifecycle import attempts, duplicates, ownership
 from gemini_operator.controller.lifecycle.status import requests_of
 from gemini_operator.controller.memory import ListSnapshot, Memory
 from gemini_operator.controller.remote.api_keys import (
@@ -24,7 +24,6 @@ from gemini_operator.controller.remote.api_keys import (
     CredentialsProblem,
 )
 from gemini_operator.controller.store import Store
-from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.errors import CredentialsRejected, GeminiError
 from gemini_operator.gemini.remote import CANNOT_TELL, Listing, Summary
 from gemini_operator.gemini.tokens import Token, token_of
@@ -77,7 +76,7 @@ class Sweeper:
         """Ask for a list for the job `key` that begins from now on; it requeues the job."""
         self._wanted[api_key.key_id].add(key)
         if api_key.key_id not in self._running:
-            task = asyncio.create_task(self._work(api_key.client, api_key.key_id))
+            task = asyncio.create_task(self._work(api_key))
             self._running[api_key.key_id] = task
 
     async def run(self) -> None:
@@ -127,20 +126,21 @@ class Sweeper:
                 refs[job.api_key].append(job.key)
         return refs
 
-    async def _work(self, client: GeminiClient, key_id: str) -> None:
+    async def _work(self, api_key: ApiKey) -> None:
+        key_id = api_key.key_id
         try:
             # Jobs that asked during a list get the next one: a running list may have passed the
             # page on which their batch would be, so it cannot prove that there is none.
             while keys := self._wanted.pop(key_id, None):
-                await self._list(client, keys)
+                await self._list(api_key, keys)
         finally:
             self._running.pop(key_id, None)
 
-    async def _list(self, client: GeminiClient, keys: set[Key]) -> None:
+    async def _list(self, api_key: ApiKey, keys: set[Key]) -> None:
         begun = self._clock.monotonic()
         try:
             with metrics.SWEEP_SECONDS.time():
-                listing = await client.batches.search()
+                listing = await api_key.client.batches.search()
         except GeminiError as error:
             self._failed(keys, error)
             return
@@ -149,9 +149,9 @@ class Sweeper:
             log.exception("a listing of batches failed unexpectedly")
             self._failed(keys, None)
             return
-        index = None if listing is CANNOT_TELL else Index(listing)
+        index = None if listing is CANNOT_TELL else Index(listing, api_key.fingerprint)
         for job in self._jobs(keys):
-            self._note(job, index, begun)
+            self._note(job, None if index is None else index.list_snapshot(job, begun))
 
     def _failed(self, keys: set[Key], error: GeminiError | None) -> None:
         if error is not None:
@@ -171,13 +171,16 @@ class Sweeper:
             facts.note_listed(self._clock.monotonic())
             self._wake(job.key)
 
-    def _note(self, job: Job, index: "Index | None", begun: float) -> None:
+    def _note(self, job: Job, shown: ListSnapshot | None) -> None:
+        """Remember what a list shows of a job; `None` if Google has no list of such jobs."""
         facts = self._memory.of(job)
         attempt = job.status.attempt
-        facts.refused = facts.unlisted = facts.keyless_since = None
+        facts.refused = facts.unlisted = None
         facts.failed_calls = 0
-        facts.no_list = index is None
-        shown = None if index is None else index.list_snapshot(job, begun)
+        facts.no_list = shown is None
+        # A deletion waits for the key that its attempts were sent with, not for any key.
+        if shown is None or not shown.other_key:
+            facts.keyless_since = None
         if shown is not None:
             facts.note_list_snapshot(shown, bool(attempt and attempt.batch_name))
         facts.note_listed(self._clock.monotonic())
@@ -189,10 +192,16 @@ class Sweeper:
 
 
 class Index:
-    """A list of batches, indexed by name and by token."""
+    """A list of batches, indexed by name and by token.
 
-    def __init__(self, listing: Listing) -> None:
+    Args:
+        listing: the batches.
+        fingerprint: returns, for a job's uid, the fingerprint of the API key they were listed with.
+    """
+
+    def __init__(self, listing: Listing, fingerprint: Callable[[str], str]) -> None:
         self._complete = listing.complete
+        self._fingerprint = fingerprint
         self._by_name = {batch.name: batch for batch in listing.batches}
         self._by_token: dict[Token, list[Summary]] = defaultdict(list)
         for batch in listing.batches:
@@ -217,7 +226,22 @@ class Index:
                 an_id: tuple(self._by_token.get(token_of(job.uid, an_id), ()))
                 for an_id in ownership.recorded_ids(job)
             },
+            other_key=self._other_key(job),
         )
+
+    def _other_key(self, job: Job) -> frozenset[str]:
+        """Return the ids of attempts of unknown outcome that were sent with another API key."""
+        # A status without a fingerprint is of an operator that recorded none.
+        recorded = {
+            attempt.id: attempt.api_key_fingerprint
+            for attempt in attempts.unknown(job)
+            if attempt.api_key_fingerprint is not None
+        }
+        # Most jobs have none, and a sweep of ten thousand must not compute a digest for each.
+        if not recorded:
+            return frozenset()
+        own = self._fingerprint(job.uid)
+        return frozenset(an_id for an_id, theirs in recorded.items() if theirs != own)
 
 
 def _is_news(job: Job, shown: ListSnapshot) -> bool:

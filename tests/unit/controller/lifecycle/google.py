@@ -15,6 +15,9 @@ What becomes of a create.
 `no answer` was executed and `lost` was not; nobody can tell them apart. `full` is the quota's answer.
 """
 
+Project = Literal["good", "other"]
+"""The project of an API key: a key sees the batches of its own project only."""
+
 REFUSALS: dict[str, errors.GeminiError] = {
     "429": errors.Throttled("slow down"),
     "bad key": errors.CredentialsRejected("API key not valid"),
@@ -54,6 +57,7 @@ class Batch:
     attempt: str | None
     created: datetime
     visible: float = 0.0
+    project: Project = "good"
     luck: Luck = Luck()
     state: str = RUNNING
     deleted: bool = False
@@ -72,7 +76,7 @@ class Batch:
 @dataclass
 class Google:
     """
-    The batches of one key.
+    The batches of two projects; each has one key.
 
     Args:
         crowd: how many were open at once, at most.
@@ -91,9 +95,11 @@ class Google:
             if batch.dies <= monotonic and batch.state == RUNNING:
                 batch.state = CANCELLED
 
-    def create(self, attempt: str, now: datetime, monotonic: float, luck: Luck) -> Batch:
+    def create(
+        self, attempt: str, now: datetime, monotonic: float, luck: Luck, project: Project = "good"
+    ) -> Batch:
         name = f"batches/{len(self.batches) + 1}"
-        batch = Batch(name, attempt, now, monotonic + luck.hidden, luck)
+        batch = Batch(name, attempt, now, monotonic + luck.hidden, project, luck)
         self.batches.append(batch)
         self.crowd = max(self.crowd, len(self.open()))
         return batch
@@ -127,9 +133,10 @@ class Google:
     def open(self) -> list[Batch]:
         return [batch for batch in self.batches if batch.open]
 
-    def listing(self, monotonic: float) -> Listing:
+    def listing(self, monotonic: float, project: Project) -> Listing:
         self.listings += 1
-        shown = tuple(b.summary() for b in self.there() if b.visible <= monotonic)
+        mine = (batch for batch in self.there() if batch.project == project)
+        shown = tuple(batch.summary() for batch in mine if batch.visible <= monotonic)
         return Listing(shown, self.complete)
 
 

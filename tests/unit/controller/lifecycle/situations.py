@@ -25,6 +25,7 @@ from tests.unit.controller.builders import (
     ATTEMPT,
     BATCH,
     FINGERPRINT,
+    MONOTONIC,
     NOW,
     OTHER_UID,
     UID,
@@ -199,6 +200,27 @@ def away_after() -> Status:
     snapshot = a_snapshot(status=submitted())
     snapshot.facts.failed_calls = unavailable.ENOUGH
     return decided(snapshot, Unanswered(errors.Unavailable("503")))
+
+
+def with_another_key(*, deleting: bool) -> Status:
+    """A list with another API key than the attempt's, after the grace, that shows nothing."""
+    facts = Facts(UID, deleting_since=MONOTONIC)
+    snapshot = a_snapshot(status=unnamed(), facts=facts, deleting=deleting)
+    assert facts.search is not None
+    note(snapshot, a_list_snapshot(begun=facts.search.grace_ends, other_key=[ATTEMPT]))
+    return decided(snapshot)
+
+
+@situation("It is unknown whether there is a batch, and the Secret holds another API key")
+def no_proof() -> Status:
+    return with_another_key(deleting=False)
+
+
+@situation(
+    "The job is deleted, it is unknown whether there is a batch, and the Secret holds another API key"
+)
+def blocked_with_another_key() -> Status:
+    return with_another_key(deleting=True)
 
 
 @situation("The batch is not found, and the Secret holds another API key")

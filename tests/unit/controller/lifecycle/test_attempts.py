@@ -11,11 +11,13 @@ from tests.unit.controller.builders import (
     EARLIER,
     FINGERPRINT,
     a_condition,
+    a_job,
     a_snapshot,
     an_attempt,
     an_event,
     reason_of,
     submitted,
+    unnamed,
 )
 
 NEW = Attempt.model_validate(an_attempt())
@@ -57,6 +59,14 @@ def test_p17_the_last_event_acted_on_stays_known() -> None:
 def test_only_an_attempt_can_be_retired() -> None:
     with pytest.raises(ValueError, match="no attempt"):
         attempts.retired(a_snapshot(), Reason.REMOTE_FAILED)
+
+
+def test_p12_every_attempt_of_unknown_outcome_is_told_from_the_others() -> None:
+    past = [an_attempt(EARLIER), given_up(1, "RemoteFailed")]
+    named = a_job(status=submitted(supersededAttempts=past))
+    assert [attempt.id for attempt in attempts.unknown(named)] == [EARLIER]
+    open_ = a_job(status=unnamed(supersededAttempts=past))
+    assert [attempt.id for attempt in attempts.unknown(open_)] == [ATTEMPT, EARLIER]
 
 
 @pytest.mark.parametrize(

@@ -243,6 +243,89 @@ def test_p22_a_deletion_that_goes_on_is_no_longer_blocked(status: dict[str, Any]
         assert isinstance(deletion.decide(fails), ListRemote)
 
 
+# Lists with another API key than the attempt's
+
+
+LONG_GIVEN_UP = {"supersededAttempts": [an_attempt(EARLIER, startTime=ago(3600))]}
+OF_ANOTHER_KEY = pytest.mark.parametrize(
+    ("status", "an_id"),
+    [(unnamed(), ATTEMPT), (LONG_GIVEN_UP, EARLIER)],
+    ids=["unsettled", "given up"],
+)
+IN_VAIN = a_list_snapshot(begun=GRACE_ENDS, other_key=[ATTEMPT, EARLIER])
+
+
+@OF_ANOTHER_KEY
+def test_s11_a_list_with_another_key_settles_nothing_and_that_is_said_once(
+    status: dict[str, Any], an_id: str
+) -> None:
+    snapshot = deleted(IN_VAIN, IN_VAIN, monotonic=GRACE_ENDS, status=status)
+    decision = deletion.decide(snapshot)
+    assert isinstance(decision, PatchStatus)
+    said = find(decision.status.conditions, STALLED)
+    assert said is not None
+    assert said.reason == Reason.DELETION_BLOCKED
+    for part in ("no longer holds the API key", an_id, "two minutes"):
+        assert part in said.message
+    assert [event.reason for event in decision.events] == [Reason.CREDENTIALS_CHANGED]
+    again = deleted(monotonic=GRACE_ENDS + 60, facts=snapshot.facts, status=decision.status.dump())
+    assert isinstance(deletion.decide(again), ListRemote), "the key may come back"
+
+
+@OF_ANOTHER_KEY
+def test_s11_without_its_key_a_deletion_leaves_the_batch_behind_after_two_minutes(
+    status: dict[str, Any], an_id: str
+) -> None:
+    facts = deleted(IN_VAIN, monotonic=GRACE_ENDS, status=status).facts
+    facts.keyless_since = GRACE_ENDS
+    late = deleted(monotonic=GRACE_ENDS + deletion.PATIENCE, facts=facts, status=status)
+    decision = deletion.decide(late)
+    assert isinstance(decision, DeleteRemote)
+    assert warned(decision.event, Reason.BATCH_LEFT_BEHIND)
+    assert decision.event is not None
+    assert an_id in decision.event.note
+
+
+@pytest.mark.parametrize(
+    ("status", "an_id"),
+    [(unnamed(), ATTEMPT), ({"supersededAttempts": GIVEN_UP}, EARLIER)],
+    ids=["unsettled", "given up"],
+)
+def test_s11_until_the_grace_ends_the_batch_may_still_be_listed(
+    status: dict[str, Any], an_id: str
+) -> None:
+    early = a_list_snapshot(begun=GRACE_ENDS - 1, other_key=[an_id])
+    assert isinstance(deletion.decide(deleted(early, status=status)), ListRemote)
+    batch = a_batch(attempt=an_id)
+    found = a_list_snapshot(batch, begun=GRACE_ENDS - 1, other_key=[an_id])
+    assert deletion.decide(deleted(found, status=status)) == DeleteRemote((BATCH,))
+
+
+def test_s11_a_listing_under_way_is_waited_for_with_another_key_too() -> None:
+    snapshot = deleted(IN_VAIN, monotonic=GRACE_ENDS, status=unnamed())
+    assert snapshot.facts.search is not None
+    snapshot.facts.search.under_way = True
+    assert deletion.decide(snapshot) == RequeueAfter(deletion.PAUSE)
+
+
+@pytest.mark.parametrize(("hours", "waits"), [(48, True), (49, False)])
+def test_s11_a_given_up_attempt_that_google_has_ended_needs_no_key(hours: int, waits: bool) -> None:
+    given_up = [an_attempt(EARLIER, startTime=ago(3600 * hours))]
+    decision = deletion.decide(deleted(IN_VAIN, status={"supersededAttempts": given_up}))
+    assert isinstance(decision, PatchStatus if waits else DeleteRemote)
+
+
+@OF_ANOTHER_KEY
+def test_s11_a_deletion_whose_key_is_back_goes_on(status: dict[str, Any], an_id: str) -> None:
+    blocked = deletion.decide(deleted(IN_VAIN, monotonic=GRACE_ENDS, status=status))
+    assert isinstance(blocked, PatchStatus)
+    assert an_id in blocked.events[0].note
+    facts = Facts(UID, deleting_since=MONOTONIC)
+    own = [a_list_snapshot(begun=GRACE_ENDS + 1), a_list_snapshot(begun=GRACE_ENDS + 2)]
+    back = deleted(*own, facts=facts, monotonic=GRACE_ENDS + 2, status=blocked.status.dump())
+    assert deletion.decide(back) == DeleteRemote(())
+
+
 # Attempts that were given up
 
 

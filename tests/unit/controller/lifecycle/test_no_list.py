@@ -49,8 +49,9 @@ async def listed(job: Job) -> Facts:
 
     unused: Any = None
     sweeper = Sweeper(unused, store, memory, clock, wake=woken.append, interval=900.0)
-    client: Any = SimpleNamespace(batches=SimpleNamespace(search=no_list))
-    await sweeper._list(client, {job.key})
+    client = SimpleNamespace(batches=SimpleNamespace(search=no_list))
+    api_key: Any = SimpleNamespace(client=client)
+    await sweeper._list(api_key, {job.key})
     assert woken == [job.key], "a pass decides what that means"
     return memory.of(job)
 

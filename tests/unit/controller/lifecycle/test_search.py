@@ -197,6 +197,56 @@ def test_p11_a_create_time_up_to_ten_minutes_before_the_attempt_fits(created: ob
     assert search.decide(showing(batch)) == RecordBatchName(batch)
 
 
+# Lists with another API key
+
+
+def with_other_key(*begun: float, snapshot: Snapshot | None = None) -> Snapshot:
+    """A view of an unnamed job after complete listings with another key that showed nothing."""
+    snapshot = snapshot or a_snapshot(status=unnamed())
+    for moment in begun:
+        note(snapshot, a_list_snapshot(begun=moment, other_key=[ATTEMPT]))
+    return snapshot
+
+
+def test_s11_lists_with_another_key_never_mean_nowhere_and_somebody_has_to_act() -> None:
+    decision = search.decide(with_other_key(BEFORE, AFTER, AFTER + 1))
+    assert isinstance(decision, PatchStatus)
+    status, (event,) = decision.status, decision.events
+    assert reason_of(status, "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
+    assert status.attempt is not None
+    assert status.superseded_attempts == ()
+    for part in ("no longer holds the API key", f"attempt {ATTEMPT}", "Restore that key"):
+        assert part in event.note
+
+
+def test_s11_until_the_grace_ends_another_key_may_show_the_batch() -> None:
+    assert isinstance(search.decide(with_other_key(BEFORE - 1, BEFORE)), ListRemote)
+    snapshot = with_other_key(BEFORE)
+    note(snapshot, a_list_snapshot(a_batch(), begun=AFTER, other_key=[ATTEMPT]))
+    assert search.decide(snapshot) == RecordBatchName(a_batch())
+
+
+def test_s11_it_is_said_once() -> None:
+    first = with_other_key(AFTER)
+    again = a_snapshot(status=written(search.decide(first)).dump(), facts=first.facts)
+    assert search.decide(with_other_key(AFTER + 1, snapshot=again)) == RequeueAfter()
+
+
+def test_s11_once_the_key_is_back_two_lists_settle_it() -> None:
+    facts = with_other_key(BEFORE, AFTER).facts
+    status = written(search.decide(with_other_key(AFTER))).dump()
+    snapshot = searched((True, AFTER + 1), snapshot=a_snapshot(status=status, facts=facts))
+    assert isinstance(search.decide(snapshot), ListRemote), "one is not two"
+    after = written(search.decide(searched((True, AFTER + 2), snapshot=snapshot)))
+    assert after.attempt is None
+    assert reason_of(after, "Stalled") is None
+
+
+def test_s11_a_list_with_its_own_key_before_and_one_with_another_after_prove_nothing() -> None:
+    decision = search.decide(with_other_key(AFTER, snapshot=searched((True, BEFORE))))
+    assert reason_of(written(decision), "Stalled") == ("True", Reason.AMBIGUOUS_SUBMISSION)
+
+
 @pytest.mark.parametrize("asked", [MODEL, f"models/{MODEL}"])
 def test_p11_models_are_compared_in_googles_spelling(asked: str) -> None:
     snapshot = a_snapshot(spec={"model": asked}, status=unnamed())

@@ -48,7 +48,15 @@ from tests.unit.controller.builders import (
 )
 from tests.unit.controller.clocks import ManualClock
 from tests.unit.controller.lifecycle.api_server import JSON, ApiServer, Path
-from tests.unit.controller.lifecycle.google import NEVER, REFUSALS, Batch, Google, Luck, observed
+from tests.unit.controller.lifecycle.google import (
+    NEVER,
+    REFUSALS,
+    Batch,
+    Google,
+    Luck,
+    Project,
+    observed,
+)
 
 SWEEP = 900.0
 
@@ -62,6 +70,7 @@ KEY = Key("team-a", "job")
 JOB = "apis", group.GROUP, group.VERSION, "namespaces", KEY.namespace, group.PLURAL, KEY.name
 SECRET = "api", "v1", "namespaces", KEY.namespace, "secrets", DEFAULT_API_KEY[0]
 API_KEY = "a-key-of-more-than-twenty-characters"
+OTHER_KEY = "a-key-of-another-project-at-google"
 REFUSED = "API key not valid"
 
 SETTINGS = ControllerSettings(
@@ -96,6 +105,7 @@ class Sent:
     deleting: bool
     beside: tuple[Batch, ...]
     """What was open at Google at that moment."""
+    key: Project = "good"
 
 
 @dataclass
@@ -117,7 +127,7 @@ class World:
     has_finalizer: bool = False
     chance: random.Random = field(default_factory=lambda: random.Random(0))
     google: Google = field(default_factory=Google)
-    key: Literal["good", "missing", "refused"] = "good"
+    key: Literal["good", "other", "missing", "refused"] = "good"
     down: bool = False
     """Google answers nothing."""
     deleted: float | None = None
@@ -137,7 +147,6 @@ class World:
         self._untold: list[JSON | None] = []
         self._next: Luck | None = None
         self._kube = _Kube(self)
-        self._remote = _RemoteJobs(self)
         metadata = {
             "namespace": KEY.namespace,
             "name": KEY.name,
@@ -295,8 +304,9 @@ class World:
         if not self.released:
             self._parts.event_handler.on_event(None, self.body)
 
-    def _client(self, _: SecretStr) -> SimpleNamespace:
-        return SimpleNamespace(batches=self._remote, key_id="key-1")
+    def _client(self, key: SecretStr) -> SimpleNamespace:
+        project: Project = "other" if key.get_secret_value() == OTHER_KEY else "good"
+        return SimpleNamespace(batches=_RemoteJobs(self, project), key_id=f"key of {project}")
 
     def _reserve_with_luck(
         self, job: Job, key_id: str, fingerprint: Callable[[str], str] | None = None
@@ -366,7 +376,7 @@ class World:
 
     # Google
 
-    def create(self, submission: Submission) -> Summary:
+    def create(self, submission: Submission, project: Project) -> Summary:
         """What becomes of a create; raises as `RemoteJob.submit` does."""
         luck, self._next = self._next or self.luck(), None
         token = read_token(submission.display_name)
@@ -374,7 +384,7 @@ class World:
         before = self.history[-2].status if len(self.history) > 1 else Status()
         beside = tuple(self.google.open())
         deleting = self.deleted is not None
-        sent = Sent(self.monotonic, token.attempt_id, self.spec, before, deleting, beside)
+        sent = Sent(self.monotonic, token.attempt_id, self.spec, before, deleting, beside, project)
         self.sent.append(sent)
         if self.down:
             raise errors.Ambiguous("503")
@@ -383,7 +393,8 @@ class World:
         if luck.answer in REFUSALS:
             raise REFUSALS[luck.answer]
         if luck.answer in ("batch", "no answer"):
-            batch = self.google.create(token.attempt_id, self.clock.now(), self.monotonic, luck)
+            now = self.clock.now()
+            batch = self.google.create(token.attempt_id, now, self.monotonic, luck, project)
             if luck.answer == "batch":
                 return batch.summary()
         raise errors.Ambiguous("no answer")
@@ -422,7 +433,8 @@ class _Kube(ApiServer):
             return await super().get(*path, params=params)
         if self._world.key == "missing":
             raise ObjectNotFound(404, "NotFound", "the Secret is not there")
-        return {"data": {DEFAULT_API_KEY[1]: base64.b64encode(API_KEY.encode()).decode()}}
+        value = OTHER_KEY if self._world.key == "other" else API_KEY
+        return {"data": {DEFAULT_API_KEY[1]: base64.b64encode(value.encode()).decode()}}
 
     def _note(self, path: Path, body: JSON | None) -> None:
         if path == JOB:
@@ -434,20 +446,21 @@ class _Kube(ApiServer):
 
 
 class _RemoteJobs:
-    """The batches of the world's key, as `gemini_operator.gemini.remote.RemoteJob` has them."""
+    """The batches of a key's project, as `gemini_operator.gemini.remote.RemoteJob` has them."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, project: Project) -> None:
         self._world = world
+        self._project = project
 
     async def submit(
         self, submission: Submission, *, may_send: Callable[[], bool] | None = None
     ) -> Summary:
         assert may_send is None or may_send()
-        return self._world.create(submission)
+        return self._world.create(submission, self._project)
 
     async def search(self) -> Listing:
         self._check()
-        return self._world.google.listing(self._world.monotonic)
+        return self._world.google.listing(self._world.monotonic, self._project)
 
     async def observe(self, name: str) -> Observation:
         return observed(self._find(name))
@@ -469,7 +482,7 @@ class _RemoteJobs:
     def _find(self, name: str) -> Batch:
         self._check()
         batch = self._world.google.find(name)
-        if batch is None:
+        if batch is None or batch.project != self._project:
             raise errors.NotFound(f"{name} not found")
         return batch
 

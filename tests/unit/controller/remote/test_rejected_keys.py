@@ -21,7 +21,7 @@ from gemini_operator.controller.store import Store
 from gemini_operator.gemini.clients import GeminiClients
 from gemini_operator.gemini.settings import GeminiSettings
 from gemini_operator.kube.errors import ApiServerUnavailable, ObjectNotFound
-from tests.unit.controller.builders import a_job, submitted, time
+from tests.unit.controller.builders import a_job, submitted, time, unnamed
 from tests.unit.controller.clocks import ManualClock
 
 TTL = 60.0
@@ -100,6 +100,21 @@ class Parts:
     async def after(self, seconds: float) -> None:
         self.clock.advance(seconds)
         await self.rejected_keys.look()
+
+
+@pytest.mark.parametrize(
+    ("status", "read"),
+    [(unnamed(), True), (submitted(), False), ({"state": "Queued"}, False)],
+    ids=["a create of unknown outcome", "a named batch", "no attempt"],
+)
+async def test_s11_an_ambiguous_create_waits_for_the_key_it_was_sent_with(
+    status: dict[str, Any], read: bool
+) -> None:
+    parts = Parts()
+    job = await parts.reconciled("AmbiguousSubmission", status=status)
+    parts.api_server.values["key"] = CORRECT
+    await parts.after(SOONEST)
+    assert parts.listed == parts.woken == ([job.key] if read else [])
 
 
 @pytest.mark.parametrize("reason", ["CredentialsRejected", "KeyChanged", "DeletionBlocked"])

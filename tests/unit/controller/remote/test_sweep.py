@@ -1,9 +1,11 @@
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from gemini_operator.controller.memory import Memory
+from gemini_operator.controller.job import Job
+from gemini_operator.controller.memory import Facts, Memory
 from gemini_operator.controller.remote.sweep import Index, Sweeper, _listed_for
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.errors import CredentialsRejected, GeminiError, Unavailable
@@ -12,9 +14,11 @@ from tests.unit.controller.builders import (
     ATTEMPT,
     BATCH,
     EARLIER,
+    FINGERPRINT,
     MONOTONIC,
     NOW,
     OTHER_UID,
+    UID,
     a_batch,
     a_job,
     an_attempt,
@@ -25,16 +29,18 @@ from tests.unit.controller.builders import (
 from tests.unit.controller.clocks import ManualClock
 
 GIVEN_UP = [an_attempt(EARLIER)]
+OTHER_FINGERPRINT = "e" * 16
 
 
 def shown(*batches: Summary, complete: bool = True, status: dict[str, Any] | None = None) -> Any:
     """What a listing of these batches shows of a job with that status."""
-    index = Index(Listing(batches, complete))
+    index = Index(Listing(batches, complete), lambda _uid: FINGERPRINT)
     return index.list_snapshot(a_job(status=status or submitted()), MONOTONIC)
 
 
 def test_p11_one_listing_serves_every_job_of_the_key() -> None:
-    index = Index(Listing((a_batch(), a_batch("batches/two", uid=OTHER_UID)), complete=True))
+    batches = (a_batch(), a_batch("batches/two", uid=OTHER_UID))
+    index = Index(Listing(batches, complete=True), lambda _uid: FINGERPRINT)
     ours = index.list_snapshot(a_job(status=unnamed()), MONOTONIC)
     theirs = index.list_snapshot(a_job(uid=OTHER_UID, status=unnamed()), MONOTONIC)
     assert [m.name for m in ours.matches[ATTEMPT]] == [BATCH]
@@ -83,6 +89,50 @@ def test_p11_a_list_snapshot_tells_when_it_began_and_whether_it_is_complete(comp
     assert (list_snapshot.begun, list_snapshot.complete) == (MONOTONIC, complete)
 
 
+OTHERS = an_attempt(EARLIER, apiKeyFingerprint=OTHER_FINGERPRINT)
+
+
+@pytest.mark.parametrize(
+    ("status", "other_key"),
+    [
+        pytest.param(unnamed(), set(), id="its own key"),
+        pytest.param(unnamed(attempt=OTHERS), {EARLIER}, id="another key"),
+        pytest.param(unnamed(attempt=an_attempt(apiKeyFingerprint=None)), set(), id="no record"),
+        pytest.param(
+            unnamed(supersededAttempts=[OTHERS]), {EARLIER}, id="another key, and given up"
+        ),
+        pytest.param(submitted(supersededAttempts=[OTHERS]), {EARLIER}, id="beside a named one"),
+        pytest.param(
+            submitted(supersededAttempts=[OTHERS | {"reason": "RemoteFailed"}]), set(), id="ended"
+        ),
+        pytest.param(submitted(attempt=OTHERS | {"batchName": BATCH}), set(), id="named"),
+    ],
+)
+def test_s11_a_list_tells_which_unknown_attempts_were_sent_with_another_key(
+    status: dict[str, Any], other_key: set[str]
+) -> None:
+    assert shown(status=status).other_key == other_key
+
+
+@pytest.mark.parametrize(
+    ("status", "computed"),
+    [(unnamed(), 1), (submitted(supersededAttempts=[OTHERS, OTHERS]), 1), (submitted(), 0)],
+    ids=["unsettled", "given up", "running"],
+)
+def test_s11_a_fingerprint_is_computed_only_for_jobs_of_which_an_outcome_is_unknown(
+    status: dict[str, Any], computed: int
+) -> None:
+    uids: list[str] = []
+
+    def fingerprint(uid: str) -> str:
+        uids.append(uid)
+        return FINGERPRINT
+
+    index = Index(Listing((), complete=True), fingerprint)
+    index.list_snapshot(a_job(status=status), MONOTONIC)
+    assert uids == [UID] * computed
+
+
 @pytest.mark.parametrize(
     ("status", "hours", "listed"),
     [
@@ -111,22 +161,43 @@ async def test_p22_a_key_that_google_takes_is_usable(
 ) -> None:
     """The two minutes of a deletion without one begin again with the next refusal."""
 
-    class Client:
-        batches: Any
+    facts = await listed(a_job(status=unnamed(), deleting=True), FINGERPRINT, error)
+    assert (facts.keyless_since is None) is usable
 
+
+@pytest.mark.parametrize(
+    ("status", "usable"),
+    [
+        (unnamed(), False),
+        (submitted(supersededAttempts=GIVEN_UP), False),
+        (submitted(), True),
+    ],
+    ids=["unsettled", "given up", "named"],
+)
+async def test_s11_a_deletion_waits_for_the_key_that_its_attempts_were_sent_with(
+    status: dict[str, Any], usable: bool
+) -> None:
+    facts = await listed(a_job(status=status, deleting=True), OTHER_FINGERPRINT)
+    assert (facts.keyless_since is None) is usable
+
+
+async def listed(job: Job, fingerprint: str, error: GeminiError | None = None) -> Facts:
+    """The facts about a deleted job without a usable key, after a list by a key with `fingerprint`."""
+
+    class Remote:
         async def search(self) -> Listing:
             if error is not None:
                 raise error
             return Listing((), complete=True)
 
-    client = Client()
-    client.batches = client
+    api_key = SimpleNamespace(
+        client=SimpleNamespace(batches=Remote()), fingerprint=lambda _uid: fingerprint
+    )
     store, memory = Store(), Memory()
-    job = a_job(status=unnamed(), deleting=True)
     store.put(job)
     memory.of(job).keyless_since = MONOTONIC
     sweeper = Sweeper(
         cast(Any, None), store, memory, ManualClock(), wake=lambda _: None, interval=60.0
     )
-    await sweeper._list(cast(Any, client), {job.key})
-    assert (memory.of(job).keyless_since is None) is usable
+    await sweeper._list(cast(Any, api_key), {job.key})
+    return memory.of(job)
