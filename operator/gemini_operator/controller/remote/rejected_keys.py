@@ -164,7 +164,9 @@ class RejectedKeys:
         if corrected is None:
             look.unchanged(self._clock.monotonic())
             return
-        log.info("a Secret has another API key", namespace=ref.namespace, secret=ref.secret)
+        log.info(
+            "the API key of a Secret was corrected", namespace=ref.namespace, secret=ref.secret
+        )
         look.changed(corrected.key_id, self._clock.monotonic())
         for job in jobs:
             self._go_on(job, corrected)

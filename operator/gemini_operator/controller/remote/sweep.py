@@ -114,7 +114,7 @@ class Sweeper:
         await self._list_where(lambda _job, _api_key: True)
 
     async def look(self) -> None:
-        """Read the Secrets of these jobs, and list where that may show anything new."""
+        """Read the Secrets of all open jobs; list only where that may show anything new."""
         await self._list_where(self._looked_for)
 
     async def _list_where(self, which: Callable[[Job, ApiKey], bool]) -> None:
@@ -138,8 +138,10 @@ class Sweeper:
                         self.search(api_key, job.key)
 
         await secret_reads.each(open_jobs, read)
-        for error in list(failed.values())[:1]:
-            log.warning("Secrets with API keys cannot be read", secrets=len(failed), error=error)
+        if failed:
+            # One line for all of them: while the API server is away, none can be read.
+            first = next(iter(failed.values()))
+            log.warning("Secrets with API keys cannot be read", secrets=len(failed), error=first)
 
     def _without_key(self, keys: Iterable[Key], problem: KeyProblem) -> None:
         for job in self._jobs(keys):

@@ -140,6 +140,13 @@ async def test_a_secret_that_was_missing_helps_with_any_key(key: str) -> None:
     assert parts.listed == parts.woken == [job.key]
 
 
+async def test_a_secret_that_is_back_before_it_is_read_again_helps_too() -> None:
+    parts = Parts()
+    job = await parts.reconciled("CredentialsMissing", status=submitted())
+    await parts.after(SOONEST)
+    assert parts.listed == parts.woken == [job.key]
+
+
 async def test_a_rejected_key_that_was_deleted_and_is_back_is_tried_again() -> None:
     """Otherwise the job would go on to say that there is none."""
     parts = Parts()
