@@ -196,7 +196,7 @@ class Facts:
         key_problem: what was wrong with the API key when it was last needed for a list.
         listed_with: the id of the API key that the last list was asked for with; empty if none was,
             or if it failed.
-        other_key: the last list was asked for with another key than the batch was created with.
+        key_differs: the last list was asked for with another key than the batch was created with.
         unlisted: why the last list for the job failed otherwise.
         failed_calls: calls to Google in a row that failed for no reason of the job's own.
         unknown_create: the id of an attempt and why the outcome of its create is unknown.
@@ -218,7 +218,7 @@ class Facts:
     not_ours: frozenset[str] = field(default_factory=frozenset)
     key_problem: KeyProblem | None = None
     listed_with: str = ""
-    other_key: bool = False
+    key_differs: bool = False
     unlisted: str | None = None
     failed_calls: int = 0
     unknown_create: tuple[str, str] | None = None

@@ -88,7 +88,7 @@ def _has_reason(snapshot: Snapshot) -> bool:
     ended = listed or outcome_of(snapshot.status.gemini_state or "") in ENDS
     asked = refresh.pending(snapshot) is not None or cancellation.read_due(snapshot)
     # With another API key one list is enough: the key may be of another project.
-    enough = 1 if snapshot.facts.other_key else ABSENT_SWEEPS
+    enough = 1 if snapshot.facts.key_differs else ABSENT_SWEEPS
     unlisted = snapshot.facts.missed_lists >= enough or snapshot.facts.no_list
     unlisted = unlisted or is_stalled_for(snapshot, Reason.KEY_CHANGED)
     return ended or unlisted or asked or _wait_for_event(snapshot) == 0.0

@@ -86,7 +86,7 @@ class Sweeper:
         if (job := self._store.get(key)) is not None:
             facts = self._memory.of(job)
             facts.listed_with = api_key.key_id
-            facts.other_key = _is_another(job, api_key)
+            facts.key_differs = _is_another(job, api_key)
         self._wanted[api_key.key_id].add(key)
         if api_key.key_id not in self._running:
             task = asyncio.create_task(self._work(api_key.client, api_key.key_id))

@@ -235,11 +235,11 @@ def test_google_was_asked_so_the_key_is_not_missing() -> None:
 
 def test_s11_with_another_key_one_list_without_the_batch_is_enough_to_read_it() -> None:
     snapshot = a_snapshot(status=submitted())
-    snapshot.facts.other_key = True
+    snapshot.facts.key_differs = True
     assert observation.wanted(snapshot) is None
     note(snapshot, a_list_snapshot())
     assert observation.wanted(snapshot) == BATCH
-    snapshot.facts.other_key = False
+    snapshot.facts.key_differs = False
     assert observation.wanted(snapshot) is None, "one list may miss it"
 
 
