@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from gemini_operator.api.reasons import Reason
 from gemini_operator.api.v1alpha1.status import Attempt
 from gemini_operator.controller.job import Job, Key
 from gemini_operator.gemini.errors import GeminiError
@@ -49,6 +50,19 @@ class ListSnapshot:
     current: Summary | None
     matches: Mapping[str, tuple[Summary, ...]]
     other_key: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class KeyProblem:
+    """Why the job's batches cannot be listed with the API key in its Secret.
+
+    Args:
+        reason: `CredentialsMissing`, or `CredentialsRejected` if Google refused the key.
+        message: what is wrong with the Secret, or Google's words.
+    """
+
+    reason: Reason
+    message: str
 
 
 @dataclass
@@ -192,7 +206,10 @@ class Facts:
         event: the reads for the last event.
         cancel: our own cancel of the batch.
         not_ours: names of batches that events named and reads disproved.
-        refused: Google's words, if it refused the API key at the last list.
+        key_problem: what was wrong with the API key when it was last needed for a list.
+        listed_with: the id of the API key that the last list was asked for with; empty if none was,
+            or if it failed.
+        key_differs: the last list was asked for with another key than the batch was created with.
         unlisted: why the last list for the job failed otherwise.
         failed_calls: calls to Google in a row that failed for no reason of the job's own.
         unknown_create: the id of an attempt and why the outcome of its create is unknown.
@@ -212,7 +229,9 @@ class Facts:
     event: EventReads | None = None
     cancel: Cancellation | None = None
     not_ours: frozenset[str] = field(default_factory=frozenset)
-    refused: str | None = None
+    key_problem: KeyProblem | None = None
+    listed_with: str = ""
+    key_differs: bool = False
     unlisted: str | None = None
     failed_calls: int = 0
     unknown_create: tuple[str, str] | None = None
@@ -231,6 +250,18 @@ class Facts:
     """The id of the API key that the input was last uploaded with."""
     no_list: bool = False
     """Google has no list of this kind of job. Reset by every read of the batch."""
+
+    @property
+    def refused(self) -> str | None:
+        """Google's words, if it refused the API key at the last list."""
+        problem = self.key_problem
+        rejected = problem is not None and problem.reason is Reason.CREDENTIALS_REJECTED
+        return problem.message if problem is not None and rejected else None
+
+    def note_key_found(self) -> None:
+        """Remember that the Secret has a usable API key; whether Google accepts it is not known."""
+        if self.refused is None:
+            self.key_problem = None
 
     def note_failed_call(self, seconds: float) -> None:
         """Count a call that failed after `seconds`; a long one counts for two."""

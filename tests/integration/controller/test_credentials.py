@@ -111,6 +111,54 @@ def test_a_key_of_another_project_stalls_a_running_job_until_the_old_one_is_back
 
 
 @SLOW
+def test_a_secret_that_changes_while_a_batch_runs_is_noticed_within_a_minute(
+    operator: Operator,
+) -> None:
+    """Jobs with a callback, whose next sweep is an hour away; all of them wait the same minute."""
+    # Three bad changes and a good one.
+    changes = {
+        "gone": None,
+        "rejected": "emulator-forbidden-0000000001",
+        "other": OTHER_PROJECT_KEY,
+        "rotated": GOOD,
+    }
+    operator.start("--sweep-interval", "3600", "--credentials-ttl", "60")
+    batches = {}
+    for name in changes:
+        operator.put_key(API_KEY, name=name)
+        reference = {"name": name, "key": "api-key"}
+        batches[name] = operator.submitted(name, apiKeySecretRef=reference)
+    silent = operator.get("rotated")["metadata"]["resourceVersion"]
+    for name, key in changes.items():
+        if key is None:
+            operator.kubectl("delete", "secret", name)
+        else:
+            operator.put_key(key, name=name)
+    missing = operator.wait_problem("gone", "CredentialsMissing", timeout=80)
+    for part in ("Secret gone, key api-key", f"{batches['gone']} goes on at Google"):
+        assert part in missing["message"]
+    refused = operator.wait_problem("rejected", "CredentialsRejected", timeout=10)
+    for part in ("Secret rejected, key api-key", f"{batches['rejected']} goes on at Google"):
+        assert part in refused["message"]
+    operator.wait_problem("other", "KeyChanged", timeout=10)
+    for name in changes:
+        assert operator.status(name)["state"] == "Pending"
+    for name in ("gone", "rejected", "other"):
+        operator.put_key(API_KEY, name=name)
+    eventually(
+        lambda: not any(operator.condition(name, "Stalled") for name in changes),
+        timeout=30,
+        what="the jobs to recover",
+    )
+    assert operator.get("rotated")["metadata"]["resourceVersion"] == silent
+    for batch in batches.values():
+        operator.emulator.job(batch, "succeed")
+    for name in changes:
+        operator.wait_complete(name)
+    assert len(operator.batches()) == len(changes)
+
+
+@SLOW
 def test_p22_a_key_that_google_rejects_holds_up_a_running_job_and_a_deletion_until_it_is_corrected(
     operator: Operator,
 ) -> None:

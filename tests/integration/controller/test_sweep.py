@@ -116,7 +116,7 @@ class Keys:
     def __init__(self, api_key: ApiKey) -> None:
         self._api_key = api_key
 
-    async def resolve(self, _ref: KeyRef) -> ApiKey:
+    async def resolve(self, _ref: KeyRef, **_: object) -> ApiKey:
         return self._api_key
 
 

@@ -1,4 +1,4 @@
-"""API keys that Google refuses: the job is stalled and recovers automatically with a good key."""
+"""API keys that are missing or refused: the job says so and recovers automatically with a good key."""
 
 from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason, in_order
@@ -7,6 +7,7 @@ from gemini_operator.controller.lifecycle.decisions import Decision, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import INHERITED, is_stalled_for, stalled
 from gemini_operator.gemini.errors import CredentialsRejected, FileMissing, PermissionDenied
+from gemini_operator.gemini.remote import ENDS, outcome_of
 
 # Stalled reasons only a user can clear. A key problem must not overwrite them, or the two would
 # alternate on every reconcile.
@@ -57,11 +58,33 @@ def inherited(snapshot: Snapshot, seconds: float) -> PatchStatus:
     return stalled(snapshot, Reason.CREDENTIALS_REJECTED, INHERITED, seconds)
 
 
+def unusable(
+    snapshot: Snapshot, reason: Reason, detail: str, seconds: float | None = None
+) -> PatchStatus:
+    """Stall the job because its Secret has no usable API key, or Google refuses the key.
+
+    If its batch has not ended, the message says that it goes on: a batch is billed whether or not
+    the operator can reach it.
+
+    Args:
+        snapshot: the job.
+        reason: `CredentialsMissing` or `CredentialsRejected`.
+        detail: what is wrong with the Secret, or Google's words.
+        seconds: until the next reconcile; `None` for the pause of such jobs.
+    """
+    if reason is Reason.CREDENTIALS_REJECTED:
+        detail = f"{secret_of(snapshot.job)}: {detail}"
+    batch, state = snapshot.status.batch_name, snapshot.status.gemini_state
+    if batch is not None and outcome_of(state or "") not in ENDS:
+        detail = f"{detail.rstrip('.')}. {batch} goes on at Google meanwhile."
+    return stalled(snapshot, reason, detail, seconds)
+
+
 def decide(snapshot: Snapshot) -> Decision | None:
-    """Stall the job if Google refused its API key when the batches were listed."""
-    said = find(snapshot.status.conditions, STALLED)
-    if snapshot.facts.refused is None or (said is not None and said.reason in ENDED_BY_A_PERSON):
+    """Stall the job if there was no usable API key when its batches were to be listed."""
+    said, problem = find(snapshot.status.conditions, STALLED), snapshot.facts.key_problem
+    if problem is None or (said is not None and said.reason in ENDED_BY_A_PERSON):
         return None
-    write = stalled(snapshot, Reason.CREDENTIALS_REJECTED, snapshot.facts.refused, 0.0)
+    write = unusable(snapshot, problem.reason, problem.message, 0.0)
     # `None` once the status says so, so that the policies after this one can list again.
     return write if write.status != snapshot.status else None

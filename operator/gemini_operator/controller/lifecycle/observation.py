@@ -41,7 +41,6 @@ from gemini_operator.controller.lifecycle.status import (
     healed,
     is_stalled_for,
     requests_of,
-    stalled,
     with_cancelling,
     with_submitted_since,
 )
@@ -88,7 +87,9 @@ def _has_reason(snapshot: Snapshot) -> bool:
     # between the write of an ended state and the end of the job.
     ended = listed or outcome_of(snapshot.status.gemini_state or "") in ENDS
     asked = refresh.pending(snapshot) is not None or cancellation.read_due(snapshot)
-    unlisted = snapshot.facts.missed_lists >= ABSENT_SWEEPS or snapshot.facts.no_list
+    # With another API key one list is enough: the key may be of another project.
+    enough = 1 if snapshot.facts.key_differs else ABSENT_SWEEPS
+    unlisted = snapshot.facts.missed_lists >= enough or snapshot.facts.no_list
     unlisted = unlisted or is_stalled_for(snapshot, Reason.KEY_CHANGED)
     return ended or unlisted or asked or _wait_for_event(snapshot) == 0.0
 
@@ -157,8 +158,7 @@ def _decide(snapshot: Snapshot, remote: Remote | None) -> Decision | None:
         case Gone(same_key):
             return _gone(snapshot, same_key)
         case Unreadable(CredentialsRejected() as error):
-            message = credentials.rejected(snapshot.job, error)
-            return stalled(snapshot, Reason.CREDENTIALS_REJECTED, "", 60.0, message=message)
+            return credentials.unusable(snapshot, Reason.CREDENTIALS_REJECTED, str(error), 60.0)
         case Unreadable(TooLarge()):
             return _too_large(snapshot)
         case _:
@@ -216,6 +216,9 @@ def _by_listing(snapshot: Snapshot) -> Decision:
 
 def _is_news(snapshot: Snapshot, list_snapshot: ListSnapshot) -> bool:
     """Return whether the list began after the job stalled, so that it may clear `Stalled`."""
+    # A list that works clears this fact, so the last one that worked is older.
+    if snapshot.facts.key_problem is not None:
+        return False
     trouble = find(snapshot.status.conditions, STALLED)
     if trouble is None:
         return True

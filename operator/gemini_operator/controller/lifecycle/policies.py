@@ -31,7 +31,6 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Remote, Snapshot, Unanswered
-from gemini_operator.controller.lifecycle.status import stalled
 from gemini_operator.gemini.errors import GeminiError
 
 
@@ -59,7 +58,7 @@ def without_credentials(snapshot: Snapshot, reason: Reason, detail: str) -> Deci
     """Decide for a job that has to call Google now and has no usable API key."""
     if snapshot.job.deleting:
         return deletion.without_credentials(snapshot, reason, detail)
-    return stalled(snapshot, reason, detail)
+    return credentials.unusable(snapshot, reason, detail)
 
 
 def unanswered(snapshot: Snapshot, error: GeminiError, seconds: float = 0.0) -> Decision:
@@ -71,6 +70,8 @@ def unanswered(snapshot: Snapshot, error: GeminiError, seconds: float = 0.0) -> 
         seconds: how long the call took.
     """
     snapshot.facts.note_failed_call(seconds)
+    # Google was asked.
+    snapshot.facts.note_key_found()
     if snapshot.job.deleting:
         # Google was asked, so there was a usable key.
         snapshot.facts.keyless_since = None

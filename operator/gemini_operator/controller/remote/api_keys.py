@@ -1,6 +1,7 @@
 """The API keys in Secrets: read when needed, cached for at most a minute, never listed."""
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class ApiKey:
 
 @dataclass
 class _Entry:
+    read: float
     expires: float
     api_key: ApiKey | None
     problem: CredentialsProblem | None
@@ -88,21 +90,20 @@ class ApiKeys:
         self._entries: OrderedDict[KeyRef, _Entry] = OrderedDict()
         self._reading: dict[KeyRef, asyncio.Lock] = {}
 
-    async def resolve(self, ref: KeyRef) -> ApiKey:
+    async def resolve(self, ref: KeyRef, *, max_age: float = math.inf) -> ApiKey:
         """Return the API key in the Secret `ref`.
+
+        Args:
+            ref: the Secret.
+            max_age: seconds after which it is read again, although it may be cached for longer.
 
         Raises:
             CredentialsProblem: the Secret or its key is missing, or the value cannot be an API key.
             gemini_operator.kube.errors.KubeError: the API server did not answer.
         """
-        entry = await self._entry(ref)
-        if entry.problem is not None:
-            # A new exception each time: a raised one keeps its traceback, and grows when reused.
-            raise CredentialsProblem(entry.problem.reason, str(entry.problem))
-        if entry.api_key is None:
-            raise AssertionError("an entry holds a api_key or a problem")
-        self._resolved(ref, entry.api_key.key_id, entry.api_key.fingerprint)
-        return entry.api_key
+        found = _usable(await self._entry(ref, max_age))
+        self._resolved(ref, found.key_id, found.fingerprint)
+        return found
 
     async def last_good(self, ref: KeyRef) -> ApiKey:
         """As `resolve`, but fall back to the last key this process read from the Secret (P22)."""
@@ -127,20 +128,22 @@ class ApiKeys:
             rejected: the id of the key; `None` if there was none.
 
         Raises:
+            CredentialsProblem: the Secret has no usable key.
             gemini_operator.kube.errors.KubeError: the API server did not answer.
         """
-        found = (await self._entry(ref, again=True)).api_key
-        if found is None or found.key_id == rejected:
+        found = _usable(await self._entry(ref, max_age=0.0))
+        if found.key_id == rejected:
             return None
         self._resolved(ref, found.key_id, found.fingerprint)
         return found
 
-    async def _entry(self, ref: KeyRef, *, again: bool = False) -> _Entry:
+    async def _entry(self, ref: KeyRef, max_age: float) -> _Entry:
         # One read at a time for each Secret: a thousand jobs that share one cause one request.
         async with self._reading.setdefault(ref, asyncio.Lock()):
             try:
                 known = self._entries.get(ref)
-                if again or known is None or known.expires <= self._clock.monotonic():
+                now = self._clock.monotonic()
+                if known is None or known.expires <= now or now - known.read >= max_age:
                     known = self._remember(ref, await self._read(ref), known)
                 return known
             finally:
@@ -154,7 +157,8 @@ class ApiKeys:
         problem = found if isinstance(found, CredentialsProblem) else None
         ttl = self._ttl if good else min(self._ttl, NEGATIVE_TTL)
         last = good or (known.last_good if known else None)
-        entry = _Entry(self._clock.monotonic() + ttl, good, problem, last)
+        now = self._clock.monotonic()
+        entry = _Entry(now, now + ttl, good, problem, last)
         self._entries[ref] = entry
         self._entries.move_to_end(ref)
         if len(self._entries) > REMEMBERED:
@@ -178,3 +182,13 @@ class ApiKeys:
             )
         except InvalidKey as error:
             return CredentialsProblem(Reason.CREDENTIALS_MISSING, f"{what}: {error}.")
+
+
+def _usable(entry: _Entry) -> ApiKey:
+    """Return the API key of an entry, or raise its problem."""
+    if entry.problem is not None:
+        # A new exception each time: a raised one keeps its traceback, and grows when reused.
+        raise CredentialsProblem(entry.problem.reason, str(entry.problem))
+    if entry.api_key is None:
+        raise AssertionError("an entry holds a api_key or a problem")
+    return entry.api_key

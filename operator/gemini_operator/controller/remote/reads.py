@@ -38,6 +38,7 @@ async def observe(snapshot: Snapshot, access: RemoteAccess) -> Remote | None:
     if name is None:
         return None
     api_key = await access.enter_read(snapshot.job)
+    snapshot.facts.note_key_found()
     begun = asyncio.get_running_loop().time()
     try:
         remote = await _read(snapshot, access, api_key, name)
@@ -126,6 +127,8 @@ def _remember(snapshot: Snapshot, remote: Remote, name: str) -> None:
         facts.note_event_read(event.id, snapshot.monotonic)
     # The read answers the question that missing lists raise; it counts from here on.
     facts.missed_lists, facts.no_list = 0, False
+    # Google has answered with the key that is in the Secret now; a list may be older.
+    facts.key_problem = None
     if facts.cancel is not None and facts.cancel.due <= snapshot.monotonic:
         facts.cancel.note_read(snapshot.monotonic)
     facts.failed_calls = 0

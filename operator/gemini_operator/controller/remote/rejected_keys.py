@@ -1,4 +1,4 @@
-"""Secrets with an API key that Google rejected: read again soon, so that a corrected one is used.
+"""Secrets without an API key that Google accepts: read again soon, so that a corrected one is used.
 
 The cache of API keys would show a corrected Secret up to a minute later, and the operator may not
 watch Secrets. So a Secret is read again after an eighth of the time for which its jobs wait.
@@ -15,7 +15,7 @@ from gemini_operator.base.clock import Clock
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.lifecycle import pauses
-from gemini_operator.controller.remote.api_keys import ApiKey, ApiKeys
+from gemini_operator.controller.remote.api_keys import ApiKey, ApiKeys, CredentialsProblem
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.store import Store
 from gemini_operator.kube.errors import KubeError
@@ -47,7 +47,8 @@ class _Look:
     """When a Secret is read again; times in monotonic seconds.
 
     Args:
-        rejected: the id of the API key that its jobs have used; `None` if they had none.
+        rejected: the id of the API key that its jobs have used; `None` if they had none, or if the
+            Secret had none since: then any key is news, the same one as before too.
         since: since when the Secret has this key, as far as is known.
         due: when it is read again.
         soonest: seconds until then, at least.
@@ -102,6 +103,8 @@ class RejectedKeys:
         """Read the job's Secret again soon, if the job waits for another API key in it."""
         if _waits(job) and job.api_key not in self._looks:
             now, used = self._clock.monotonic(), self._api_keys.last_read(job.api_key)
+            if _lacks_a_key(job):
+                used = None
             self._looks[job.api_key] = _Look(used, now, now + SOONEST)
             self._any.set()
 
@@ -148,6 +151,8 @@ class RejectedKeys:
         look = self._looks[ref]
         try:
             corrected = await self._api_keys.corrected(ref, look.rejected)
+        except CredentialsProblem:
+            look.rejected = corrected = None
         except KubeError as error:
             # The other Secrets must be read, and this one is due again.
             log.debug("a Secret could not be read again", error=str(error))
@@ -159,7 +164,9 @@ class RejectedKeys:
         if corrected is None:
             look.unchanged(self._clock.monotonic())
             return
-        log.info("a Secret has another API key", namespace=ref.namespace, secret=ref.secret)
+        log.info(
+            "the API key of a Secret was corrected", namespace=ref.namespace, secret=ref.secret
+        )
         look.changed(corrected.key_id, self._clock.monotonic())
         for job in jobs:
             self._go_on(job, corrected)
@@ -180,4 +187,14 @@ def _waits(job: Job) -> bool:
     if said is not None and said.reason == Reason.AMBIGUOUS_SUBMISSION:
         # The key that the attempt was sent with shows whether it has a batch.
         return attempt is not None and attempt.batch_name is None
-    return said is not None and said.reason in ABOUT_THE_KEY
+    return _lacks_a_key(job) or (said is not None and said.reason in ABOUT_THE_KEY)
+
+
+def _lacks_a_key(job: Job) -> bool:
+    """Return whether the job waits for a usable Secret to list its batches.
+
+    A job without an attempt looks for its Secret by itself.
+    """
+    said = find(job.status.conditions, STALLED)
+    missing = said is not None and said.reason == Reason.CREDENTIALS_MISSING
+    return missing and job.status.attempt is not None

@@ -1,7 +1,9 @@
 """Lists of an API key's batches; one list serves all jobs of the key (decision 0007).
 
-A search asks for a list at once (P11). The sweep lists every key in use at intervals (P20). What a
-list shows of a job becomes a fact about the job, and a reconcile decides what it means.
+A search asks for a list at once (P11). The sweep lists every key in use at intervals (P20). Between
+two sweeps every Secret in use is read once a minute: if its key is another one, or gone, the jobs
+must say so while the batch can still be reached. What a list or a Secret shows of a job becomes a
+fact about the job, and a reconcile decides what it means.
 """
 
 import asyncio
@@ -11,13 +13,15 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from gemini_operator.api.conditions import STALLED, find
+from gemini_operator.api.reasons import Reason
 from gemini_operator.base import metrics
 from gemini_operator.base.clock import Clock
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.lifecycle import attempts, duplicates, ownership
 from gemini_operator.controller.lifecycle.status import requests_of
-from gemini_operator.controller.memory import ListSnapshot, Memory
+from gemini_operator.controller.memory import KeyProblem, ListSnapshot, Memory
+from gemini_operator.controller.remote import secret_reads
 from gemini_operator.controller.remote.api_keys import (
     ApiKey,
     ApiKeys,
@@ -32,8 +36,12 @@ from gemini_operator.kube.errors import KubeError
 # Share of the interval by which each wait varies.
 JITTER = 0.1
 
-# Seconds between two looks at batches that no webhook tells of.
+# Seconds between two looks at the Secrets, and at the batches that no webhook tells of.
 WITHOUT_CALLBACK = 60.0
+
+# Seconds after which a look reads a Secret again. The cache keeps it for a minute, so that a look
+# after a little less than that would find the old key, and a change would take two minutes.
+MAX_AGE = 30.0
 
 log = get_logger(__name__)
 
@@ -74,6 +82,10 @@ class Sweeper:
 
     def search(self, api_key: ApiKey, key: Key) -> None:
         """Ask for a list for the job `key` that begins from now on; it requeues the job."""
+        if (job := self._store.get(key)) is not None:
+            facts = self._memory.of(job)
+            facts.listed_with = api_key.key_id
+            facts.key_differs = _is_another(job, api_key)
         self._wanted[api_key.key_id].add(key)
         if api_key.key_id not in self._running:
             task = asyncio.create_task(self._work(api_key))
@@ -82,35 +94,76 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep now and at intervals, until cancelled.
 
-        What ended while no process ran is found by the first sweep. Between two sweeps the jobs
-        whose batch has no webhook are looked at every minute.
+        What ended while no process ran is found by the first sweep. Between two sweeps there is a
+        look every minute.
         """
         while True:
             await self.sweep()
             ends = self._clock.monotonic() + self._interval * self._spread()
             while (left := ends - self._clock.monotonic()) > WITHOUT_CALLBACK:
                 await asyncio.sleep(WITHOUT_CALLBACK * self._spread())
-                await self.sweep(_has_no_callback)
+                await self.look()
             await asyncio.sleep(left)
 
     def _spread(self) -> float:
         return self._rng.uniform(1 - JITTER, 1 + JITTER)
 
-    async def sweep(self, which: Callable[[Job], bool] = lambda _job: True) -> None:
-        """List the batches of every API key whose jobs have, or may have, a batch.
+    async def sweep(self) -> None:
+        """List the batches of every API key whose jobs have, or may have, a batch."""
+        await self._list_where(lambda _job, _api_key: True)
 
-        Args:
-            which: tells whether a job is of interest.
-        """
-        for ref, keys in self._open_jobs(which).items():
+    async def look(self) -> None:
+        """Read the Secrets of all open jobs; list only where that may show anything new."""
+        await self._list_where(self._looked_for)
+
+    async def _list_where(self, which: Callable[[Job, ApiKey], bool]) -> None:
+        """Read the Secrets of all open jobs; list the batches of those that `which` chooses."""
+        open_jobs, failed = self._open_jobs(), dict[KeyRef, str]()
+
+        async def read(ref: KeyRef) -> None:
             try:
-                api_key = await self._api_keys.resolve(ref)
-            except (CredentialsProblem, KubeError) as error:
-                log.warning("the batches of an API key cannot be listed", error=str(error))
-                # The jobs report it themselves, and the other keys must be swept.
-                continue
-            for key in keys:
-                self.search(api_key, key)
+                api_key = await self._api_keys.resolve(ref, max_age=MAX_AGE)
+            except CredentialsProblem as error:
+                self._without_key(open_jobs[ref], KeyProblem(error.reason, str(error)))
+            except KubeError as error:
+                # It says nothing about the key.
+                failed[ref] = str(error)
+            except Exception:
+                # The other keys must be listed, and the whole controller would end.
+                log.exception("a Secret could not be read", namespace=ref.namespace)
+            else:
+                for job in self._jobs(open_jobs[ref]):
+                    if which(job, api_key):
+                        self.search(api_key, job.key)
+
+        await secret_reads.each(open_jobs, read)
+        if failed:
+            # One line for all of them: while the API server is away, none can be read.
+            first = next(iter(failed.values()))
+            log.warning("Secrets with API keys cannot be read", secrets=len(failed), error=first)
+
+    def _without_key(self, keys: Iterable[Key], problem: KeyProblem) -> None:
+        for job in self._jobs(keys):
+            facts = self._memory.of(job)
+            # A deletion goes on with the last key that worked (P22).
+            open_ = _is_open(job) and not job.deleting
+            if open_ and facts.key_problem != problem:
+                # What the last list failed for is no longer what keeps the next one.
+                facts.key_problem, facts.unlisted = problem, None
+                self._wake(job.key)
+
+    def _looked_for(self, job: Job, api_key: ApiKey) -> bool:
+        """Return whether a list with this key may show anything new, although no sweep is due."""
+        if _has_no_callback(job):
+            return True
+        facts = self._memory.of(job)
+        unlisted = facts.key_problem is not None or _says_missing(job)
+        if unlisted and facts.refused is None:
+            # There is a usable key again.
+            return _is_open(job)
+        if facts.listed_with:
+            return facts.listed_with != api_key.key_id
+        return _is_open(job) and _is_another(job, api_key)
 
     async def close(self) -> None:
         """Cancel the lists that are running."""
@@ -119,10 +172,10 @@ class Sweeper:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _open_jobs(self, which: Callable[[Job], bool]) -> dict[KeyRef, list[Key]]:
+    def _open_jobs(self) -> dict[KeyRef, list[Key]]:
         refs: dict[KeyRef, list[Key]] = defaultdict(list)
         for job in self._store:
-            if which(job) and _listed_for(job, self._clock.now()):
+            if _listed_for(job, self._clock.now()):
                 refs[job.api_key].append(job.key)
         return refs
 
@@ -162,11 +215,15 @@ class Sweeper:
         for job in self._jobs(keys):
             facts = self._memory.of(job)
             rejected = isinstance(error, CredentialsRejected)
-            facts.refused = str(error) if rejected else None
+            facts.key_problem = None
+            if rejected:
+                facts.key_problem = KeyProblem(Reason.CREDENTIALS_REJECTED, str(error))
             facts.unlisted = None if rejected else str(error or "the list failed unexpectedly")
             if not rejected:
                 # Google was asked, so there is a usable key.
                 facts.keyless_since = None
+                # What another key may show is still to be listed.
+                facts.listed_with = ""
             facts.failed_calls += 1
             facts.note_listed(self._clock.monotonic())
             self._wake(job.key)
@@ -175,7 +232,7 @@ class Sweeper:
         """Remember what a list shows of a job; `None` if Google has no list of such jobs."""
         facts = self._memory.of(job)
         attempt = job.status.attempt
-        facts.refused = facts.unlisted = None
+        facts.key_problem = facts.unlisted = None
         facts.failed_calls = 0
         facts.no_list = shown is None
         # A deletion waits for the key that its attempts were sent with, not for any key.
@@ -266,5 +323,20 @@ def _has_no_callback(job: Job) -> bool:
 
 def _listed_for(job: Job, now: datetime) -> bool:
     """Return whether a list may show anything new about the job."""
-    open_ = job.status.attempt is not None and not job.finished
-    return open_ or duplicates.watched(job, now)
+    return _is_open(job) or duplicates.watched(job, now)
+
+
+def _is_open(job: Job) -> bool:
+    """Return whether the job has, or may have, a batch that has not ended."""
+    return job.status.attempt is not None and not job.finished
+
+
+def _is_another(job: Job, api_key: ApiKey) -> bool:
+    """Return whether the job's batch was created with another API key."""
+    recorded = job.status.attempt.api_key_fingerprint if job.status.attempt else None
+    return recorded is not None and recorded != api_key.fingerprint(job.uid)
+
+
+def _says_missing(job: Job) -> bool:
+    said = find(job.status.conditions, STALLED)
+    return said is not None and said.reason == Reason.CREDENTIALS_MISSING

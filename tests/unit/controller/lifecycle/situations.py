@@ -19,7 +19,7 @@ from gemini_operator.controller.lifecycle.adoption import Holder
 from gemini_operator.controller.lifecycle.snapshot import Gone, Remote, Snapshot, Unanswered
 from gemini_operator.controller.lifecycle.status import failed, named, stalled
 from gemini_operator.controller.lifecycle.tally import Tally
-from gemini_operator.controller.memory import Facts, Refusal
+from gemini_operator.controller.memory import Facts, KeyProblem, Refusal
 from gemini_operator.gemini import errors
 from tests.unit.controller.builders import (
     ATTEMPT,
@@ -143,6 +143,20 @@ def ambiguous() -> Status:
 @situation("The Secret with the API key is missing or unusable")
 def no_key() -> Status:
     return stalled(a_snapshot(), Reason.CREDENTIALS_MISSING, "").status
+
+
+@situation("The Secret with the API key is missing or unusable while the batch runs")
+def no_key_any_more() -> Status:
+    snapshot = a_snapshot(status=submitted())
+    snapshot.facts.key_problem = KeyProblem(Reason.CREDENTIALS_MISSING, "Gone.")
+    return decided(snapshot)
+
+
+@situation("Google refuses the API key while the batch runs")
+def refused_later() -> Status:
+    snapshot = a_snapshot(status=submitted())
+    snapshot.facts.key_problem = KeyProblem(Reason.CREDENTIALS_REJECTED, "401")
+    return decided(snapshot)
 
 
 @situation("Google refuses the API key")

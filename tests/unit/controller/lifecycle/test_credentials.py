@@ -3,9 +3,11 @@ from typing import Any
 
 import pytest
 
+from gemini_operator.api.conditions import STALLED, find
 from gemini_operator.api.reasons import Reason
-from gemini_operator.controller.lifecycle import credentials, policies
-from gemini_operator.controller.lifecycle.decisions import PatchStatus, RequeueAfter
+from gemini_operator.api.v1alpha1.status import Status
+from gemini_operator.controller.lifecycle import credentials, observation, policies
+from gemini_operator.controller.lifecycle.decisions import ListRemote, PatchStatus, RequeueAfter
 from gemini_operator.controller.lifecycle.status import (
     HEALED_BY_AN_ANSWER,
     INHERITED,
@@ -13,8 +15,10 @@ from gemini_operator.controller.lifecycle.status import (
     healed,
     stalled,
 )
-from gemini_operator.controller.memory import ListSnapshot
+from gemini_operator.controller.memory import KeyProblem, ListSnapshot
+from gemini_operator.gemini.errors import Unavailable
 from tests.unit.controller.builders import (
+    BATCH,
     NOW,
     a_batch,
     a_condition,
@@ -109,7 +113,7 @@ def test_p24_a_finished_job_is_not_changed_by_trouble_with_its_key() -> None:
 
 def test_a_refused_listing_is_shown_and_does_not_stand_in_the_way_of_the_next() -> None:
     snapshot = a_snapshot(status=unnamed())
-    snapshot.facts.refused = "API key not valid"
+    snapshot.facts.key_problem = KeyProblem(Reason.CREDENTIALS_REJECTED, "API key not valid")
     decision = credentials.decide(snapshot)
     status = written(decision)
     assert reason_of(status, "Stalled") == ("True", Reason.CREDENTIALS_REJECTED)
@@ -123,7 +127,7 @@ def test_it_does_not_hide_what_only_a_person_can_end() -> None:
     """Both would be said in turn, for ever."""
     said = a_condition("Stalled", "True", "AmbiguousSubmission")
     snapshot = a_snapshot(status=unnamed(conditions=[said]))
-    snapshot.facts.refused = "API key not valid"
+    snapshot.facts.key_problem = KeyProblem(Reason.CREDENTIALS_REJECTED, "API key not valid")
     assert credentials.decide(snapshot) is None
 
 
@@ -145,7 +149,7 @@ def test_a_refused_listing_is_said_and_then_it_is_quiet(
     snapshot = a_snapshot(status=status)
     for listing in listings:
         note(snapshot, listing)
-    snapshot.facts.refused = "API key not valid"
+    snapshot.facts.key_problem = KeyProblem(Reason.CREDENTIALS_REJECTED, "API key not valid")
     for _ in range(3):
         decision = policies.decide(snapshot, None)
         if not isinstance(decision, PatchStatus):
@@ -153,6 +157,90 @@ def test_a_refused_listing_is_said_and_then_it_is_quiet(
         snapshot = a_snapshot(status=decision.status.dump(), facts=snapshot.facts)
     assert decision == RequeueAfter()
     assert reason_of(snapshot.status, "Stalled") == ("True", reason)
+
+
+MISSING = KeyProblem(Reason.CREDENTIALS_MISSING, "Secret x, key y: there is no Secret x.")
+REFUSED = KeyProblem(Reason.CREDENTIALS_REJECTED, "API key not valid.")
+
+
+@pytest.mark.parametrize("problem", [MISSING, REFUSED], ids=lambda problem: problem.reason)
+def test_a_running_batch_is_named_and_said_to_go_on(problem: KeyProblem) -> None:
+    spec = {"apiKeySecretRef": {"name": "x", "key": "y"}}
+    snapshot = a_snapshot(spec=spec, status=submitted())
+    snapshot.facts.key_problem = problem
+    decision = credentials.decide(snapshot)
+    status = written(decision)
+    waits = problem is MISSING
+    assert reason_of(status, "Stalled") == ("False" if waits else "True", problem.reason)
+    assert status.state == "Running"
+    message = said_of(status)
+    for part in ("Secret x, key y", problem.message, f"{BATCH} goes on at Google meanwhile."):
+        assert part in message
+    # A reconcile that needs the key now says the same: the two must not take turns.
+    shown = a_snapshot(spec=spec, status=status.dump(), facts=snapshot.facts)
+    again = policies.without_credentials(shown, problem.reason, problem.message)
+    assert written(again) == status
+
+
+def said_of(status: Status) -> str:
+    condition = find(status.conditions, STALLED)
+    assert condition is not None
+    return condition.message
+
+
+@pytest.mark.parametrize(
+    "status",
+    [unnamed(), submitted(geminiState="BATCH_STATE_SUCCEEDED")],
+    ids=["no batch known", "ended"],
+)
+def test_no_batch_is_said_to_go_on_that_may_not(status: dict[str, Any]) -> None:
+    snapshot = a_snapshot(status=status)
+    snapshot.facts.key_problem = MISSING
+    message = said_of(written(credentials.decide(snapshot)))
+    assert message == Reason.CREDENTIALS_MISSING.explain(MISSING.message)
+
+
+@pytest.mark.parametrize("problem", [MISSING, REFUSED], ids=lambda problem: problem.reason)
+def test_a_list_from_before_does_not_take_it_back(problem: KeyProblem) -> None:
+    """Not even when the job was stalled for something else before the list."""
+    before = a_condition("Stalled", "True", "RemoteStuck")
+    snapshot = a_snapshot(status=submitted(conditions=[before]))
+    note(snapshot, a_list_snapshot(current=a_batch()))
+    snapshot.facts.key_problem = problem
+    status = written(policies.decide(snapshot, None))
+    shown = a_snapshot(status=status.dump(), facts=snapshot.facts)
+    assert policies.decide(shown, None) == RequeueAfter()
+    assert reason_of(status, "Stalled") == ("True", problem.reason)
+    # The next list that works does.
+    shown.facts.key_problem = None
+    note(shown, a_list_snapshot(current=a_batch()))
+    assert reason_of(written(policies.decide(shown, None)), "Stalled") is None
+
+
+def test_p22_a_missing_secret_is_no_refusal_to_a_deletion() -> None:
+    """The last key that worked may list the batches."""
+    snapshot = a_snapshot(status=unnamed(), deleting=True)
+    snapshot.facts.deleting_since = snapshot.monotonic
+    snapshot.facts.key_problem = MISSING
+    assert policies.decide(snapshot, None) == ListRemote(0.0)
+
+
+def test_google_was_asked_so_the_key_is_not_missing() -> None:
+    """Otherwise the two would be said in turn."""
+    snapshot = a_snapshot(status=submitted())
+    snapshot.facts.key_problem = MISSING
+    policies.unanswered(snapshot, Unavailable("503"))
+    assert credentials.decide(snapshot) is None
+
+
+def test_s11_with_another_key_one_list_without_the_batch_is_enough_to_read_it() -> None:
+    snapshot = a_snapshot(status=submitted())
+    snapshot.facts.key_differs = True
+    assert observation.wanted(snapshot) is None
+    note(snapshot, a_list_snapshot())
+    assert observation.wanted(snapshot) == BATCH
+    snapshot.facts.key_differs = False
+    assert observation.wanted(snapshot) is None, "one list may miss it"
 
 
 def test_while_listings_succeed_there_is_nothing_to_say() -> None:

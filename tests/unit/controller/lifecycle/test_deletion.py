@@ -15,7 +15,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.memory import CUT_OFF, Facts, ListSnapshot
+from gemini_operator.controller.memory import CUT_OFF, Facts, KeyProblem, ListSnapshot
 from tests.unit.controller.builders import (
     ADOPTS,
     ATTEMPT,
@@ -190,7 +190,7 @@ UNSETTLED = pytest.mark.parametrize(
 def refusing(status: dict[str, Any], monotonic: float, facts: Facts | None = None) -> Snapshot:
     """A job of which Google refused the last list, for its key."""
     snapshot = deleted(monotonic=monotonic, facts=facts, status=status)
-    snapshot.facts.refused = "API key not valid"
+    snapshot.facts.key_problem = KeyProblem(Reason.CREDENTIALS_REJECTED, "API key not valid")
     return snapshot
 
 

@@ -313,3 +313,62 @@ def test_p22_force_delete_lets_every_job_go_at_once(seed: int) -> None:
     world.delete()
     world.turn()
     assert world.released
+
+
+def waiting() -> World:
+    """A job whose batch runs, and which waits for a callback."""
+    world = World()
+    world.live(60.0)
+    assert world.status["state"] in ("Pending", "Running")
+    return world
+
+
+def reasons(world: World) -> list[str | None]:
+    """What `Stalled` said in the statuses that were written."""
+    said = [find(moment.status.conditions, STALLED) for moment in world.history]
+    return [each.reason if each else None for each in said]
+
+
+def test_a_job_that_waits_is_not_written_while_its_secret_stays() -> None:
+    world = waiting()
+    before = len(world.history)
+    for _ in range(5):
+        world.look()
+    assert len(world.history) == before
+
+
+@pytest.mark.parametrize("minutes", [1, 10], ids=["waits", "stalled"])
+def test_a_secret_that_is_gone_while_the_batch_runs_is_said_until_it_is_back(minutes: int) -> None:
+    world = waiting()
+    before = len(world.history)
+    world.key = "missing"
+    for _ in range(minutes):
+        world.look()
+    said = find(world.job().status.conditions, STALLED)
+    assert said is not None
+    assert said.reason == Reason.CREDENTIALS_MISSING
+    assert f"{world.status['batchName']} goes on at Google" in said.message
+    assert is_true(world.job().status.conditions, STALLED) is (minutes > 5)
+    # One write for each of the two, and none for a minute in which nothing changed.
+    assert len(world.history) == before + 1 + (minutes > 5)
+    world.key = "good"
+    world.look(15.0)
+    assert find(world.job().status.conditions, STALLED) is None
+    assert world.creates == 1
+    assert [event.reason for event in world.events].count(Reason.CREDENTIALS_MISSING) == 1
+
+
+def test_each_change_of_the_key_is_written_once() -> None:
+    world = waiting()
+    before = len(world.history)
+    for key in ("missing", "refused", "missing", "good"):
+        world.key = key
+        for _ in range(3):
+            world.look()
+    expected = [
+        Reason.CREDENTIALS_MISSING,
+        Reason.CREDENTIALS_REJECTED,
+        Reason.CREDENTIALS_MISSING,
+        None,
+    ]
+    assert reasons(world)[before:] == expected

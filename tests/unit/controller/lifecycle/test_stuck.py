@@ -11,7 +11,7 @@ from gemini_operator.controller.lifecycle.decisions import Cancel, PatchStatus, 
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import with_submitted_since
 from gemini_operator.controller.lifecycle.stuck import OVERDUE
-from gemini_operator.controller.memory import Facts
+from gemini_operator.controller.memory import Facts, KeyProblem
 from gemini_operator.gemini.remote import Summary
 from tests.unit.controller.builders import (
     BATCH,
@@ -187,7 +187,7 @@ def test_it_does_not_take_turns_with_a_key_that_is_refused() -> None:
     facts = Facts(UID)
     snapshot = later(DUE, facts=facts)
     note(snapshot, a_list_snapshot(current=a_batch(), begun=snapshot.monotonic))
-    facts.refused = "API key not valid"
+    facts.key_problem = KeyProblem(Reason.CREDENTIALS_REJECTED, "API key not valid")
     status, writes = snapshot.status, 0
     while isinstance(
         decision := policies.decide(later(DUE, status.dump(), facts=facts), None), PatchStatus

@@ -257,6 +257,13 @@ class World:
             raise AssertionError(f"decided in circles: {self.history[-4:]}")
         self._inspect()
 
+    def look(self, seconds: float = 60.0) -> None:
+        """After `seconds` the Secrets are looked at, as they are once a minute and after a problem."""
+        self.advance(seconds)
+        self._run(self._parts.sweeper.look())
+        self._run(self._parts.rejected_keys.look())
+        self.turn()
+
     def show(self, *, complete: bool = True) -> None:
         """The batches of the job's key are listed, now."""
         self.google.complete = complete

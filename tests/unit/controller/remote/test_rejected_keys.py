@@ -32,7 +32,7 @@ class ApiServer:
     """Serves one Secret of each name, all with the same value until told otherwise."""
 
     def __init__(self) -> None:
-        self.values: dict[str, str] = {}
+        self.values: dict[str, str | None] = {}
         self.read: list[tuple[str, str]] = []
         self.error: Exception | None = None
         self.meanwhile: Callable[[], object] = lambda: None
@@ -43,8 +43,10 @@ class ApiServer:
         self.meanwhile()
         if self.error is not None:
             raise self.error
-        value = self.values.get(name, REJECTED).encode()
-        return {"data": {"api-key": base64.b64encode(value).decode()}}
+        value = self.values.get(name, REJECTED)
+        if value is None:
+            raise ObjectNotFound(404, "NotFound", "it is gone")
+        return {"data": {"api-key": base64.b64encode(value.encode()).decode()}}
 
 
 class Parts:
@@ -78,6 +80,7 @@ class Parts:
         namespace: str = "team-a",
         secret: str = "key",
         status: dict[str, Any] | None = None,
+        resolved: bool = True,
     ) -> Job:
         """Put a job that has used its API key and says `reason`."""
         condition = {"type": "Stalled", "status": "True", "message": "-", "reason": reason}
@@ -91,7 +94,8 @@ class Parts:
             status={**(status or {"state": "Queued"}), "conditions": conditions},
         )
         self.store.put(job)
-        await self.api_keys.resolve(job.api_key)
+        if resolved:
+            await self.api_keys.resolve(job.api_key)
         self.rejected_keys.note(job)
         self.api_server.read.clear()
         self.bound.clear()
@@ -137,6 +141,44 @@ async def test_the_batches_of_a_corrected_key_are_listed() -> None:
     parts.api_server.values["key"] = CORRECT
     await parts.after(SOONEST)
     assert parts.listed == parts.woken == [job.key]
+
+
+@pytest.mark.parametrize("key", [REJECTED, CORRECT], ids=["as before", "another"])
+async def test_a_secret_that_was_missing_helps_with_any_key(key: str) -> None:
+    parts = Parts()
+    job = await parts.reconciled("CredentialsMissing", status=submitted())
+    parts.api_server.values["key"] = None
+    await parts.after(SOONEST)
+    assert parts.woken == []
+    parts.api_server.values["key"] = key
+    await parts.after(SOONEST)
+    assert parts.listed == parts.woken == [job.key]
+
+
+async def test_a_secret_that_is_back_before_it_is_read_again_helps_too() -> None:
+    parts = Parts()
+    job = await parts.reconciled("CredentialsMissing", status=submitted())
+    await parts.after(SOONEST)
+    assert parts.listed == parts.woken == [job.key]
+
+
+async def test_a_rejected_key_that_was_deleted_and_is_back_is_tried_again() -> None:
+    """Otherwise the job would go on to say that there is none."""
+    parts = Parts()
+    job = await parts.reconciled(status=submitted())
+    parts.api_server.values["key"] = None
+    await parts.after(SOONEST)
+    await parts.reconciled("CredentialsMissing", status=submitted(), resolved=False)
+    parts.api_server.values["key"] = REJECTED
+    await parts.after(LATEST)
+    assert parts.listed == parts.woken == [job.key]
+
+
+async def test_a_job_without_an_attempt_looks_for_its_secret_by_itself() -> None:
+    parts = Parts()
+    await parts.reconciled("CredentialsMissing")
+    await parts.after(LATEST)
+    assert parts.api_server.read == []
 
 
 async def test_a_secret_is_read_less_often_the_longer_its_jobs_wait() -> None:
