@@ -62,17 +62,16 @@ def everything(operator: Operator) -> None:
 
 
 def repeated_event(operator: Operator) -> None:
-    """A deletion without an API key says so, again after a restart: one Event that is counted."""
-    operator.apply(inline_job("two"))
-    operator.wait_condition("two", "Submitted")
-    # A controller that has read the key would use it for the deletion.
-    operator.controller.kill()
+    """A job that is suspended twice says so, also after a restart: one Event that is counted."""
+    # Without an API key it is not submitted in between.
     operator.kubectl("delete", "secret", "gemini-api-key")
-    operator.controller.start(*ELECTION)
-    operator.kubectl("delete", "gbj", "two", "--wait=false")
-    eventually(lambda: "CredentialsMissing" in operator.events_of("two"), timeout=30, what="Event")
+    operator.apply(inline_job("two", suspend=True))
+    eventually(lambda: "Suspended" in operator.events_of("two"), timeout=30, what="Event")
+    operator.apply(inline_job("two", suspend=False))
+    operator.wait_problem("two", "CredentialsMissing")
     operator.controller.kill()
     operator.controller.start(*ELECTION)
+    operator.apply(inline_job("two", suspend=True))
 
 
 TOLD_BY_THE_JOB = {
