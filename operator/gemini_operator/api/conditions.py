@@ -52,6 +52,12 @@ def find(conditions: Iterable[Condition], kind: str) -> Condition | None:
     return next((condition for condition in conditions if condition.type == kind), None)
 
 
+def find_reason(conditions: Iterable[Condition], kind: str) -> str | None:
+    """Give the reason of the condition of that type, or None."""
+    found = find(conditions, kind)
+    return None if found is None else found.reason
+
+
 def is_true(conditions: Iterable[Condition], kind: str) -> bool:
     """Tell whether the condition of that type is there and True."""
     found = find(conditions, kind)

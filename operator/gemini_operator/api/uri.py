@@ -20,6 +20,9 @@ KEY_LIMIT = 1024
 PREFIX_LIMIT = KEY_LIMIT - len("///.jsonl") - 63 - 253 - 36
 """Bytes of an output's path: a job's namespace, name and uid are added, at their longest."""
 
+OWN_HOST = "(localhost|127[.][0-9.]*|169[.]254[.][0-9.]*)"
+"""A host that is the operator's own machine, or link-local. No setting allows it."""
+
 _HTTPS = "self.uri.startsWith('https://')"
 # After the scheme of a bucket, which has five characters with its ://.
 _PATH_SIZE = "self.uri.indexOf('/', 5) < 0 || self.uri.size() - self.uri.indexOf('/', 5) - 1"
@@ -63,7 +66,7 @@ _INPUT = (
         "uri has no valid host: write https://host/path, with a name or an IPv4 address as host",
     ),
     (
-        f"!{_HTTPS} || !self.uri.matches('^https://(localhost|127[.][0-9.]*|169[.]254[.][0-9.]*)(:443)?([/?]|$)')",
+        f"!{_HTTPS} || !self.uri.matches('^https://{OWN_HOST}(:443)?([/?]|$)')",
         "uri has the operator's own address or a link-local one as host: name the server",
     ),
     (

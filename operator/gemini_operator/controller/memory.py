@@ -209,7 +209,7 @@ class Facts:
         key_problem: what was wrong with the API key when it was last needed for a list.
         listed_with: the id of the API key that the last list was asked for with; empty if none was,
             or if it failed.
-        key_differs: the last list was asked for with another key than the batch was created with.
+        key_differs: the last list lacked the batch, and was made with another key than the batch.
         unlisted: why the last list for the job failed otherwise.
         failed_calls: calls to Google in a row that failed for no reason of the job's own.
         unknown_create: the id of an attempt and why the outcome of its create is unknown.

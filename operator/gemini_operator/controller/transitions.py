@@ -16,6 +16,7 @@ from gemini_operator.api.conditions import (
     SUSPENDED,
     Condition,
     find,
+    find_reason,
     is_true,
 )
 from gemini_operator.api.reasons import Reason
@@ -90,7 +91,7 @@ def lines(before: Job, after: Job | None) -> Iterator[Line]:
 def _of_the_batch(before: Job, after: Job) -> Iterator[Line]:
     batch, attempt = after.status.batch_name, after.status.attempt
     if batch is not None and batch != before.status.batch_name:
-        adopted = _reason(find(after.status.conditions, SUBMITTED)) == Reason.ADOPTED
+        adopted = find_reason(after.status.conditions, SUBMITTED) == Reason.ADOPTED
         what = "a job has adopted its batch" if adopted else "a job was submitted"
         yield Line(what, {"batch": batch, "attempt": attempt.number if attempt else None})
     if after.status.failures > before.status.failures and not after.finished:
@@ -124,8 +125,11 @@ def _of_stalled(before: Job, after: Job) -> Iterator[Line]:
 
 def _of_throttled(before: Job, after: Job) -> Iterator[Line]:
     """Yield that Google throttles the job, which is no trouble of its own."""
-    was, now = (find(job.status.conditions, SUBMITTED) for job in (before, after))
-    if now is not None and now.reason == Reason.QUOTA_EXCEEDED != _reason(was):
+    was, now = (
+        find_reason(before.status.conditions, SUBMITTED),
+        find(after.status.conditions, SUBMITTED),
+    )
+    if now is not None and now.reason == Reason.QUOTA_EXCEEDED != was:
         yield Line("a job waits", {"reason": now.reason, "detail": now.message}, warning=True)
 
 
@@ -136,17 +140,13 @@ def _trouble(job: Job) -> Condition | None:
 
 def _end(job: Job) -> str | None:
     kind = COMPLETE if is_true(job.status.conditions, COMPLETE) else FAILED
-    return _reason(find(job.status.conditions, kind))
-
-
-def _reason(condition: Condition | None) -> str | None:
-    return None if condition is None else condition.reason
+    return find_reason(job.status.conditions, kind)
 
 
 def _cancelled_for(job: Job) -> str:
     if job.spec.shutdown is not None:
         return "spec.shutdown"
-    suspended = _reason(find(job.status.conditions, SUSPENDED))
+    suspended = find_reason(job.status.conditions, SUSPENDED)
     return "spec.suspend" if suspended == Reason.SUSPENDING else "spec.activeDeadlineSeconds"
 
 

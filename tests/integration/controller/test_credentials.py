@@ -1,5 +1,7 @@
 """A missing, broken or refused API key shows what to do, and heals with the Secret (P10, S4)."""
 
+from typing import Any
+
 import pytest
 
 from tests.emulator_process import API_KEY, OTHER_PROJECT_KEY
@@ -182,17 +184,23 @@ def test_p22_a_key_that_google_rejects_holds_up_a_running_job_and_a_deletion_unt
     assert [left["name"] for left in operator.batches()] == [batch]
 
 
+def submitted_without_an_answer(operator: Operator, listed_after: int) -> Any:
+    """The batch of `job`: Google created it, and lists it after so many seconds."""
+    operator.start(*QUICK_GRACE)
+    operator.emulator.fault("batches.list", "lag", delaySeconds=listed_after)
+    operator.emulator.fault("batches.create", "drop", when="after")
+    operator.apply(inline_job("job"))
+    (batch,) = eventually(operator.batches)
+    return batch
+
+
 @SLOW
 @pytest.mark.parametrize("restarts", [False, True], ids=["", "with a restart"])
 def test_s11_a_create_without_an_answer_is_not_repeated_while_the_key_is_another(
     operator: Operator, restarts: bool
 ) -> None:
     """The list of another project shows no batch, and that is no proof that there is none."""
-    operator.start(*QUICK_GRACE)
-    operator.emulator.fault("batches.list", "lag", delaySeconds=3600)
-    operator.emulator.fault("batches.create", "drop", when="after")
-    operator.apply(inline_job("job"))
-    (batch,) = eventually(operator.batches)
+    batch = submitted_without_an_answer(operator, listed_after=3600)
     operator.put_key(OTHER_PROJECT_KEY)
     condition = operator.wait_condition("job", "Stalled", "AmbiguousSubmission", timeout=60)
     assert "Restore that key" in condition["message"]
@@ -214,11 +222,7 @@ def test_s11_a_create_without_an_answer_is_not_repeated_while_the_key_is_another
 def test_s11_another_key_of_the_same_project_finds_the_batch_of_a_create_without_an_answer(
     operator: Operator,
 ) -> None:
-    operator.start(*QUICK_GRACE)
-    operator.emulator.fault("batches.list", "lag", delaySeconds=3)
-    operator.emulator.fault("batches.create", "drop", when="after")
-    operator.apply(inline_job("job"))
-    (batch,) = eventually(operator.batches)
+    batch = submitted_without_an_answer(operator, listed_after=3)
     operator.put_key(GOOD)
     eventually(lambda: operator.status("job").get("batchName") == batch["name"], timeout=30)
     assert operator.emulator.requests("batches.create") == 1

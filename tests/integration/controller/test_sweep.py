@@ -123,7 +123,7 @@ class Keys:
 async def test_p20_all_jobs_are_looked_at_at_once_and_those_without_a_webhook_every_minute(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "WITHOUT_CALLBACK", 0.05)
+    monkeypatch.setattr(sweep, "BETWEEN_LOOKS", 0.05)
     monkeypatch.setattr(parts.sweeper, "_api_keys", Keys(parts.credential()))
     adopt = {"adopt": {"batchName": "batches/1"}, "input": None, "deletionPolicy": "Delete"}
     adopted = parts.add("adopted", spec=adopt, status=submitted())

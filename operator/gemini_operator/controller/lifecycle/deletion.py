@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gemini_operator.api import group
-from gemini_operator.api.conditions import STALLED, find
+from gemini_operator.api.conditions import STALLED
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import SupersededAttempt
@@ -29,7 +29,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import without_stalled
+from gemini_operator.controller.lifecycle.status import is_stalled_for, without_stalled
 from gemini_operator.controller.lifecycle.unavailable import ENOUGH
 from gemini_operator.controller.memory import CUT_OFF, ListSnapshot
 from gemini_operator.gemini.remote import ENDS, Outcome, outcome_of
@@ -161,8 +161,7 @@ def _told(snapshot: Snapshot, problem: str) -> PatchStatus:
 
 
 def _is_told(snapshot: Snapshot) -> bool:
-    known = find(snapshot.status.conditions, STALLED)
-    return known is not None and known.reason == Reason.DELETION_BLOCKED
+    return is_stalled_for(snapshot, Reason.DELETION_BLOCKED)
 
 
 def _forced(snapshot: Snapshot) -> RemoveFinalizer:

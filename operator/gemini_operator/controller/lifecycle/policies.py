@@ -70,10 +70,9 @@ def unanswered(snapshot: Snapshot, error: GeminiError, seconds: float = 0.0) -> 
         seconds: how long the call took.
     """
     snapshot.facts.note_failed_call(seconds)
-    # Google was asked.
+    # Google was asked, so there was a usable key.
     snapshot.facts.note_key_found()
     if snapshot.job.deleting:
-        # Google was asked, so there was a usable key.
         snapshot.facts.keyless_since = None
         return deletion.blocked(snapshot, f"{error}.")
     return unavailable.after(snapshot, error)

@@ -10,6 +10,7 @@ from gemini_operator.api.conditions import (
     SUBMITTED,
     SUSPENDED,
     find,
+    find_reason,
     is_true,
     without_condition,
 )
@@ -177,22 +178,27 @@ def stalled(
 def _not_copying(snapshot: Snapshot, status: Status, reason: Reason, message: str) -> Status:
     """Let `Submitted` say what keeps an input from being copied, instead of that it is copied."""
     said, known = find(status.conditions, SUBMITTED), find(snapshot.status.conditions, STALLED)
-    file = status.input_file
-    if said is None or file is None or status.attempt is not None or snapshot.job.deleting:
+    waits = status.input_file is not None and status.attempt is None
+    if said is None or not waits or snapshot.job.deleting:
         return status
     # The reason of an earlier problem is replaced, too.
     if said.reason not in COPYING and (known is None or said.reason != known.reason):
         return status
-    status = snapshot.condition(status, SUBMITTED, False, reason, message)
-    if file.sha256 is None:
+    return not_copied(snapshot, snapshot.condition(status, SUBMITTED, False, reason, message))
+
+
+def not_copied(snapshot: Snapshot, status: Status) -> Status:
+    """Return the status of a job of which nothing is being copied to Google now."""
+    file = status.input_file
+    # Of a file that is whole, the size stays.
+    if file is not None and file.sha256 is None:
         file = file.model_copy(update={"bytes": None})
     return snapshot.revise(status, state=State.QUEUED, input_file=file)
 
 
 def is_stalled_for(snapshot: Snapshot, reason: Reason) -> bool:
     """Whether the job says that it waits, or is stalled, for `reason`."""
-    known = find(snapshot.status.conditions, STALLED)
-    return known is not None and known.reason == reason
+    return find_reason(snapshot.status.conditions, STALLED) == reason
 
 
 def healed(status: Status) -> Status:

@@ -21,6 +21,7 @@ from gemini_operator.controller.lifecycle.status import (
     HEALED_BY_A_TURN,
     HEALED_BY_AN_ANSWER,
     healed,
+    not_copied,
     stalled,
     without_stalled,
 )
@@ -101,7 +102,7 @@ def name_taken(snapshot: Snapshot) -> PatchStatus | None:
 def waiting(snapshot: Snapshot) -> PatchStatus:
     """Report that the upload waits for its turn."""
     # Of a copy that a restart ended nothing is left.
-    status = without_stalled(_not_copied(snapshot), BEFORE_A_COPY)
+    status = without_stalled(not_copied(snapshot, snapshot.status), BEFORE_A_COPY)
     return PatchStatus(_waits(snapshot, status), seconds=math.inf)
 
 
@@ -138,7 +139,7 @@ def unread(snapshot: Snapshot, reason: Reason, problem: str) -> PatchStatus:
 
 def throttled(snapshot: Snapshot, error: errors.Throttled, seconds: float) -> PatchStatus:
     """Report that Google throttles the API key, and look again in `seconds`."""
-    before = snapshot.with_status(_not_copied(snapshot))
+    before = snapshot.with_status(not_copied(snapshot, snapshot.status))
     write = submission.queued(before, Reason.QUOTA_EXCEEDED, str(error), seconds)
     # A 429 shows that Google knows the key, so a `Stalled` about the key is over.
     return replace(write, status=healed(write.status))
@@ -183,20 +184,13 @@ def _waits(snapshot: Snapshot, status: Status) -> Status:
 
 def _stopped(snapshot: Snapshot, reason: Reason, message: str) -> PatchStatus:
     """Stall the job for what ended its upload."""
-    status = snapshot.condition(_not_copied(snapshot), SUBMITTED, False, reason, message)
+    status = snapshot.condition(
+        not_copied(snapshot, snapshot.status), SUBMITTED, False, reason, message
+    )
     return stalled(snapshot.with_status(status), reason, "", message=message)
 
 
-def _not_copied(snapshot: Snapshot) -> Status:
-    """Return the status of a job of which nothing is being copied now."""
-    file = snapshot.status.input_file
-    # Of a file that is whole, the size stays.
-    half = file is not None and file.sha256 is None
-    status = snapshot.revise(state=State.QUEUED)
-    return snapshot.revise(status, input_file=_with_bytes(snapshot, None)) if half else status
-
-
-def _with_bytes(snapshot: Snapshot, moved: int | None) -> InputFile:
+def _with_bytes(snapshot: Snapshot, moved: int) -> InputFile:
     file = snapshot.status.input_file
     if file is None:
         raise AssertionError("an upload begins once its file's name is on record")

@@ -98,8 +98,7 @@ class Cleanup:
             return
         api_key = await self._access.enter_cleanup(snapshot.job)
         attempt = snapshot.status.attempt
-        recorded = attempt.api_key_fingerprint if attempt else None
-        changed = recorded not in (None, api_key.fingerprint(snapshot.job.uid))
+        changed = api_key.differs(snapshot.job)
         for name in batches:
             found = await self._delete(api_key, snapshot.job, name)
             # "Not found" is success only with the key that submitted the batch: with another one

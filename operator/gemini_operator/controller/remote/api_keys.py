@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from gemini_operator.api.reasons import Reason
 from gemini_operator.base.clock import Clock
-from gemini_operator.controller.job import KeyRef
+from gemini_operator.controller.job import Job, KeyRef
 from gemini_operator.gemini.api_key import InvalidKey, fingerprint
 from gemini_operator.gemini.clients import GeminiClient, GeminiClients
 from gemini_operator.kube import secrets
@@ -51,6 +51,11 @@ class ApiKey:
         share one.
         """
         return fingerprint(self.key, uid)
+
+    def differs(self, job: Job) -> bool:
+        """Return whether the job's attempt was sent with another API key; if unknown, it was not."""
+        recorded = job.status.attempt.api_key_fingerprint if job.status.attempt else None
+        return recorded is not None and recorded != self.fingerprint(job.uid)
 
 
 @dataclass

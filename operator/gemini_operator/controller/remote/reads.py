@@ -113,9 +113,7 @@ async def _read(snapshot: Snapshot, access: RemoteAccess, api_key: ApiKey, name:
     try:
         return Seen(await access.read(api_key, name))
     except errors.NotFound:
-        attempt = snapshot.status.attempt
-        recorded = attempt.api_key_fingerprint if attempt else None
-        return Gone(same_key=recorded in (None, api_key.fingerprint(snapshot.job.uid)))
+        return Gone(same_key=not api_key.differs(snapshot.job))
     except (errors.CredentialsRejected, errors.TooLarge) as error:
         return Unreadable(error)
 

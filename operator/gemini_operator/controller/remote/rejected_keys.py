@@ -5,16 +5,17 @@ watch Secrets. So a Secret is read again after an eighth of the time for which i
 """
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from gemini_operator.api.conditions import STALLED, find
+from gemini_operator.api.conditions import STALLED, find_reason
 from gemini_operator.api.reasons import Reason
 from gemini_operator.base.clock import Clock
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, KeyRef
 from gemini_operator.controller.lifecycle import pauses
+from gemini_operator.controller.remote import secret_reads
 from gemini_operator.controller.remote.api_keys import ApiKey, ApiKeys, CredentialsProblem
 from gemini_operator.controller.remote.sweep import Sweeper
 from gemini_operator.controller.store import Store
@@ -139,13 +140,8 @@ class RejectedKeys:
     def _due(self) -> list[KeyRef]:
         now = self._clock.monotonic()
         due = sorted((look.due, ref) for ref, look in self._looks.items() if look.due <= now)
-        taken: Counter[str] = Counter()
-        chosen = []
-        for _, ref in due:
-            taken[ref.namespace] += 1
-            if taken[ref.namespace] <= PER_NAMESPACE:
-                chosen.append(ref)
-        return chosen
+        ranked = secret_reads.ranked(ref for _, ref in due)
+        return [ref for rank, ref in ranked if rank < PER_NAMESPACE]
 
     async def _look(self, ref: KeyRef, jobs: Iterable[Job]) -> None:
         look = self._looks[ref]
@@ -183,11 +179,11 @@ class RejectedKeys:
 
 def _waits(job: Job) -> bool:
     """Return whether another API key may help the job."""
-    said, attempt = find(job.status.conditions, STALLED), job.status.attempt
-    if said is not None and said.reason == Reason.AMBIGUOUS_SUBMISSION:
+    said, attempt = find_reason(job.status.conditions, STALLED), job.status.attempt
+    if said == Reason.AMBIGUOUS_SUBMISSION:
         # The key that the attempt was sent with shows whether it has a batch.
         return attempt is not None and attempt.batch_name is None
-    return _lacks_a_key(job) or (said is not None and said.reason in ABOUT_THE_KEY)
+    return said in ABOUT_THE_KEY or _lacks_a_key(job)
 
 
 def _lacks_a_key(job: Job) -> bool:
@@ -195,6 +191,5 @@ def _lacks_a_key(job: Job) -> bool:
 
     A job without an attempt looks for its Secret by itself.
     """
-    said = find(job.status.conditions, STALLED)
-    missing = said is not None and said.reason == Reason.CREDENTIALS_MISSING
-    return missing and job.status.attempt is not None
+    said = find_reason(job.status.conditions, STALLED)
+    return said == Reason.CREDENTIALS_MISSING and job.status.attempt is not None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from gemini_operator.controller.job import KeyRef
 
@@ -33,9 +33,12 @@ def in_turns(refs: Iterable[KeyRef]) -> list[KeyRef]:
 
     So a namespace with a thousand Secrets delays no other.
     """
+    return [ref for _, ref in sorted(ranked(refs))]
+
+
+def ranked(refs: Iterable[KeyRef]) -> Iterator[tuple[int, KeyRef]]:
+    """Yield each Secret with the number of Secrets of its namespace before it."""
     known: Counter[str] = Counter()
-    ranked = []
     for ref in refs:
-        ranked.append((known[ref.namespace], ref))
+        yield known[ref.namespace], ref
         known[ref.namespace] += 1
-    return [ref for _, ref in sorted(ranked)]

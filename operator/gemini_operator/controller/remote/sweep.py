@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from gemini_operator.api.conditions import STALLED, find
+from gemini_operator.api.conditions import STALLED, find, find_reason
 from gemini_operator.api.reasons import Reason
 from gemini_operator.base import metrics
 from gemini_operator.base.clock import Clock
@@ -37,7 +37,7 @@ from gemini_operator.kube.errors import KubeError
 JITTER = 0.1
 
 # Seconds between two looks at the Secrets, and at the batches that no webhook tells of.
-WITHOUT_CALLBACK = 60.0
+BETWEEN_LOOKS = 60.0
 
 # Seconds after which a look reads a Secret again. The cache keeps it for a minute, so that a look
 # after a little less than that would find the old key, and a change would take two minutes.
@@ -83,9 +83,7 @@ class Sweeper:
     def search(self, api_key: ApiKey, key: Key) -> None:
         """Ask for a list for the job `key` that begins from now on; it requeues the job."""
         if (job := self._store.get(key)) is not None:
-            facts = self._memory.of(job)
-            facts.listed_with = api_key.key_id
-            facts.key_differs = _is_another(job, api_key)
+            self._memory.of(job).listed_with = api_key.key_id
         self._wanted[api_key.key_id].add(key)
         if api_key.key_id not in self._running:
             task = asyncio.create_task(self._work(api_key))
@@ -100,8 +98,8 @@ class Sweeper:
         while True:
             await self.sweep()
             ends = self._clock.monotonic() + self._interval * self._spread()
-            while (left := ends - self._clock.monotonic()) > WITHOUT_CALLBACK:
-                await asyncio.sleep(WITHOUT_CALLBACK * self._spread())
+            while (left := ends - self._clock.monotonic()) > BETWEEN_LOOKS:
+                await asyncio.sleep(BETWEEN_LOOKS * self._spread())
                 await self.look()
             await asyncio.sleep(left)
 
@@ -163,7 +161,7 @@ class Sweeper:
             return _is_open(job)
         if facts.listed_with:
             return facts.listed_with != api_key.key_id
-        return _is_open(job) and _is_another(job, api_key)
+        return _is_open(job) and api_key.differs(job)
 
     async def close(self) -> None:
         """Cancel the lists that are running."""
@@ -204,7 +202,7 @@ class Sweeper:
             return
         index = None if listing is CANNOT_TELL else Index(listing, api_key.fingerprint)
         for job in self._jobs(keys):
-            self._note(job, None if index is None else index.list_snapshot(job, begun))
+            self._note(job, None if index is None else index.list_snapshot(job, begun), api_key)
 
     def _failed(self, keys: set[Key], error: GeminiError | None) -> None:
         if error is not None:
@@ -228,7 +226,7 @@ class Sweeper:
             facts.note_listed(self._clock.monotonic())
             self._wake(job.key)
 
-    def _note(self, job: Job, shown: ListSnapshot | None) -> None:
+    def _note(self, job: Job, shown: ListSnapshot | None, api_key: ApiKey) -> None:
         """Remember what a list shows of a job; `None` if Google has no list of such jobs."""
         facts = self._memory.of(job)
         attempt = job.status.attempt
@@ -240,6 +238,8 @@ class Sweeper:
             facts.keyless_since = None
         if shown is not None:
             facts.note_list_snapshot(shown, bool(attempt and attempt.batch_name))
+            # Only of a batch that is not listed: a digest for each of ten thousand costs time.
+            facts.key_differs = shown.current is None and api_key.differs(job)
         facts.note_listed(self._clock.monotonic())
         if shown is None or _is_news(job, shown):
             self._wake(job.key)
@@ -331,12 +331,5 @@ def _is_open(job: Job) -> bool:
     return job.status.attempt is not None and not job.finished
 
 
-def _is_another(job: Job, api_key: ApiKey) -> bool:
-    """Return whether the job's batch was created with another API key."""
-    recorded = job.status.attempt.api_key_fingerprint if job.status.attempt else None
-    return recorded is not None and recorded != api_key.fingerprint(job.uid)
-
-
 def _says_missing(job: Job) -> bool:
-    said = find(job.status.conditions, STALLED)
-    return said is not None and said.reason == Reason.CREDENTIALS_MISSING
+    return find_reason(job.status.conditions, STALLED) == Reason.CREDENTIALS_MISSING

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from gemini_operator.api import names
-from gemini_operator.api.uri import KEY_LIMIT, URI_LIMIT
+from gemini_operator.api.uri import KEY_LIMIT, OWN_HOST, URI_LIMIT
 from gemini_operator.base import sanitize
 from gemini_operator.payload.objects.errors import InvalidUri
 
@@ -12,7 +12,7 @@ SHOWN_LIMIT = 256
 """Characters of a location in a message, which must have room for what to do."""
 
 
-_OWN = re.compile(r"localhost|127[.][0-9.]*|169[.]254[.][0-9.]*")
+_OWN = re.compile(OWN_HOST)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,6 @@ def _https(uri: str) -> HttpsLocation:
     if {".", ".."} & set(path.split("/")):
         raise InvalidUri(f"{display(uri)} has . or .. between its slashes: write the path out")
     host = authority.removesuffix(":443").rstrip(".").lower()
-    # No setting allows them.
     if _OWN.fullmatch(host):
         raise InvalidUri(
             f"{display(uri)} has the operator's own address or a link-local one as host: name the server"

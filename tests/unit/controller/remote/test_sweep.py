@@ -3,9 +3,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from pydantic import SecretStr
 
 from gemini_operator.controller.job import Job
 from gemini_operator.controller.memory import Facts, Memory
+from gemini_operator.controller.remote.api_keys import ApiKey
 from gemini_operator.controller.remote.sweep import Index, Sweeper, _listed_for
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.errors import CredentialsRejected, GeminiError, Unavailable
@@ -190,14 +192,18 @@ async def listed(job: Job, fingerprint: str, error: GeminiError | None = None) -
                 raise error
             return Listing((), complete=True)
 
-    api_key = SimpleNamespace(
-        client=SimpleNamespace(batches=Remote()), fingerprint=lambda _uid: fingerprint
-    )
+    class Known(ApiKey):
+        def fingerprint(self, uid: str) -> str:
+            assert uid == job.uid
+            return fingerprint
+
+    client = SimpleNamespace(batches=Remote())
+    clients = cast(Any, SimpleNamespace(for_key=lambda _key: client))
     store, memory = Store(), Memory()
     store.put(job)
     memory.of(job).keyless_since = MONOTONIC
     sweeper = Sweeper(
         cast(Any, None), store, memory, ManualClock(), wake=lambda _: None, interval=60.0
     )
-    await sweeper._list(cast(Any, api_key), {job.key})
+    await sweeper._list(Known(SecretStr("k" * 20), "key", clients), {job.key})
     return memory.of(job)
