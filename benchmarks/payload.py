@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,30 +50,41 @@ class Load:
     rss: list[float] = field(default_factory=list)
     answers: list[float] = field(default_factory=list)
     """Seconds until /healthz answered: how long its event loop was busy, at least."""
+    receiver_answers: list[float] = field(default_factory=list)
+    """The same of the receiver, which has nothing to do: how long this machine kept it waiting."""
 
 
 @contextmanager
 def watched(operator: Operator) -> Iterator[Load]:
-    """Look at memory and event loop of the controller, many times a second."""
+    """Look at memory and event loop of the controller, and at the receiver's, many times a second."""
     load, over = Load(), threading.Event()
     process = psutil.Process(operator.controller.pid)
-    url = f"{operator.controller.url}/healthz"
 
-    def look() -> None:
+    def look(url: str, answers: list[float]) -> None:
         while not over.wait(PROBES):
             begun = time.monotonic()
-            with urllib.request.urlopen(url, timeout=60) as answer:
-                answer.read()
-            load.answers.append(time.monotonic() - begun)
+            try:
+                with urllib.request.urlopen(url, timeout=60) as answer:
+                    answer.read()
+            except urllib.error.HTTPError as error:
+                # The receiver's 405: it takes callbacks only.
+                error.close()
+            answers.append(time.monotonic() - begun)
             load.rss.append(process.memory_info().rss / MIB)
 
-    thread = threading.Thread(target=look)
-    thread.start()
+    looks = (
+        (f"{operator.controller.url}/healthz", load.answers),
+        (operator.receiver.url, load.receiver_answers),
+    )
+    threads = [threading.Thread(target=look, args=args) for args in looks]
+    for thread in threads:
+        thread.start()
     try:
         yield load
     finally:
         over.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 @dataclass
@@ -121,6 +133,7 @@ def figures(megabytes: int, seconds: float, bare: float, load: Load, idle: float
         "of a bare copy": bare / seconds,
         "RSS + MiB": max(load.rss) - idle,
         **{f"loop {name} ms": 1000 * value for name, value in quantiles(load.answers).items()},
+        "receiver's worst ms": 1000 * max(load.receiver_answers),
     }
 
 

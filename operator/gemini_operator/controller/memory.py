@@ -232,7 +232,7 @@ class Facts:
     key_problem: KeyProblem | None = None
     listed_with: str = ""
     key_differs: bool = False
-    unlisted: str | None = None
+    unlisted: GeminiError | None = None
     failed_calls: int = 0
     unknown_create: tuple[str, str] | None = None
     refusal: Refusal | None = None

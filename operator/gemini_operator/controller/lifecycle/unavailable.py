@@ -28,19 +28,19 @@ def after(snapshot: Snapshot, error: GeminiError) -> PatchStatus:
     kept = said is not None and said.reason in KEPT
     if kept or not _lasts(snapshot):
         return PatchStatus(snapshot.status, (), at_least, retry=True)
-    return _reported(snapshot, str(error), at_least, throttled=isinstance(error, Throttled))
+    return _reported(snapshot, error, at_least)
 
 
 def decide(snapshot: Snapshot) -> Decision | None:
     """Report lists that fail while the job waits for one, and that they work again."""
-    attempt, problem = snapshot.status.attempt, snapshot.facts.unlisted
+    attempt, error = snapshot.status.attempt, snapshot.facts.unlisted
     if attempt is None or attempt.batch_name is not None:
         return None
-    if problem is None:
+    if error is None:
         return _works(snapshot)
     if not _lasts(snapshot):
         return None
-    write = _reported(snapshot, problem, 0.0)
+    write = _reported(snapshot, error, 0.0)
     # `None` once the status says so, so that the policies after this one can list again.
     return PatchStatus(write.status, write.events) if write.status != snapshot.status else None
 
@@ -58,21 +58,21 @@ def _lasts(snapshot: Snapshot) -> bool:
     return known or snapshot.facts.failed_calls >= ENOUGH
 
 
-def _reported(
-    snapshot: Snapshot, problem: str, at_least: float, *, throttled: bool = False
-) -> PatchStatus:
+def _reported(snapshot: Snapshot, error: GeminiError, at_least: float) -> PatchStatus:
     said = find(snapshot.status.conditions, STALLED)
     reason = Reason.REMOTE_UNAVAILABLE
     # The first words stay: each retry may get others, and every change is a write.
     known = said.message if said is not None and said.reason == reason else None
-    detail = f"Since {rfc3339(snapshot.now)}: {problem.rstrip('.')}."
-    message = known or (_throttled(detail) if throttled else reason.explain(detail))
+    detail = f"Since {rfc3339(snapshot.now)}: {str(error).rstrip('.')}."
+    message = known or _explained(error, detail)
     write = stalled(snapshot, reason, "", message=message)
     return PatchStatus(write.status, write.events, at_least, retry=True)
 
 
-def _throttled(detail: str) -> str:
-    """Say that Google answers, but not as often as it is asked."""
+def _explained(error: GeminiError, detail: str) -> str:
+    if not isinstance(error, Throttled):
+        return Reason.REMOTE_UNAVAILABLE.explain(detail)
+    # Google answers, but not as often as it is asked.
     return in_order(
         "Google throttles the requests of this API key.",
         detail,

@@ -28,7 +28,7 @@ from gemini_operator.controller.remote.api_keys import (
     CredentialsProblem,
 )
 from gemini_operator.controller.store import Store
-from gemini_operator.gemini.errors import CredentialsRejected, GeminiError
+from gemini_operator.gemini.errors import CredentialsRejected, GeminiError, Unavailable
 from gemini_operator.gemini.remote import CANNOT_TELL, Listing, Summary
 from gemini_operator.gemini.tokens import Token, token_of
 from gemini_operator.kube.errors import KubeError
@@ -198,25 +198,24 @@ class Sweeper:
         except Exception:
             # The task has no caller that would see the error, and its jobs would wait for ever.
             log.exception("a listing of batches failed unexpectedly")
-            self._failed(keys, None)
+            self._failed(keys, Unavailable("the list failed unexpectedly"))
             return
         index = None if listing is CANNOT_TELL else Index(listing, api_key.fingerprint)
         for job in self._jobs(keys):
             self._note(job, None if index is None else index.list_snapshot(job, begun), api_key)
 
-    def _failed(self, keys: set[Key], error: GeminiError | None) -> None:
-        if error is not None:
-            waiting = sorted(f"{key.namespace}/{key.name}" for key in keys)
-            log.warning(
-                "a listing of batches failed", jobs=len(waiting), of=waiting[:3], error=str(error)
-            )
+    def _failed(self, keys: set[Key], error: GeminiError) -> None:
+        waiting = sorted(f"{key.namespace}/{key.name}" for key in keys)
+        log.warning(
+            "a listing of batches failed", jobs=len(waiting), of=waiting[:3], error=str(error)
+        )
         for job in self._jobs(keys):
             facts = self._memory.of(job)
             rejected = isinstance(error, CredentialsRejected)
             facts.key_problem = None
             if rejected:
                 facts.key_problem = KeyProblem(Reason.CREDENTIALS_REJECTED, str(error))
-            facts.unlisted = None if rejected else str(error or "the list failed unexpectedly")
+            facts.unlisted = None if rejected else error
             if not rejected:
                 # Google was asked, so there is a usable key.
                 facts.keyless_since = None

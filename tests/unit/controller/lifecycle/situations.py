@@ -205,7 +205,7 @@ def away_before() -> Status:
 def away_meanwhile() -> Status:
     snapshot = a_snapshot(status=unnamed())
     snapshot.facts.failed_calls = unavailable.ENOUGH
-    snapshot.facts.unlisted = "503"
+    snapshot.facts.unlisted = errors.Unavailable("503")
     return decided(snapshot)
 
 

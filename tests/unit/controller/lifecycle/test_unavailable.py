@@ -1,5 +1,6 @@
 """Google is away: the job says so, and the policies that need no answer act all the same."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.controller.lifecycle import policies, unavailable
 from gemini_operator.controller.lifecycle.decisions import (
     Cancel,
+    Decision,
     ListRemote,
     PatchStatus,
     RemoveFinalizer,
@@ -90,7 +92,10 @@ def test_what_only_a_person_can_end_is_not_hidden(reason: str) -> None:
 
 def test_lists_that_fail_are_shown_while_a_batch_is_searched_and_until_one_works() -> None:
     snapshot = a_snapshot(status=unnamed())
-    snapshot.facts.failed_calls, snapshot.facts.unlisted = unavailable.ENOUGH, "503"
+    snapshot.facts.failed_calls, snapshot.facts.unlisted = (
+        unavailable.ENOUGH,
+        errors.Unavailable("503"),
+    )
     status = written(policies.decide(snapshot, None))
     assert reason_of(status, "Stalled") == ("False", Reason.REMOTE_UNAVAILABLE)
     told = a_snapshot(status=status.dump(), facts=snapshot.facts)
@@ -104,7 +109,7 @@ def test_lists_that_fail_are_shown_while_a_batch_is_searched_and_until_one_works
 
 def test_a_job_that_waits_for_nobody_says_nothing_of_lists_that_fail() -> None:
     snapshot = read_failed()
-    snapshot.facts.unlisted = "503"
+    snapshot.facts.unlisted = errors.Unavailable("503")
     assert not isinstance(policies.decide(snapshot, None), PatchStatus)
 
 
@@ -123,7 +128,10 @@ def test_a_deletion_that_waits_for_lists_says_so_before_its_patience_ends() -> N
     snapshot = a_snapshot(status=submitted(supersededAttempts=[given_up]), deleting=True)
     snapshot.facts.deleting_since = MONOTONIC
     assert isinstance(policies.decide(snapshot, None), ListRemote)
-    snapshot.facts.failed_calls, snapshot.facts.unlisted = unavailable.ENOUGH, "503"
+    snapshot.facts.failed_calls, snapshot.facts.unlisted = (
+        unavailable.ENOUGH,
+        errors.Unavailable("503"),
+    )
     status = written(policies.decide(snapshot, None))
     assert reason_of(status, "Stalled") == ("True", Reason.DELETION_BLOCKED)
     assert "503" in status.conditions[-1].message
@@ -156,13 +164,31 @@ def test_a_deletion_is_patient_anew_when_its_key_has_been_usable_meanwhile() -> 
     assert isinstance(policies.without_credentials(late, *missing), RemoveFinalizer)
 
 
-def test_p18_a_read_that_is_throttled_sends_nobody_to_the_firewall() -> None:
-    write = policies.decide(
+def throttled_read() -> Decision | None:
+    return policies.decide(
         read_failed(), Unanswered(errors.Throttled("batches.get: 429", retry_after=7))
     )
+
+
+def throttled_list() -> Decision | None:
+    snapshot = a_snapshot(status=unnamed())
+    snapshot.facts.failed_calls = unavailable.ENOUGH
+    snapshot.facts.unlisted = errors.Throttled("batches.list: 429", retry_after=7)
+    return policies.decide(snapshot, None)
+
+
+@pytest.mark.parametrize(
+    ("decision", "call", "seconds"),
+    [(throttled_read, "batches.get", 7), (throttled_list, "batches.list", None)],
+)
+def test_p18_a_call_that_is_throttled_sends_nobody_to_the_firewall(
+    decision: Callable[[], Decision | None], call: str, seconds: float | None
+) -> None:
+    write = decision()
     assert isinstance(write, PatchStatus)
-    assert write.seconds == 7
+    # A list says itself when the next one is due.
+    assert write.seconds == seconds
     [event] = write.events
     assert event.note.startswith("Google throttles the requests of this API key.")
-    assert "batches.get: 429" in event.note
+    assert f"{call}: 429" in event.note
     assert "firewall" not in event.note

@@ -217,7 +217,7 @@ async def test_a_secret_that_is_gone_at_the_sweep_is_told_too() -> None:
 async def test_why_an_earlier_list_failed_does_not_matter_without_a_key() -> None:
     """Both would be said in turn."""
     parts, job = await swept(status=unnamed())
-    parts.facts(job).unlisted = "503"
+    parts.facts(job).unlisted = Unavailable("503")
     parts.api_server.keys["key"] = None
     await parts.look()
     assert parts.facts(job).unlisted is None
