@@ -18,7 +18,7 @@ from gemini_operator.base import metrics
 from gemini_operator.base.clock import Clock
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job, Key, KeyRef
-from gemini_operator.controller.lifecycle import attempts, duplicates, ownership
+from gemini_operator.controller.lifecycle import duplicates
 from gemini_operator.controller.lifecycle.status import requests_of
 from gemini_operator.controller.memory import KeyProblem, ListSnapshot, Memory
 from gemini_operator.controller.remote import secret_reads
@@ -27,10 +27,10 @@ from gemini_operator.controller.remote.api_keys import (
     ApiKeys,
     CredentialsProblem,
 )
+from gemini_operator.controller.remote.list_index import ListIndex
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini.errors import CredentialsRejected, GeminiError, Unavailable
-from gemini_operator.gemini.remote import CANNOT_TELL, Listing, Summary
-from gemini_operator.gemini.tokens import Token, token_of
+from gemini_operator.gemini.remote import CANNOT_TELL
 from gemini_operator.kube.errors import KubeError
 
 # Share of the interval by which each wait varies.
@@ -200,7 +200,7 @@ class Sweeper:
             log.exception("a listing of batches failed unexpectedly")
             self._failed(keys, Unavailable("the list failed unexpectedly"))
             return
-        index = None if listing is CANNOT_TELL else Index(listing, api_key.fingerprint)
+        index = None if listing is CANNOT_TELL else ListIndex(listing, api_key.fingerprint)
         for job in self._jobs(keys):
             self._note(job, None if index is None else index.list_snapshot(job, begun), api_key)
 
@@ -245,59 +245,6 @@ class Sweeper:
 
     def _jobs(self, keys: Iterable[Key]) -> list[Job]:
         return [job for key in keys if (job := self._store.get(key)) is not None]
-
-
-class Index:
-    """A list of batches, indexed by name and by token.
-
-    Args:
-        listing: the batches.
-        fingerprint: returns, for a job's uid, the fingerprint of the API key they were listed with.
-    """
-
-    def __init__(self, listing: Listing, fingerprint: Callable[[str], str]) -> None:
-        self._complete = listing.complete
-        self._fingerprint = fingerprint
-        self._by_name = {batch.name: batch for batch in listing.batches}
-        self._by_token: dict[Token, list[Summary]] = defaultdict(list)
-        for batch in listing.batches:
-            if batch.token is not None:
-                self._by_token[batch.token].append(batch)
-
-    def list_snapshot(self, job: Job, begun: float) -> ListSnapshot:
-        """Return what the list shows of `job`.
-
-        Args:
-            job: the job; a batch that is not its own is left out.
-            begun: monotonic seconds at which the list began.
-        """
-        current = self._by_name.get(job.status.batch_name or "")
-        if current is not None and not ownership.owns(job, current):
-            current = None
-        return ListSnapshot(
-            begun=begun,
-            complete=self._complete,
-            current=current,
-            matches={
-                an_id: tuple(self._by_token.get(token_of(job.uid, an_id), ()))
-                for an_id in ownership.recorded_ids(job)
-            },
-            other_key=self._other_key(job),
-        )
-
-    def _other_key(self, job: Job) -> frozenset[str]:
-        """Return the ids of attempts of unknown outcome that were sent with another API key."""
-        # A status without a fingerprint is of an operator that recorded none.
-        recorded = {
-            attempt.id: attempt.api_key_fingerprint
-            for attempt in attempts.unknown(job)
-            if attempt.api_key_fingerprint is not None
-        }
-        # Most jobs have none, and a sweep of ten thousand must not compute a digest for each.
-        if not recorded:
-            return frozenset()
-        own = self._fingerprint(job.uid)
-        return frozenset(an_id for an_id, theirs in recorded.items() if theirs != own)
 
 
 def _is_news(job: Job, shown: ListSnapshot) -> bool:
