@@ -46,7 +46,9 @@ class Emulator:
         self.counters = RequestCounters(root / "requests.log")
         self.keys = SigningKeys(root / "keys", settings.signature, settings.token_audience)
         self.files = FileStore(root / "files", clock)
-        self.uploads = Uploads(root / "uploads", self.files, clock)
+        self.uploads = Uploads(
+            root / "uploads", self.files, clock, max_stored_bytes=settings.max_stored_bytes
+        )
         self.webhooks = WebhookStore(root / "webhooks", clock)
         self.deliveries = Deliveries(
             root / "deliveries",

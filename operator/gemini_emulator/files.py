@@ -20,6 +20,9 @@ FILE_LIFETIME = 48 * 3600.0
 """Seconds that a file is kept (https://ai.google.dev/gemini-api/docs/files)."""
 
 MAX_FILE_BYTES = 2 * 2**30
+MAX_STORED_BYTES = 20 * 2**30
+"""Of all files of a project (https://ai.google.dev/gemini-api/docs/files)."""
+
 _MAX_ID_LENGTH = 40
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -70,6 +73,10 @@ class FileStore:
 
     def __iter__(self) -> Iterator[File]:
         return iter([file for file in self._files.values() if self._is_current(file)])
+
+    def stored(self, project: str) -> int:
+        """Return the bytes of all files of the project."""
+        return sum(file.size for file in self if file.project == project)
 
     def add(self, file: File, content: Path) -> None:
         """Add a file and move its content here."""
@@ -126,6 +133,26 @@ def no_access(file_id: str) -> ApiError:
     )
 
 
+def _storage_full(limit: int) -> ApiError:
+    """Return what Google answers (googleapis/python-genai#1172): trying again has no time."""
+    metric = "generativelanguage.googleapis.com/file_storage_bytes"
+    violation = {
+        "quotaMetric": metric,
+        "quotaId": "FileStorageBytesPerProject",
+        "quotaValue": str(limit),
+    }
+    rpc = "type.googleapis.com/google.rpc."
+    return ApiError(
+        429,
+        "You exceeded your current quota, please check your plan and billing details.\n"
+        f"* Quota exceeded for metric: {metric}, limit: {limit}",
+        details=[
+            {"@type": f"{rpc}QuotaFailure", "violations": [violation]},
+            {"@type": f"{rpc}RetryInfo", "retryDelay": f"{2**63 - 1}s"},
+        ],
+    )
+
+
 def new_file_id() -> str:
     return "".join(choice(_ALPHABET) for _ in range(12))
 
@@ -169,9 +196,16 @@ class Uploads:
     """The unfinished uploads of all projects; a restart loses no complete chunk."""
 
     def __init__(
-        self, root: Path, files: FileStore, clock: TimeSource, *, max_bytes: int = MAX_FILE_BYTES
+        self,
+        root: Path,
+        files: FileStore,
+        clock: TimeSource,
+        *,
+        max_bytes: int = MAX_FILE_BYTES,
+        max_stored_bytes: int = MAX_STORED_BYTES,
     ) -> None:
         self._max_bytes = max_bytes
+        self._max_stored_bytes = max_stored_bytes
         self._root = root
         self._files = files
         self._clock = clock
@@ -181,10 +215,11 @@ class Uploads:
         """Start an upload.
 
         Raises:
-            ApiError: 409, the file exists; 400, it is too large.
+            ApiError: 409, the file exists; 400, it is too large; 429, the project has no room for it.
         """
         self._check_free(upload)
         self._check_size(upload.expected or 0)
+        self._check_room(upload, upload.expected or 0)
         self._folder(upload).mkdir(mode=0o700, parents=True)
         self._content(upload).touch()
         self._save(upload)
@@ -219,7 +254,8 @@ class Uploads:
         """Turn a complete upload into a file.
 
         Raises:
-            ApiError: 400, bytes are missing; 404, it was cancelled meanwhile; 409, the file exists.
+            ApiError: 400, bytes are missing; 404, it was cancelled meanwhile; 409, the file exists;
+                429, the project has no room for it.
         """
         self.find(upload.id)
         if upload.expected is not None and upload.received != upload.expected:
@@ -231,6 +267,7 @@ class Uploads:
         # What was cancelled must not become a file later.
         self.find(upload.id)
         self._check_free(upload)
+        self._check_room(upload, upload.received)
         file = File(
             id=upload.file_id,
             project=upload.project,
@@ -258,6 +295,10 @@ class Uploads:
             raise invalid_argument(
                 f"The file is larger than the {self._max_bytes} bytes that are allowed."
             )
+
+    def _check_room(self, upload: Upload, size: int) -> None:
+        if self._files.stored(upload.project) + size > self._max_stored_bytes:
+            raise _storage_full(self._max_stored_bytes)
 
     def _check_free(self, upload: Upload) -> None:
         if self._files.get(upload.project, upload.file_id):

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gemini_emulator.addresses import Prefix, is_loopback
+from gemini_emulator.files import MAX_STORED_BYTES
 from gemini_emulator.schedule import RetrySchedule, Schedule
 from gemini_emulator.signing import SignatureMode
 from gemini_operator.base.flags import flag
@@ -77,6 +78,12 @@ class EmulatorSettings:
         default=100,
         type=click.IntRange(1),
         help="Maximum number of unfinished batches per project; a further one is answered with 429.",
+    )
+    max_stored_bytes: int = flag(
+        "--max-stored-bytes",
+        default=MAX_STORED_BYTES,
+        type=click.IntRange(1),
+        help="Maximum bytes of the uploaded files of a project; what exceeds it is answered with 429.",
     )
     control_token: str | None = flag(
         "--control-token",

@@ -41,6 +41,12 @@ class Reason(Word):
         "The operator retries automatically. If this lasts, run fewer jobs at a time, or raise the quota at Google.",
         ConditionType.SUBMITTED,
     )
+    FILE_STORAGE_FULL = (
+        "FileStorageFull",
+        "Google has no room for the input: the files of the API key's project use up its quota.",
+        "Delete jobs that have ended, which deletes their inputs at Google unless their deletionPolicy is Orphan, or other files; every file expires after 48 hours. The job then continues by itself.",
+        ConditionType.SUBMITTED,
+    )
     WAITING_TO_UPLOAD = (
         "WaitingToUpload",
         "Waiting to copy the input to Google; a few inputs and results are copied at a time.",

@@ -124,12 +124,13 @@ def _of_stalled(before: Job, after: Job) -> Iterator[Line]:
 
 
 def _of_throttled(before: Job, after: Job) -> Iterator[Line]:
-    """Yield that Google throttles the job, which is no trouble of its own."""
+    """Yield that a quota at Google keeps the job waiting, which is no trouble of its own."""
     was, now = (
         find_reason(before.status.conditions, SUBMITTED),
         find(after.status.conditions, SUBMITTED),
     )
-    if now is not None and now.reason == Reason.QUOTA_EXCEEDED != was:
+    quotas = (Reason.QUOTA_EXCEEDED, Reason.FILE_STORAGE_FULL)
+    if now is not None and now.reason in quotas and now.reason != was:
         yield Line("a job waits", {"reason": now.reason, "detail": now.message}, warning=True)
 
 

@@ -43,6 +43,8 @@ _FILE_NAME = re.compile(r"\bfiles/[\w-]")
 _OF_THE_REQUEST = re.compile(
     r"\b(?:tuned)?models?\b|\bcached ?contents?\b|\bcorpora\b", re.IGNORECASE
 )
+_FILE_STORAGE = "/file_storage_bytes"
+_METRIC = re.compile(r"\bfor metric: ([\w./-]+)")
 # Names in Google's text, which are removed before its words are searched, as users choose them. A
 # quoted name reaches to the last quote of its kind, since it may contain quotes.
 _NAMES = re.compile(r"\b\w+://\S+|(?<=[\w-]/)[^\s/,;]+|(?<!\w)'.*'(?!\w)|\".*\"|`.*`", re.DOTALL)
@@ -172,6 +174,8 @@ def _kind(status: int, said: Mapping[str, Any]) -> type[errors.GeminiError]:
     if status == 403:
         about_key = _denied_kind(said) is errors.CredentialsRejected
         return errors.CredentialsRejected if about_key else errors.PermissionDenied
+    if status == 429 and _about_file_storage(said):
+        return errors.StorageFull
     kinds = {
         400: errors.Rejected,
         404: errors.NotFound,
@@ -197,6 +201,25 @@ def _reasons(said: Mapping[str, Any]) -> list[str]:
         if "reason" in item
         and str(item.get("domain") or "googleapis.com").endswith("googleapis.com")
     ]
+
+
+def _about_file_storage(said: Mapping[str, Any]) -> bool:
+    """Return whether the quota that is used up is that of files (googleapis/python-genai#1172)."""
+    violations = [item.get("violations") for item in _details(said)]
+    metrics = [
+        violation.get("quotaMetric")
+        for listed in violations
+        if isinstance(listed, list)
+        for violation in listed
+        if isinstance(violation, dict)
+    ]
+    return any(str(metric).endswith(_FILE_STORAGE) for metric in (*metrics, _metric(said)))
+
+
+def _metric(said: Mapping[str, Any]) -> str:
+    """Return the quota that Google's text names, if it names one."""
+    found = _METRIC.search(str(said.get("message", ""))[:1024])
+    return found[1] if found else ""
 
 
 def _about_a_file(said: Mapping[str, Any]) -> bool:

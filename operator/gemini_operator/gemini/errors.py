@@ -44,6 +44,10 @@ class Throttled(GeminiError):
     """429: too many requests, or too much work enqueued; nothing was done."""
 
 
+class StorageFull(Throttled):
+    """429: the files of the API key's project use up its quota; the file was not stored."""
+
+
 class Unavailable(GeminiError):
     """No usable answer to a call that can be repeated."""
 

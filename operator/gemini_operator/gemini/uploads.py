@@ -135,7 +135,7 @@ class Upload:
                 _check_active(answer)
                 return None
             except _PASSING as error:
-                if failures == TRIES or (error.retry_after or 0.0) > _PATIENT:
+                if failures == TRIES or _lasts(error):
                     raise
                 await self._sleep(self._backoff.seconds(failures, error.retry_after))
             if await self._look(begin, begin + chunk.size, last=last):
@@ -245,6 +245,11 @@ async def start(
         if not target:
             raise errors.Unavailable(f"{call}: Google's answer names no address", status=200)
     return Upload(connection, settings, target, sleep)
+
+
+def _lasts(error: errors.GeminiError) -> bool:
+    """Return whether what refuses a chunk will not pass while its upload waits."""
+    return isinstance(error, errors.StorageFull) or (error.retry_after or 0.0) > _PATIENT
 
 
 def _status(answer: Answer) -> str:

@@ -252,6 +252,47 @@ REFUSED = {
 }
 
 
+# As Google has answered (github.com/googleapis/python-genai/issues/1172).
+STORAGE_FULL = {
+    "code": 429,
+    "status": "RESOURCE_EXHAUSTED",
+    "message": "You exceeded your current quota, please check your plan and billing details.",
+    "details": [
+        {
+            "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+            "violations": [
+                {
+                    "quotaMetric": "generativelanguage.googleapis.com/file_storage_bytes",
+                    "quotaId": "FileStorageBytesPerProject",
+                    "quotaValue": "21474836480",
+                }
+            ],
+        },
+        {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{2**63 - 1}s"},
+    ],
+}
+
+
+@pytest.mark.parametrize("route", ["files.uploadChunk", pytest.param("files.upload", marks=REST)])
+def test_google_has_no_room_for_an_upload(storing: Storing, name: str, route: str) -> None:
+    storing.google.fault(route, "status", status=429, body={"error": STORAGE_FULL}, count=None)
+    asked = storing.google.requests(route)
+    storing.apply(name, INPUT)
+
+    def said() -> Any:
+        return storing.operator.condition(name, "Submitted")
+
+    eventually(lambda: said().get("reason") == "FileStorageFull", what="FileStorageFull")
+    assert said()["message"].startswith("Google has no room for the input")
+    assert "You exceeded your current quota" in said()["message"]
+    assert storing.operator.status(name)["state"] == "Queued"
+    assert storing.operator.condition(name, "Stalled") == {}
+    # The chunk, and the end of its upload.
+    assert storing.google.requests(route) - asked <= 2
+    storing.operator.kubectl("delete", "gbj", name)
+    assert storing.operator.batches_of(name) == []
+
+
 @pytest.mark.parametrize("kind", ["403", pytest.param("401", marks=REST)])
 def test_google_refuses_the_key_an_upload(storing: Storing, name: str, kind: str) -> None:
     status, words = REFUSED[kind]

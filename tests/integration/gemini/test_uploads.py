@@ -209,6 +209,20 @@ async def test_s10_an_upload_keeps_no_place_while_google_wants_to_be_left_alone(
     assert len(peer.seen) == 2
 
 
+async def test_an_upload_for_which_google_has_no_room_is_not_tried_again(
+    peer: Peer, client_for: ClientFor
+) -> None:
+    client = client_for(peer.url)
+    full = "* Quota exceeded for metric: generativelanguage.googleapis.com/file_storage_bytes"
+    peer.then(
+        says({}, headers={"x-goog-upload-url": f"{peer.url}/upload/1"}),
+        refuses(429, message=full),
+    )
+    with pytest.raises(errors.StorageFull):
+        await client.files.finish_upload(await send(client, b"x"), FILE.name)
+    assert len(peer.seen) == 2
+
+
 async def test_a_part_of_a_chunk_is_not_sent_twice(peer: Peer, client_for: ClientFor) -> None:
     client = client_for(peer.url)
     active = {"x-goog-upload-status": "active"}

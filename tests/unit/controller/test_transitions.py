@@ -68,13 +68,14 @@ def test_a_job_that_waits_says_for_what_and_once_more_when_it_is_stalled() -> No
     assert news(QUEUED, QUEUED | {"conditions": [reconciling]}) == []
 
 
+@pytest.mark.parametrize("reason", ["QuotaExceeded", "FileStorageFull"])
 @pytest.mark.parametrize("before", ["WaitingToUpload", "Submitting"])
-def test_a_job_that_google_throttles_says_so(before: str) -> None:
-    throttled = QUEUED | {"conditions": [a_condition("Submitted", "False", "QuotaExceeded")]}
+def test_a_job_that_waits_for_a_quota_at_google_says_so(before: str, reason: str) -> None:
+    throttled = QUEUED | {"conditions": [a_condition("Submitted", "False", reason)]}
     state = "Submitting" if before == "Submitting" else "Queued"
     earlier = {"state": state, "conditions": [a_condition("Submitted", "False", before)]}
     event, fields = only(earlier, throttled)
-    assert (event, fields["reason"]) == ("a job waits", "QuotaExceeded")
+    assert (event, fields["reason"]) == ("a job waits", reason)
     assert news(throttled, throttled) == []
 
 

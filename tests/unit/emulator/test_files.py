@@ -188,6 +188,28 @@ async def test_more_than_allowed_is_refused_when_sent(
     assert upload.received == 0
 
 
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "sent"])
+async def test_what_a_project_has_no_room_for_is_refused(
+    tmp_path: Path, files: FileStore, clock: ManualClock, announced: bool
+) -> None:
+    uploads = Uploads(tmp_path / "uploads", files, clock, max_stored_bytes=11)
+    keep(files, file(clock, "b"), tmp_path)
+    keep(files, file(clock, "b", project="other"), tmp_path)
+
+    async def upload() -> File:
+        one = uploads.start(session(8 if announced else None))
+        await uploads.receive(one, 0, chunks(b"one two!"))
+        return await uploads.finalize(one)
+
+    with pytest.raises(ApiError, match="file_storage_bytes, limit: 11") as full:
+        await upload()
+    assert full.value.code == 429
+    # Files of other projects do not count, nor do those that are no longer kept.
+    clock.advance(FILE_LIFETIME)
+    uploads.clear()
+    await upload()
+
+
 def test_a_cancelled_upload_leaves_nothing(uploads: Uploads, tmp_path: Path) -> None:
     upload = uploads.start(session())
     uploads.cancel(upload)

@@ -267,6 +267,29 @@ def test_google_may_say_how_long_to_wait(
     assert error.retry_after == seconds
 
 
+METRIC = "generativelanguage.googleapis.com/file_storage_bytes"
+IN_DETAILS = [{"@type": "google.rpc.QuotaFailure", "violations": [{"quotaMetric": METRIC}]}]
+
+
+@pytest.mark.parametrize(
+    ("message", "details", "kind"),
+    [
+        ("You exceeded your current quota.", IN_DETAILS, "StorageFull"),
+        (f"* Quota exceeded for metric: {METRIC}, limit: 21474836480", None, "StorageFull"),
+        ("Quota exceeded for metric: x.example/requests, limit: 1", None, "Throttled"),
+        (f"The file {METRIC} is in use", [{"violations": [None, {"quotaMetric": 1}]}], "Throttled"),
+        ("You exceeded your current quota.", [{"violations": METRIC}], "Throttled"),
+    ],
+    ids=["in its details", "in its text", "another quota", "the name elsewhere", "no list"],
+)
+def test_a_429_may_be_about_the_room_for_files(message: str, details: Any, kind: str) -> None:
+    full = answer(429, "RESOURCE_EXHAUSTED", message, details)
+    error = classify.of_answer(full, call="files.upload")
+    assert type(error).__name__ == kind
+    creating = classify.of_answer(full, call="batches.create", creating=True)
+    assert type(creating).__name__ == "Throttled"
+
+
 def test_a_message_says_which_call_google_refused_and_why() -> None:
     error = classify.of_answer(
         answer(404, "NOT_FOUND", "models/nope is not found"), call="batches.create", creating=True

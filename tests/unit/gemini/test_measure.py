@@ -11,6 +11,7 @@ RESULTS = {
     errors.FileMissing: "file_missing",
     errors.NotFound: "not_found",
     errors.Throttled: "throttled",
+    errors.StorageFull: "storage_full",
     errors.Unavailable: "unavailable",
     errors.NameTaken: "name_taken",
     errors.Ambiguous: "ambiguous",

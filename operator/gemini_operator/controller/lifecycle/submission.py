@@ -76,10 +76,8 @@ def queued(snapshot: Snapshot, reason: Reason, detail: str, seconds: float) -> P
         return PatchStatus(status, seconds=seconds)
     message = reason.explain(detail)
     status = snapshot.condition(status, SUBMITTED, False, reason, message)
-    throttled = reason == Reason.QUOTA_EXCEEDED
-    return PatchStatus(
-        status, (Event(reason, message, warning=True),) if throttled else (), seconds
-    )
+    warns = reason in (Reason.QUOTA_EXCEEDED, Reason.FILE_STORAGE_FULL)
+    return PatchStatus(status, (Event(reason, message, warning=True),) if warns else (), seconds)
 
 
 def decide_refused(snapshot: Snapshot) -> Decision | None:

@@ -45,6 +45,8 @@ DURING_A_COPY = BEFORE_A_COPY | {Reason.CREDENTIALS_REJECTED}
 
 MIB = 2**20
 
+_QUOTAS = (Reason.QUOTA_EXCEEDED, Reason.FILE_STORAGE_FULL)
+
 # A file's id has room for so many: 40 characters, of which the uid takes 32 and the dash one.
 _NUMBERS = 10**7
 
@@ -112,8 +114,8 @@ def is_news(snapshot: Snapshot, moved: int) -> bool:
     Until Google has some of it, an upload may end as the last one did. Each try would be two writes.
     """
     said = find(snapshot.status.conditions, SUBMITTED)
-    throttled = said is not None and said.reason == Reason.QUOTA_EXCEEDED
-    return moved > 0 or not (throttled or find(snapshot.status.conditions, STALLED))
+    refused = said is not None and said.reason in _QUOTAS
+    return moved > 0 or not (refused or find(snapshot.status.conditions, STALLED))
 
 
 def progress(snapshot: Snapshot, moved: int, total: int | None, seconds: float) -> PatchStatus:
@@ -138,9 +140,11 @@ def unread(snapshot: Snapshot, reason: Reason, problem: str) -> PatchStatus:
 
 
 def throttled(snapshot: Snapshot, error: errors.Throttled, seconds: float) -> PatchStatus:
-    """Report that Google throttles the API key, and look again in `seconds`."""
+    """Report that a quota of the API key is used up, and look again in `seconds`."""
     before = snapshot.with_status(not_copied(snapshot, snapshot.status))
-    write = submission.queued(before, Reason.QUOTA_EXCEEDED, str(error), seconds)
+    full = isinstance(error, errors.StorageFull)
+    reason = Reason.FILE_STORAGE_FULL if full else Reason.QUOTA_EXCEEDED
+    write = submission.queued(before, reason, str(error), seconds)
     # A 429 shows that Google knows the key, so a `Stalled` about the key is over.
     return replace(write, status=healed(write.status))
 

@@ -45,6 +45,10 @@ FIRST, MOST = 2.0, 60.0
 MOST_IF_REJECTED = 900.0
 """Seconds at most if Google refuses the file itself: each try may copy 2 GB, for the same answer."""
 
+FIRST_IF_FULL = 60.0
+"""Seconds until the first further try if Google has no room. It has some again when a file is
+deleted; what Google asks for instead is to wait for ever."""
+
 
 class Uploader:
     """Copies inputs to Google.
@@ -77,6 +81,7 @@ class Uploader:
         self._throttles = Backoff(BASE, CAP)
         self._failures = Backoff(FIRST, MOST)
         self._rejections = Backoff(FIRST, MOST_IF_REJECTED)
+        self._no_room = Backoff(FIRST_IF_FULL, MOST_IF_REJECTED)
 
     async def upload(self, snapshot: Snapshot, file_name: str) -> PatchStatus:
         """Start the upload, report its progress, or report its end.
@@ -128,7 +133,8 @@ class Uploader:
         return self._progress(snapshot, transfer)
 
     def _throttled(self, snapshot: Snapshot, error: errors.Throttled) -> PatchStatus:
-        seconds = self._wait(snapshot, error, self._throttles)
+        full = isinstance(error, errors.StorageFull)
+        seconds = self._wait(snapshot, error, self._no_room if full else self._throttles)
         snapshot.facts.failed_calls = 0
         return uploading.throttled(snapshot, error, seconds)
 
@@ -140,7 +146,8 @@ class Uploader:
         """
         facts = snapshot.facts
         in_a_row = facts.upload_refusal.in_a_row + 1 if facts.upload_refusal else 1
-        seconds = backoff.seconds(in_a_row, error.retry_after)
+        asked = None if isinstance(error, errors.StorageFull) else error.retry_after
+        seconds = backoff.seconds(in_a_row, asked)
         until = self._clock.monotonic() + seconds
         facts.upload_refusal = Refusal("", error, seconds, in_a_row, facts.upload_key, until)
         return seconds

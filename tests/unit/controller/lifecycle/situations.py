@@ -89,6 +89,12 @@ def uploads() -> Status:
     return uploading.progress(snapshot, 2**20, None, 10.0).status
 
 
+@situation("Google has no room for the input")
+def no_room() -> Status:
+    snapshot = a_snapshot(spec=FROM_OBJECT, status={"inputFile": UPLOAD})
+    return uploading.throttled(snapshot, errors.StorageFull("429"), 60.0).status
+
+
 @situation("The input is at Google")
 def uploaded() -> Status:
     snapshot = a_snapshot(spec=FROM_OBJECT, status={"inputFile": UPLOAD})

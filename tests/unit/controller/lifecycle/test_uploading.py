@@ -337,6 +337,18 @@ def test_a_throttled_upload_waits_like_a_throttled_create() -> None:
     assert (again.status, again.events) == (write.status, ())
 
 
+def test_an_upload_for_which_google_has_no_room_says_what_makes_room() -> None:
+    known = [a_condition("Submitted", "False", "QuotaExceeded")]
+    snapshot = a_snapshot(spec=SPEC, status={**HALF, "state": "Queued", "conditions": known})
+    write = uploading.throttled(snapshot, errors.StorageFull("files.upload: 429"), 90.0)
+    assert (write.status.state, write.seconds) == ("Queued", 90.0)
+    assert reason_of(write.status, "Submitted") == ("False", Reason.FILE_STORAGE_FULL)
+    [event] = write.events
+    assert event.note.startswith("Google has no room for the input")
+    assert "files.upload: 429" in event.note
+    assert not uploading.is_news(a_snapshot(spec=SPEC, status=write.status.dump()), 0)
+
+
 def test_a_whole_file_keeps_its_size_while_google_throttles_the_look_at_it() -> None:
     write = uploading.throttled(with_file(a_file()), errors.Throttled("429"), 5.0)
     assert write.status.input_file == InputFile.model_validate(a_file())

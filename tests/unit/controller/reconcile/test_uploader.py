@@ -121,6 +121,8 @@ async def test_a_429_is_not_tried_again_before_its_time(whole: bool) -> None:
         (errors.CredentialsRejected("401", status=401), MOST),
         (errors.PermissionDenied("403", status=403), MOST),
         (errors.Rejected("413", status=413), MOST_IF_REJECTED),
+        # Google's pause is for ever, and there is room again once a file is deleted.
+        (errors.StorageFull("429", status=429, retry_after=3600.0), MOST_IF_REJECTED),
     ],
     ids=lambda case: type(case).__name__,
 )
