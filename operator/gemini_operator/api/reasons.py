@@ -44,7 +44,7 @@ class Reason(Word):
     FILE_STORAGE_FULL = (
         "FileStorageFull",
         "Google has no room for the input: the files of the API key's project use up its quota.",
-        "Delete jobs that have ended, which deletes their inputs at Google unless their deletionPolicy is Orphan, or other files; every file expires after 48 hours. The job then continues by itself.",
+        "Delete jobs that have ended, which deletes their inputs at Google unless their deletionPolicy is Orphan, or other files; or put an API key of another project into the Secret. Every file expires after 48 hours. The job then continues by itself.",
         ConditionType.SUBMITTED,
     )
     WAITING_TO_UPLOAD = (

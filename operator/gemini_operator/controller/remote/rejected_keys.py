@@ -1,4 +1,4 @@
-"""Secrets without an API key that Google accepts: read again soon, so that a corrected one is used.
+"""Secrets without an API key that helps their jobs: read again soon, so that another one is used.
 
 The cache of API keys would show a corrected Secret up to a minute later, and the operator may not
 watch Secrets. So a Secret is read again after an eighth of the time for which its jobs wait.
@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from gemini_operator.api.conditions import STALLED, find_reason
+from gemini_operator.api.conditions import STALLED, SUBMITTED, find_reason
 from gemini_operator.api.reasons import Reason
 from gemini_operator.base.clock import Clock
 from gemini_operator.base.logs import get_logger
@@ -179,7 +179,11 @@ class RejectedKeys:
 
 def _waits(job: Job) -> bool:
     """Return whether another API key may help the job."""
-    said, attempt = find_reason(job.status.conditions, STALLED), job.status.attempt
+    conditions, attempt = job.status.conditions, job.status.attempt
+    said = find_reason(conditions, STALLED)
+    if find_reason(conditions, SUBMITTED) == Reason.FILE_STORAGE_FULL:
+        # A key of another project has room of its own.
+        return True
     if said == Reason.AMBIGUOUS_SUBMISSION:
         # The key that the attempt was sent with shows whether it has a batch.
         return attempt is not None and attempt.batch_name is None

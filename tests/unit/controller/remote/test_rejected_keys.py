@@ -76,6 +76,7 @@ class Parts:
         self,
         reason: str | None = "CredentialsRejected",
         *,
+        says: str = "Stalled",
         name: str = "job",
         namespace: str = "team-a",
         secret: str = "key",
@@ -83,7 +84,7 @@ class Parts:
         resolved: bool = True,
     ) -> Job:
         """Put a job that has used its API key and says `reason`."""
-        condition = {"type": "Stalled", "status": "True", "message": "-", "reason": reason}
+        condition = {"type": says, "status": "True", "message": "-", "reason": reason}
         conditions = [{**condition, "lastTransitionTime": time()}] if reason else []
         job = a_job(
             name=name,
@@ -133,6 +134,17 @@ async def test_p10_a_corrected_key_wakes_its_jobs_within_seconds(reason: str) ->
     # The quota learns it, so that the jobs that wait for the rejected key go on as well.
     assert parts.bound == [job.api_key]
     assert parts.listed == []
+
+
+async def test_a_job_that_has_no_room_for_its_file_waits_for_a_key_of_another_project() -> None:
+    parts = Parts()
+    job = await parts.reconciled("FileStorageFull", says="Submitted")
+    await parts.reconciled("QuotaExceeded", says="Submitted", name="other", secret="another")
+    parts.api_server.values["key"] = CORRECT
+    await parts.after(SOONEST)
+    assert parts.woken == [job.key]
+    await parts.after(LATEST)
+    assert "another" not in {secret for _, secret in parts.api_server.read}
 
 
 async def test_the_batches_of_a_corrected_key_are_listed() -> None:
