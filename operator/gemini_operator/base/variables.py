@@ -17,8 +17,8 @@ FLAGS = (
     *("jwt-issuer", "kubeconfig", "leader-elect", "lease-duration", "lease-name"),
     *("lease-namespace", "lease-renew-deadline", "lease-retry-period", "log-format", "log-level"),
     *("max-open-batches", "max-open-batches-per-key", "max-priority"),
-    *("max-reads-per-second-per-key", "metrics-port", "namespaces", "port", "public-url"),
-    *("relist-interval", "retry-schedule", "schedule", "signature", "state-dir"),
+    *("max-reads-per-second-per-key", "max-stored-bytes", "metrics-port", "namespaces", "port"),
+    *("public-url", "relist-interval", "retry-schedule", "schedule", "signature", "state-dir"),
     *("static-secrets-dir", "submit-grace", "sweep-interval", "token-audience"),
     *("trust-proxy-environment", "workers"),
 )
