@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gemini_operator.payload import json_lines
-from gemini_operator.payload.results import BatchResult, ResultKind, kind_of
-
-DOMAIN = "gemini-operator.io"
+from gemini_operator.payload.results import DOMAIN, BatchResult, ResultKind, kind_of
 
 WHY = {
     ResultKind.EMPTY: "Google returned a result with neither a response nor an error.",

@@ -30,12 +30,14 @@ class ResultCounts:
         bytes: of the file.
         sha256: of the file, in hexadecimal.
         repeated: results that have the key of an earlier one, whose requests were counted with that.
+        foreign: lines that are nobody's result, as far as anybody can tell.
     """
 
     kinds: Counter[ResultKind]
     bytes: int
     sha256: str
     repeated: int = 0
+    foreign: int = 0
 
     @property
     def records(self) -> int:
@@ -75,6 +77,7 @@ class ResultStream:
         self._last = b""
         """The last bytes of a line that is too long."""
         self._kinds: Counter[ResultKind] = Counter()
+        self._foreign = 0
         self._bytes = 0
         self._digest = hashlib.sha256()
         self._ends = True
@@ -93,7 +96,8 @@ class ResultStream:
             rest = self._delivered(b"\n")
         repeated = Counter(_KINDS[number] for number in self._keys.repeated())
         kinds = self._kinds - repeated
-        return rest, ResultCounts(kinds, self._bytes, self._digest.hexdigest(), repeated.total())
+        digest = self._digest.hexdigest()
+        return rest, ResultCounts(kinds, self._bytes, digest, repeated.total(), self._foreign)
 
     def _delivered(self, piece: bytes) -> bytes:
         if piece:
@@ -131,6 +135,7 @@ class ResultStream:
             result = _read(line)
             kind = results.kind_of(result)
             self._kinds[kind] += 1
+            self._foreign += not result.is_any
             if self._keys.count < self._key_limit and (key := result.request_key) is not None:
                 self._keys.add(key, _NUMBER_OF[kind])
 
@@ -141,6 +146,7 @@ class ResultStream:
     def _count_long(self) -> None:
         whole = self._long and self._last == b"}"
         self._kinds[ResultKind.SUCCEEDED if whole else ResultKind.UNREADABLE] += 1
+        self._foreign += not whole
         self._long = None
         self._last = b""
 

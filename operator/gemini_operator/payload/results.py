@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from gemini_operator.base.work_thread import in_work_thread
 from gemini_operator.payload import json_lines
 from gemini_operator.payload.json_lines import NotJson
 
@@ -24,6 +25,14 @@ BLOCKING = frozenset(
         "SPII",
     }
 )
+
+
+DOMAIN = "gemini-operator.io"
+"""Of the errors that the operator writes into lines itself (`matching.WHY`)."""
+
+MOST = 100_000
+"""Results that are kept in memory, in up to a KiB each. A ConfigMap has no room for as many, nor for
+their requests."""
 
 
 class ResultsTooLarge(Exception):
@@ -46,6 +55,12 @@ class ResultKind(Enum):
     """Google sent no result."""
 
 
+_OWN_WORDS = {
+    f"RESULT_{kind.name}": kind
+    for kind in (ResultKind.EMPTY, ResultKind.MISSING, ResultKind.UNREADABLE)
+}
+
+
 @dataclass(frozen=True)
 class BatchResult:
     """One result.
@@ -63,6 +78,11 @@ class BatchResult:
     problem: str | None = None
 
     @property
+    def is_any(self) -> bool:
+        """Whether this is anybody's result. What is not JSON and has no key may be a page of HTML."""
+        return self.problem is None or self.key is not None
+
+    @property
     def request_key(self) -> str | None:
         """The key as a job has it: one that is a number in Google's answer is text there."""
         return None if self.key is None else str(self.key)
@@ -74,8 +94,10 @@ def of_item(item: Mapping[str, Any]) -> BatchResult:
     try:
         json_lines.encode(item)
     except NotJson as error:
-        metadata = result.metadata if _is_json(result.metadata) else None
-        return BatchResult(result.key, metadata, {}, str(error))
+        key, metadata = (
+            value if _is_json(value) else None for value in (result.key, result.metadata)
+        )
+        return BatchResult(key, metadata, {}, str(error))
     return result
 
 
@@ -94,11 +116,19 @@ def of_items(items: Iterable[Mapping[str, Any]]) -> list[BatchResult]:
 
 
 async def of_file(chunks: AsyncIterable[bytes]) -> list[BatchResult]:
-    """The results in a file of the File API: one a line, blank lines aside."""
-    raw = bytearray()
+    """The results in a file of the File API: one a line, blank lines aside.
+
+    Raises:
+        ResultsTooLarge: there are more than `MOST` lines.
+    """
+    raw, lines = bytearray(), 0
     async for chunk in chunks:
         raw += chunk
-    return of_text(bytes(raw))
+        lines += chunk.count(b"\n")
+        if lines > MOST:
+            raise ResultsTooLarge(f"the results have more than {MOST} lines")
+    # In a thread: a megabyte of short lines takes half a second (S10).
+    return await in_work_thread(of_text, bytes(raw))
 
 
 def of_text(text: bytes) -> list[BatchResult]:
@@ -119,11 +149,21 @@ def kind_of(result: BatchResult) -> ResultKind:
     if result.problem is not None:
         return ResultKind.UNREADABLE
     content = result.content
+    if (own := _own_word(content.get("error"))) is not None:
+        return own
     if content.get("error") is not None or _is_error(content.get("status")):
         return ResultKind.FAILED
     if all(value is None for value in content.values()):
         return ResultKind.EMPTY
     return ResultKind.BLOCKED if _is_blocked(content.get("response")) else ResultKind.SUCCEEDED
+
+
+def _own_word(error: object) -> ResultKind | None:
+    """What the operator itself says of a result in its line, which is counted like any other."""
+    match error:
+        case {"details": [{"domain": domain, "reason": str(reason)}]} if domain == DOMAIN:
+            return _OWN_WORDS.get(reason)
+    return None
 
 
 def _is_error(status: object) -> bool:

@@ -276,6 +276,16 @@ async def test_s10_results_of_very_many_lists_are_not_parsed(
     assert (await batches.observe("batches/b1")).inline_results == [item]
 
 
+async def test_s10_very_many_results_are_not_kept(peer: Peer, client_for: ClientFor) -> None:
+    output = {"inlinedResponses": {"inlinedResponses": [None] * 100_001}}
+    answer = says({"name": "batches/b1", "done": True, "response": output})
+    peer.then(answer, answer)
+    batches = client_for(peer.url).batches
+    found = await batches.observe("batches/b1")
+    assert (found.has_stream, found.inline_results) == (True, None)
+    assert sum([len(items) async for items in batches.results("batches/b1")]) == 100_001
+
+
 async def test_results_of_another_batch_are_none(peer: Peer, client_for: ClientFor) -> None:
     peer.then(says({**with_results(1, 1), "name": "batches/b2"}))
     with pytest.raises(errors.Unavailable, match="another batch"):

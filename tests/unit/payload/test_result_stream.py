@@ -52,8 +52,11 @@ def test_results_are_delivered_unchanged_and_counted_as_everywhere(
 ) -> None:
     data = b"\n".join(lines) + end
     whole = data if data.endswith(b"\n") or not data else data + b"\n"
-    kinds = Counter(results.kind_of(results.of_line(line)) for line in lines if line.strip())
-    expected = ResultCounts(kinds, len(whole), hashlib.sha256(whole).hexdigest())
+    found = results.of_text(data)
+    kinds = Counter(map(results.kind_of, found))
+    foreign = sum(not result.is_any for result in found)
+    digest = hashlib.sha256(whole).hexdigest()
+    expected = ResultCounts(kinds, len(whole), digest, foreign=foreign)
     assert expected.records == kinds.total()
     for size in (1, 5, len(data) + 1):
         assert read(cut(data, size)) == (whole, expected)

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -5,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemini_operator.payload import matching, results
 from gemini_operator.payload.results import (
+    MOST,
     BatchResult,
     ResultKind,
+    ResultsTooLarge,
     kind_of,
     of_file,
     of_item,
@@ -114,8 +118,7 @@ async def test_each_line_of_a_file_is_a_result_and_blank_lines_are_none() -> Non
 
 async def test_a_line_that_is_not_json_costs_only_itself() -> None:
     data = b'{"key":"0","response":{"avgLogprobs":NaN}}\n{"key":"1","response":{}}\n<html>\n\xff\n'
-    results = await of_file(chunks(data))
-    found = [(result.key, kind_of(result)) for result in results]
+    found = [(result.key, kind_of(result)) for result in await of_file(chunks(data))]
     unreadable = (None, ResultKind.UNREADABLE)
     assert found == [
         ("0", ResultKind.UNREADABLE),
@@ -123,3 +126,41 @@ async def test_a_line_that_is_not_json_costs_only_itself() -> None:
         unreadable,
         unreadable,
     ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"key":NaN,"response":{}}',
+        b'{"key":[1e400],"response":{}}',
+        b'{"metadata":{"key":-Infinity},"response":{}}',
+    ],
+)
+def test_a_key_that_is_not_json_costs_only_its_line(line: bytes) -> None:
+    found = results.of_text(line + b'\n{"key":"1","response":{}}')
+    matched = matching.as_sent(found, 2, unique_keys=True)
+    assert matched.counts == {ResultKind.UNREADABLE: 1, ResultKind.SUCCEEDED: 1}
+    assert matched.lines[0].startswith('{"error":')
+    assert matched.lines[1] == '{"key":"1","response":{}}\n'
+
+
+async def test_s10_other_work_goes_on_while_many_results_are_read() -> None:
+    turns = 0
+
+    async def other_work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(other_work())
+    data = b'{"key":"1","error":{"code":3}}\n' * 20_000
+    assert len(await of_file(chunks(data, len(data)))) == 20_000
+    other.cancel()
+    assert turns > 10
+
+
+async def test_s10_results_that_are_too_many_are_not_kept() -> None:
+    assert len(await of_file(chunks(b"1\n" * MOST, MOST))) == MOST
+    with pytest.raises(ResultsTooLarge):
+        await of_file(chunks(b"1\n" * (MOST + 1), MOST))

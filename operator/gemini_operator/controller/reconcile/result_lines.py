@@ -35,6 +35,8 @@ FILE_LIMIT: Final = 16 * 2**30
 
 PIECE: Final = 2**20
 
+NONE = "There are no results in it"
+
 AS_SENT = "The results are too large to be put into the order of the requests."
 
 
@@ -97,6 +99,8 @@ class ResultLines:
                 if start is not None and start.whole:
                     found = await in_work_thread(results.of_text, start.text)
                     check_readable(name, found)
+                    if not found:
+                        raise ResultsLate(NONE)
                     matched, note = await self._small.match(job, observation, found)
                     pieces = _whole(matched, note, lines)
                 else:
@@ -118,10 +122,11 @@ class _Start:
 
 async def _start(chunks: AsyncIterator[bytes]) -> _Start:
     """Return the beginning of a file, or all of it if it is small enough to be sorted."""
-    text = bytearray()
+    text, lines = bytearray(), 0
     async for chunk in chunks:
         text += chunk
-        if len(text) > SORTED:
+        lines += chunk.count(b"\n")
+        if len(text) > SORTED or lines > results.MOST:
             return _Start(bytes(text), whole=False)
     return _Start(bytes(text), whole=True)
 
@@ -184,8 +189,8 @@ async def _counted(
     rest, counts = await in_work_thread(stream.finish)
     # Raised before the last piece: until then the object does not exist.
     if not counts.records and expected.number:
-        raise ResultsLate("There are no results in it")
-    if counts.records and counts.kinds[ResultKind.UNREADABLE] == counts.records:
+        raise ResultsLate(NONE)
+    if counts.records and counts.foreign == counts.records:
         raise ResultsLate("What Google shows as results is not JSON")
     lines.records, lines.tally = counts.records, _tally(counts, expected.number, note)
     yield rest

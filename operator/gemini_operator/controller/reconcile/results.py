@@ -191,7 +191,7 @@ def late_results(what: str) -> Iterator[None]:
 
 def check_readable(name: str, found: Sequence[BatchResult]) -> None:
     """Raise `ResultsLate` if what the file has is no results at all."""
-    if found and all(result.problem is not None and result.key is None for result in found):
+    if found and not any(result.is_any for result in found):
         raise ResultsLate(f"{name} has no results: {found[0].problem}")
 
 

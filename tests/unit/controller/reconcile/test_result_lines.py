@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from gemini_operator.controller.lifecycle.tally import Tally
-from gemini_operator.controller.reconcile.result_lines import PIECE, Lines, ResultLines
-from gemini_operator.controller.reconcile.results import Results, tally_of
-from gemini_operator.payload import results
+from gemini_operator.controller.reconcile.result_lines import AS_SENT, PIECE, Lines, ResultLines
+from gemini_operator.controller.reconcile.results import Results, ResultsLate, tally_of
+from gemini_operator.payload import matching, results
+from gemini_operator.payload.results import MOST
 from tests.unit.controller.builders import a_job, an_observation
 
 FROM_OBJECT = {"input": {"object": {"uri": "s3://bucket/in.jsonl"}}}
@@ -19,6 +20,13 @@ FROM_OBJECT = {"input": {"object": {"uri": "s3://bucket/in.jsonl"}}}
 
 def uploaded(records: int) -> dict[str, Any]:
     return {"inputFile": {"fileName": "files/a-1", "records": records}}
+
+
+class Knowing(Results):
+    """Knows the requests of the job without a Kubernetes."""
+
+    async def _requests(self, _: Any) -> list[matching.Request]:
+        return [matching.Request("a")]
 
 
 async def copied(job: Any, observation: Any, content: list[Any]) -> tuple[list[bytes], Lines]:
@@ -33,7 +41,8 @@ async def copied(job: Any, observation: Any, content: list[Any]) -> tuple[list[b
     )
     unused: Any = None
     lines = Lines()
-    found = [piece async for piece in ResultLines(unused).of(job, observation, client, lines)]
+    reader = ResultLines(Knowing(unused))
+    found = [piece async for piece in reader.of(job, observation, client, lines)]
     return found, lines
 
 
@@ -100,3 +109,59 @@ async def test_a_result_that_is_there_twice_hides_no_missing_one(
     assert b"".join(found) == b"".join(TWICE)
     assert (lines.records, lines.tally) == (5, tally)
     assert await small(job, observation, TWICE) == tally
+
+
+@pytest.mark.parametrize("number", [1, 3])
+async def test_results_with_a_number_that_json_does_not_know_are_copied(number: int) -> None:
+    # Google has sent NaN in every result of a batch: each belongs to a request all the same.
+    sent = [answered(str(at), response={"avgLogprobs": float("nan")}) for at in range(number)]
+    observation = an_observation(file="files/results")
+    job = a_job(spec=FROM_OBJECT, status=uploaded(number))
+    found, lines = await copied(job, observation, [b"".join(sent)])
+    assert b"".join(found) == b"".join(sent)
+    assert lines.tally == Tally(total=number, succeeded=0, lost=number)
+    assert await small(job, observation, sent) == lines.tally
+
+
+async def test_a_page_instead_of_results_is_not_copied() -> None:
+    job = a_job(spec=FROM_OBJECT, status=uploaded(2))
+    observation = an_observation(file="files/results")
+    with pytest.raises(ResultsLate, match="not JSON"):
+        await copied(job, observation, [b"<html>\n", b'{"score": NaN}\n'])
+
+
+async def test_a_file_without_results_is_read_again_later_however_small() -> None:
+    for spec in ({}, FROM_OBJECT):
+        job = a_job(spec=spec, status=uploaded(1))
+        observation = an_observation(file="files/results", stats=(1, 1, 0, 0))
+        with pytest.raises(ResultsLate, match="no results in it"):
+            await copied(job, observation, [b"\n"])
+
+
+ODD: list[dict[str, Any]] = [
+    {"metadata": {"key": "a"}},
+    {"metadata": {"key": "b"}, "response": float("nan")},
+    {"metadata": {"key": "c"}, "error": {"code": 13, "details": [{"reason": "RESULT_EMPTY"}]}},
+    {"metadata": {"key": "d"}, "response": {}},
+    {"metadata": {"key": "a"}, "response": None},
+]
+
+
+async def test_inline_results_are_counted_alike_however_large_they_are() -> None:
+    job = a_job(spec=FROM_OBJECT, status=uploaded(4))
+    observation = an_observation(stats=(4, 4, 0, 0))
+    items = [json.dumps(item).encode() for item in ODD]
+    found, lines = await copied(job, replace(observation, has_stream=True), [items])
+    assert len(b"".join(found).splitlines()) == len(ODD)
+    assert lines.tally == Tally(total=4, succeeded=1, failed=1, lost=2, repeated=1)
+    kept = replace(observation, inline_results=ODD)
+    assert (await copied(job, kept, []))[1].tally == lines.tally
+
+
+async def test_s10_a_small_file_of_very_many_lines_is_not_kept() -> None:
+    observation = an_observation(file="files/results", stats=(1, 1, 0, 0))
+    sent = answered("a") + b"1\n" * MOST
+    found, lines = await copied(a_job(), observation, [sent])
+    assert b"".join(found) == sent
+    assert lines.records == MOST + 1
+    assert lines.tally.note == AS_SENT
