@@ -157,6 +157,13 @@ class HttpsReader:
                 f"{self._location} is compressed by its server (Content-Encoding), although that "
                 "was not asked for: serve it as it is"
             )
+        if not {"content-length", "transfer-encoding"} & headers.keys():
+            # Such a body ends with its connection. One that breaks off between two lines would look
+            # like a whole file, and what is left of it would be paid for.
+            raise errors.InvalidReference(
+                f"{self._location} is served without its length, so nobody can tell whether it is "
+                "whole: let its server send Content-Length"
+            )
         if (status == 206) is not bool(offset):
             raise errors.Unavailable(
                 f"{self._location} broke off, and its server cannot continue in its middle"

@@ -405,6 +405,14 @@ async def test_a_chunked_body_that_breaks_off(start: Start) -> None:
             await read(found)
 
 
+async def test_a_body_whose_end_nobody_can_tell(start: Start) -> None:
+    # It broke off between two lines, and looks like a whole file of one.
+    async with start(lambda _: Reply(200, {"etag": '"one"'}, b"first\n")) as world:
+        with pytest.raises(InvalidReference, match="Content-Length"):
+            async with world.open() as found:
+                await read(found)
+
+
 async def test_a_part_that_was_not_asked_for(start: Start) -> None:
     def script(request: Request) -> Reply:
         reply = half(request)
