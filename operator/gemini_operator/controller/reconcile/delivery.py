@@ -25,6 +25,8 @@ from gemini_operator.payload.results import ResultsTooLarge
 REFUSED_PAUSE = 60.0
 """Seconds until an output that the cluster refuses is tried again; each try reads the results."""
 
+EMPTY = "Its list of results is empty"
+
 UNDELIVERABLE = (
     ResultsLate,
     config_map.DeliveryRefused,
@@ -161,9 +163,12 @@ class Delivery:
                 f"The results have more than {room}, and that is all a ConfigMap has room for"
             ) from None
         matched, note = await self._results.match(job, observation, found)
-        if not found and matched.total and observation.summary.outcome is Outcome.SUCCEEDED:
+        if not found and observation.summary.outcome is Outcome.SUCCEEDED:
+            if not matched.total:
+                # Not even Google's count is there, and no batch is without requests.
+                raise ResultsLate(EMPTY)
             # After an hour an empty list is what Google has: every request is missing then.
-            waiting = completion.late(snapshot, observation, "Its list of results is empty.")
+            waiting = completion.late(snapshot, observation, f"{EMPTY}.")
             if waiting is not None:
                 return waiting
         if name is not None:

@@ -188,7 +188,7 @@ async def _counted(
             yield text[start : start + PIECE]
     rest, counts = await in_work_thread(stream.finish)
     # Raised before the last piece: until then the object does not exist.
-    if not counts.records and expected.number:
+    if not counts.records:
         raise ResultsLate(NONE)
     if counts.records and counts.foreign == counts.records:
         raise ResultsLate("What Google shows as results is not JSON")

@@ -8,6 +8,7 @@ import pytest
 from gemini_operator.controller.reconcile.delivery import Delivery, check_size
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini import errors
+from gemini_operator.payload import matching
 from gemini_operator.payload.config_map import DeliveryRefused
 from gemini_operator.payload.objects.errors import InvalidReference, InvalidUri
 from gemini_operator.payload.results import ResultsTooLarge
@@ -164,3 +165,23 @@ async def test_results_that_are_too_large_to_be_read_are_compared_with_the_confi
     assert "spec.output.object" in said
     assert "previousUID" in said
     assert len(said) <= 1024
+
+
+class Nothing(Failing):
+    """Reads results of which there are none."""
+
+    async def read(self, *_: Any) -> list[Any]:  # type: ignore[override]
+        return []
+
+    async def match(self, *_: Any) -> tuple[matching.Matched, str]:
+        return matching.as_sent([]), ""
+
+
+async def test_a_batch_without_results_and_counts_has_not_succeeded() -> None:
+    snapshot = a_snapshot(status=submitted())
+    nothing: Any = Nothing(AssertionError())
+    unused: Any = None
+    delivery = Delivery(unused, unused, nothing, nothing, nothing)
+    end = an_observation(results=[], stats=None)
+    write = await delivery.deliver(snapshot, end, SimpleNamespace(client=None))  # type: ignore[arg-type]
+    assert reason_of(write.status, "Complete") == ("False", "WaitingForResults")

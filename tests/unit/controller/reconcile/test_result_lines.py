@@ -131,9 +131,10 @@ async def test_a_page_instead_of_results_is_not_copied() -> None:
 
 
 async def test_a_file_without_results_is_read_again_later_however_small() -> None:
-    for spec in ({}, FROM_OBJECT):
-        job = a_job(spec=spec, status=uploaded(1))
-        observation = an_observation(file="files/results", stats=(1, 1, 0, 0))
+    # A batch of which nobody knows how many requests it has has some.
+    for spec in ({}, FROM_OBJECT, {"input": {"fileName": "files/mine"}}):
+        job = a_job(spec=spec)
+        observation = an_observation(file="files/results", stats=None)
         with pytest.raises(ResultsLate, match="no results in it"):
             await copied(job, observation, [b"\n"])
 
