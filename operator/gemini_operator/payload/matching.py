@@ -67,14 +67,18 @@ def match(requests: Sequence[Request], results: Sequence[BatchResult]) -> Matche
                 extra -= 1
     placed = {id(result) for result in found.values()}
     if any(id(result) not in placed for result in nameless):
-        return as_sent(results, len(requests), unique_keys=True)
+        return as_sent(results, len(requests), unique_keys=True, named=True)
     rows = [(request, found.get(request.key)) for request in requests]
     counts = Counter(_kind_of(result) for _, result in rows)
     return Matched(tuple(_line_of(*row) for row in rows), counts, extra)
 
 
 def as_sent(
-    results: Iterable[BatchResult], expected: int | None = None, *, unique_keys: bool = False
+    results: Iterable[BatchResult],
+    expected: int | None = None,
+    *,
+    unique_keys: bool = False,
+    named: bool = False,
 ) -> Matched:
     """One line for each result, in Google's order: what the requests were is not known.
 
@@ -83,6 +87,8 @@ def as_sent(
         expected: how many requests there were, if that is known; what is missing is counted.
         unique_keys: whether each request has a key of its own, so that results of one key are of one
             request.
+        named: whether the operator put the keys into the metadata of the requests. The lines are then
+            those of `match`, so that a delivery that was interrupted finds its own lines again.
     """
     all_results = list(results)
     firsts = list(_firsts(all_results)) if unique_keys else all_results
@@ -91,7 +97,8 @@ def as_sent(
     if missing:
         counts[ResultKind.MISSING] = missing
     repeated = len(all_results) - len(firsts)
-    return Matched(tuple(map(_line, all_results)), counts, repeated=repeated, in_order=False)
+    lines = map(unmatched_line if named else _line, all_results)
+    return Matched(tuple(lines), counts, repeated=repeated, in_order=False)
 
 
 def _firsts(results: Iterable[BatchResult]) -> Iterator[BatchResult]:

@@ -104,7 +104,7 @@ class Results:
             return await _as_sent(found, expected), ""
         asked = await self._requests(job)
         if asked is None:
-            return await _as_sent(found, expected), INPUT_CHANGED
+            return await _as_sent(found, expected, named=True), INPUT_CHANGED
         matched = await aside(found, matching.match, asked, found)
         return matched, "" if matched.in_order else NO_KEYS
 
@@ -157,9 +157,16 @@ def expected_of(job: Job, observation: Observation) -> Expected:
     return Expected(number, uploads or knows_requests(job))
 
 
-async def _as_sent(found: Sequence[BatchResult], expected: Expected) -> Matched:
+async def _as_sent(
+    found: Sequence[BatchResult], expected: Expected, *, named: bool = False
+) -> Matched:
     return await aside(
-        found, matching.as_sent, found, expected.number, unique_keys=expected.unique_keys
+        found,
+        matching.as_sent,
+        found,
+        expected.number,
+        unique_keys=expected.unique_keys,
+        named=named,
     )
 
 

@@ -166,3 +166,21 @@ async def test_s10_a_small_file_of_very_many_lines_is_not_kept() -> None:
     assert b"".join(found) == sent
     assert lines.records == MOST + 1
     assert lines.tally.note == AS_SENT
+
+
+class Forgetful(Results):
+    """The input is gone."""
+
+    async def _requests(self, _: Any) -> None:
+        return None
+
+
+async def test_p24_the_lines_are_the_same_whether_the_input_is_still_there() -> None:
+    """Or a delivery that was interrupted would not recognise its own ConfigMap."""
+    unused: Any = None
+    found = results.of_items([{"metadata": {"key": "a", "x": 1}, "response": {}}])
+    observation = an_observation(stats=(1, 1, 0, 0))
+    known, _ = await Knowing(unused).match(a_job(), observation, found)
+    gone, note = await Forgetful(unused).match(a_job(), observation, found)
+    assert (gone.lines, gone.counts) == (known.lines, known.counts)
+    assert note
