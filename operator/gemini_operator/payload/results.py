@@ -182,7 +182,10 @@ def _is_blocked(response: object) -> bool:
 
 
 def _is_blocked_candidate(candidate: object) -> bool:
-    if not isinstance(candidate, Mapping) or candidate.get("finishReason") not in BLOCKING:
+    if not isinstance(candidate, Mapping):
+        return False
+    reason = candidate.get("finishReason")
+    if not isinstance(reason, str) or reason not in BLOCKING:
         return False
     content = candidate.get("content")
     return not (isinstance(content, Mapping) and content.get("parts"))

@@ -90,6 +90,8 @@ def test_key_and_metadata_are_kept_as_google_sent_them(
             ResultKind.SUCCEEDED,
         ),
         ({"response": {"candidates": [{"finishReason": "MAX_TOKENS"}]}}, ResultKind.SUCCEEDED),
+        ({"response": {"candidates": [{"finishReason": ["SAFETY"]}]}}, ResultKind.SUCCEEDED),
+        ({"response": {"candidates": [{"finishReason": {}}]}}, ResultKind.SUCCEEDED),
         ({"response": {"candidates": [{"avgLogprobs": float("nan")}]}}, ResultKind.UNREADABLE),
         ({"response": OK, "usage": float("inf")}, ResultKind.UNREADABLE),
     ],
