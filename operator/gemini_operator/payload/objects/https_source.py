@@ -152,7 +152,7 @@ class HttpsReader:
         """
         if status not in (200, 206):
             raise errors.of_status(status, str(self._location))
-        if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        if headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
             raise errors.InvalidReference(
                 f"{self._location} is compressed by its server (Content-Encoding), although that "
                 "was not asked for: serve it as it is"

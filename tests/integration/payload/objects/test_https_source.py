@@ -381,6 +381,13 @@ async def test_what_answers_mean(start: Start, status: int, kind: type[ObjectErr
     assert "hidden" not in str(caught.value)
 
 
+@pytest.mark.parametrize("encoding", ["", "Identity"])
+async def test_an_answer_that_says_that_it_is_not_compressed(start: Start, encoding: str) -> None:
+    head = {**HEAD, "content-encoding": encoding}
+    async with start(lambda _: Reply(200, head, BODY)) as world, world.open() as found:
+        assert await read(found) == BODY
+
+
 async def test_a_compressed_answer(start: Start) -> None:
     async with start(lambda _: Reply(200, {**HEAD, "content-encoding": "gzip"}, BODY)) as world:
         with pytest.raises(InvalidReference, match="compressed"):
