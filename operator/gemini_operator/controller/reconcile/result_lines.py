@@ -12,7 +12,6 @@ from gemini_operator.controller.reconcile.results import (
     Expected,
     Results,
     ResultsLate,
-    aside,
     check_readable,
     expected_of,
     knows_requests,
@@ -77,8 +76,7 @@ class ResultLines:
         if observation.too_large:
             raise ResultsTooLarge("the results are too large to read")
         if observation.inline_results is not None:
-            items = observation.inline_results
-            found = await aside(items, results.of_items, items)
+            found = await in_work_thread(results.of_items, observation.inline_results)
             matched, note = await self._small.match(job, observation, found)
             pieces = _whole(matched, note, lines)
         elif observation.has_stream:

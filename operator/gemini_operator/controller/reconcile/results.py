@@ -1,9 +1,8 @@
 """Reads a batch's results, and puts them into the order of their requests where that is known."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
 
 from gemini_operator.base.work_thread import in_work_thread
 from gemini_operator.controller.job import Job
@@ -31,9 +30,6 @@ LATE = (
 )
 """Answers to the download of a result file that may be another one later."""
 
-MANY = 50
-"""Results that are decoded and encoded beside the event loop."""
-
 INPUT_CHANGED = (
     "The input has changed since it was submitted or is gone, so the lines are in Google's order."
 )
@@ -41,9 +37,6 @@ NO_KEYS = (
     "Google sent results without keys, and not one for each request, so the lines are in Google's "
     "order."
 )
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class ResultsLate(Exception):
@@ -80,7 +73,9 @@ class Results:
         """
         if observation.inline_results is not None:
             items = observation.inline_results
-            return await aside(items, results.of_items, items)
+            # In a thread, here and below: a megabyte of few or many results takes a tenth of a second
+            # (S10).
+            return await in_work_thread(results.of_items, items)
         if observation.too_large or observation.has_stream:
             raise results.ResultsTooLarge("the results are too large to read")
         name = results_file(observation)
@@ -105,7 +100,7 @@ class Results:
         asked = await self._requests(job)
         if asked is None:
             return await _as_sent(found, expected, named=True), INPUT_CHANGED
-        matched = await aside(found, matching.match, asked, found)
+        matched = await in_work_thread(matching.match, asked, found)
         return matched, "" if matched.in_order else NO_KEYS
 
     async def _requests(self, job: Job) -> list[matching.Request] | None:
@@ -160,8 +155,7 @@ def expected_of(job: Job, observation: Observation) -> Expected:
 async def _as_sent(
     found: Sequence[BatchResult], expected: Expected, *, named: bool = False
 ) -> Matched:
-    return await aside(
-        found,
+    return await in_work_thread(
         matching.as_sent,
         found,
         expected.number,
@@ -200,15 +194,6 @@ def check_readable(name: str, found: Sequence[BatchResult]) -> None:
     """Raise `ResultsLate` if what the file has is no results at all."""
     if found and not any(result.is_any for result in found):
         raise ResultsLate(f"{name} has no results: {found[0].problem}")
-
-
-async def aside(
-    found: Sequence[object], work: Callable[P, T], *args: P.args, **named: P.kwargs
-) -> T:
-    """Do `work` in a thread if there are many results: megabytes of them would hold up other jobs."""
-    if len(found) < MANY:
-        return work(*args, **named)
-    return await in_work_thread(work, *args, **named)
 
 
 def tally_of(matched: Matched, note: str) -> Tally:

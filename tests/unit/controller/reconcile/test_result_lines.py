@@ -1,5 +1,6 @@
 """Results that are copied line by line: in which pieces they come, and how they are counted."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -184,3 +185,21 @@ async def test_p24_the_lines_are_the_same_whether_the_input_is_still_there() -> 
     gone, note = await Forgetful(unused).match(a_job(), observation, found)
     assert (gone.lines, gone.counts) == (known.lines, known.counts)
     assert note
+
+
+async def test_s10_other_work_goes_on_while_few_large_results_are_matched() -> None:
+    turns = 0
+
+    async def other_work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    # Embeddings: each has thousands of numbers.
+    items = [{"metadata": {"key": str(at)}, "response": [0.1] * 3072} for at in range(40)]
+    other = asyncio.create_task(other_work())
+    _, lines = await copied(a_job(spec=FROM_OBJECT), an_observation(results=items), [])
+    other.cancel()
+    assert lines.records == 40
+    assert turns > 10
