@@ -13,7 +13,6 @@ from gemini_operator.controller.reconcile.results import (
     Results,
     ResultsLate,
     check_readable,
-    expected_of,
     knows_requests,
     late_results,
     results_file,
@@ -80,7 +79,7 @@ class ResultLines:
             matched, note = await self._small.match(job, observation, found)
             pieces = _whole(matched, note, lines)
         elif observation.has_stream:
-            pieces = _items(job, observation, client, lines)
+            pieces = self._items(job, observation, client, lines)
         else:
             pieces = self._file(job, observation, client, lines)
         async with aclosing(pieces):
@@ -104,12 +103,25 @@ class ResultLines:
                 else:
                     text = b"" if start is None else start.text
                     note = "" if start is None else AS_SENT
-                    pieces = _counted(
-                        _joined(text, chunks), expected_of(job, observation), note, lines
-                    )
+                    expected = await self._small.expected(job, observation)
+                    pieces = _counted(_joined(text, chunks), expected, note, lines)
                 async with aclosing(pieces):
                     async for piece in pieces:
                         yield piece
+
+    async def _items(
+        self, job: Job, observation: Observation, client: GeminiClient, lines: Lines
+    ) -> AsyncGenerator[bytes, None]:
+        expected = await self._small.expected(job, observation)
+        name = observation.summary.name
+        with late_results(name):
+            async with (
+                aclosing(client.batches.results(name)) as items,
+                aclosing(_encoded(items)) as encoded,
+                aclosing(_counted(encoded, expected, "", lines)) as pieces,
+            ):
+                async for piece in pieces:
+                    yield piece
 
 
 @dataclass(frozen=True)
@@ -141,20 +153,6 @@ async def _whole(matched: Matched, note: str, lines: Lines) -> AsyncGenerator[by
     text = "".join(matched.lines).encode()
     for start in range(0, len(text), PIECE):
         yield text[start : start + PIECE]
-
-
-async def _items(
-    job: Job, observation: Observation, client: GeminiClient, lines: Lines
-) -> AsyncGenerator[bytes, None]:
-    name = observation.summary.name
-    with late_results(name):
-        async with (
-            aclosing(client.batches.results(name)) as items,
-            aclosing(_encoded(items)) as encoded,
-            aclosing(_counted(encoded, expected_of(job, observation), "", lines)) as pieces,
-        ):
-            async for piece in pieces:
-                yield piece
 
 
 async def _encoded(items: AsyncIterator[list[bytes]]) -> AsyncGenerator[bytes, None]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gemini_operator.base.work_thread import in_work_thread
 from gemini_operator.controller.job import Job
@@ -50,6 +50,20 @@ class ResultsLate(Exception):
     def __init__(self, problem: str, *, ends: bool = True) -> None:
         super().__init__(problem)
         self.ends = ends
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known of the requests of a batch.
+
+    Attributes:
+        number: of requests; 0 if nobody says.
+        unique_keys: whether each has a key of its own, as the operator has checked. Inputs of others
+            may have one key for all.
+    """
+
+    number: int
+    unique_keys: bool
 
 
 class Results:
@@ -103,6 +117,17 @@ class Results:
         matched = await in_work_thread(matching.match, asked, found)
         return matched, "" if matched.in_order else NO_KEYS
 
+    async def expected(self, job: Job, observation: Observation) -> Expected:
+        """What is known of the requests; those in Kubernetes are read again to be counted.
+
+        Raises:
+            Stale: the object has changed or gone.
+            KubeError: the API server did not answer.
+        """
+        known = expected_of(job, observation)
+        asked = await self._requests(job) if knows_requests(job) else None
+        return known if asked is None else replace(known, number=max(known.number, len(asked)))
+
     async def _requests(self, job: Job) -> list[matching.Request] | None:
         """The requests that were submitted; `None` if the input is no longer the same."""
         try:
@@ -127,20 +152,6 @@ def knows_requests(job: Job) -> bool:
     """Return whether the operator can read the job's requests again: those in Kubernetes."""
     source = job.spec.input
     return source is not None and source.file_name is None and source.object is None
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What is known of the requests of a batch.
-
-    Attributes:
-        number: of requests; 0 if nobody says.
-        unique_keys: whether each has a key of its own, as the operator has checked. Inputs of others
-            may have one key for all.
-    """
-
-    number: int
-    unique_keys: bool
 
 
 def expected_of(job: Job, observation: Observation) -> Expected:

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from gemini_operator.controller.lifecycle.tally import Tally
-from gemini_operator.controller.reconcile.result_lines import AS_SENT, PIECE, Lines, ResultLines
+from gemini_operator.controller.reconcile.result_lines import (
+    AS_SENT,
+    PIECE,
+    SORTED,
+    Lines,
+    ResultLines,
+)
 from gemini_operator.controller.reconcile.results import Results, ResultsLate, tally_of
 from gemini_operator.payload import matching, results
 from gemini_operator.payload.results import MOST
@@ -30,7 +36,14 @@ class Knowing(Results):
         return [matching.Request("a")]
 
 
-async def copied(job: Any, observation: Any, content: list[Any]) -> tuple[list[bytes], Lines]:
+class KnowingThree(Results):
+    async def _requests(self, _: Any) -> list[matching.Request]:
+        return [matching.Request(key) for key in "abc"]
+
+
+async def copied(
+    job: Any, observation: Any, content: list[Any], known: type[Results] = Knowing
+) -> tuple[list[bytes], Lines]:
     """Copy what Google sends piece by piece: lines of a file, or inline results."""
 
     async def pieces(*_: Any) -> AsyncGenerator[Any, None]:
@@ -42,7 +55,7 @@ async def copied(job: Any, observation: Any, content: list[Any]) -> tuple[list[b
     )
     unused: Any = None
     lines = Lines()
-    reader = ResultLines(Knowing(unused))
+    reader = ResultLines(known(unused))
     found = [piece async for piece in reader.of(job, observation, client, lines)]
     return found, lines
 
@@ -70,6 +83,19 @@ async def test_results_that_are_missing_are_counted_whatever_google_counts(
     assert lines.records == 3
     assert lines.tally == tally
     assert await small(job, observation, sent) == tally
+
+
+@pytest.mark.parametrize("inline", [True, False])
+async def test_requests_in_kubernetes_are_counted_if_google_counts_none(inline: bool) -> None:
+    content = [
+        b'{"metadata": {"key": "%s"}, "response": {"text": "-"}}' % key for key in (b"a", b"c")
+    ]
+    observation = replace(an_observation(file="files/results", stats=None), has_stream=inline)
+    large = [content] if inline else [line + b" " * SORTED + b"\n" for line in content]
+    _, lines = await copied(a_job(), observation, [*large], KnowingThree)
+    assert lines.records == 2
+    assert lines.tally.total == 3
+    assert lines.tally.lost == 1
 
 
 def answered(key: object, **content: Any) -> bytes:
