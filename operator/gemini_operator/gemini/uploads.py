@@ -143,17 +143,14 @@ class Upload:
         raise AssertionError("unreachable")
 
     async def _look(self, begin: int, end: int, *, last: bool) -> bool:
-        """Ask what Google has received; return whether the upload is over.
+        """Ask what Google has received; return whether it needs nothing more of the chunk.
 
         Raises:
             Unavailable: it has lost what it confirmed before.
-            GeminiError: it knows nothing of the upload.
+            GeminiError: it knows nothing of the upload, or does not answer.
         """
         try:
-            answer = await self._post("query", Chunk())
-        except _PASSING:
-            # The next try at the chunk shows.
-            return False
+            answer = await self._query()
         except (errors.NotFound, errors.Rejected):
             # A finalized upload may be forgotten: whether the file is there shows only the file.
             if last:
@@ -167,7 +164,18 @@ class Upload:
                 "files.upload: Google has lost a part of the upload", status=200
             )
         self._sent = received
-        return False
+        return not last and received == end
+
+    async def _query(self) -> Answer:
+        """Ask until Google answers: it may have the chunk, and would refuse to take it once more."""
+        for failures in range(1, TRIES + 1):
+            try:
+                return await self._post("query", Chunk())
+            except _PASSING as error:
+                if failures == TRIES or _lasts(error):
+                    raise
+                await self._sleep(self._backoff.seconds(failures, error.retry_after))
+        raise AssertionError("unreachable")
 
     async def _post(self, command: str, chunk: "Chunk", *, skip: int = 0) -> Answer:
         call = "files.upload"

@@ -242,6 +242,24 @@ async def test_a_part_of_a_chunk_is_not_sent_twice(peer: Peer, client_for: Clien
     assert upload.sent == CHUNK
 
 
+async def test_a_chunk_that_google_has_is_not_sent_again_after_two_lost_answers(
+    peer: Peer, client_for: ClientFor
+) -> None:
+    client = client_for(peer.url)
+    active = {"x-goog-upload-status": "active"}
+    peer.then(
+        says({}, headers={"x-goog-upload-url": f"{peer.url}/upload/1"}),
+        drops,
+        drops,
+        says({}, headers={**active, "x-goog-upload-size-received": str(CHUNK)}),
+    )
+    upload = await client.files.start_upload(FILE)
+    await upload.write(CONTENT[: CHUNK + 1])
+    commands = [request.all("x-goog-upload-command") for request in peer.seen[1:]]
+    assert commands == [["upload"], ["query"], ["query"]]
+    assert upload.sent == CHUNK
+
+
 @pytest.mark.parametrize("status", ["", "final", "cancelled"])
 async def test_an_upload_that_ends_before_its_last_chunk_is_no_file(
     status: str, peer: Peer, client_for: ClientFor
