@@ -248,6 +248,8 @@ class Facts:
     """Google did not take the upload of the input."""
     upload_key: str = ""
     """The id of the API key that the input was last uploaded with."""
+    late_since: float | None = None
+    """Since when Google does not show the results of a batch that succeeded."""
     no_list: bool = False
     """Google has no list of this kind of job. Reset by every read of the batch."""
 

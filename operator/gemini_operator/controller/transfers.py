@@ -171,12 +171,16 @@ class Transfers:
         return transfer
 
     def take(self, transfer: Transfer[T], key: Key) -> T:
-        """Forget a transfer that has ended, and return what it returned or raise what it raised."""
-        if self._transfers.get(key) is transfer:
-            del self._transfers[key]
+        """Return what a transfer that has ended returned, or forget it and raise what it raised.
+
+        One that succeeded is forgotten by `stop`. Until what it returned is in the job's status, which
+        the API server may refuse, it would have to copy gigabytes again.
+        """
         try:
             return transfer.result()
         except Exception:
+            if self._transfers.get(key) is transfer:
+                del self._transfers[key]
             now = asyncio.get_running_loop().time()
             self._resting = {each: until for each, until in self._resting.items() if until > now}
             self._resting[key] = now + self._rests

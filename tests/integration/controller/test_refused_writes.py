@@ -8,7 +8,9 @@ import pytest
 
 from local.control_plane import ControlPlane
 from local.kubectl import KubectlError
-from tests.operator_process import GROUP, Operator, inline_job
+from tests.object_servers import S3Server
+from tests.operator_process import GROUP, Operator, inline_job, job
+from tests.stored_jobs import object_at, put_object, put_secret, requests, storage_flags
 from tests.waiting import eventually
 
 JSON = dict[str, Any]
@@ -107,3 +109,26 @@ def test_a_job_that_may_not_be_held_says_so_and_is_not_submitted(
     assert "not today" in operator.wait_condition("job", "Reconciling", "WriteRefused")["message"]
     assert "WriteRefused" in operator.kubectl("get", "gbj", "job")
     assert operator.emulator.requests("batches.create") == 0
+
+
+def test_results_that_are_in_their_place_are_not_copied_again_for_a_write(
+    operator: Operator, deny: Deny, s3: S3Server
+) -> None:
+    operator.apply(inline_job("probe"))
+    deny("geminibatchjobs/status", "!has(object.status.output)", "Forbidden")
+    probe = {"status": {"output": {"configMap": "probe"}}}
+    eventually(
+        lambda: refuses(operator, probe, "--subresource=status"), timeout=30, what="a denial"
+    )
+    operator.kubectl("delete", "gbj", "probe")
+    operator.start(*storage_flags(s3))
+    put_secret(operator)
+    put_object(s3, "in.jsonl", requests(3, answered=1))
+    operator.apply(job("job", object_at("in.jsonl"), output=object_at("out")))
+    operator.wait_problem("job", "WriteRefused")
+
+    def refused() -> int:
+        return operator.controller.text().count("the API server refused a status")
+
+    eventually(lambda: refused() >= 3, timeout=60, what="the write to be tried again")
+    assert operator.emulator.requests("files.download") == 1

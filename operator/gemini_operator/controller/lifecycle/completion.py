@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from gemini_operator.api.conditions import COMPLETE, find, without_condition
+from gemini_operator.api.conditions import COMPLETE, STALLED, find, find_reason, without_condition
 from gemini_operator.api.reasons import Reason, in_order
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import OutputStatus, Status
@@ -18,11 +18,13 @@ from gemini_operator.controller.lifecycle.cancellation import Cause
 from gemini_operator.controller.lifecycle.decisions import Decision, Deliver, Event, PatchStatus
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import (
+    HEALED_BY_AN_ANSWER,
     ended,
     ended_as_failed,
     requests_of,
     stalled,
     with_submitted_since,
+    without_stalled,
 )
 from gemini_operator.controller.lifecycle.tally import (
     Tally,
@@ -37,6 +39,13 @@ BAD_ENDS = {
     Outcome.FAILED: (State.FAILED, Reason.REMOTE_FAILED),
     Outcome.EXPIRED: (State.EXPIRED, Reason.REMOTE_EXPIRED),
 }
+
+OVER_AT_THE_END = (HEALED_BY_AN_ANSWER | {Reason.REMOTE_STUCK}) - {
+    Reason.INTERNAL,
+    Reason.OUTPUT_REFUSED,
+}
+"""Problems that are over once Google has shown the end of the batch. How the delivery ends shows about
+the others; it may take hours."""
 
 SOMEBODY = "Somebody cancelled the batch at Google."
 
@@ -101,16 +110,19 @@ def late(
     `ends`: give up after an hour, and return `None` then.
     """
     reason = Reason.WAITING_FOR_RESULTS
-    said = find(snapshot.status.conditions, COMPLETE)
-    waited = snapshot.waited_for(COMPLETE)
+    known = snapshot.facts.late_since is not None or _is_late(snapshot)
+    waited = _late_for(snapshot)
     if ends and waited >= PATIENCE.total_seconds():
         return None
     status = _refreshed(snapshot, observation.summary)
     status = snapshot.revise(status, state=State.DELIVERING)
+    if not known:
+        # Its time is when the results were found to be late, and not when their copy had to wait.
+        status = _not_complete(snapshot, status)
     status = snapshot.condition(status, COMPLETE, False, reason, reason.explain(problem))
     event = Event(reason, reason.explain(problem), warning=True)
     seconds = pauses.growing(waited, part=4, soonest=SOONEST, latest=LATEST)
-    return PatchStatus(status, () if said else (event,), seconds)
+    return PatchStatus(status, () if known else (event,), seconds)
 
 
 def delivering(
@@ -120,6 +132,9 @@ def delivering(
     reason = Reason.DELIVERING
     status = _refreshed(snapshot, observation.summary)
     status = snapshot.revise(status, state=State.DELIVERING)
+    if not moved and (_is_late(snapshot) or find(status.conditions, STALLED)):
+        # Until some have come, it may end as the last time. Each try would be two writes.
+        return PatchStatus(status, seconds=seconds)
     message = reason.explain(f"So far: {moved} bytes.")
     return PatchStatus(
         snapshot.condition(status, COMPLETE, False, reason, message), seconds=seconds
@@ -135,11 +150,8 @@ def refused(
     """
     status = _refreshed(snapshot, observation.summary)
     # That the results were late is over.
-    status = snapshot.revise(
-        status,
-        state=State.DELIVERING,
-        conditions=tuple(without_condition(status.conditions, COMPLETE)),
-    )
+    snapshot.facts.late_since = None
+    status = _not_complete(snapshot, snapshot.revise(status, state=State.DELIVERING))
     return stalled(snapshot.with_status(status), Reason.OUTPUT_REFUSED, problem, seconds)
 
 
@@ -183,6 +195,24 @@ def never_shown(snapshot: Snapshot, observation: Observation, problem: str) -> P
 def _for_adoption(snapshot: Snapshot, observation: Observation) -> str:
     """Give what a job that adopts the batch has to name."""
     return f"The batch is {observation.summary.name}, and this job's uid is {snapshot.job.uid}."
+
+
+def _late_for(snapshot: Snapshot) -> float:
+    """Return the seconds since the first look that showed no results."""
+    facts = snapshot.facts
+    if facts.late_since is None:
+        # After a restart the condition tells, if it is about that.
+        waited = snapshot.waited_for(COMPLETE) if _is_late(snapshot) else 0.0
+        facts.late_since = snapshot.monotonic - waited
+    return snapshot.monotonic - facts.late_since
+
+
+def _is_late(snapshot: Snapshot) -> bool:
+    return find_reason(snapshot.status.conditions, COMPLETE) == Reason.WAITING_FOR_RESULTS
+
+
+def _not_complete(snapshot: Snapshot, status: Status) -> Status:
+    return snapshot.revise(status, conditions=tuple(without_condition(status.conditions, COMPLETE)))
 
 
 def _ended_badly(snapshot: Snapshot, summary: Summary) -> PatchStatus:
@@ -238,8 +268,9 @@ def _last_look(snapshot: Snapshot, summary: Summary) -> Status:
 
 
 def _refreshed(snapshot: Snapshot, summary: Summary) -> Status:
+    status = with_submitted_since(snapshot, snapshot.status, summary)
     return snapshot.revise(
-        with_submitted_since(snapshot, snapshot.status, summary),
+        without_stalled(status, OVER_AT_THE_END),
         gemini_state=summary.state,
         requests=requests_of(summary) or snapshot.status.requests,
     )

@@ -241,7 +241,8 @@ def failed(
     state: State = State.FAILED,
 ) -> PatchStatus:
     """End a job that has no batch; `message` replaces the reason's message and `detail`."""
-    status = snapshot.revise(without_attempt(snapshot), state=state, completion_time=snapshot.now)
+    status = not_copied(snapshot, without_attempt(snapshot))
+    status = snapshot.revise(status, state=state, completion_time=snapshot.now)
     message = message or reason.explain(detail)
     status = snapshot.condition(status, SUBMITTED, False, reason, message)
     return ended_as_failed(snapshot, status, reason, message)

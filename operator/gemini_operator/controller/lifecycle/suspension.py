@@ -17,6 +17,7 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
+from gemini_operator.controller.lifecycle.status import not_copied
 
 
 def asked(snapshot: Snapshot) -> bool:
@@ -63,7 +64,9 @@ def ended(snapshot: Snapshot, retired_for: Reason) -> PatchStatus:
 
 
 def _suspend(snapshot: Snapshot) -> Decision:
-    status = _suspended(snapshot, snapshot.revise(start_time=None))
+    # A copy of the input that was under way is stopped, and nothing is left of it.
+    status = not_copied(snapshot, snapshot.revise(start_time=None))
+    status = _suspended(snapshot, status)
     if status == snapshot.status:
         return RequeueAfter()
     # An Event only when the job becomes suspended, not when the generation alone has changed.

@@ -114,8 +114,8 @@ class Uploader:
             api_key = await self._access.resolve(job)
             refusal = snapshot.facts.upload_refusal
             left = refusal.left(api_key.key_id, snapshot.monotonic) if refusal else 0.0
-            if left > 0:
-                return PatchStatus(snapshot.status, seconds=left)
+            if refusal is not None and left > 0:
+                return _still_refused(snapshot, refusal, left)
             snapshot.facts.upload_key = api_key.key_id
             file = snapshot.status.input_file
             if file is not None and file.sha256 is not None:
@@ -216,6 +216,13 @@ class Uploader:
             sha256=checked.sha256,
             expiration_time=info.expires,
         )
+
+
+def _still_refused(snapshot: Snapshot, refusal: Refusal, seconds: float) -> PatchStatus:
+    """Wait, and say for what: the job may have been suspended and resumed meanwhile."""
+    if isinstance(refusal.error, errors.Throttled):
+        return uploading.throttled(snapshot, refusal.error, seconds)
+    return PatchStatus(snapshot.status, seconds=seconds)
 
 
 async def _look_again(snapshot: Snapshot, file: InputFile, api_key: ApiKey) -> PatchStatus:

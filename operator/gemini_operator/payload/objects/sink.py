@@ -11,6 +11,7 @@ import obstore
 
 from gemini_operator.payload.objects import errors
 from gemini_operator.payload.objects.errors import (
+    AccessDenied,
     BucketMissing,
     InvalidReference,
     ObjectError,
@@ -176,7 +177,14 @@ async def _verify(location: BucketLocation, store: Store, size: int) -> None:
     try:
         meta = await obstore.head_async(store, location.key)
     except Exception as error:  # noqa: BLE001 - what libraries raise is classified, all of it
-        raise _failure(error, location) from None
+        failure = _failure(error, location)
+        if isinstance(failure, AccessDenied):
+            # What was just written shows that the credentials are known.
+            raise AccessDenied(
+                f"{location} was written, but its size cannot be looked at: let its credentials read "
+                "it, too; it is written again"
+            ) from None
+        raise failure from None
     if meta["size"] != size:
         raise Truncated(
             f"{location} has {meta['size']} bytes after {size} were written; it is written again"

@@ -18,7 +18,7 @@ from gemini_operator.payload.objects.errors import (
 from gemini_operator.payload.objects.location import BucketLocation
 from gemini_operator.payload.objects.sink import PART, check, write
 from tests.integration.payload.objects.conftest import opened, source
-from tests.object_servers import ACCESS_KEY, BUCKET, S3Server
+from tests.object_servers import ACCESS_KEY, BUCKET, Reply, Request, S3Server, scripted
 from tests.waiting import eventually_async
 
 MIB = 2**20
@@ -151,6 +151,17 @@ async def test_credentials_that_are_revoked_half_way(own_server: S3Server) -> No
     own_server.stop()
     own_server.start()
     assert not await exists(own_server, "revoked")
+
+
+async def test_an_object_that_may_be_written_and_not_looked_at_says_what_is_missing() -> None:
+    def script(request: Request) -> Reply:
+        may = request.method == "PUT"
+        return Reply(200 if may else 403, {"etag": '"e"', "content-length": "0"})
+
+    async with scripted(script) as server:
+        store = opened(f"http://127.0.0.1:{server.port}", "blind")
+        with pytest.raises(AccessDenied, match="was written, but its size cannot"):
+            await write(at("blind"), store, each([b"x"]))
 
 
 async def test_a_bucket_that_does_not_exist(shared_server: S3Server) -> None:

@@ -1,3 +1,5 @@
+import math
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -237,6 +239,60 @@ def test_results_that_google_does_not_show_yet_are_waited_for_and_that_is_said_o
     assert "could not be written" not in end.events[0].note
 
 
+def test_the_hour_for_late_results_begins_with_the_first_look_without_them() -> None:
+    observation = an_observation()
+    waits = completion.delivering(a_snapshot(status=submitted()), observation, 0, math.inf)
+    copied = NOW + timedelta(hours=2)
+    first = completion.late(
+        a_snapshot(status=waits.status.dump(), now=copied), observation, "No file."
+    )
+    assert first is not None, "nobody had looked before"
+    assert (first.seconds, len(first.events)) == (completion.SOONEST, 1)
+    # A new process goes on with that hour.
+    before, over = (copied + completion.PATIENCE + timedelta(seconds=n) for n in (-1, 0))
+    for now, waits_on in [(before, True), (over, False)]:
+        later = a_snapshot(status=first.status.dump(), now=now)
+        assert (completion.late(later, observation, "No file.") is not None) is waits_on
+
+
+def test_a_further_look_for_late_results_is_no_news_and_does_not_begin_the_hour_again() -> None:
+    snapshot, observation = a_snapshot(status=submitted()), an_observation()
+    first = completion.late(snapshot, observation, "No file.")
+    assert first is not None
+    snapshot = snapshot.with_status(first.status)
+    assert completion.delivering(snapshot, observation, 0, 10.0).status == first.status
+    # What is copied now may turn out to be no results.
+    some = completion.delivering(snapshot, observation, 5, 10.0)
+    assert reason_of(some.status, "Complete") == ("False", Reason.DELIVERING)
+    seconds = completion.PATIENCE.total_seconds()
+    later = replace(snapshot.with_status(some.status), monotonic=snapshot.monotonic + seconds - 1)
+    again = completion.late(later, observation, "No file.")
+    assert again is not None
+    assert again.events == ()
+    over = replace(later, monotonic=later.monotonic + 1)
+    assert completion.late(over, observation, "No file.") is None
+
+
+STALE = ["CredentialsMissing", "KeyChanged", "RemoteUnavailable", "RemoteStuck"]
+
+
+@pytest.mark.parametrize("reason", [*STALE, "OutputRefused", "Internal"])
+def test_what_kept_the_batch_from_being_read_is_not_said_while_its_results_are_copied(
+    reason: str,
+) -> None:
+    conditions = [
+        a_condition("Submitted", "True", "Submitted"),
+        a_condition("Stalled", "True", reason),
+    ]
+    snapshot = a_snapshot(status=submitted(conditions=conditions))
+    write = completion.delivering(snapshot, an_observation(), 0, 10.0)
+    said = None if reason in STALE else ("True", reason)
+    assert reason_of(write.status, "Stalled") == said
+    late = completion.late(snapshot, an_observation(), "No file.")
+    assert late is not None
+    assert reason_of(late.status, "Stalled") == said
+
+
 def test_a_job_that_waits_for_results_shows_what_google_shows() -> None:
     observation = an_observation("BATCH_STATE_SUCCEEDED", stats=(3, 2, 1, 0))
     waiting = completion.late(a_snapshot(status=submitted()), observation, "No list.")
@@ -256,6 +312,16 @@ def test_an_output_that_the_cluster_refuses_ends_the_wait_for_results() -> None:
     assert reason_of(write.status, "Complete") is None
     assert reason_of(write.status, "Stalled") == ("False", Reason.OUTPUT_REFUSED)
     assert (write.seconds, write.status.completion_time) == (60.0, None)
+
+
+def test_a_try_to_write_what_was_refused_is_no_news_until_some_of_it_is_copied() -> None:
+    snapshot, observation = a_snapshot(status=submitted()), an_observation()
+    refused = completion.refused(snapshot, observation, "403.").status
+    snapshot = a_snapshot(status=refused.dump())
+    assert completion.delivering(snapshot, observation, 0, 10.0).status == refused
+    some = completion.delivering(snapshot, observation, 5, 10.0).status
+    assert reason_of(some, "Complete") == ("False", Reason.DELIVERING)
+    assert reason_of(some, "Stalled") == ("False", Reason.OUTPUT_REFUSED)
 
 
 # Results of a batch that did not succeed

@@ -232,6 +232,17 @@ def test_a_problem_ends_what_is_said_of_a_copy_and_keeps_a_whole_file() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("spec", "state"), [({"suspend": True}, "Suspended"), ({"shutdown": "Cancel"}, "Cancelled")]
+)
+def test_a_copy_that_a_person_stops_shows_nothing_as_copied(
+    spec: dict[str, Any], state: str
+) -> None:
+    for status, file in [(HALF, {"fileName": FIRST}), ({"inputFile": a_file()}, a_file())]:
+        after = written(policies.decide(a_snapshot(spec={**SPEC, **spec}, status=status), None))
+        assert (after.state, after.input_file) == (state, InputFile.model_validate(file))
+
+
 @pytest.mark.parametrize("said", ["Queued", "Uploaded", "QuotaExceeded"])
 def test_a_problem_leaves_what_else_submitted_says(said: str) -> None:
     status = {

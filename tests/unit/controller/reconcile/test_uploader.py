@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gemini_operator.api.reasons import Reason
 from gemini_operator.api.v1alpha1.input import InputObject
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.reconcile.uploader import MOST, MOST_IF_REJECTED, Uploader
@@ -154,6 +155,28 @@ async def test_s10_what_google_does_not_take_is_copied_less_and_less_often(
     google.key_id = "two"
     await looks()
     assert google.calls == 14
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (errors.Throttled("429", status=429, retry_after=600.0), "QuotaExceeded"),
+        (errors.StorageFull("429", status=429), "FileStorageFull"),
+    ],
+)
+async def test_a_resumed_job_says_what_its_upload_waits_for(
+    error: errors.GeminiError, said: str
+) -> None:
+    clock, google = ManualClock(), Google(error)
+    transfers = Transfers(KeyedQueue(clock), rests=0.0)
+    uploader: Any = Uploader(google, google, google, transfers, clock)  # type: ignore[arg-type]
+    spec = {"input": {"object": {"uri": "s3://b/a"}}}
+    snapshot = a_snapshot(a_job(spec=spec, status={"inputFile": {"fileName": FILE}}))
+    snapshot = await tried(uploader, clock, snapshot)
+    resumed = snapshot.condition(snapshot.status, "Submitted", False, Reason.RESUMED)
+    snapshot = await tried(uploader, clock, snapshot.with_status(resumed))
+    assert google.calls == 1
+    assert reason_of(snapshot.status, "Submitted") == ("False", said)
 
 
 class Slow(Google):
