@@ -149,7 +149,7 @@ class Reason(Word):
     )
     DELIVERING = (
         "Delivering",
-        "The batch succeeded, and its results are being copied to the output.",
+        "The batch has ended, and its results are being copied to the output.",
         ConditionType.COMPLETE,
     )
     WAITING_FOR_RESULTS = (

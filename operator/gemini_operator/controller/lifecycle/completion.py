@@ -47,6 +47,11 @@ OVER_AT_THE_END = (HEALED_BY_AN_ANSWER | {Reason.REMOTE_STUCK}) - {
 """Problems that are over once Google has shown the end of the batch. How the delivery ends shows about
 the others; it may take hours."""
 
+WAITS = (
+    "The batch has ended, and its results wait to be copied to the output; a few inputs and results are "
+    "copied at a time. There is nothing to do."
+)
+
 SOMEBODY = "Somebody cancelled the batch at Google."
 
 # Seconds after the first look without results at which a batch that succeeded has none.
@@ -103,13 +108,20 @@ def delivered(
 
 
 def late(
-    snapshot: Snapshot, observation: Observation, problem: str, *, ends: bool = True
+    snapshot: Snapshot,
+    observation: Observation,
+    problem: str,
+    *,
+    ends: bool = True,
+    message: str | None = None,
 ) -> PatchStatus | None:
     """Report that Google does not show the results yet, and look again.
 
-    `ends`: give up after an hour, and return `None` then.
+    `ends`: give up after an hour, and return `None` then. `message` replaces the reason's message and
+    `problem`.
     """
     reason = Reason.WAITING_FOR_RESULTS
+    message = message or reason.explain(problem)
     known = snapshot.facts.late_since is not None or _is_late(snapshot)
     waited = _late_for(snapshot)
     if ends and waited >= PATIENCE.total_seconds():
@@ -119,23 +131,39 @@ def late(
     if not known:
         # Its time is when the results were found to be late, and not when their copy had to wait.
         status = _not_complete(snapshot, status)
-    status = snapshot.condition(status, COMPLETE, False, reason, reason.explain(problem))
-    event = Event(reason, reason.explain(problem), warning=True)
+    status = snapshot.condition(status, COMPLETE, False, reason, message)
+    event = Event(reason, message, warning=True)
     seconds = pauses.growing(waited, part=4, soonest=SOONEST, latest=LATEST)
     return PatchStatus(status, () if known else (event,), seconds)
 
 
+def partly_late(snapshot: Snapshot, observation: Observation, problem: str) -> PatchStatus | None:
+    """Report that the results of a batch that ended badly cannot be delivered yet, and try again.
+
+    Return `None` after an hour: the job has ended badly in any case.
+    """
+    message = in_order(
+        "The batch has ended, and what Google has of its results cannot be delivered yet.",
+        problem,
+        "The operator retries; if this lasts for an hour, they stay at Google and the job ends.",
+    )
+    return late(snapshot, observation, problem, message=message)
+
+
 def delivering(
-    snapshot: Snapshot, observation: Observation, moved: int, seconds: float
+    snapshot: Snapshot, observation: Observation, moved: int | None, seconds: float
 ) -> PatchStatus:
-    """Report that the results are being copied, or wait for their turn; look again in `seconds`."""
+    """Report that the results are being copied; look again in `seconds`.
+
+    `moved`: bytes so far; `None` if the copy waits for its turn.
+    """
     reason = Reason.DELIVERING
     status = _refreshed(snapshot, observation.summary)
     status = snapshot.revise(status, state=State.DELIVERING)
     if not moved and (_is_late(snapshot) or find(status.conditions, STALLED)):
         # Until some have come, it may end as the last time. Each try would be two writes.
         return PatchStatus(status, seconds=seconds)
-    message = reason.explain(f"So far: {moved} bytes.")
+    message = WAITS if moved is None else reason.explain(f"So far: {moved} bytes.")
     return PatchStatus(
         snapshot.condition(status, COMPLETE, False, reason, message), seconds=seconds
     )

@@ -17,7 +17,18 @@ from gemini_operator.controller.lifecycle.decisions import (
     RequeueAfter,
 )
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
-from gemini_operator.controller.lifecycle.status import not_copied
+from gemini_operator.controller.lifecycle.status import not_copied, without_stalled
+
+UNTRIED = frozenset(
+    {
+        Reason.INPUT_MISSING,
+        Reason.INPUT_REFUSED,
+        Reason.OUTPUT_REFUSED,
+        Reason.REMOTE_UNAVAILABLE,
+    }
+)
+"""Problems of which nobody finds out whether they are over while the job is suspended. A resumed job
+finds them again."""
 
 
 def asked(snapshot: Snapshot) -> bool:
@@ -66,7 +77,7 @@ def ended(snapshot: Snapshot, retired_for: Reason) -> PatchStatus:
 def _suspend(snapshot: Snapshot) -> Decision:
     # A copy of the input that was under way is stopped, and nothing is left of it.
     status = not_copied(snapshot, snapshot.revise(start_time=None))
-    status = _suspended(snapshot, status)
+    status = _suspended(snapshot, without_stalled(status, UNTRIED))
     if status == snapshot.status:
         return RequeueAfter()
     # An Event only when the job becomes suspended, not when the generation alone has changed.

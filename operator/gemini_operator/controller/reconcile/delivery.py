@@ -19,11 +19,14 @@ from gemini_operator.gemini.clients import GeminiClient
 from gemini_operator.gemini.remote import Observation, Outcome
 from gemini_operator.kube.client import KubeClient
 from gemini_operator.payload import config_map, embeddings
-from gemini_operator.payload.objects.errors import InvalidUri, ObjectError
+from gemini_operator.payload.objects.errors import InvalidUri, ObjectError, Truncated, Unavailable
 from gemini_operator.payload.results import ResultsTooLarge
 
 REFUSED_PAUSE = 60.0
 """Seconds until an output that the cluster refuses is tried again; each try reads the results."""
+
+MANY = 1000
+"""Claimed outputs after which those of jobs that have ended, or are gone, are forgotten."""
 
 EMPTY = "Its list of results is empty"
 
@@ -62,6 +65,7 @@ class Delivery:
         self._results = results
         self._objects = objects
         self._outputs: dict[tuple[str, str], str] = {}
+        self._most = MANY
         self._claims = claims
 
     async def check(self, job: Job) -> None:
@@ -94,6 +98,13 @@ class Delivery:
                     f"job {other.key.name} delivers to ConfigMap {name} too"
                 )
         self._outputs[place] = job.uid
+        if len(self._outputs) > self._most:
+            self._outputs = {at: uid for at, uid in self._outputs.items() if self._waits(at, uid)}
+            self._most = max(MANY, 2 * len(self._outputs))
+
+    def _waits(self, place: tuple[str, str], uid: str) -> bool:
+        jobs = self._store.delivering_to(*place)
+        return any(job.uid == uid and not job.finished for job in jobs)
 
     def under_way(self, snapshot: Snapshot) -> Seen | None:
         """Return the batch whose results are being copied, or have been: it need not be read again."""
@@ -138,9 +149,15 @@ class Delivery:
         try:
             return await self._deliver(snapshot, observation, client)
         except UNDELIVERABLE as error:
+            # The rest says that it is tried again, which is not so once the job has ended.
+            problem, _, _ = str(error).partition("; it is ")
+            if _may_pass(error):
+                waiting = completion.partly_late(snapshot, observation, f"{problem}.")
+                if waiting is not None:
+                    return waiting
             # The job has ended badly in any case, and the reason for that is the one to show.
             place = completion.at_google(observation)
-            return completion.delivered(snapshot, observation, place, None, f"{error}.")
+            return completion.delivered(snapshot, observation, place, None, f"{problem}.")
 
     async def _deliver(
         self, snapshot: Snapshot, observation: Observation, client: GeminiClient
@@ -205,6 +222,13 @@ def check_size(job: Job, items: Sequence[Mapping[str, Any]]) -> None:
             f"room for {config_map.size(config_map.LIMIT)}; split them into several jobs, set "
             "outputDimensionality, set spec.output.object, or leave out spec.output"
         )
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return whether what keeps results from their place may be over soon without anybody's help."""
+    if isinstance(error, ResultsLate):
+        return not error.ends
+    return isinstance(error, Unavailable | Truncated)
 
 
 def _owner(job: Job) -> config_map.Owner:

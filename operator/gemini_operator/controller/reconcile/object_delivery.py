@@ -106,7 +106,7 @@ class ObjectDelivery:
             try:
                 transfer = self._transfers.start(Direction.OUTPUT, job, batch, work, observation)
             except Busy:
-                return completion.delivering(snapshot, observation, 0, math.inf)
+                return completion.delivering(snapshot, observation, None, math.inf)
         if transfer.done:
             return self._transfers.take(transfer, job.key)
         left = transfer.report_in(self._clock.monotonic())

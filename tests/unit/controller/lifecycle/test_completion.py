@@ -241,7 +241,10 @@ def test_results_that_google_does_not_show_yet_are_waited_for_and_that_is_said_o
 
 def test_the_hour_for_late_results_begins_with_the_first_look_without_them() -> None:
     observation = an_observation()
-    waits = completion.delivering(a_snapshot(status=submitted()), observation, 0, math.inf)
+    waits = completion.delivering(a_snapshot(status=submitted()), observation, None, math.inf)
+    said = find(waits.status.conditions, "Complete")
+    assert said is not None
+    assert "wait to be copied to the output; a few" in said.message
     copied = NOW + timedelta(hours=2)
     first = completion.late(
         a_snapshot(status=waits.status.dump(), now=copied), observation, "No file."
@@ -345,6 +348,24 @@ def test_partial_results_are_delivered_and_counted_and_the_end_stays(state: str)
     left = completion.at_google(observation)
     write = completion.delivered(snapshot, observation, left, None, "The name is taken.")
     assert "They could not be delivered: The name is taken." in write.events[0].note
+
+
+@pytest.mark.parametrize("state", ["EXPIRED", "CANCELLED"])
+def test_partial_results_that_cannot_be_delivered_yet_are_tried_for_an_hour(state: str) -> None:
+    snapshot = a_snapshot(spec={"output": TO_CONFIG_MAP}, status=submitted())
+    observation = an_observation(f"BATCH_STATE_{state}", file="files/results")
+    first = completion.partly_late(snapshot, observation, "503.")
+    assert first is not None
+    assert reason_of(first.status, "Complete") == ("False", Reason.WAITING_FOR_RESULTS)
+    assert "succeeded" not in first.events[0].note
+    again = a_snapshot(spec={"output": TO_CONFIG_MAP}, status=first.status.dump())
+    assert completion.decide(again, observation) == Deliver(observation)
+    copied = completion.delivering(snapshot, observation, 0, 10.0)
+    said = find(copied.status.conditions, "Complete")
+    assert said is not None
+    assert "succeeded" not in said.message
+    over = a_snapshot(status=first.status.dump(), now=NOW + completion.PATIENCE)
+    assert completion.partly_late(over, observation, "503.") is None
 
 
 def test_a_batch_that_is_tried_again_delivers_nothing() -> None:

@@ -89,6 +89,17 @@ def test_p16_suspend_stops_a_job_that_waits_in_the_queue() -> None:
     assert reason_of(status, "Submitted") == ("False", Reason.SUSPENDED)
 
 
+@pytest.mark.parametrize(
+    ("reason", "stays"),
+    [("InputMissing", False), ("OutputRefused", False), ("CredentialsRejected", True)],
+)
+def test_a_suspended_job_is_not_stalled_for_what_nobody_tries(reason: str, stays: bool) -> None:
+    trouble = a_condition("Stalled", "False", reason)
+    status = pass_over(suspended({"state": "Queued", "conditions": [trouble]}))
+    assert reason_of(status, "Stalled") == (("False", reason) if stays else None)
+    assert policies.decide(suspended(status.dump()), None) == RequeueAfter()
+
+
 def test_p16_a_resumed_job_is_submitted() -> None:
     decision = policies.decide(a_snapshot(status=waiting(), has_finalizer=False), None)
     status = written(decision)

@@ -1,16 +1,19 @@
 """Which job gets an output that several name."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from gemini_operator.controller.reconcile.delivery import Delivery, check_size
+from gemini_operator.controller.lifecycle import completion
+from gemini_operator.controller.reconcile.delivery import MANY, Delivery, check_size
+from gemini_operator.controller.reconcile.results import ResultsLate
 from gemini_operator.controller.store import Store
 from gemini_operator.gemini import errors
 from gemini_operator.payload import matching
 from gemini_operator.payload.config_map import DeliveryRefused
-from gemini_operator.payload.objects.errors import InvalidReference, InvalidUri
+from gemini_operator.payload.objects.errors import InvalidReference, InvalidUri, Unavailable
 from gemini_operator.payload.results import ResultsTooLarge
 from tests.unit.controller.builders import (
     TO_CONFIG_MAP,
@@ -40,10 +43,12 @@ class Place:
         unused: Any = None
         return Delivery(kube, self.store, unused, unused, unused)
 
-    def put(self, name: str, **of_job: Any) -> Any:
+    def put(self, name: str, n: int | None = None, **of_job: Any) -> Any:
         self._version += 1
         job = a_job(
-            spec={"output": TO_CONFIG_MAP},
+            spec={
+                "output": TO_CONFIG_MAP if n is None else {"configMap": {"name": f"results-{n}"}}
+            },
             name=name,
             uid=f"uid-{name}",
             resourceVersion=str(self._version),
@@ -52,8 +57,8 @@ class Place:
         self.store.put(job)
         return job
 
-    def claim(self, job: Any) -> None:
-        self.delivery._claim_output(job, "results")
+    def claim(self, job: Any, output: str = "results") -> None:
+        self.delivery._claim_output(job, output)
 
 
 def test_the_first_that_is_checked_gets_the_output_whoever_is_older() -> None:
@@ -83,6 +88,21 @@ def test_a_job_that_is_over_does_not_keep_its_output(of_job: dict[str, Any]) -> 
     place.claim(one)
     place.put("one", **of_job)
     place.claim(two)
+
+
+def test_s10_outputs_of_jobs_that_are_over_or_gone_take_no_memory() -> None:
+    place = Place()
+    for n in range(3 * MANY):
+        job = place.put("job", n)
+        place.claim(job, f"results-{n}")
+        place.store.remove(job.key)
+    one = place.put("one")
+    place.claim(one)
+    for n in range(2 * MANY):
+        place.claim(place.put("ended", n, status=finished()), f"results-{n}")
+    assert len(place.delivery._outputs) <= MANY
+    with pytest.raises(DeliveryRefused):
+        place.claim(place.put("two"))
 
 
 @pytest.mark.parametrize(
@@ -151,6 +171,37 @@ async def test_paid_results_wait_only_for_what_can_be_put_right(
     assert found[1] == reason
     if condition == "Failed":
         assert write.status.output.file_name == "files/results"
+
+
+@pytest.mark.parametrize(
+    ("error", "waits"),
+    [
+        (Unavailable("s3://b/a is not available (503); it is tried again"), True),
+        (ResultsLate("files/results cannot be read: 503", ends=False), True),
+        (ResultsLate("Its answer has no results"), False),
+        (InvalidReference("Secret a has no key b"), False),
+    ],
+    ids=["storage", "Google", "nothing", "Secret"],
+)
+async def test_partial_results_wait_an_hour_for_what_may_pass_by_itself(
+    error: Exception, waits: bool
+) -> None:
+    spec = {"output": {"object": {"uri": "s3://bucket/a"}}}
+    snapshot = a_snapshot(spec=spec, status=submitted())
+    end = an_observation("BATCH_STATE_EXPIRED", file="files/results")
+    api_key: Any = SimpleNamespace(client=None)
+    write = await delivery_that(error).deliver(snapshot, end, api_key)
+    if waits:
+        assert (write.status.state, write.seconds) == ("Delivering", completion.SOONEST)
+        assert reason_of(write.status, "Complete") == ("False", "WaitingForResults")
+        assert "succeeded" not in write.events[0].note
+        monotonic = snapshot.monotonic + completion.PATIENCE.total_seconds()
+        snapshot = replace(snapshot.with_status(write.status), monotonic=monotonic)
+        write = await delivery_that(error).deliver(snapshot, end, api_key)
+    assert reason_of(write.status, "Failed") == ("True", "RemoteExpired")
+    assert reason_of(write.status, "Complete") is None
+    assert write.status.output.file_name == "files/results"
+    assert "tried again" not in write.events[0].note
 
 
 async def test_results_that_are_too_large_to_be_read_are_compared_with_the_config_map() -> None:
