@@ -33,7 +33,11 @@ LONGEST_RESULTS = timedelta(hours=6)
 """For one copy of results, of which there may be 16 GB."""
 
 RESTS = 3.0
-"""Seconds between a transfer that failed and the job's next one, whatever wakes the job (S10)."""
+"""Seconds between a transfer that failed and the job's next one, at least, whatever wakes the job (S10)."""
+
+MOST_REST = 900.0
+"""Seconds of such a rest, at most. It is as long as the copy was: one of 16 GB that fails at its end, for
+example because its output may not be read, would otherwise be all that the job does and pays for."""
 
 T = TypeVar("T")
 
@@ -81,6 +85,8 @@ class Transfer(Generic[T]):
     reported: float = float("-inf")
     """Monotonic seconds of the last write of the progress."""
     task: asyncio.Task[T] | None = field(default=None, repr=False)
+    took: float = 0.0
+    """Seconds from its start to its end."""
 
     def report_in(self, monotonic: float) -> float:
         """Return the seconds until the progress is to be written again; 0 or less for now."""
@@ -127,8 +133,9 @@ class Transfers:
         self._rests = rests
         self._limit = CallLimit(at_a_time, queue, per_namespace=per_namespace)
         self._transfers: dict[Key, Transfer[Any]] = {}
-        # Of the last transfers that failed: the loop's time until which their jobs rest.
-        self._resting: dict[Key, float] = {}
+        # Of the last transfers that failed: the loop's time until which their jobs rest. By uid, as a
+        # new job of the same name may have been put right.
+        self._resting: dict[str, float] = {}
 
     async def of(self, job: Job, what: str) -> Transfer[Any] | None:
         """Return the job's transfer of `what`, running or ended; one of something else is stopped."""
@@ -182,18 +189,18 @@ class Transfers:
             if self._transfers.get(key) is transfer:
                 del self._transfers[key]
             now = asyncio.get_running_loop().time()
-            self._resting = {each: until for each, until in self._resting.items() if until > now}
-            self._resting[key] = now + self._rests
+            self._resting = {uid: until for uid, until in self._resting.items() if until > now}
+            self._resting[transfer.uid] = now + max(self._rests, min(MOST_REST, transfer.took))
             raise
 
     def wake(self, key: Key) -> None:
         """Wake the job, as there is something to report."""
         self._queue.add(key)
 
-    def rest(self, key: Key) -> float:
+    def rest(self, job: Job) -> float:
         """Return the seconds until the job may start a transfer; 0 for now."""
         now = asyncio.get_running_loop().time()
-        return max(0.0, self._resting.get(key, now) - now)
+        return max(0.0, self._resting.get(job.uid, now) - now)
 
     async def stop(self, key: Key) -> None:
         """Cancel the job's transfer, if it has one, and wait for its end; give up its turn."""
@@ -217,10 +224,13 @@ class Transfers:
     async def _run(
         self, key: Key, transfer: Transfer[T], work: Callable[[Transfer[T]], Coroutine[Any, Any, T]]
     ) -> T:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             with metrics.TRANSFERS.labels(transfer.direction).track_inprogress():
                 return await work(transfer)
         finally:
+            transfer.took = loop.time() - began
             if self._transfers.get(key) is transfer:
                 self._limit.leave(key)
                 self._queue.add(key)

@@ -6,7 +6,7 @@ import pytest
 
 from gemini_operator.controller.job import Job, Key
 from gemini_operator.controller.remote.call_limit import Busy
-from gemini_operator.controller.transfers import Direction, Transfer, Transfers
+from gemini_operator.controller.transfers import MOST_REST, Direction, Transfer, Transfers
 from tests.unit.controller.builders import a_job
 
 
@@ -203,6 +203,22 @@ async def test_s10_a_job_rests_after_a_transfer_that_failed(queue: Queue) -> Non
         await turns()
         with pytest.raises(ValueError, match="no") if fails else nullcontext():
             transfers.take(transfer, each.key)
-        assert (transfers.rest(each.key) > 0) is fails
+        assert (transfers.rest(each) > 0) is fails
     await asyncio.sleep(0.06)
-    assert transfers.rest(job("one").key) == 0
+    assert transfers.rest(job("one")) == 0
+
+
+async def test_s10_a_long_copy_that_failed_is_not_all_that_its_job_does(queue: Queue) -> None:
+    transfers, work, one = Transfers(queue, rests=0.0), Work(), job("one")
+    transfer = transfers.start(Direction.OUTPUT, one, "batches/a", work)
+    await asyncio.sleep(0.2)
+    work.end.set_exception(ValueError("no"))
+    await turns()
+    with pytest.raises(ValueError, match="no"):
+        transfers.take(transfer, one.key)
+    assert 0.1 < transfers.rest(one) <= transfer.took
+    assert transfers.rest(job("one", uid="another")) == 0
+    transfer.took = 9000.0
+    with pytest.raises(ValueError, match="no"):
+        transfers.take(transfer, one.key)
+    assert transfers.rest(one) <= MOST_REST

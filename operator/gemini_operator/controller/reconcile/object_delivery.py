@@ -100,7 +100,7 @@ class ObjectDelivery:
         job, batch = snapshot.job, observation.summary.name
         transfer: Transfer[Delivered] | None = await self._transfers.of(job, batch)
         if transfer is None:
-            if rest := self._transfers.rest(job.key):
+            if rest := self._transfers.rest(job):
                 return PatchStatus(snapshot.status, seconds=rest)
             work = partial(self._copy, job, observation, client, to)
             try:

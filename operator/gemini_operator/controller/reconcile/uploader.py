@@ -109,7 +109,7 @@ class Uploader:
         job, source = snapshot.job, _source(snapshot.job)
         transfer: Transfer[InputFile] | None = await self._transfers.of(job, file_name)
         if transfer is None:
-            if rest := self._transfers.rest(job.key):
+            if rest := self._transfers.rest(job):
                 return PatchStatus(snapshot.status, seconds=rest)
             api_key = await self._access.resolve(job)
             refusal = snapshot.facts.upload_refusal
