@@ -19,14 +19,7 @@ from gemini_operator.controller.lifecycle.decisions import (
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import not_copied, without_stalled
 
-UNTRIED = frozenset(
-    {
-        Reason.INPUT_MISSING,
-        Reason.INPUT_REFUSED,
-        Reason.OUTPUT_REFUSED,
-        Reason.REMOTE_UNAVAILABLE,
-    }
-)
+UNTRIED = frozenset({Reason.INPUT_MISSING, Reason.INPUT_REFUSED, Reason.OUTPUT_REFUSED})
 """Problems of which nobody finds out whether they are over while the job is suspended. A resumed job
 finds them again."""
 

@@ -8,7 +8,7 @@ import math
 from dataclasses import replace
 from datetime import timedelta
 
-from gemini_operator.api.conditions import STALLED, SUBMITTED, find
+from gemini_operator.api.conditions import STALLED, SUBMITTED, find, find_reason
 from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.api.v1alpha1.status import InputFile, Status
@@ -106,6 +106,13 @@ def waiting(snapshot: Snapshot) -> PatchStatus:
     # Of a copy that a restart ended nothing is left.
     status = without_stalled(not_copied(snapshot, snapshot.status), BEFORE_A_COPY)
     return PatchStatus(_waits(snapshot, status), seconds=math.inf)
+
+
+def resting(snapshot: Snapshot, seconds: float) -> PatchStatus:
+    """Wait after a copy that failed; of a job that was resumed meanwhile, say that it waits."""
+    resumed = find_reason(snapshot.status.conditions, SUBMITTED) == Reason.RESUMED
+    status = _waits(snapshot, snapshot.status) if resumed else snapshot.status
+    return PatchStatus(status, seconds=seconds)
 
 
 def is_news(snapshot: Snapshot, moved: int) -> bool:

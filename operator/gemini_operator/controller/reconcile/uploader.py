@@ -110,7 +110,7 @@ class Uploader:
         transfer: Transfer[InputFile] | None = await self._transfers.of(job, file_name)
         if transfer is None:
             if rest := self._transfers.rest(job):
-                return PatchStatus(snapshot.status, seconds=rest)
+                return uploading.resting(snapshot, rest)
             api_key = await self._access.resolve(job)
             refusal = snapshot.facts.upload_refusal
             left = refusal.left(api_key.key_id, snapshot.monotonic) if refusal else 0.0

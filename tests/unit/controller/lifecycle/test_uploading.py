@@ -261,6 +261,24 @@ def test_a_job_that_waits_for_its_turn_says_so_once() -> None:
     assert again.status == first.status
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Resumed", Reason.WAITING_TO_UPLOAD),
+        ("QuotaExceeded", Reason.QUOTA_EXCEEDED),
+        ("InputMissing", Reason.INPUT_MISSING),
+    ],
+)
+def test_a_job_that_rests_says_what_it_waits_for(said: str, shown: Reason) -> None:
+    status = {
+        "inputFile": {"fileName": FIRST},
+        "conditions": [a_condition("Submitted", "False", said)],
+    }
+    write = uploading.resting(a_snapshot(spec=SPEC, status=status), 60.0)
+    assert reason_of(write.status, "Submitted") == ("False", shown)
+    assert write.seconds == 60.0
+
+
 def test_a_job_that_waits_again_after_a_restart_shows_nothing_as_copied() -> None:
     condition = a_condition("Submitted", "False", "Uploading")
     half = a_snapshot(spec=SPEC, status={**HALF, "conditions": [condition]})
