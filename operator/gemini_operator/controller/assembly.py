@@ -109,7 +109,7 @@ def assemble(
     batch_jobs = BatchJobs(kube)
     writer = Writer(batch_jobs, store, reader)
     claims = Claims(api_keys, store)
-    transfers, results = Transfers(queue), Results(kube)
+    transfers, results = Transfers(queue, clock), Results(kube)
     copies = ObjectDelivery(objects, ResultLines(results), transfers, clock)
     delivery = Delivery(kube, store, claims, results, copies)
     cleanup = Cleanup(access, claims, writer, events)

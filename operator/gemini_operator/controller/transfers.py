@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from gemini_operator.base import metrics
+from gemini_operator.base.clock import Clock
 from gemini_operator.controller.job import Job, Key
 from gemini_operator.controller.remote.call_limit import CallLimit
 from gemini_operator.controller.workqueue import Wakes
@@ -116,6 +117,7 @@ class Transfers:
 
     Args:
         queue: wakes jobs.
+        clock: times the rests.
         at_a_time: transfers of all jobs together.
         per_namespace: transfers of the jobs of one namespace.
         rests: seconds between a transfer that failed and the job's next one.
@@ -124,16 +126,18 @@ class Transfers:
     def __init__(
         self,
         queue: Wakes,
+        clock: Clock,
         *,
         at_a_time: int = AT_A_TIME,
         per_namespace: int = PER_NAMESPACE,
         rests: float = RESTS,
     ) -> None:
         self._queue = queue
+        self._clock = clock
         self._rests = rests
         self._limit = CallLimit(at_a_time, queue, per_namespace=per_namespace)
         self._transfers: dict[Key, Transfer[Any]] = {}
-        # Of the last transfers that failed: the loop's time until which their jobs rest. By uid, as a
+        # Of the last transfers that failed: monotonic seconds until which their jobs rest. By uid, as a
         # new job of the same name may have been put right.
         self._resting: dict[str, float] = {}
 
@@ -188,7 +192,7 @@ class Transfers:
         except Exception:
             if self._transfers.get(key) is transfer:
                 del self._transfers[key]
-            now = asyncio.get_running_loop().time()
+            now = self._clock.monotonic()
             self._resting = {uid: until for uid, until in self._resting.items() if until > now}
             self._resting[transfer.uid] = now + max(self._rests, min(MOST_REST, transfer.took))
             raise
@@ -199,7 +203,7 @@ class Transfers:
 
     def rest(self, job: Job) -> float:
         """Return the seconds until the job may start a transfer; 0 for now."""
-        now = asyncio.get_running_loop().time()
+        now = self._clock.monotonic()
         return max(0.0, self._resting.get(job.uid, now) - now)
 
     async def stop(self, key: Key) -> None:
@@ -224,13 +228,12 @@ class Transfers:
     async def _run(
         self, key: Key, transfer: Transfer[T], work: Callable[[Transfer[T]], Coroutine[Any, Any, T]]
     ) -> T:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = self._clock.monotonic()
         try:
             with metrics.TRANSFERS.labels(transfer.direction).track_inprogress():
                 return await work(transfer)
         finally:
-            transfer.took = loop.time() - began
+            transfer.took = self._clock.monotonic() - began
             if self._transfers.get(key) is transfer:
                 self._limit.leave(key)
                 self._queue.add(key)

@@ -53,7 +53,7 @@ def a_reconciler(clock: ManualClock, queue: KeyedQueue, job: Job) -> Reconciler:
         rejected_keys=anything,
         heavy=CallLimit(1, queue),
         delivery=anything,
-        transfers=Transfers(queue),
+        transfers=Transfers(queue, clock),
         **dict.fromkeys(UNUSED, unused),  # type: ignore[arg-type]
     )
 

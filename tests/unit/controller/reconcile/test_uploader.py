@@ -93,7 +93,7 @@ async def tried(uploader: Uploader, clock: ManualClock, before: Snapshot) -> Sna
 @pytest.mark.parametrize("whole", [False, True], ids=["upload", "look"])
 async def test_a_429_is_not_tried_again_before_its_time(whole: bool) -> None:
     clock, google = ManualClock(), Google(errors.Throttled("429", status=429, retry_after=600.0))
-    transfers = Transfers(KeyedQueue(clock), rests=0.0)
+    transfers = Transfers(KeyedQueue(clock), clock, rests=0.0)
     uploader: Any = Uploader(google, google, google, transfers, clock)  # type: ignore[arg-type]
     file = {"fileName": FILE, **({"sha256": "0" * 64, "bytes": 1} if whole else {})}
     spec = {"input": {"object": {"uri": "s3://b/a"}}}
@@ -131,7 +131,7 @@ async def test_s10_what_google_does_not_take_is_copied_less_and_less_often(
     error: errors.GeminiError, most: float
 ) -> None:
     clock, google = ManualClock(), Google(error)
-    transfers = Transfers(KeyedQueue(clock), rests=0.0)
+    transfers = Transfers(KeyedQueue(clock), clock, rests=0.0)
     uploader: Any = Uploader(google, google, google, transfers, clock)  # type: ignore[arg-type]
     spec = {"input": {"object": {"uri": "s3://b/a"}}}
     snapshot = a_snapshot(a_job(spec=spec, status={"inputFile": {"fileName": FILE}}))
@@ -168,7 +168,7 @@ async def test_a_resumed_job_says_what_its_upload_waits_for(
     error: errors.GeminiError, said: str
 ) -> None:
     clock, google = ManualClock(), Google(error)
-    transfers = Transfers(KeyedQueue(clock), rests=0.0)
+    transfers = Transfers(KeyedQueue(clock), clock, rests=0.0)
     uploader: Any = Uploader(google, google, google, transfers, clock)  # type: ignore[arg-type]
     spec = {"input": {"object": {"uri": "s3://b/a"}}}
     snapshot = a_snapshot(a_job(spec=spec, status={"inputFile": {"fileName": FILE}}))
@@ -214,7 +214,7 @@ class Slow(Google):
 
 async def test_nothing_is_copied_before_the_input_is_open() -> None:
     clock, google = ManualClock(), Slow()
-    transfers = Transfers(KeyedQueue(clock), rests=0.0)
+    transfers = Transfers(KeyedQueue(clock), clock, rests=0.0)
     uploader: Any = Uploader(google, google, google, transfers, clock)  # type: ignore[arg-type]
     spec = {"input": {"object": {"uri": "s3://b/a"}}}
     snapshot = a_snapshot(a_job(spec=spec, status={"inputFile": {"fileName": FILE}}))
