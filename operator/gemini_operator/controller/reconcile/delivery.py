@@ -149,8 +149,8 @@ class Delivery:
         try:
             return await self._deliver(snapshot, observation, client)
         except UNDELIVERABLE as error:
-            # The rest says that it is tried again, which is not so once the job has ended.
-            problem, _, _ = str(error).partition("; it is ")
+            # A job that has ended tries nothing again.
+            problem = error.problem if isinstance(error, ObjectError) else str(error)
             if _may_pass(error):
                 waiting = completion.partly_late(snapshot, observation, f"{problem}.")
                 if waiting is not None:

@@ -26,11 +26,19 @@ ANOTHER_URI = "name another URI in a new job (kubectl replace --force -f FILE)"
 """What to do about a wrong URI. It cannot be changed in a job."""
 
 
+_AGAIN = re.compile(r"; it is (?:tried|read|written) again.*", re.DOTALL)
+
+
 class ObjectError(Exception):
     """An object could not be read or written."""
 
     def __init__(self, message: str) -> None:
         super().__init__(sanitize.text(message))
+
+    @property
+    def problem(self) -> str:
+        """The message without the words that it is tried again, for what is not."""
+        return _AGAIN.sub("", str(self))
 
 
 class InvalidReference(ObjectError):

@@ -109,6 +109,13 @@ def test_a_message_is_one_short_line() -> None:
     assert len(message) <= 1024
 
 
+@pytest.mark.parametrize("status", [None, 429, 500, 404, 412])
+def test_what_is_wrong_can_be_said_without_what_is_done_about_it(status: int | None) -> None:
+    error = errors.of_status(status, "s3://b/a")
+    assert "again" not in error.problem
+    assert str(error).startswith(error.problem)
+
+
 SHOWN = "https://files.example.com/a"
 
 
