@@ -20,7 +20,7 @@ from gemini_emulator.deliveries import Deliveries
 from gemini_emulator.errors import ApiError
 from gemini_emulator.faults import Faults
 from gemini_emulator.file_routes import FileRoutes, UploadRoutes
-from gemini_emulator.files import FileStore, Uploads
+from gemini_emulator.files import FileStore
 from gemini_emulator.request_filter import (
     MAX_BODY_BYTES,
     RequestCounters,
@@ -32,6 +32,7 @@ from gemini_emulator.routes import ApiRoute, RouteHandler
 from gemini_emulator.schedule import TimeSource
 from gemini_emulator.settings import EmulatorSettings
 from gemini_emulator.signing import SigningKeys
+from gemini_emulator.uploads import Uploads
 from gemini_emulator.webhook_routes import WebhookRoutes
 from gemini_emulator.webhooks import WebhookStore
 

@@ -11,12 +11,13 @@ from gemini_emulator.batches import Batch, BatchStore
 from gemini_emulator.deliveries import Deliveries, attempt_rows
 from gemini_emulator.errors import ApiError, invalid_argument, not_found
 from gemini_emulator.faults import Faults, parse_fault
-from gemini_emulator.files import FileStore, Uploads
+from gemini_emulator.files import FileStore
 from gemini_emulator.request_filter import RequestCounters, error_response
 from gemini_emulator.result_options import parse_result_options
 from gemini_emulator.routes import RouteHandler, json_body
 from gemini_emulator.schedule import rfc3339
 from gemini_emulator.signing import SigningKeys
+from gemini_emulator.uploads import Uploads
 from gemini_emulator.webhooks import Webhook, WebhookStore
 
 _ACTIONS = {"succeed", "fail", "expire", "cancel", "hang"}

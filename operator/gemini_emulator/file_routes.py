@@ -9,11 +9,8 @@ from gemini_emulator.errors import invalid_argument
 from gemini_emulator.files import (
     File,
     FileStore,
-    Upload,
-    Uploads,
     check_file_id,
     new_file_id,
-    new_upload_id,
     no_access,
 )
 from gemini_emulator.proto_json import member, string_member
@@ -27,6 +24,7 @@ from gemini_emulator.routes import (
     project_of,
     requested_page,
 )
+from gemini_emulator.uploads import Upload, Uploads, new_upload_id
 
 _UPLOAD_HEADER = "X-Goog-Upload-"
 _FILE = "/files/{file:[^/:]+}"

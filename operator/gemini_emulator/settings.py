@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from gemini_emulator.addresses import Prefix, is_loopback
-from gemini_emulator.files import MAX_STORED_BYTES
 from gemini_emulator.schedule import RetrySchedule, Schedule
 from gemini_emulator.signing import SignatureMode
+from gemini_emulator.uploads import MAX_STORED_BYTES
 from gemini_operator.base.flags import flag
 
 

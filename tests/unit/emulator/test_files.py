@@ -7,17 +7,8 @@ from pathlib import Path
 import pytest
 
 from gemini_emulator.errors import ApiError
-from gemini_emulator.files import (
-    FILE_LIFETIME,
-    MAX_FILE_BYTES,
-    File,
-    FileStore,
-    Upload,
-    Uploads,
-    check_file_id,
-    new_file_id,
-    new_upload_id,
-)
+from gemini_emulator.files import FILE_LIFETIME, File, FileStore, check_file_id, new_file_id
+from gemini_emulator.uploads import MAX_FILE_BYTES, Upload, Uploads, new_upload_id
 
 from .conftest import ManualClock
 
