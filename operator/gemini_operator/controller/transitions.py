@@ -23,6 +23,7 @@ from gemini_operator.api.reasons import Reason
 from gemini_operator.api.states import State
 from gemini_operator.base.logs import get_logger
 from gemini_operator.controller.job import Job
+from gemini_operator.controller.lifecycle.status import QUOTAS
 
 log = get_logger(__name__)
 
@@ -129,8 +130,7 @@ def _of_throttled(before: Job, after: Job) -> Iterator[Line]:
         find_reason(before.status.conditions, SUBMITTED),
         find(after.status.conditions, SUBMITTED),
     )
-    quotas = (Reason.QUOTA_EXCEEDED, Reason.FILE_STORAGE_FULL)
-    if now is not None and now.reason in quotas and now.reason != was:
+    if now is not None and now.reason in QUOTAS and now.reason != was:
         yield Line("a job waits", {"reason": now.reason, "detail": now.message}, warning=True)
 
 

@@ -45,7 +45,17 @@ class Throttled(GeminiError):
 
 
 class StorageFull(Throttled):
-    """429: the files of the API key's project use up its quota; the file was not stored."""
+    """429: the files of the API key's project use up its quota; the file was not stored.
+
+    `retry_after` is left out: there is room again once a file is deleted, and what Google asks for is
+    to wait for ever.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        del retry_after
+        super().__init__(message, status=status)
 
 
 class Unavailable(GeminiError):

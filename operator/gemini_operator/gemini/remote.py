@@ -112,6 +112,10 @@ class Summary:
         return self.outcome in ENDS
 
 
+MOST_RESULTS = 100_000
+"""Results of a batch that are kept in memory. What is read of one may take a KiB, even of a `null`."""
+
+
 @dataclass(frozen=True)
 class Observation:
     """One read of a remote job."""

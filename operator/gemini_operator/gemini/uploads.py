@@ -135,9 +135,7 @@ class Upload:
                 _check_active(answer)
                 return None
             except _PASSING as error:
-                if failures == TRIES or _lasts(error):
-                    raise
-                await self._sleep(self._backoff.seconds(failures, error.retry_after))
+                await self._before_a_try(failures, error)
             if await self._look(begin, begin + chunk.size, last=last):
                 return None
         raise AssertionError("unreachable")
@@ -172,10 +170,14 @@ class Upload:
             try:
                 return await self._post("query", Chunk())
             except _PASSING as error:
-                if failures == TRIES or _lasts(error):
-                    raise
-                await self._sleep(self._backoff.seconds(failures, error.retry_after))
+                await self._before_a_try(failures, error)
         raise AssertionError("unreachable")
+
+    async def _before_a_try(self, failures: int, error: errors.GeminiError) -> None:
+        """Wait after `failures` tries, or raise `error` if another one would not help."""
+        if failures == TRIES or _lasts(error):
+            raise error
+        await self._sleep(self._backoff.seconds(failures, error.retry_after))
 
     async def _post(self, command: str, chunk: "Chunk", *, skip: int = 0) -> Answer:
         call = "files.upload"

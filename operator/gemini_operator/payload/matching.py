@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gemini_operator.payload import json_lines
-from gemini_operator.payload.results import DOMAIN, BatchResult, ResultKind, kind_of
+from gemini_operator.payload.results import DOMAIN, OWN_REASONS, BatchResult, ResultKind, kind_of
 
 WHY = {
     ResultKind.EMPTY: "Google returned a result with neither a response nor an error.",
@@ -175,7 +175,7 @@ def _content(result: BatchResult | None) -> Mapping[str, Any]:
             "details": [
                 {
                     "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-                    "reason": f"RESULT_{found.name}",
+                    "reason": OWN_REASONS[found],
                     "domain": DOMAIN,
                 }
             ],

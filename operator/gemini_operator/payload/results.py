@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from gemini_operator.base.work_thread import in_work_thread
+from gemini_operator.gemini.remote import MOST_RESULTS
 from gemini_operator.payload import json_lines
 from gemini_operator.payload.json_lines import NotJson
 
@@ -30,9 +31,8 @@ BLOCKING = frozenset(
 DOMAIN = "gemini-operator.io"
 """Of the errors that the operator writes into lines itself (`matching.WHY`)."""
 
-MOST = 100_000
-"""Results that are kept in memory, in up to a KiB each. A ConfigMap has no room for as many, nor for
-their requests."""
+MOST = MOST_RESULTS
+"""Results that are kept in memory. A ConfigMap has no room for as many, nor for their requests."""
 
 
 class ResultsTooLarge(Exception):
@@ -55,10 +55,13 @@ class ResultKind(Enum):
     """Google sent no result."""
 
 
-_OWN_WORDS = {
-    f"RESULT_{kind.name}": kind
+OWN_REASONS = {
+    kind: f"RESULT_{kind.name}"
     for kind in (ResultKind.EMPTY, ResultKind.MISSING, ResultKind.UNREADABLE)
 }
+"""Of the errors that the operator writes into lines itself."""
+
+_KINDS_OF_OWN = {reason: kind for kind, reason in OWN_REASONS.items()}
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ def _own_word(error: object) -> ResultKind | None:
     """What the operator itself says of a result in its line, which is counted like any other."""
     match error:
         case {"details": [{"domain": domain, "reason": str(reason)}]} if domain == DOMAIN:
-            return _OWN_WORDS.get(reason)
+            return _KINDS_OF_OWN.get(reason)
     return None
 
 

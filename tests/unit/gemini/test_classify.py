@@ -290,6 +290,12 @@ def test_a_429_may_be_about_the_room_for_files(message: str, details: Any, kind:
     assert type(creating).__name__ == "Throttled"
 
 
+def test_a_full_storage_is_not_waited_for_as_long_as_google_says() -> None:
+    details = [*IN_DETAILS, {"@type": "google.rpc.RetryInfo", "retryDelay": f"{2**63 - 1}s"}]
+    full = answer(429, "RESOURCE_EXHAUSTED", details=details)
+    assert classify.of_answer(full, call="files.upload").retry_after is None
+
+
 def test_a_message_says_which_call_google_refused_and_why() -> None:
     error = classify.of_answer(
         answer(404, "NOT_FOUND", "models/nope is not found"), call="batches.create", creating=True

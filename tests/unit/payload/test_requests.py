@@ -6,6 +6,7 @@ import pytest
 from gemini_operator.payload import requests
 from gemini_operator.payload.requests import BatchInput, InvalidInput, load
 from tests.unit.controller.builders import a_job
+from tests.unit.event_loop import turns_beside
 
 
 async def test_a_file_at_google_needs_nothing_to_be_read() -> None:
@@ -70,10 +71,7 @@ async def test_s10_a_config_map_of_many_lines_leaves_other_jobs_their_turn(
     line = '{"key": "a", "request": {"contents": []}}\n'
     monkeypatch.setattr(requests, "_config_map_text", text_of(line * 20_000))
     loading = asyncio.create_task(load(None, "team-a", FROM_CONFIG_MAP, {}))  # type: ignore[arg-type]
-    turns = 0
-    while not loading.done():
-        turns += 1
-        await asyncio.sleep(0)
+    turns = await turns_beside(loading)
     with pytest.raises(InvalidInput, match="lines 1 to 11 have the same key; and 19989 more"):
         await loading
     assert turns > 5

@@ -108,20 +108,20 @@ def delivered(
 
 
 def late(
-    snapshot: Snapshot,
-    observation: Observation,
-    problem: str,
-    *,
-    ends: bool = True,
-    message: str | None = None,
+    snapshot: Snapshot, observation: Observation, problem: str, *, ends: bool = True
 ) -> PatchStatus | None:
     """Report that Google does not show the results yet, and look again.
 
-    `ends`: give up after an hour, and return `None` then. `message` replaces the reason's message and
-    `problem`.
+    `ends`: give up after an hour, and return `None` then.
     """
+    message = Reason.WAITING_FOR_RESULTS.explain(problem)
+    return _late(snapshot, observation, message, ends=ends)
+
+
+def _late(
+    snapshot: Snapshot, observation: Observation, message: str, *, ends: bool
+) -> PatchStatus | None:
     reason = Reason.WAITING_FOR_RESULTS
-    message = message or reason.explain(problem)
     known = snapshot.facts.late_since is not None or _is_late(snapshot)
     waited = _late_for(snapshot)
     if ends and waited >= PATIENCE.total_seconds():
@@ -147,7 +147,7 @@ def partly_late(snapshot: Snapshot, observation: Observation, problem: str) -> P
         problem,
         "The operator retries; if this lasts for an hour, they stay at Google and the job ends.",
     )
-    return late(snapshot, observation, problem, message=message)
+    return _late(snapshot, observation, message, ends=True)
 
 
 def delivering(

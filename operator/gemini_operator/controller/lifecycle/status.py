@@ -58,6 +58,10 @@ HEALED_BY_A_TURN = frozenset(
 COPYING = frozenset({Reason.WAITING_TO_UPLOAD, Reason.UPLOADING})
 
 
+# Reasons of a job that waits because a quota at Google is used up.
+QUOTAS = frozenset({Reason.QUOTA_EXCEEDED, Reason.FILE_STORAGE_FULL})
+
+
 # The message for a job whose API key Google refused to another job. Google's own words are left
 # out, because they may name that other job's model or file.
 INHERITED = (

@@ -13,6 +13,7 @@ from gemini_operator.controller.lifecycle.decisions import Decision, Event, Patc
 from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import (
     HEALED_BY_A_TURN,
+    QUOTAS,
     failed,
     healed,
     stalled,
@@ -76,8 +77,8 @@ def queued(snapshot: Snapshot, reason: Reason, detail: str, seconds: float) -> P
         return PatchStatus(status, seconds=seconds)
     message = reason.explain(detail)
     status = snapshot.condition(status, SUBMITTED, False, reason, message)
-    warns = reason in (Reason.QUOTA_EXCEEDED, Reason.FILE_STORAGE_FULL)
-    return PatchStatus(status, (Event(reason, message, warning=True),) if warns else (), seconds)
+    events = (Event(reason, message, warning=True),) if reason in QUOTAS else ()
+    return PatchStatus(status, events, seconds)
 
 
 def decide_refused(snapshot: Snapshot) -> Decision | None:

@@ -20,6 +20,7 @@ from gemini_operator.controller.lifecycle.snapshot import Snapshot
 from gemini_operator.controller.lifecycle.status import (
     HEALED_BY_A_TURN,
     HEALED_BY_AN_ANSWER,
+    QUOTAS,
     healed,
     not_copied,
     stalled,
@@ -44,8 +45,6 @@ DURING_A_COPY = BEFORE_A_COPY | {Reason.CREDENTIALS_REJECTED}
 """Problems that are over once Google takes what is copied. How it ends shows about the others."""
 
 MIB = 2**20
-
-_QUOTAS = (Reason.QUOTA_EXCEEDED, Reason.FILE_STORAGE_FULL)
 
 # A file's id has room for so many: 40 characters, of which the uid takes 32 and the dash one.
 _NUMBERS = 10**7
@@ -121,7 +120,7 @@ def is_news(snapshot: Snapshot, moved: int) -> bool:
     Until Google has some of it, an upload may end as the last one did. Each try would be two writes.
     """
     said = find(snapshot.status.conditions, SUBMITTED)
-    refused = said is not None and said.reason in _QUOTAS
+    refused = said is not None and said.reason in QUOTAS
     return moved > 0 or not (refused or find(snapshot.status.conditions, STALLED))
 
 

@@ -186,7 +186,7 @@ async def _counted(
     # Raised before the last piece: until then the object does not exist.
     if not counts.records:
         raise ResultsLate(NONE)
-    if counts.records and counts.foreign == counts.records:
+    if counts.foreign == counts.records:
         raise ResultsLate("What Google shows as results is not JSON")
     lines.records, lines.tally = counts.records, _tally(counts, expected.number, note)
     yield rest

@@ -46,8 +46,7 @@ MOST_IF_REJECTED = 900.0
 """Seconds at most if Google refuses the file itself: each try may copy 2 GB, for the same answer."""
 
 FIRST_IF_FULL = 60.0
-"""Seconds until the first further try if Google has no room. It has some again when a file is
-deleted; what Google asks for instead is to wait for ever."""
+"""Seconds until the first further try if Google has no room."""
 
 
 class Uploader:
@@ -95,14 +94,13 @@ class Uploader:
         except errors.Throttled as error:
             return self._throttled(snapshot, error)
         except errors.CredentialsRejected as error:
-            self._wait(snapshot, error, self._failures)
+            self._wait(snapshot, error)
             return uploading.refused(snapshot, error)
         except errors.NotSent:
             # This process may no longer act.
             raise
         except errors.GeminiError as error:
-            rejected = isinstance(error, errors.Rejected)
-            self._wait(snapshot, error, self._rejections if rejected else self._failures)
+            self._wait(snapshot, error)
             raise
 
     async def _upload(self, snapshot: Snapshot, file_name: str) -> PatchStatus:
@@ -133,12 +131,11 @@ class Uploader:
         return self._progress(snapshot, transfer)
 
     def _throttled(self, snapshot: Snapshot, error: errors.Throttled) -> PatchStatus:
-        full = isinstance(error, errors.StorageFull)
-        seconds = self._wait(snapshot, error, self._no_room if full else self._throttles)
+        seconds = self._wait(snapshot, error)
         snapshot.facts.failed_calls = 0
         return uploading.throttled(snapshot, error, seconds)
 
-    def _wait(self, snapshot: Snapshot, error: errors.GeminiError, backoff: Backoff) -> float:
+    def _wait(self, snapshot: Snapshot, error: errors.GeminiError) -> float:
         """Keep the job from uploading for a while, and return the seconds.
 
         Its own write of the status wakes it at once, and each start of a copy would end the back-off
@@ -146,11 +143,21 @@ class Uploader:
         """
         facts = snapshot.facts
         in_a_row = facts.upload_refusal.in_a_row + 1 if facts.upload_refusal else 1
-        asked = None if isinstance(error, errors.StorageFull) else error.retry_after
-        seconds = backoff.seconds(in_a_row, asked)
+        seconds = self._backoff_of(error).seconds(in_a_row, error.retry_after)
         until = self._clock.monotonic() + seconds
         facts.upload_refusal = Refusal("", error, seconds, in_a_row, facts.upload_key, until)
         return seconds
+
+    def _backoff_of(self, error: errors.GeminiError) -> Backoff:
+        match error:
+            case errors.StorageFull():
+                return self._no_room
+            case errors.Throttled():
+                return self._throttles
+            case errors.Rejected():
+                return self._rejections
+            case _:
+                return self._failures
 
     def _progress(self, snapshot: Snapshot, transfer: Transfer[InputFile]) -> PatchStatus:
         left = transfer.report_in(self._clock.monotonic())

@@ -6,12 +6,10 @@ from typing import Any
 from gemini_operator.api import names
 from gemini_operator.base import sanitize
 from gemini_operator.gemini import wire
-from gemini_operator.gemini.remote import Counts, Observation, Summary
+from gemini_operator.gemini.remote import MOST_RESULTS, Counts, Observation, Summary
 from gemini_operator.gemini.tokens import read_token
 
 _NO_STATES = frozenset({"", "BATCH_STATE_UNSPECIFIED", "JOB_STATE_UNSPECIFIED"})
-_MOST = 100_000
-"""Inline results that are kept in memory. What is read of one may take a KiB, even of a `null`."""
 _CANCELLED = 1
 """`google.rpc.Code.CANCELLED`."""
 
@@ -71,7 +69,7 @@ def observation(operation: Mapping[str, Any], name: str, *, in_memory: bool = Tr
     inline = next(filter(None, lists), lists[0] if lists else None)
     if in_memory and not inline and file is not None:
         inline = None
-    in_memory = in_memory and len(inline or ()) <= _MOST
+    in_memory = in_memory and len(inline or ()) <= MOST_RESULTS
     return Observation(
         summary=summary(operation, name),
         results_file=file,

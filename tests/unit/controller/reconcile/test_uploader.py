@@ -80,6 +80,18 @@ class Google:
     enter = resolve
 
 
+def an_uploader(google: Google, clock: ManualClock) -> Any:
+    transfers = Transfers(KeyedQueue(clock), clock, rests=0.0)
+    return Uploader(google, google, google, transfers, clock)  # type: ignore[arg-type]
+
+
+def an_upload(**of_file: Any) -> Snapshot:
+    """A job whose file has a name."""
+    spec = {"input": {"object": {"uri": "s3://b/a"}}}
+    file = {"fileName": FILE, **of_file}
+    return a_snapshot(a_job(spec=spec, status={"inputFile": file}))
+
+
 async def tried(uploader: Uploader, clock: ManualClock, before: Snapshot) -> Snapshot:
     """The job after a try, and after the rest that follows a failed one."""
     snapshot = replace(before, monotonic=clock.monotonic())
@@ -93,11 +105,8 @@ async def tried(uploader: Uploader, clock: ManualClock, before: Snapshot) -> Sna
 @pytest.mark.parametrize("whole", [False, True], ids=["upload", "look"])
 async def test_a_429_is_not_tried_again_before_its_time(whole: bool) -> None:
     clock, google = ManualClock(), Google(errors.Throttled("429", status=429, retry_after=600.0))
-    transfers = Transfers(KeyedQueue(clock), clock, rests=0.0)
-    uploader: Any = Uploader(google, google, google, transfers, clock)  # type: ignore[arg-type]
-    file = {"fileName": FILE, **({"sha256": "0" * 64, "bytes": 1} if whole else {})}
-    spec = {"input": {"object": {"uri": "s3://b/a"}}}
-    snapshot = a_snapshot(a_job(spec=spec, status={"inputFile": file}))
+    uploader = an_uploader(google, clock)
+    snapshot = an_upload(**({"sha256": "0" * 64, "bytes": 1} if whole else {}))
     snapshot = await tried(uploader, clock, snapshot)
     assert google.calls == 1
     assert reason_of(snapshot.status, "Submitted") == ("False", "QuotaExceeded")
@@ -131,10 +140,8 @@ async def test_s10_what_google_does_not_take_is_copied_less_and_less_often(
     error: errors.GeminiError, most: float
 ) -> None:
     clock, google = ManualClock(), Google(error)
-    transfers = Transfers(KeyedQueue(clock), clock, rests=0.0)
-    uploader: Any = Uploader(google, google, google, transfers, clock)  # type: ignore[arg-type]
-    spec = {"input": {"object": {"uri": "s3://b/a"}}}
-    snapshot = a_snapshot(a_job(spec=spec, status={"inputFile": {"fileName": FILE}}))
+    uploader = an_uploader(google, clock)
+    snapshot = an_upload()
 
     async def looks() -> None:
         for _ in range(5):
@@ -168,10 +175,8 @@ async def test_a_resumed_job_says_what_its_upload_waits_for(
     error: errors.GeminiError, said: str
 ) -> None:
     clock, google = ManualClock(), Google(error)
-    transfers = Transfers(KeyedQueue(clock), clock, rests=0.0)
-    uploader: Any = Uploader(google, google, google, transfers, clock)  # type: ignore[arg-type]
-    spec = {"input": {"object": {"uri": "s3://b/a"}}}
-    snapshot = a_snapshot(a_job(spec=spec, status={"inputFile": {"fileName": FILE}}))
+    uploader = an_uploader(google, clock)
+    snapshot = an_upload()
     snapshot = await tried(uploader, clock, snapshot)
     resumed = snapshot.condition(snapshot.status, "Submitted", False, Reason.RESUMED)
     snapshot = await tried(uploader, clock, snapshot.with_status(resumed))
@@ -214,10 +219,8 @@ class Slow(Google):
 
 async def test_nothing_is_copied_before_the_input_is_open() -> None:
     clock, google = ManualClock(), Slow()
-    transfers = Transfers(KeyedQueue(clock), clock, rests=0.0)
-    uploader: Any = Uploader(google, google, google, transfers, clock)  # type: ignore[arg-type]
-    spec = {"input": {"object": {"uri": "s3://b/a"}}}
-    snapshot = a_snapshot(a_job(spec=spec, status={"inputFile": {"fileName": FILE}}))
+    uploader = an_uploader(google, clock)
+    snapshot = an_upload()
     assert (await tried(uploader, clock, snapshot)).status == snapshot.status
     google.opens.set()
     after = await tried(uploader, clock, snapshot)
@@ -225,4 +228,4 @@ async def test_nothing_is_copied_before_the_input_is_open() -> None:
     [said] = after.status.conditions
     assert said.message.endswith("Copied 1 of 3 MiB.")
     google.takes.set()
-    await transfers.close()
+    await uploader._transfers.close()
